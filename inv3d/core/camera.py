@@ -1,0 +1,144 @@
+"""Cameras in the EG3D convention.
+
+World: right-handed, y up, the subject sits at the origin and faces +z.
+Camera: OpenCV axes (x right, y down, z forward); `cam2world` maps camera to world coordinates.
+Intrinsics are normalised by the image size: focal 4.2647 means 4.2647 image widths.
+Yaw and pitch say where the camera stands, in radians: positive yaw towards +x, positive pitch upwards.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+FFHQ_FOCAL = 2985.29 / 700.0
+FFHQ_RADIUS = 2.7
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A batch of cameras: `cam2world` [B,4,4] and normalised `intrinsics` [B,3,3]."""
+
+    cam2world: Tensor
+    intrinsics: Tensor
+
+    def __len__(self) -> int:
+        return self.cam2world.shape[0]
+
+    def __getitem__(self, index: int | slice | Tensor | list[int]) -> Camera:
+        """Select cameras; the batch dimension is kept, also for a single index."""
+        if isinstance(index, int):
+            index = [index]
+        return Camera(self.cam2world[index], self.intrinsics[index])
+
+    def to(self, device: torch.device | str) -> Camera:
+        return Camera(self.cam2world.to(device), self.intrinsics.to(device))
+
+    @property
+    def position(self) -> Tensor:
+        """Camera centres in the world, [B,3]."""
+        return self.cam2world[:, :3, 3]
+
+    @property
+    def yaw(self) -> Tensor:
+        """Azimuth of the camera position in radians, [B]; 0 is frontal, positive towards +x."""
+        x, _, z = self.position.unbind(-1)
+        return torch.atan2(x, z)
+
+    @property
+    def pitch(self) -> Tensor:
+        """Elevation of the camera position in radians, [B]; positive above the subject."""
+        position = F.normalize(self.position, dim=-1)
+        return torch.asin(position[:, 1].clamp(-1, 1))
+
+    def vector(self) -> Tensor:
+        """EG3D's 25-vector, [B,25]: row-major cam2world, then row-major intrinsics."""
+        return torch.cat([self.cam2world.flatten(1), self.intrinsics.flatten(1)], 1)
+
+    @staticmethod
+    def from_vector(vector: Tensor) -> Camera:
+        """Inverse of `vector`; `vector` is [B,25]."""
+        return Camera(vector[:, :16].reshape(-1, 4, 4), vector[:, 16:25].reshape(-1, 3, 3))
+
+    def rays(self, resolution: int | tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Origins and unit directions [B,H*W,3] through the pixel centres, in row-major order."""
+        height, width = (resolution, resolution) if isinstance(resolution, int) else resolution
+        device = self.cam2world.device
+        v = (torch.arange(height, device=device) + 0.5) / height
+        u = (torch.arange(width, device=device) + 0.5) / width
+        grid_v, grid_u = torch.meshgrid(v, u, indexing="ij")
+        points = torch.stack([grid_u, grid_v], -1).reshape(1, -1, 2).expand(len(self), -1, -1)
+        return self.rays_through(points)
+
+    def rays_through(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Origins and unit directions [B,P,3] through image points (u, v) in [0,1], `points` [B,P,2]."""
+        k = self.intrinsics[:, :, :, None]
+        fx, fy, cx, cy, skew = k[:, 0, 0], k[:, 1, 1], k[:, 0, 2], k[:, 1, 2], k[:, 0, 1]
+        u, v = points.to(k.dtype).unbind(-1)
+        x = (u - cx + cy * skew / fy - skew * v / fy) / fx
+        y = (v - cy) / fy
+        local = torch.stack([x, y, torch.ones_like(x)], -1)
+        directions = F.normalize(local @ self.cam2world[:, :3, :3].transpose(1, 2), dim=-1)
+        return self.position[:, None].expand_as(directions), directions
+
+
+def concatenate(cameras: Sequence[Camera]) -> Camera:
+    """Join batches of cameras along the batch dimension."""
+    return Camera(torch.cat([c.cam2world for c in cameras]), torch.cat([c.intrinsics for c in cameras]))
+
+
+def intrinsics(focal: float = FFHQ_FOCAL) -> Tensor:
+    """Normalised intrinsics [3,3] with the principal point in the middle."""
+    return torch.tensor([[focal, 0.0, 0.5], [0.0, focal, 0.5], [0.0, 0.0, 1.0]])
+
+
+def look_at(
+    yaw: Tensor,
+    pitch: Tensor,
+    radius: float = FFHQ_RADIUS,
+    pivot: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    focal: float = FFHQ_FOCAL,
+    roll: Tensor | None = None,
+) -> Camera:
+    """Cameras on a sphere around the origin that look at `pivot`.
+
+    `yaw`, `pitch` and `roll` are [B] in radians; `roll` turns the camera about its viewing axis.
+    """
+    position = radius * torch.stack([yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()], -1)
+    forward = F.normalize(torch.tensor(pivot, device=yaw.device) - position, dim=-1)
+    world_up = torch.tensor([0.0, 1.0, 0.0], device=yaw.device).expand_as(forward)
+    right = F.normalize(torch.linalg.cross(forward, world_up), dim=-1)
+    down = torch.linalg.cross(forward, right)
+    if roll is not None:
+        c, s = roll.cos()[:, None], roll.sin()[:, None]
+        right, down = c * right + s * down, c * down - s * right
+    cam2world = torch.eye(4, device=yaw.device).repeat(len(yaw), 1, 1)
+    cam2world[:, :3, :3] = torch.stack([right, down, forward], -1)
+    cam2world[:, :3, 3] = position
+    return Camera(cam2world, intrinsics(focal).to(yaw.device).expand(len(yaw), 3, 3))
+
+
+def eg3d_elevation(vertical: float) -> float:
+    """Elevation in radians that EG3D's camera sampler gives for its `vertical` argument.
+
+    The sampler takes phi = arccos(1 - 2 v / pi), so `vertical` is not an angle (reference/eg3d, section 6).
+    """
+    return math.asin(1.0 - 2.0 * vertical / math.pi)
+
+
+def focal_from_fov(degrees: float) -> float:
+    """EG3D's field of view to normalised focal length, with the rounded constants of its scripts."""
+    return 1.0 / (math.tan(degrees * 3.14159 / 360.0) * 1.414)
+
+
+def orbit(frames: int, yaw_range: tuple[float, float], pitch: float = 0.0, radius: float = FFHQ_RADIUS) -> Camera:
+    """A smooth back-and-forth path over `yaw_range` (radians) that closes on itself; `frames` cameras."""
+    low, high = yaw_range
+    phase = torch.arange(frames) * (2.0 * math.pi / frames)
+    yaw = (low + high) / 2 - (high - low) / 2 * torch.cos(phase)
+    return look_at(yaw, torch.full_like(yaw, pitch), radius)

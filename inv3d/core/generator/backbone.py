@@ -1,0 +1,104 @@
+"""Mapping network and tri-plane backbone: (z, camera) -> W+ codes -> plane features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from inv3d.core.generator.config import GeneratorConfig
+from inv3d.core.generator.layers import FullyConnected, NoiseMode, SynthesisBlock
+
+
+def normalize_second_moment(x: Tensor) -> Tensor:
+    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+
+
+class MappingNetwork(nn.Module):
+    """z [B,z_dim] and camera vectors [B,c_dim] to codes [B,num_ws,w_dim]."""
+
+    w_avg: Tensor
+
+    def __init__(self, config: GeneratorConfig, num_ws: int) -> None:
+        super().__init__()
+        self.config, self.num_ws = config.mapping, num_ws
+        self.c_dim = config.c_dim
+        width = config.mapping.hidden_dim or config.w_dim
+        in_dim = config.z_dim
+        if config.c_dim:
+            self.embed = FullyConnected(config.c_dim, config.w_dim)
+            in_dim += config.w_dim
+        dims = [in_dim] + [width] * (config.mapping.layers - 1) + [config.w_dim]
+        for i, (before, after) in enumerate(zip(dims, dims[1:], strict=False)):
+            self.add_module(f"fc{i}", FullyConnected(before, after, config.mapping.lr_multiplier, activate=True))
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+
+    def forward(self, z: Tensor, camera: Tensor | None = None, truncation: float = 1.0, truncation_cutoff: int | None = None) -> Tensor:
+        """Truncation pulls the first `truncation_cutoff` codes (all if None) towards the mean code."""
+        x = z.float()
+        if self.config.normalize:
+            x = normalize_second_moment(x)
+        if self.c_dim:
+            if camera is None:
+                raise ValueError("this generator needs conditioning cameras [B,25]")
+            scale = 0.0 if self.config.ignore_camera else self.config.camera_scale
+            x = torch.cat([x, normalize_second_moment(self.embed(camera.float() * scale))], 1)
+        for i in range(self.config.layers):
+            x = self.get_submodule(f"fc{i}")(x)
+        codes = x[:, None].repeat(1, self.num_ws, 1)
+        if truncation != 1.0:
+            pulled = self.w_avg + truncation * (codes[:, :truncation_cutoff] - self.w_avg)
+            codes = torch.cat([pulled, codes[:, pulled.shape[1] :]], 1)
+        return codes
+
+
+class SynthesisNetwork(nn.Module):
+    """Codes [B,num_ws,w_dim] to an image of 3 * plane_channels channels at plane_resolution.
+
+    The block at resolution r uses (convs + 1) codes; its torgb shares a code with the first conv of the next block.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.resolutions = [2**i for i in range(2, config.plane_resolution.bit_length())]
+        self.inject_resolution = config.inject_resolution
+        previous = 0
+        self.num_ws = 1
+        for resolution in self.resolutions:
+            channels = min(config.channel_base // resolution, config.channel_max)
+            block = SynthesisBlock(
+                previous, channels, config.w_dim, resolution, 3 * config.plane_channels,
+                clamp=config.conv_clamp, noise=config.noise,
+            )  # fmt: skip
+            self.add_module(f"b{resolution}", block)
+            self.num_ws += block.num_convs
+            if resolution == config.inject_resolution:
+                self.inject = FullyConnected(config.w_dim, channels * resolution * resolution, scale=0.3)
+            previous = channels
+
+    def blocks(self, codes: Tensor, noise_mode: NoiseMode) -> list[tuple[Tensor, Tensor]]:
+        """Features and image of every resolution, from coarse to fine."""
+        x: Tensor | None = None
+        image: Tensor | None = None
+        outputs: list[tuple[Tensor, Tensor]] = []
+        index = 0
+        for resolution in self.resolutions:
+            block = self.get_submodule(f"b{resolution}")
+            assert isinstance(block, SynthesisBlock)
+            x, image = block(x, image, codes[:, index : index + block.num_convs + 1], noise_mode)
+            if resolution == self.inject_resolution:
+                x = x + self.inject(codes[:, index]).reshape(x.shape)
+            index += block.num_convs
+            outputs.append((x, image))
+        return outputs
+
+    def forward(self, codes: Tensor, noise_mode: NoiseMode = "const") -> Tensor:
+        return self.blocks(codes, noise_mode)[-1][1]
+
+
+class Backbone(nn.Module):
+    """Mapping and synthesis under the names of the public checkpoints."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.synthesis = SynthesisNetwork(config)
+        self.mapping = MappingNetwork(config, self.synthesis.num_ws)

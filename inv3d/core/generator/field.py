@@ -1,0 +1,130 @@
+"""From tri-planes to density and colour at points: plane lookup, canonical planes, decoder."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, PlaneLayout, RenderingConfig
+from inv3d.core.generator.layers import FullyConnected
+
+_AXES: dict[PlaneLayout, tuple[tuple[int, int], ...]] = {
+    "legacy": ((0, 1), (0, 2), (2, 0)),
+    "xy-xz-yz": ((0, 1), (0, 2), (2, 1)),
+}
+_EMPTY = -2.0  # decoder output that means "far outside the surface"
+_SURFACE_DENSITY, _SURFACE_SHARPNESS = 300.0, 8.0
+_OFFSET_GAIN = 0.3
+
+
+@dataclass(frozen=True)
+class TriPlanes:
+    """What M codes make: `features` [M,3,C,R,R], FiLM scales and shifts [M,2H], `background` colours [M,1,3]."""
+
+    features: Tensor
+    film: Tensor | None = None
+    background: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+def project(coordinates: Tensor, layout: PlaneLayout) -> Tensor:
+    """Plane positions (u, v) [B,3,N,2] of normalised `coordinates` [B,N,3]."""
+    return torch.stack([coordinates[..., list(axes)] for axes in _AXES[layout]], 1)
+
+
+def sample_planes(planes: Tensor, uv: Tensor) -> Tensor:
+    """Bilinear features [B,3,N,C] of `planes` [B,3,C,H,W] at `uv` [B,3,N,2] in [-1,1]; zero outside."""
+    batch, three, channels = planes.shape[:3]
+    features = F.grid_sample(planes.flatten(0, 1), uv.flatten(0, 1)[:, None], padding_mode="zeros", align_corners=False)
+    return features.reshape(batch, three, channels, -1).transpose(2, 3)
+
+
+def normalise(points: Tensor, config: RenderingConfig) -> Tensor:
+    """World points to [-1,1] over the box, with the optional warp."""
+    q = points * (2.0 / config.box)
+    k = config.coordinate_warp
+    return torch.asinh(q * k) / math.asinh(k) if k else q
+
+
+class CanonicalPlanes(nn.Module):
+    """Tri-planes shared by all heads, looked up where the per-head planes point to."""
+
+    def __init__(self, config: CanonicalConfig) -> None:
+        super().__init__()
+        self.max_offset = config.max_offset
+        self.planes = nn.Parameter(torch.randn(3, config.channels, config.resolution, config.resolution) * 0.1)
+
+    def forward(self, points: Tensor, shift: Tensor, rendering: RenderingConfig) -> Tensor:
+        """Features [B,N,C] at `points` [B,N,3] moved by at most `max_offset`; `shift` [B,N,3] is unbounded."""
+        moved = points + self.max_offset * torch.tanh(_OFFSET_GAIN * shift)
+        batch, count = points.shape[:2]
+        uv = project(normalise(moved, rendering).reshape(1, -1, 3), rendering.plane_layout)
+        return sample_planes(self.planes[None], uv).sum(1).reshape(batch, count, -1)
+
+
+class Decoder(nn.Module):
+    """Features [B,N,C] to raw density [B,N] and colours [B,N,K] in (-0.001, 1.001)."""
+
+    def __init__(self, in_dim: int, config: GeneratorConfig) -> None:
+        super().__init__()
+        options = config.decoder
+        out_dim = 1 + config.color_channels
+        self.net = nn.Sequential(
+            FullyConnected(in_dim, options.hidden_dim, options.lr_multiplier),
+            nn.Softplus(),
+            FullyConnected(options.hidden_dim, out_dim, options.lr_multiplier),
+        )
+        self.skip = FullyConnected(in_dim, out_dim, scale=0.3) if options.skip else None
+        self.film = FullyConnected(config.w_dim, 2 * options.hidden_dim, scale=0.1) if options.film else None
+
+    def forward(self, features: Tensor, film: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        hidden = self.net[0](features)
+        if film is not None:
+            scale, shift = film[:, None].chunk(2, -1)
+            hidden = hidden * (1.0 + scale) + shift
+        out = self.net[2](self.net[1](hidden))
+        if self.skip is not None:
+            out = out + self.skip(features)
+        return out[..., 0], torch.sigmoid(out[..., 1:]) * 1.002 - 0.001
+
+
+class Field(nn.Module):
+    """Density and colour at world points, for a batch of tri-planes. Owns nothing: it borrows its parts."""
+
+    def __init__(self, config: GeneratorConfig, decoder: Decoder, canonical: CanonicalPlanes | None) -> None:
+        super().__init__()
+        self.config = config.rendering
+        # plain tuple: the parts are registered by the generator under their public names
+        self._parts = (decoder, canonical)
+
+    def forward(self, planes: TriPlanes, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw density [M,N] and colours [M,N,K] at `points` [M,N,3]."""
+        decoder, canonical = self._parts
+        config = self.config
+        uv = project(normalise(points, config), config.plane_layout)
+        features = sample_planes(planes.features, uv).mean(1)
+        if canonical is not None:
+            shift, features = features[..., :3], features[..., 3:]
+            features = torch.cat([features, canonical(points, shift, config)], -1)
+        sigma, color = decoder(features, planes.film)
+        if config.empty_outside:
+            sigma = torch.where(points.abs().amax(-1) > config.box / 2, torch.full_like(sigma, _EMPTY), sigma)
+        return sigma, color
+
+    def density(self, sigma: Tensor) -> Tensor:
+        """Volume density from raw density."""
+        if self.config.density == "surface":
+            return _SURFACE_DENSITY * torch.sigmoid(_SURFACE_SHARPNESS * sigma)
+        return F.softplus(sigma - 1.0)
+
+    def soft_density(self, sigma: Tensor) -> Tensor:
+        """A wider, lower density for proposing samples: surfaces between the cells of a grid are not missed."""
+        if self.config.density == "surface":
+            return 40.0 * torch.sigmoid(4.0 * sigma + 1.4)
+        return self.density(sigma)

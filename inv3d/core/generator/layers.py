@@ -1,0 +1,164 @@
+"""StyleGAN2 layers (Karras et al. 2020) as EG3D uses them, in plain PyTorch.
+
+Weights are stored with unit variance and scaled at run time ("equalised learning rate"). Modulation scales the
+input and demodulation the output of one shared convolution, which equals modulating the weights per sample.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+NoiseMode = Literal["none", "const", "random"]
+
+_SQRT2 = math.sqrt(2.0)
+
+
+def leaky_relu(x: Tensor, clamp: float | None = None) -> Tensor:
+    """Leaky ReLU with slope 0.2 and gain sqrt(2), optionally clamped to [-clamp, clamp]."""
+    x = F.leaky_relu(x, 0.2) * _SQRT2
+    return x if clamp is None else x.clamp(-clamp, clamp)
+
+
+def fir_kernel() -> Tensor:
+    """The 4x4 binomial low-pass filter outer([1,3,3,1]) / 64."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    return torch.outer(taps, taps) / 64.0
+
+
+def fir_filter(x: Tensor, kernel: Tensor, gain: float = 1.0, up: int = 1, padding: tuple[int, int] = (0, 0)) -> Tensor:
+    """Zero-insertion by `up`, padding (before, after) on both axes, depthwise filtering, and `gain`; x is [B,C,H,W]."""
+    batch, channels, height, width = x.shape
+    if up > 1:
+        spread = x.new_zeros(batch, channels, height, up, width, up)
+        spread[:, :, :, 0, :, 0] = x
+        x = spread.reshape(batch, channels, height * up, width * up)
+    x = F.pad(x, (*padding, *padding))
+    weight = (kernel.flip(0, 1) * gain).to(x.dtype).expand(channels, 1, -1, -1)
+    return F.conv2d(x, weight, groups=channels)
+
+
+def upsample(x: Tensor, kernel: Tensor) -> Tensor:
+    """Double the resolution of [B,C,H,W] with the FIR filter."""
+    return fir_filter(x, kernel, gain=4.0, up=2, padding=(2, 1))
+
+
+class FullyConnected(nn.Module):
+    """Linear layer [...,in] -> [...,out], optionally with `leaky_relu`; `scale` is that of the initial weights."""
+
+    def __init__(
+        self,
+        in_dim: int,
+        out_dim: int,
+        lr_multiplier: float = 1.0,
+        bias: float = 0.0,
+        activate: bool = False,
+        scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_dim, in_dim) * (scale / lr_multiplier))
+        self.bias = nn.Parameter(torch.full((out_dim,), bias / lr_multiplier))
+        self.weight_gain = lr_multiplier / math.sqrt(in_dim)
+        self.bias_gain = lr_multiplier
+        self.activate = activate
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
+        return leaky_relu(x) if self.activate else x
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated 3x3 convolution with demodulation, noise, bias and activation; optionally doubles the resolution."""
+
+    noise_const: Tensor
+    resample_filter: Tensor
+
+    def __init__(
+        self, in_channels: int, out_channels: int, w_dim: int, resolution: int, up: bool, clamp: float | None, noise: bool
+    ) -> None:
+        super().__init__()
+        self.up, self.clamp, self.noise = up, clamp, noise
+        self.affine = FullyConnected(w_dim, in_channels, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.register_buffer("resample_filter", fir_kernel())
+        if noise:
+            self.register_buffer("noise_const", torch.randn(resolution, resolution))
+            self.noise_strength = nn.Parameter(torch.zeros([]))
+
+    def forward(self, x: Tensor, w: Tensor, noise_mode: NoiseMode) -> Tensor:
+        style = self.affine(w)
+        scale = torch.rsqrt((style * style) @ (self.weight * self.weight).sum((2, 3)).t() + 1e-8)
+        x = x * style[:, :, None, None]
+        if self.up:
+            x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
+            x = fir_filter(x, self.resample_filter, gain=4.0, padding=(1, 1))
+        else:
+            x = F.conv2d(x, self.weight, padding=1)
+        x = x * scale[:, :, None, None].to(x.dtype)
+        if self.noise and noise_mode == "const":
+            x = x + self.noise_const * self.noise_strength
+        elif self.noise and noise_mode == "random":
+            x = x + torch.randn_like(x[:, :1]) * self.noise_strength
+        return leaky_relu(x + self.bias[:, None, None].to(x.dtype), self.clamp)
+
+
+class ToRGB(nn.Module):
+    """Modulated 1x1 convolution without demodulation or activation."""
+
+    def __init__(self, in_channels: int, out_channels: int, w_dim: int, clamp: float | None) -> None:
+        super().__init__()
+        self.clamp = clamp
+        self.gain = 1.0 / math.sqrt(in_channels)
+        self.affine = FullyConnected(w_dim, in_channels, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        style = self.affine(w) * self.gain
+        x = F.conv2d(x * style[:, :, None, None], self.weight) + self.bias[:, None, None]
+        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+
+
+class SynthesisBlock(nn.Module):
+    """One resolution of the skip architecture: (const or conv0), conv1, torgb."""
+
+    resample_filter: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        w_dim: int,
+        resolution: int,
+        image_channels: int,
+        up: bool = True,
+        clamp: float | None = None,
+        noise: bool = True,
+    ) -> None:
+        super().__init__()
+        self.up = up
+        self.register_buffer("resample_filter", fir_kernel())
+        if in_channels == 0:
+            self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
+        else:
+            self.conv0 = SynthesisLayer(in_channels, out_channels, w_dim, resolution, up, clamp, noise)
+        self.conv1 = SynthesisLayer(out_channels, out_channels, w_dim, resolution, False, clamp, noise)
+        self.torgb = ToRGB(out_channels, image_channels, w_dim, clamp)
+        self.num_convs = 1 if in_channels == 0 else 2
+
+    def forward(self, x: Tensor | None, image: Tensor | None, codes: Tensor, noise_mode: NoiseMode) -> tuple[Tensor, Tensor]:
+        """`codes` [B, num_convs + 1, w_dim]; returns features and image at this block's resolution."""
+        if x is None:
+            x = self.const.expand(len(codes), -1, -1, -1)
+        else:
+            x = self.conv0(x, codes[:, 0], noise_mode)
+        x = self.conv1(x, codes[:, self.num_convs - 1], noise_mode)
+        rgb = self.torgb(x, codes[:, self.num_convs]).float()
+        if image is not None:
+            rgb = rgb + (upsample(image, self.resample_filter) if self.up else image)
+        return x, rgb

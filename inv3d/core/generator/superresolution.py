@@ -1,0 +1,45 @@
+"""EG3D's hybrid super-resolution: rendered features to the final image."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inv3d.core.generator.config import SuperResolutionConfig
+from inv3d.core.generator.layers import SynthesisBlock, fir_kernel
+
+
+class SuperResolution(nn.Module):
+    """Two skip blocks on top of features [B,C,r,r] and their first three channels as image.
+
+    Covers the public 8XDC and 8X modules (`upsample_first`) and the 4X and 2X ones.
+    """
+
+    def __init__(self, config: SuperResolutionConfig, in_channels: int, w_dim: int) -> None:
+        super().__init__()
+        self.config = config
+        first, second = config.channels
+        size = config.input_resolution * (2 if config.upsample_first else 1)
+        self.block0 = SynthesisBlock(in_channels, first, w_dim, size, 3, up=config.upsample_first, clamp=config.clamp)
+        self.block1 = SynthesisBlock(first, second, w_dim, 2 * size, 3, clamp=config.clamp)
+        if config.shared_filter:
+            self.register_buffer("resample_filter", fir_kernel())
+
+    def resize(self, x: Tensor) -> Tensor:
+        """Bring [B,C,r,r] to the input resolution."""
+        size = self.config.input_resolution
+        if x.shape[-1] == size:
+            return x
+        return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False, antialias=self.config.antialias)
+
+    def forward(self, features: Tensor, codes: Tensor) -> Tensor:
+        """`codes` [B,num_ws,w_dim], of which only the last is used; returns the image [B,3,R,R], not clamped."""
+        w = codes[:, -1:].repeat(1, 3, 1)
+        features = self.resize(features)
+        x, image = self.block0(features, features[:, :3], w, self.config.noise_mode)
+        return self.block1(x, image, w, self.config.noise_mode)[1]
+
+    def upsampled(self, features: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Features and image after the first block."""
+        features = self.resize(features)
+        return self.block0(features, features[:, :3], codes[:, -1:].repeat(1, 3, 1), self.config.noise_mode)

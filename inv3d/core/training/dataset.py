@@ -1,0 +1,116 @@
+"""The training set of the embedded model: shards of procedural heads, as points and as pictures.
+
+Shards are safetensors files written whole or not at all, each from its own seed, so that an interrupted
+generation goes on where it stopped and the same seeds give the same files.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from inv3d.core.camera import look_at
+from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
+from inv3d.core.procedural.renderer import HeadRenderer
+from inv3d.core.procedural.samples import sample_heads
+
+POINT_HEADS = 128
+"""Heads in one shard of points."""
+POINTS_PER_HEAD = 4096
+IMAGE_HEADS = 100
+"""Heads in one shard of pictures."""
+VIEWS_PER_HEAD = 4
+IMAGE_RESOLUTION = 128
+MAX_YAW, MAX_PITCH = math.radians(105), math.radians(28)
+
+_POINT_SEED, _IMAGE_SEED = 90_000, 10_000
+HELD_OUT_SEED = 500
+"""Seeds below 10,000 are never used for training; benchmarks and sample clips draw from them."""
+
+
+def write_shard(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Write a shard so that `path` is either complete or absent."""
+    partial = path.with_suffix(".partial")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+    partial.replace(path)
+
+
+def to_bytes(values: Tensor) -> Tensor:
+    """[0,1] to uint8, rounded."""
+    return (values * 255.0 + 0.5).clamp(0, 255).to(torch.uint8)
+
+
+def point_shard(renderer: HeadRenderer, seed: int, heads: int = POINT_HEADS, points: int = POINTS_PER_HEAD) -> dict[str, Tensor]:
+    """Latents `z`, `expression` and samples of `heads` heads (see `procedural.samples`), packed into small types."""
+    generator = torch.Generator().manual_seed(_POINT_SEED + seed)
+    z = torch.randn(heads, IDENTITY_DIM, generator=generator)
+    expression = torch.randn(heads, EXPRESSION_DIM, generator=generator)
+    parameters = head_parameters(z, expression)
+    batches = [sample_heads(renderer, parameters[i : i + 8], points, generator) for i in range(0, heads, 8)]
+    return {
+        "z": z,
+        "expression": expression,
+        "points": torch.cat([b.points for b in batches]).half(),
+        "directions": torch.cat([b.directions for b in batches]).mul(127).round().to(torch.int8),
+        "colours": to_bytes(torch.cat([b.colours for b in batches])),
+        "hit": torch.cat([b.hit for b in batches]),
+        "queries": torch.cat([b.queries for b in batches]).half(),
+        "distances": torch.cat([b.distances for b in batches]).half(),
+    }
+
+
+def image_shard(renderer: HeadRenderer, seed: int, heads: int = IMAGE_HEADS, views: int = VIEWS_PER_HEAD) -> dict[str, Tensor]:
+    """Pictures of `heads` heads from `views` random sides each, with another expression on every picture.
+
+    `image` [H,V,3,R,R] and `alpha` [H,V,1,R,R] as bytes, `yaw` and `pitch` [H,V], `z` [H,32], `expression` [H,V,6].
+    """
+    generator = torch.Generator().manual_seed(_IMAGE_SEED + seed)
+    z = torch.randn(heads, IDENTITY_DIM, generator=generator)
+    expression = torch.randn(heads, views, EXPRESSION_DIM, generator=generator)
+    yaw = (torch.rand(heads, views, generator=generator) * 2.0 - 1.0) * MAX_YAW
+    pitch = (torch.rand(heads, views, generator=generator) * 2.0 - 1.0) * MAX_PITCH
+    parameters = head_parameters(z.repeat_interleave(views, 0), expression.flatten(0, 1))
+    render = renderer.render(parameters, look_at(yaw.flatten(), pitch.flatten()), IMAGE_RESOLUTION)
+    shape = (heads, views, -1, IMAGE_RESOLUTION, IMAGE_RESOLUTION)
+    return {
+        "z": z,
+        "expression": expression,
+        "yaw": yaw,
+        "pitch": pitch,
+        "image": to_bytes((render.image + 1.0) / 2.0).reshape(shape),
+        "alpha": to_bytes(render.alpha).reshape(shape),
+    }
+
+
+def generate(folder: Path, point_shards: int, image_shards: int, compiled: bool, report: Callable[[str], None]) -> None:
+    """Write the shards that `folder` lacks; `report` gets one line per shard."""
+    folder.mkdir(parents=True, exist_ok=True)
+    renderer = HeadRenderer(compiled)
+    # pictures lag behind points, because the first training stage needs points alone
+    jobs = [(i / max(point_shards, 1), "points", i) for i in range(point_shards)]
+    jobs += [(0.2 + i / max(image_shards, 1), "images", i) for i in range(image_shards)]
+    for _, kind, index in sorted(jobs):
+        path = folder / f"{kind}-{index:04d}.safetensors"
+        if path.exists():
+            continue
+        start = time.perf_counter()
+        shard = point_shard(renderer, index) if kind == "points" else image_shard(renderer, index)
+        write_shard(path, shard)
+        report(f"{path.name} {time.perf_counter() - start:.1f} s")
+
+
+def shards(folder: Path, kind: str) -> list[Path]:
+    """Finished shards of a `kind` ("points" or "images"), in order."""
+    return sorted(folder.glob(f"{kind}-*.safetensors"))
+
+
+def load_images(folder: Path, most: int | None = None) -> dict[str, Tensor]:
+    """All pictures of `folder` (or of the first `most` shards), concatenated over heads."""
+    loaded = [load_file(path) for path in shards(folder, "images")[:most]]
+    return {name: torch.cat([shard[name] for shard in loaded]) for name in loaded[0]}

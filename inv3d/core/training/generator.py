@@ -1,0 +1,262 @@
+"""Training of the embedded generator by distillation from the procedural source, in three stages.
+
+1. points: fresh surface points and signed distances at every step; cheap, and where sharpness comes from;
+2. rays: random pixels of full-resolution pictures, for silhouettes and what volume rendering makes of the field;
+3. mapping: z -> w by regression against the parameter embedding, without rendering.
+
+Every stage is a fixed number of steps with its own learning-rate schedule; a checkpoint holds everything, so that a
+stopped training goes on, also on another machine.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from inv3d.core.camera import look_at
+from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, Parameters, head_parameters
+from inv3d.core.training import dataset
+from inv3d.core.training.demo import ParameterEmbedding, demo_config
+
+TRUNCATION = 0.02
+"""The generator learns signed distances divided by this, cut at +-2; world units."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Steps, batch sizes and learning rates of the three stages; the defaults are for two CPU cores."""
+
+    point_steps: int = 14_000
+    ray_steps: int = 8_000
+    mapping_steps: int = 12_000
+    point_heads: int = 6
+    points: int = 1152
+    queries: int = 576
+    ray_heads: int = 4
+    rays: int = 512
+    ray_samples: int = 14
+    mapping_batch: int = 1024
+    point_lr: float = 0.004
+    ray_lr: float = 0.0012
+    mapping_lr: float = 0.002
+    checkpoint_every: int = 500
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        return self.point_steps + self.ray_steps + self.mapping_steps
+
+
+@dataclass(frozen=True)
+class PointBatch:
+    latents: tuple[Tensor, Tensor]
+    points: Tensor
+    directions: Tensor
+    colours: Tensor
+    hit: Tensor
+    queries: Tensor
+    targets: Tensor
+
+
+class PointShards:
+    """Random batches of points; shards that appear while training runs are picked up."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.loaded: dict[Path, dict[str, Tensor]] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        for path in dataset.shards(self.folder, "points"):
+            if path not in self.loaded:
+                self.loaded[path] = load_file(path)
+
+    def batch(self, recipe: Recipe, heads: int, generator: torch.Generator, device: torch.device) -> PointBatch:
+        shards = list(self.loaded.values())
+        shard = shards[int(torch.randint(len(shards), (), generator=generator))]
+        rows = torch.randperm(len(shard["z"]), generator=generator)[:heads, None]
+        j = torch.randperm(shard["points"].shape[1], generator=generator)[: recipe.points]
+        q = torch.randperm(shard["queries"].shape[1], generator=generator)[: recipe.queries]
+
+        def pick(name: str, columns: Tensor) -> Tensor:
+            return shard[name][rows, columns].float().to(device)
+
+        latents = (shard["z"][rows[:, 0]].to(device), shard["expression"][rows[:, 0]].to(device))
+        targets = (pick("distances", q) / -TRUNCATION).clamp(-2.0, 2.0)
+        return PointBatch(
+            latents, pick("points", j), pick("directions", j) / 127.0, pick("colours", j) / 255.0, pick("hit", j),
+            pick("queries", q), targets,
+        )  # fmt: skip
+
+
+class Trainer:
+    """Generator, its moving average, the parameter embedding, and the step that training has reached."""
+
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.data, self.device = recipe, data, device
+        self.generator = TriplaneGenerator(demo_config()).to(device)
+        self.embedding = ParameterEmbedding(self.generator.config.w_dim).to(device)
+        self.model = nn.ModuleDict({"generator": self.generator, "embedding": self.embedding})
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self.optimizer = self._optimizer()
+        self.step = 0
+        self.seconds = 0.0
+
+    def _stage(self) -> tuple[str, int, int]:
+        """Name of the stage, and the step within it, and its length."""
+        r, step = self.recipe, self.step
+        if step < r.point_steps:
+            return "points", step, r.point_steps
+        if step < r.point_steps + r.ray_steps:
+            return "rays", step - r.point_steps, r.ray_steps
+        return "mapping", step - r.point_steps - r.ray_steps, r.mapping_steps
+
+    def _optimizer(self) -> torch.optim.Adam:
+        mapping = list(self.generator.backbone.mapping.parameters())
+        known = {id(p) for p in mapping}
+        rest = [p for p in self.model.parameters() if id(p) not in known]
+        return torch.optim.Adam([{"params": rest}, {"params": mapping}], lr=0.0, betas=(0.9, 0.99))
+
+    def save(self, path: Path) -> None:
+        partial = path.with_suffix(".partial")
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def _codes(self, latents: tuple[Tensor, Tensor]) -> Tensor:
+        return self.embedding(*latents)[:, None].expand(-1, self.generator.num_ws, -1)
+
+    def _planes(self, codes: Tensor):  # type: ignore[no-untyped-def]
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            return self.generator.planes(codes)
+
+    def point_losses(self, batch: PointBatch) -> dict[str, Tensor]:
+        """Signed distance (more weight near the surface), colour around the surface, background colour."""
+        planes = self._planes(self._codes(batch.latents))
+        count = batch.points.shape[1]
+        jitter = (torch.rand(*batch.points.shape[:2], 1, device=self.device) * 2.0 - 1.0) * 0.004
+        sigma, color = self.generator.field(planes, torch.cat([batch.points + batch.directions * jitter, batch.queries], 1))
+        predicted = sigma[:, count:]
+        inside = (batch.queries.abs().amax(-1) < 0.37).float()
+        weight = inside * (1.0 + 2.0 * (batch.targets.abs() < 0.5))
+        distance = ((predicted.clamp(-2.5, 2.5) - batch.targets).abs() * weight).sum() / weight.sum()
+        distance = distance + 0.1 * torch.relu(predicted.abs() - 2.5).mean()
+        error = (color[:, :count] - batch.colours) * batch.hit[..., None]
+        colour = (error.abs().sum() + 2.0 * error.square().sum()) / (3.0 * batch.hit.sum())
+        true_background = torch.cat(Parameters(head_parameters(*batch.latents)).colour("background"), 1)
+        assert planes.background is not None
+        background = (planes.background[:, 0] - true_background).abs().mean()
+        return {"distance": distance, "colour": 4.0 * colour, "background": 0.5 * background}
+
+    def ray_losses(self, images: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """Colours of random pixels, most of them on the head."""
+        recipe = self.recipe
+        heads = torch.randint(len(images["z"]), (recipe.ray_heads,), generator=generator)
+        views = torch.randint(images["yaw"].shape[1], (recipe.ray_heads,), generator=generator)
+        size = images["image"].shape[-1]
+        alpha = images["alpha"][heads, views].float().flatten(1) / 255.0
+        pixels = torch.multinomial(alpha + 0.12, recipe.rays, replacement=True, generator=generator)
+        target = images["image"][heads, views].flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1))
+        target = target.transpose(1, 2).float().to(self.device) / 127.5 - 1.0
+        camera = look_at(images["yaw"][heads, views], images["pitch"][heads, views]).to(self.device)
+        uv = torch.stack([(pixels % size + 0.5) / size, (pixels // size + 0.5) / size], -1).to(self.device)
+        origins, directions = camera.rays_through(uv)
+        latents = (images["z"][heads].to(self.device), images["expression"][heads, views].to(self.device))
+        planes = self._planes(self._codes(latents))
+        grid = self.generator.density_grid(planes, 24)
+        rays = self.generator.render_rays(planes, origins, directions, generator, grid, chunk=1 << 20, samples=recipe.ray_samples)
+        error = (rays.features - target) / 2.0
+        return {"ray": 4.0 * (error.abs().mean() + 2.0 * error.square().mean())}
+
+    def mapping_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Squared error of z -> w against the averaged embedding."""
+        z = torch.randn(self.recipe.mapping_batch, IDENTITY_DIM + EXPRESSION_DIM, generator=generator).to(self.device)
+        with torch.no_grad():
+            target = self.average["embedding"](z[:, :IDENTITY_DIM], z[:, IDENTITY_DIM:])
+        codes = self.generator.mapping(z)[:, 0]
+        return {"mapping": (codes - target).square().mean()}
+
+    def _learning_rate(self, stage: str, step: int, length: int) -> float:
+        peak, floor = {
+            "points": (self.recipe.point_lr, 0.1 * self.recipe.point_lr),
+            "rays": (self.recipe.ray_lr, 0.08 * self.recipe.ray_lr),
+            "mapping": (self.recipe.mapping_lr, 0.0),
+        }[stage]
+        cosine = 0.5 * (1.0 + math.cos(math.pi * step / length))
+        return (floor + (peak - floor) * cosine) * min(1.0, (step + 1) / 60)
+
+    def run(self, checkpoint: Path, report: Callable[[str], None]) -> Iterator[int]:
+        """Train until the recipe's last step, saving to `checkpoint`; yields the number of each finished step."""
+        recipe = self.recipe
+        points = PointShards(self.data) if self._stage()[0] != "mapping" else None
+        images: dict[str, Tensor] | None = None
+        sums: dict[str, list[float]] = {}
+        start = time.perf_counter() - self.seconds
+        while self.step < recipe.steps:
+            stage, step, length = self._stage()
+            # one seed per step: a resumed run draws what an unbroken one would
+            generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
+            torch.manual_seed(recipe.seed * 1_000_003 + self.step)
+            lr = self._learning_rate(stage, step, length)
+            self.optimizer.param_groups[0]["lr"] = 0.0 if stage == "mapping" else lr
+            self.optimizer.param_groups[1]["lr"] = lr if stage == "mapping" else 0.0
+            losses: dict[str, Tensor] = {}
+            if stage == "rays":
+                images = images or dataset.load_images(self.data)
+                losses |= self.ray_losses(images, generator)
+            if points is not None and (stage == "points" or (stage == "rays" and step % 2 == 0)):
+                heads = recipe.point_heads if stage == "points" else recipe.ray_heads
+                losses |= self.point_losses(points.batch(recipe, heads, generator, self.device))
+            if stage == "mapping":
+                losses |= self.mapping_losses(generator)
+            self.optimizer.zero_grad(set_to_none=True)
+            sum(losses.values(), torch.zeros((), device=self.device)).backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+            self.optimizer.step()
+            with torch.no_grad():
+                decay = min({"points": 0.9975, "rays": 0.995, "mapping": 0.99}[stage], (self.step + 1) / (self.step + 20))
+                torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1.0 - decay)
+            self.step += 1
+            self.seconds = time.perf_counter() - start
+            for name, loss in losses.items():
+                sums.setdefault(name, []).append(float(loss.detach()))
+            if self.step % 100 == 0:
+                means = " ".join(f"{name} {sum(v) / len(v):.4f}" for name, v in sums.items())
+                report(f"{stage} {self.step}/{recipe.steps} {self.seconds:.0f} s lr {lr:.5f} {means}")
+                sums.clear()
+                if points is not None:
+                    points.refresh()
+            if self.step % recipe.checkpoint_every == 0 or self.step == recipe.steps:
+                self.save(checkpoint)
+            yield self.step
+
+    @torch.no_grad()
+    def result(self) -> TriplaneGenerator:
+        """The averaged generator with its mean code set."""
+        generator: TriplaneGenerator = copy.deepcopy(self.average["generator"])
+        z = torch.randn(10_000, generator.config.z_dim, generator=torch.Generator().manual_seed(123)).to(self.device)
+        generator.backbone.mapping.w_avg.copy_(generator.mapping(z)[:, 0].mean(0))
+        return generator

@@ -1,0 +1,78 @@
+import json
+
+import pytest
+import torch
+
+from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.generator.config import GeneratorConfig, eg3d_ffhq, eg3d_shapenet_cars
+
+from .conftest import DATA, relative
+
+
+def test_mapping_matches_reference(tiny, reference):
+    z, c = reference("mapping/z"), reference("mapping/c")
+    assert relative(tiny.mapping(z, c)[:, 0], reference("mapping/w_psi1")) < 1e-4
+    assert relative(tiny.mapping(z, c, truncation=0.7)[:, 0], reference("mapping/w_psi0.7")) < 1e-4
+
+
+def test_truncation_cutoff_pulls_the_first_codes_only(tiny, reference):
+    z, c = reference("mapping/z"), reference("mapping/c")
+    codes = tiny.mapping(z, c, truncation=0.5, truncation_cutoff=7)
+    expected = reference("mapping/ws_psi0.5_cutoff7")
+    assert relative(codes[:, [0, 6, 7, 13]], expected) < 1e-4
+
+
+def test_camera_embedding_matches_reference(tiny, reference):
+    assert relative(tiny.backbone.mapping.embed(reference("mapping/c")), reference("mapping/embed_c")) < 1e-4
+
+
+def test_blocks_match_reference(tiny, reference):
+    outputs = tiny.backbone.synthesis.blocks(reference("backbone/ws"), "const")
+    for (x, image), resolution in zip(outputs, (4, 8, 16, 32, 64, 128, 256), strict=True):
+        if resolution <= 16:
+            assert relative(x, reference(f"backbone/b{resolution}_x")) < 1e-4
+            assert relative(image, reference(f"backbone/b{resolution}_img")) < 1e-4
+        elif resolution <= 128:
+            stats = torch.stack([x.mean((0, 2, 3)), x.std((0, 2, 3), correction=0)])
+            assert relative(stats, reference(f"backbone/b{resolution}_x_stats")) < 1e-3
+
+
+@pytest.mark.parametrize("mode", ["const", "none"])
+def test_planes_match_reference(tiny, reference, mode):
+    planes = tiny.backbone.synthesis(reference("backbone/ws"), mode)
+    assert relative(planes[:, :, 3::8, 3::8], reference(f"backbone/planes_{mode}_stride8_off3")) < 1e-4
+
+
+def test_gradient_of_planes_matches_reference(tiny, reference):
+    codes = reference("backbone/ws").clone().requires_grad_()
+    planes = tiny.backbone.synthesis(codes)
+    phase = torch.arange(planes.numel(), dtype=torch.float64).mul(0.37).cos().float().reshape(planes.shape)
+    (planes * phase).mean().backward()
+    assert relative(codes.grad, reference("backbone/grad_ws_of_mean_planes_times_cos0.37i")) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("model", "config"),
+    [("ffhq512-128", eg3d_ffhq()), ("afhqcats512-128", eg3d_ffhq()), ("shapenetcars128-64", eg3d_shapenet_cars())],
+)
+def test_public_configurations_have_the_public_names_and_shapes(model, config):
+    listing = json.loads((DATA / "state_dict_real.json").read_text())
+    expected = next(value for name, value in listing.items() if name.startswith(model))
+    with torch.device("meta"):
+        generator = TriplaneGenerator(config)
+    ours = {name: list(tensor.shape) for name, tensor in generator.state_dict().items()}
+    assert ours == {name: entry["shape"] for name, entry in expected["state_dict"].items()}
+    assert {name for name, _ in generator.named_parameters()} == {
+        name for name, entry in expected["state_dict"].items() if entry["kind"] == "parameter"
+    }
+    assert generator.num_ws == expected["num_ws"]
+
+
+def test_mapping_without_its_camera_says_so(tiny, reference):
+    with pytest.raises(ValueError, match="conditioning cameras"):
+        tiny.mapping(reference("mapping/z"))
+
+
+def test_configuration_survives_json():
+    for config in (eg3d_ffhq(), eg3d_shapenet_cars()):
+        assert GeneratorConfig.from_json(json.loads(json.dumps(config.to_json()))) == config

@@ -1,0 +1,55 @@
+import torch
+
+from inv3d.core.generator.config import CanonicalConfig, RenderingConfig
+from inv3d.core.generator.field import CanonicalPlanes, TriPlanes, normalise, project, sample_planes
+
+from .conftest import relative
+
+
+def test_projection_matches_reference(reference):
+    coordinates = reference("sampling/coordinates")
+    uv = project(normalise(coordinates, RenderingConfig()), "legacy")
+    assert relative(uv, reference("sampling/projected_uv_boxwarp1")) < 1e-6
+
+
+def test_plane_lookup_matches_reference(reference):
+    planes, coordinates = reference("sampling/planes"), reference("sampling/coordinates")
+    for box in (1, 1.6):
+        uv = project(normalise(coordinates, RenderingConfig(box=box)), "legacy")
+        assert relative(sample_planes(planes, uv), reference(f"sampling/features_boxwarp{box}")) < 1e-4
+
+
+def test_decoder_matches_reference(tiny, reference):
+    features = reference("sampling/features_boxwarp1").mean(1)
+    sigma, color = tiny.decoder(features)
+    assert relative(sigma[..., None], reference("sampling/decoder_sigma")) < 1e-4
+    assert relative(color, reference("sampling/decoder_rgb")) < 1e-4
+
+
+def test_field_matches_reference(tiny, reference):
+    planes = tiny.planes(reference("backbone/ws"))
+    sigma, color = tiny.field(planes, reference("sample_mixed/coordinates"))
+    assert relative(sigma[..., None], reference("sample_mixed/sigma")) < 1e-4
+    assert relative(color, reference("sample_mixed/rgb")) < 1e-4
+
+
+def test_legacy_layout_ignores_swapping_y_between_planes_but_the_full_one_does_not():
+    points = torch.tensor([[[0.1, 0.2, 0.3], [0.1, 0.2, -0.3]]])
+    legacy, full = project(points, "legacy"), project(points, "xy-xz-yz")
+    assert torch.equal(legacy[0, 2, 0].flip(0), legacy[0, 1, 0])
+    assert torch.allclose(full[0, 2], torch.tensor([[0.3, 0.2], [-0.3, 0.2]]))
+
+
+def test_canonical_lookup_moves_by_at_most_the_largest_offset():
+    config = RenderingConfig(box=2.0, plane_layout="xy-xz-yz")
+    canonical = CanonicalPlanes(CanonicalConfig(resolution=64, channels=1, max_offset=0.25))
+    ramp = (torch.arange(64) + 0.5) / 32 - 1
+    canonical.planes.data.zero_()
+    canonical.planes.data[0] = ramp.expand(1, 64, 64)  # the (x, y) plane holds x itself
+    points = torch.zeros(1, 1, 3)
+    assert abs(float(canonical(points, torch.zeros(1, 1, 3), config))) < 1e-5
+    assert abs(float(canonical(points, torch.full((1, 1, 3), 1e3), config)) - 0.25) < 1e-4
+
+
+def test_planes_know_how_many_codes_they_hold():
+    assert len(TriPlanes(torch.zeros(5, 3, 2, 4, 4))) == 5
