@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from inv3d.core.camera import look_at
+from inv3d.core.camera import FFHQ_FOCAL, look_at
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.procedural.samples import sample_heads
@@ -27,9 +27,12 @@ IMAGE_HEADS = 100
 """Heads in one shard of pictures."""
 VIEWS_PER_HEAD = 4
 IMAGE_RESOLUTION = 128
+WIDE_RESOLUTION = 192
+WIDE_FACTOR = 2.0
+"""Wide pictures, for the aligner, show this many times the generator's own field of view."""
 MAX_YAW, MAX_PITCH = math.radians(105), math.radians(28)
 
-_POINT_SEED, _IMAGE_SEED = 90_000, 10_000
+_POINT_SEED, _IMAGE_SEED, _WIDE_SEED = 90_000, 10_000, 50_000
 HELD_OUT_SEED = 500
 """Seeds below 10,000 are never used for training; benchmarks and sample clips draw from them."""
 
@@ -46,9 +49,9 @@ def to_bytes(values: Tensor) -> Tensor:
     return (values * 255.0 + 0.5).clamp(0, 255).to(torch.uint8)
 
 
-def point_shard(renderer: HeadRenderer, seed: int, heads: int = POINT_HEADS, points: int = POINTS_PER_HEAD) -> dict[str, Tensor]:
+def point_shard(renderer: HeadRenderer, index: int, heads: int = POINT_HEADS, points: int = POINTS_PER_HEAD) -> dict[str, Tensor]:
     """Latents `z`, `expression` and samples of `heads` heads (see `procedural.samples`), packed into small types."""
-    generator = torch.Generator().manual_seed(_POINT_SEED + seed)
+    generator = torch.Generator().manual_seed(_POINT_SEED + index)
     z = torch.randn(heads, IDENTITY_DIM, generator=generator)
     expression = torch.randn(heads, EXPRESSION_DIM, generator=generator)
     parameters = head_parameters(z, expression)
@@ -65,19 +68,21 @@ def point_shard(renderer: HeadRenderer, seed: int, heads: int = POINT_HEADS, poi
     }
 
 
-def image_shard(renderer: HeadRenderer, seed: int, heads: int = IMAGE_HEADS, views: int = VIEWS_PER_HEAD) -> dict[str, Tensor]:
-    """Pictures of `heads` heads from `views` random sides each, with another expression on every picture.
+def _pictures(renderer: HeadRenderer, seed: int, heads: int, resolution: int, focal: float, supersample: int) -> dict[str, Tensor]:
+    """Pictures of `heads` heads from random sides, with another expression on every picture.
 
     `image` [H,V,3,R,R] and `alpha` [H,V,1,R,R] as bytes, `yaw` and `pitch` [H,V], `z` [H,32], `expression` [H,V,6].
     """
-    generator = torch.Generator().manual_seed(_IMAGE_SEED + seed)
+    generator = torch.Generator().manual_seed(seed)
+    views = VIEWS_PER_HEAD
     z = torch.randn(heads, IDENTITY_DIM, generator=generator)
     expression = torch.randn(heads, views, EXPRESSION_DIM, generator=generator)
     yaw = (torch.rand(heads, views, generator=generator) * 2.0 - 1.0) * MAX_YAW
     pitch = (torch.rand(heads, views, generator=generator) * 2.0 - 1.0) * MAX_PITCH
     parameters = head_parameters(z.repeat_interleave(views, 0), expression.flatten(0, 1))
-    render = renderer.render(parameters, look_at(yaw.flatten(), pitch.flatten()), IMAGE_RESOLUTION)
-    shape = (heads, views, -1, IMAGE_RESOLUTION, IMAGE_RESOLUTION)
+    camera = look_at(yaw.flatten(), pitch.flatten(), focal=focal)
+    render = renderer.render(parameters, camera, resolution, supersample)
+    shape = (heads, views, -1, resolution, resolution)
     return {
         "z": z,
         "expression": expression,
@@ -88,29 +93,42 @@ def image_shard(renderer: HeadRenderer, seed: int, heads: int = IMAGE_HEADS, vie
     }
 
 
-def generate(folder: Path, point_shards: int, image_shards: int, compiled: bool, report: Callable[[str], None]) -> None:
-    """Write the shards that `folder` lacks; `report` gets one line per shard."""
+def image_shard(renderer: HeadRenderer, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
+    """Pictures as the generator sees heads."""
+    return _pictures(renderer, _IMAGE_SEED + index, heads, IMAGE_RESOLUTION, FFHQ_FOCAL, supersample=2)
+
+
+def wide_shard(renderer: HeadRenderer, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
+    """Pictures with shoulders and space around the head."""
+    return _pictures(renderer, _WIDE_SEED + index, heads, WIDE_RESOLUTION, FFHQ_FOCAL / WIDE_FACTOR, supersample=1)
+
+
+def generate(folder: Path, points: int, images: int, wide: int, compiled: bool, report: Callable[[str], None]) -> None:
+    """Write the shards that `folder` lacks, so many of each kind; `report` gets one line per shard."""
     folder.mkdir(parents=True, exist_ok=True)
     renderer = HeadRenderer(compiled)
+    makers = {"points": point_shard, "images": image_shard, "wide": wide_shard}
     # pictures lag behind points, because the first training stage needs points alone
-    jobs = [(i / max(point_shards, 1), "points", i) for i in range(point_shards)]
-    jobs += [(0.2 + i / max(image_shards, 1), "images", i) for i in range(image_shards)]
+    jobs = [(i / points, "points", i) for i in range(points)]
+    jobs += [(0.2 + i / images, "images", i) for i in range(images)]
+    jobs += [(1.2 + i / wide, "wide", i) for i in range(wide)]
     for _, kind, index in sorted(jobs):
         path = folder / f"{kind}-{index:04d}.safetensors"
         if path.exists():
             continue
         start = time.perf_counter()
-        shard = point_shard(renderer, index) if kind == "points" else image_shard(renderer, index)
-        write_shard(path, shard)
+        write_shard(path, makers[kind](renderer, index))
         report(f"{path.name} {time.perf_counter() - start:.1f} s")
 
 
 def shards(folder: Path, kind: str) -> list[Path]:
-    """Finished shards of a `kind` ("points" or "images"), in order."""
+    """Finished shards of a `kind` ("points", "images" or "wide"), in order."""
     return sorted(folder.glob(f"{kind}-*.safetensors"))
 
 
-def load_images(folder: Path, most: int | None = None) -> dict[str, Tensor]:
-    """All pictures of `folder` (or of the first `most` shards), concatenated over heads."""
-    loaded = [load_file(path) for path in shards(folder, "images")[:most]]
+def load_images(folder: Path, kind: str = "images") -> dict[str, Tensor]:
+    """All pictures of a `kind` in `folder`, concatenated over heads. Raises FileNotFoundError if there are none."""
+    loaded = [load_file(path) for path in shards(folder, kind)]
+    if not loaded:
+        raise FileNotFoundError(f"no {kind} shards in {folder}")
     return {name: torch.cat([shard[name] for shard in loaded]) for name in loaded[0]}

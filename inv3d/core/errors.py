@@ -1,0 +1,37 @@
+"""The errors that a person can mend. Each carries what is wrong, what to do, and the exit code of the command."""
+
+from __future__ import annotations
+
+
+class Inv3dError(Exception):
+    """`message` says what is wrong with what, `hint` what to do; one line each."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+class UsageError(Inv3dError):
+    """The command was used wrongly: options that contradict each other, an output that exists."""
+
+    exit_code = 2
+
+
+class InputError(Inv3dError):
+    """The input cannot be used: no video stream, no head, too little rotation, a damaged file."""
+
+    exit_code = 3
+
+
+class ModelError(Inv3dError):
+    """A model is missing or unreadable."""
+
+    exit_code = 4
+
+
+class OutOfMemoryError(Inv3dError):
+    """The machine's or the device's memory does not suffice."""
+
+    exit_code = 5

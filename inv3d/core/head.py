@@ -1,0 +1,103 @@
+"""The head: what an inversion makes, kept in a folder from which it can be rendered again."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.camera import Camera, look_at
+from inv3d.core.errors import InputError, ModelError
+from inv3d.core.generator import Render, TriplaneGenerator
+from inv3d.core.latents import LatentTrack
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Head:
+    """A generator tuned to one person, the latent track, and the yaws (radians) that the clip covered."""
+
+    generator: TriplaneGenerator
+    track: LatentTrack
+    bundle: Bundle
+    yaw_range: tuple[float, float]
+
+    @torch.no_grad()
+    def render(self, camera: Camera, resolution: int | None = None, superresolution: bool = True) -> Render:
+        """Render with the code that the track gives for each camera, deterministically, in bounded memory."""
+        camera = camera.to(self.generator.device)
+        codes = self.track.at(camera)
+        if len(self.track) == 1:
+            codes = codes[:1]
+        return self.generator(codes, camera, resolution, chunk=2048, superresolution=superresolution)
+
+    def camera(self, yaw: Tensor, pitch: Tensor) -> Camera:
+        """Cameras of the model's own distance and focal length; angles [B] in radians."""
+        return look_at(yaw, pitch, self.bundle.info.radius, focal=self.bundle.info.focal)
+
+    def save(self, folder: Path) -> None:
+        """Write `head.json`, `codes.safetensors` and the weight changes in float16."""
+        folder.mkdir(parents=True, exist_ok=True)
+        own, base = self.generator.state_dict(), self.bundle.generator.state_dict()
+        changes = {name: (own[name] - base[name]).half().cpu() for name in own if not torch.equal(own[name], base[name])}
+        save_file({"codes": self.track.codes.cpu().contiguous(), "yaws": self.track.yaws.cpu()}, folder / "codes.safetensors")
+        save_file({name: change.contiguous() for name, change in changes.items()}, folder / "weights.safetensors")
+        description = {
+            "format": FORMAT,
+            "model": self.bundle.name,
+            "model_fingerprint": self.bundle.fingerprint,
+            "latents": len(self.track),
+            "yaw_range_degrees": [round(float(torch.rad2deg(torch.tensor(yaw))), 3) for yaw in self.yaw_range],
+        }
+        (folder / "head.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def load(folder: Path, device: torch.device | str = "cpu") -> Head:
+        """Read a head written by `save`; `folder` may also be the output folder around it.
+
+        Raises InputError if the folder holds no readable head, ModelError if its model is missing or another one.
+        """
+        if (folder / "head" / "head.json").is_file():
+            folder = folder / "head"
+        hint = "give the output folder of `inv3d video`"
+        try:
+            description: dict[str, Any] = json.loads((folder / "head.json").read_text(encoding="utf-8"))
+            codes = load_file(folder / "codes.safetensors")
+            changes = load_file(folder / "weights.safetensors")
+            name, fingerprint = description["model"], description["model_fingerprint"]
+            low, high = (float(torch.deg2rad(torch.tensor(yaw))) for yaw in description["yaw_range_degrees"])
+        except FileNotFoundError as error:
+            raise InputError(f"{folder} holds no head: {Path(error.filename or folder).name} is missing", hint) from error
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"the head in {folder} is damaged: {str(error).splitlines()[0]}", hint) from error
+        bundle = load_bundle(name, device)
+        if bundle.fingerprint != fingerprint:
+            raise ModelError(f"the head was made with another version of the model '{name}'", "make the head again from its clip")
+        generator = copy.deepcopy(bundle.generator)
+        apply_changes(generator, changes)
+        track = LatentTrack(codes["codes"], codes["yaws"]).to(device)
+        return Head(generator, track, bundle, (low, high))
+
+    def rounded(self) -> Head:
+        """This head as it will be after saving and loading, whose weight changes are float16."""
+        generator = copy.deepcopy(self.bundle.generator)
+        own, base = self.generator.state_dict(), self.bundle.generator.state_dict()
+        apply_changes(generator, {name: (own[name] - base[name]).half() for name in own})
+        return Head(generator, self.track, self.bundle, self.yaw_range)
+
+
+@torch.no_grad()
+def apply_changes(generator: TriplaneGenerator, changes: dict[str, Tensor]) -> None:
+    """Add weight changes by name."""
+    state = generator.state_dict()
+    for name, change in changes.items():
+        state[name].add_(change.to(state[name].device).float())

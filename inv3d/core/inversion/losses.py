@@ -1,0 +1,66 @@
+"""The reconstruction losses of Eq. 3 (Barthel et al. 2024) between renders and target views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inv3d.core.bundle import Bundle
+from inv3d.core.camera import Camera
+from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.inversion.settings import FitSettings
+
+Losses = dict[str, Tensor]
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """[B,3,H,W] to [B,3,size,size], antialiased."""
+    if images.shape[-1] == size:
+        return images
+    return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Renders views and compares them; `random` is the seeded source of pixels and samples."""
+
+    bundle: Bundle
+    settings: FitSettings
+    random: torch.Generator
+
+    def image_losses(self, image: Tensor, target: Tensor) -> Losses:
+        """Perceptual, pixel and identity losses of whole images [B,3,R,R], weighted; means over the batch."""
+        settings = self.settings
+        return {
+            "perceptual": settings.perceptual * self.bundle.perceptual.distance(image, target).mean(),
+            "identity": settings.identity * (1.0 - self.bundle.identity.similarity(image, target)).mean(),
+            **self.pixel_losses(image - target),
+        }
+
+    def pixel_losses(self, error: Tensor) -> Losses:
+        losses = {"pixel": self.settings.pixel * error.square().mean()}
+        if self.settings.absolute:
+            losses["absolute"] = self.settings.absolute * error.abs().mean()
+        return losses
+
+    def whole(self, generator: TriplaneGenerator, codes: Tensor, cameras: Camera, images: Tensor, resolution: int | None = None) -> Losses:
+        """Losses of whole renders; `resolution` renders and compares smaller images."""
+        render = generator(codes, cameras, resolution, self.random, chunk=1 << 16, superresolution=resolution is None)
+        size = resolution or images.shape[-1]
+        return self.image_losses(resize(render.image, size), resize(images, size))
+
+    def rays(self, generator: TriplaneGenerator, codes: Tensor, cameras: Camera, images: Tensor) -> Losses:
+        """Pixel losses on random pixels of every image; cameras are grouped by code."""
+        settings = self.settings
+        assert settings.rays_per_view is not None
+        count, size = len(images), images.shape[-1]
+        pixels = torch.randint(size * size, (count, settings.rays_per_view), generator=self.random).to(images.device)
+        uv = torch.stack([(pixels % size + 0.5) / size, (pixels // size + 0.5) / size], -1)
+        origins, directions = (r.reshape(len(codes), -1, 3) for r in cameras.rays_through(uv))
+        planes = generator.planes(codes)
+        rays = generator.render_rays(planes, origins, directions, self.random, chunk=1 << 20, samples=settings.samples)
+        target = images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
+        return self.pixel_losses(rays.features[..., :3].reshape(target.shape) - target)

@@ -1,0 +1,39 @@
+"""Small corrections of estimated cameras, optimised together with the codes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from inv3d.core.camera import Camera
+
+
+def correct(camera: Camera, offsets: Tensor) -> Camera:
+    """Cameras moved by `offsets` [B,6], differentiably.
+
+    Columns: rotation vector about the world's origin (radians), shift of the image (in image widths, right and
+    down), logarithm of the magnification. A rotation stays a rotation (exponential map).
+    """
+    x, y, z = offsets[:, :3].unbind(-1)
+    zero = torch.zeros_like(x)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
+    rotation = torch.linalg.matrix_exp(skew)
+    cam2world = camera.cam2world.clone()
+    cam2world[:, :3] = rotation @ camera.cam2world[:, :3]
+    intrinsics = camera.intrinsics.clone()
+    magnification = offsets[:, 5].exp()
+    intrinsics[:, 0, 0] = camera.intrinsics[:, 0, 0] * magnification
+    intrinsics[:, 1, 1] = camera.intrinsics[:, 1, 1] * magnification
+    intrinsics[:, 0, 2] = camera.intrinsics[:, 0, 2] + offsets[:, 3]
+    intrinsics[:, 1, 2] = camera.intrinsics[:, 1, 2] + offsets[:, 4]
+    return Camera(cam2world, intrinsics)
+
+
+def interpolate_offsets(offsets: Tensor, keys: Tensor, yaw: Tensor) -> Tensor:
+    """Offsets [B,6] at `yaw` [B], linear between those found at the ascending `keys` [N]: estimators err smoothly."""
+    if len(keys) == 1:
+        return offsets.expand(len(yaw), -1)
+    right = torch.searchsorted(keys, yaw.contiguous()).clamp(1, len(keys) - 1)
+    span = (keys[right] - keys[right - 1]).clamp(min=1e-8)
+    weight = ((yaw - keys[right - 1]) / span).clamp(0.0, 1.0)[:, None]
+    return torch.lerp(offsets[right - 1], offsets[right], weight)

@@ -1,0 +1,100 @@
+"""How long and with what weights an inversion runs. Two presets: the paper's, and one for CPUs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Defaults are those of Barthel et al. 2024, section 4.1, and of its public code where the paper is silent.
+
+    Losses are means over views, pixels and code entries where the paper sums: Adam does not see the difference, and
+    a weight means the same for any number of views.
+    """
+
+    name: str = "paper"
+    wplus_steps: int = 500
+    latent_steps: int = 500
+    tuning_steps: int = 500
+
+    wplus_lr: float = 0.1
+    latent_lr: float = 0.01
+    tuning_lr: float = 3e-4
+    pose_lr: float = 0.0
+    """Rate of the camera refinement during the W+ stage; 0 keeps the estimated cameras."""
+    shared_w: bool = False
+    """Whether the W+ stage moves all layers together first (W), and apart (W+) at a third of the rate later."""
+    code_noise: float = 0.05
+    """Noise on the code early in the W+ stage, in standard deviations of w."""
+
+    perceptual: float = 1.0
+    pixel: float = 0.1
+    absolute: float = 0.0
+    """Weight of the mean absolute error of pixels, beside the squared error that `pixel` weighs."""
+    identity: float = 1.0
+    prior: float = 1.0
+    """Distance to the mean code (L_r in Eq. 3); W+ stage only."""
+    distance: float = 1.0
+    """Distance of the codes to the single code they started from (Eq. 5)."""
+    interpolation: float = 1.0
+    """Losses of in-between frames (section 3.2)."""
+    depth: float = 1.0
+    """Agreement of the codes' depth maps (Eq. 6)."""
+
+    rays_per_view: int | None = None
+    """Random pixels per view and step for the pixel losses; None renders whole images."""
+    views_per_step: int | None = None
+    """Views with codes of their own that a step of the later stages looks at; None takes all."""
+    whole_views: int = 0
+    """With random pixels: views per step that are rendered whole, for the perceptual and identity losses."""
+    whole_resolution: int = 64
+    samples: int | None = None
+    """Samples per ray during the fit; None takes the model's own."""
+    depth_rays: int = 1024
+    """Random rays on which depths are compared."""
+
+    def scaled(self, factor: float) -> FitSettings:
+        """The same settings with `factor` times the steps."""
+        names = ("wplus_steps", "latent_steps", "tuning_steps")
+        return replace(self, **{name: max(1, round(getattr(self, name) * factor)) for name in names})
+
+
+PAPER = FitSettings()
+
+FAST = FitSettings(
+    name="fast",
+    wplus_steps=90,
+    latent_steps=40,
+    tuning_steps=90,
+    wplus_lr=0.06,
+    latent_lr=0.02,
+    tuning_lr=1.5e-3,
+    pose_lr=2e-3,
+    shared_w=True,
+    code_noise=0.0,
+    perceptual=0.05,
+    pixel=1.0,
+    absolute=0.5,
+    identity=0.1,
+    prior=0.004,
+    distance=0.02,
+    interpolation=1.0,
+    depth=1.0,
+    rays_per_view=400,
+    views_per_step=3,
+    whole_views=1,
+    whole_resolution=64,
+    samples=12,
+    depth_rays=384,
+)
+"""For CPUs: random pixels of all views instead of whole images, one whole view a step."""
+
+PRESETS = {"paper": PAPER, "fast": FAST}
+
+
+def preset_for(device: torch.device) -> FitSettings:
+    """The paper's settings on CUDA, the fast ones elsewhere."""
+    return PAPER if device.type == "cuda" else FAST

@@ -1,0 +1,187 @@
+"""The stages of an inversion (Barthel et al. 2024, section 3): W+ over all views, one code per view, pivotal tuning."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inv3d.core.bundle import Bundle
+from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.inversion.loop import Losses, Progress, optimise, silent
+from inv3d.core.inversion.poses import correct
+from inv3d.core.inversion.settings import FitSettings
+from inv3d.core.latents import LatentTrack
+from inv3d.core.inversion.losses import Reconstruction
+from inv3d.core.views import Views
+
+_POSE_START = 0.25  # share of the W+ stage after which cameras move: before, the code is nobody's
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is inverted: targets sorted by yaw, frames between them (may be empty), the model and the settings."""
+
+    bundle: Bundle
+    views: Views
+    between: Views | None
+    settings: FitSettings
+    seed: int
+
+    def random(self, stage: int) -> torch.Generator:
+        """The stage's own source of randomness, so that a stage can run again without those before it."""
+        return torch.Generator().manual_seed(self.seed * 101 + stage)
+
+    @property
+    def yaws(self) -> Tensor:
+        return self.views.cameras.yaw
+
+
+def _scale(losses: Losses, weight: float, prefix: str = "") -> Losses:
+    return {prefix + name: weight * loss for name, loss in losses.items()}
+
+
+def _view_passes(
+    problem: Problem, reconstruction: Reconstruction, generator: TriplaneGenerator, track: LatentTrack, views: Views, offsets: Tensor | None = None
+) -> Iterator[Losses]:
+    """The reconstruction losses of `views`, in passes of bounded memory.
+
+    With one code all views share its planes. Whole images go one by one; their gradients add up (section 3.1).
+    """
+    settings, random = problem.settings, reconstruction.random
+
+    def cameras(rows: list[int]):  # type: ignore[no-untyped-def]
+        chosen = views.cameras[rows]
+        return chosen if offsets is None else correct(chosen, offsets[rows])
+
+    everything = list(range(len(views)))
+    if settings.rays_per_view is None:
+        for row in everything:
+            camera = cameras([row])
+            losses = reconstruction.whole(generator, track.at(camera), camera, views.images[[row]])
+            yield _scale(losses, 1.0 / len(views))
+        return
+    rows = everything
+    if len(track) > 1 and settings.views_per_step is not None:
+        rows = torch.randperm(len(views), generator=random)[: settings.views_per_step].tolist()
+    camera = cameras(rows)
+    codes = track.codes if len(track) == 1 else track.at(camera)
+    yield reconstruction.rays(generator, codes, camera, views.images[rows])
+    if settings.whole_views:
+        rows = torch.randperm(len(views), generator=random)[: settings.whole_views].tolist()
+        camera = cameras(rows)
+        codes = track.codes if len(track) == 1 else track.at(camera)
+        yield reconstruction.whole(generator, codes, camera, views.images[rows], settings.whole_resolution)
+
+
+def fit_wplus(problem: Problem, progress: Progress = silent) -> tuple[Tensor, Tensor]:
+    """One code [1,num_ws,w_dim] for all views (Eq. 3), and camera offsets [N,6] (see `poses.correct`)."""
+    settings, generator = problem.settings, problem.bundle.generator
+    random = problem.random(1)
+    reconstruction = Reconstruction(problem.bundle, settings, random)
+    mean = generator.backbone.mapping.w_avg
+    spread = _code_spread(generator)
+    shared = mean[None, None].clone().requires_grad_()
+    apart = torch.zeros(1, generator.num_ws, len(mean), device=mean.device, requires_grad=True)
+    offsets = torch.zeros(len(problem.views), 6, device=mean.device, requires_grad=True)
+
+    def passes(step: int) -> Iterator[Losses]:
+        t = step / settings.wplus_steps
+        code = shared + apart
+        noise = torch.randn(code.shape, generator=random).to(code.device)
+        noisy = code + noise * (settings.code_noise * spread * max(0.0, 1.0 - t / 0.75) ** 2)
+        track = LatentTrack(noisy, torch.zeros(1, device=mean.device))
+        moved = offsets if settings.pose_lr and t >= _POSE_START else None
+        yield from _view_passes(problem, reconstruction, generator, track, problem.views, moved)
+        yield {"prior": settings.prior * (shared + apart - mean).square().mean()}
+
+    groups = [([apart], settings.wplus_lr)]
+    if settings.shared_w:
+        groups = [([shared], settings.wplus_lr), ([apart], settings.wplus_lr / 3.0)]
+    if settings.pose_lr:
+        groups.append(([offsets], settings.pose_lr))
+    optimise(groups, passes, settings.wplus_steps, "W+", progress)
+    return (shared + apart).detach(), offsets.detach()
+
+
+@torch.no_grad()
+def _code_spread(generator: TriplaneGenerator) -> float:
+    """Root mean squared distance of codes to the mean code, per entry, over 1,000 samples."""
+    config = generator.config
+    z = torch.randn(1000, config.z_dim, generator=torch.Generator().manual_seed(123)).to(generator.device)
+    camera = torch.zeros(1000, config.c_dim, device=generator.device) if config.c_dim else None
+    codes = generator.mapping(z, camera)[:, 0]
+    return float((codes - codes.mean(0)).square().mean().sqrt())
+
+
+def _depth_passes(problem: Problem, random: torch.Generator, generator: TriplaneGenerator, track: LatentTrack) -> Iterator[Losses]:
+    """Eq. 6 at one view, drawn at random: code i's depth there against the mean over all codes.
+
+    On random rays and for one view a step, which has the expected gradient of the whole sum.
+    """
+    settings = problem.settings
+    size = generator.config.raw_resolution
+    row = int(torch.randint(len(track), (), generator=random))
+    camera = problem.views.cameras[row]
+    pixels = torch.randint(size * size, (1, settings.depth_rays), generator=random).to(track.codes.device)
+    uv = torch.stack([(pixels % size + 0.5) / size, (pixels // size + 0.5) / size], -1)
+    origins, directions = camera.rays_through(uv)
+
+    def depth(codes: Tensor) -> Tensor:
+        planes = generator.planes(codes)
+        rays = (r.expand(len(codes), -1, -1) for r in (origins, directions))
+        return generator.render_rays(planes, *rays, random, chunk=1 << 20, samples=settings.samples).depth
+
+    own = depth(track.codes[row : row + 1])
+    with torch.no_grad():
+        others = depth(torch.cat([track.codes[:row], track.codes[row + 1 :]]))
+    mean = (own + others.sum(0, keepdim=True)) / len(track)
+    yield {"depth": settings.depth * (own - mean).square().mean()}
+
+
+def _regularised_passes(
+    problem: Problem, reconstruction: Reconstruction, generator: TriplaneGenerator, codes: Tensor, yaws: Tensor
+) -> Iterator[Losses]:
+    """Reconstruction of the views and, for several codes, of the frames in between, and their common geometry."""
+    settings = problem.settings
+    yield from _view_passes(problem, reconstruction, generator, LatentTrack(codes, yaws), problem.views)
+    if len(codes) == 1:
+        return
+    if settings.interpolation and problem.between is not None and len(problem.between):
+        for losses in _view_passes(problem, reconstruction, generator, LatentTrack(codes, yaws), problem.between):
+            yield _scale(losses, settings.interpolation, "between ")
+    if settings.depth:
+        yield from _depth_passes(problem, reconstruction.random, generator, LatentTrack(codes, yaws))
+
+
+def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> LatentTrack:
+    """One code per view, starting from the single code (section 3.2), with the three regularisers."""
+    settings, generator = problem.settings, problem.bundle.generator
+    reconstruction = Reconstruction(problem.bundle, settings, problem.random(2))
+    codes = code.repeat(len(problem.views), 1, 1).requires_grad_()
+
+    def passes(step: int) -> Iterator[Losses]:
+        yield from _regularised_passes(problem, reconstruction, generator, codes, problem.yaws)
+        if settings.distance:
+            yield {"distance": settings.distance * (codes - code).square().mean()}
+
+    optimise([([codes], settings.latent_lr)], passes, settings.latent_steps, "latents", progress)
+    return LatentTrack(codes.detach(), problem.yaws)
+
+
+def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> TriplaneGenerator:
+    """Pivotal tuning (Roich et al. 2021): the codes stay, all weights of a copy of the generator move."""
+    settings = problem.settings
+    generator = copy.deepcopy(problem.bundle.generator).requires_grad_(True)
+    generator.backbone.mapping.requires_grad_(False)
+    reconstruction = Reconstruction(problem.bundle, settings, problem.random(3))
+    weights = [p for p in generator.parameters() if p.requires_grad]
+
+    def passes(step: int) -> Iterator[Losses]:
+        yield from _regularised_passes(problem, reconstruction, generator, track.codes, track.yaws)
+
+    optimise([(weights, settings.tuning_lr)], passes, settings.tuning_steps, "tuning", progress)
+    return generator.requires_grad_(False)

@@ -1,0 +1,55 @@
+"""The aligner: finds how a crop must move to be the generator's own crop, and the pose of the head in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from inv3d.core.crops import Crops
+from inv3d.core.networks.trunk import Trunk
+
+INPUT_SIZE = 64
+"""Crops are seen at this many pixels."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """What the aligner reads from B crops.
+
+    `shift` [B,2] of the centre in crop sizes (right, down, in the crop's own axes), `log_scale` [B] of the size,
+    `roll`, `yaw` and `pitch` [B] in radians, `logit` [B] of the confidence that the crop shows a head.
+    """
+
+    shift: Tensor
+    log_scale: Tensor
+    roll: Tensor
+    yaw: Tensor
+    pitch: Tensor
+    logit: Tensor
+
+    @property
+    def confidence(self) -> Tensor:
+        return torch.sigmoid(self.logit)
+
+    def apply(self, crops: Crops) -> Crops:
+        """The crops that the aligner would rather have seen."""
+        cos, sin = crops.roll.cos(), crops.roll.sin()
+        dx, dy = self.shift.unbind(-1)
+        center = crops.center + crops.size[:, None] * torch.stack([cos * dx - sin * dy, sin * dx + cos * dy], -1)
+        return Crops(center, crops.size * self.log_scale.exp(), crops.roll + self.roll)
+
+
+class Aligner(nn.Module):
+    """Regresses an `Alignment` from crops [B,3,64,64] in [-1,1]."""
+
+    def __init__(self, widths: tuple[int, ...] = (24, 48, 72, 96, 128)) -> None:
+        super().__init__()
+        self.trunk = Trunk(widths)
+        cells = (INPUT_SIZE >> len(widths)) ** 2
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(widths[-1] * cells, 256), nn.SiLU(), nn.Linear(256, 7))
+
+    def forward(self, image: Tensor) -> Alignment:
+        out = self.head(self.trunk(image)).float()
+        return Alignment(out[:, :2], out[:, 2], out[:, 3], out[:, 4], out[:, 5], out[:, 6])

@@ -1,0 +1,28 @@
+"""The identity network: a unit embedding in which one head, seen from anywhere with any expression, is one place."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inv3d.core.networks.trunk import Trunk
+
+INPUT_SIZE = 64
+
+
+class IdentityNetwork(nn.Module):
+    """Embeddings [B,64] of unit length from aligned images [B,3,R,R] in [-1,1] of any resolution."""
+
+    def __init__(self, widths: tuple[int, ...] = (24, 48, 64, 96, 128), embedding: int = 64) -> None:
+        super().__init__()
+        self.trunk = Trunk(widths)
+        cells = (INPUT_SIZE >> len(widths)) ** 2
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(widths[-1] * cells, 256), nn.SiLU(), nn.Linear(256, embedding))
+
+    def forward(self, image: Tensor) -> Tensor:
+        small = F.interpolate(image, (INPUT_SIZE, INPUT_SIZE), mode="bilinear", antialias=True, align_corners=False)
+        return F.normalize(self.head(self.trunk(small)).float(), dim=-1)
+
+    def similarity(self, a: Tensor, b: Tensor) -> Tensor:
+        """Cosine similarity [B] of the heads in two batches of images."""
+        return (self(a) * self(b)).sum(-1)

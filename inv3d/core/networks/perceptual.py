@@ -1,0 +1,32 @@
+"""The perceptual network: distances between deep features, in the form of LPIPS (Zhang et al. 2018, Eq. 1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from inv3d.core.networks.trunk import Trunk
+
+
+def unit_channels(x: Tensor) -> Tensor:
+    """Scale the channel vector at every place to unit length; [B,C,H,W]."""
+    return x * torch.rsqrt(x.square().sum(1, keepdim=True) + 1e-6)
+
+
+class PerceptualNetwork(nn.Module):
+    """Features of images [B,3,R,R] in [-1,1], learned by reading anatomy, expression and pose off pictures."""
+
+    def __init__(self, outputs: int, widths: tuple[int, ...] = (24, 48, 72, 96)) -> None:
+        super().__init__()
+        self.trunk = Trunk(widths)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(widths[-1] * 16, 256), nn.SiLU(), nn.Linear(256, outputs))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """What the network was trained to read, [B,outputs]."""
+        return self.head(self.trunk(image)).float()
+
+    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+        """Perceptual distance [B]: squared differences of unit features, mean over places, summed over stages."""
+        pairs = zip(self.trunk.features(a), self.trunk.features(b), strict=True)
+        stages = [(unit_channels(x) - unit_channels(y)).square().sum(1).mean((1, 2)) for x, y in pairs]
+        return torch.stack(stages).sum(0)

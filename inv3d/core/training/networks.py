@@ -1,0 +1,190 @@
+"""Training of the helper networks: aligner, identity, perceptual."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inv3d.core.crops import Crops, sampling_grid
+from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
+from inv3d.core.networks.identity import IdentityNetwork
+from inv3d.core.networks.perceptual import PerceptualNetwork
+from inv3d.core.procedural.parameters import head_parameters
+from inv3d.core.training import dataset
+from inv3d.core.training.augment import clutter, degrade, over
+from inv3d.core.training.demo import ParameterEmbedding
+
+IMAGES = dict[str, Tensor]
+
+
+class NetworkTrainer(ABC):
+    """One loop for all helper networks: subclasses say what a step's loss is."""
+
+    lr = 0.002
+    images_kind: str
+
+    def __init__(self, network: nn.Module, data: Path, steps: int, device: torch.device, seed: int = 0) -> None:
+        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.images = dataset.load_images(data, self.images_kind)
+        self.steps, self.device, self.seed = steps, device, seed
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.lr, weight_decay=0.01)
+        self.step = 0
+
+    @abstractmethod
+    def losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Named losses of one step; `generator` is seeded by the step."""
+
+    def pick(self, heads: Tensor, views: Tensor) -> tuple[Tensor, Tensor]:
+        """Images [B,3,R,R] in [-1,1] and alpha [B,1,R,R]."""
+        image = self.images["image"][heads, views].float() / 127.5 - 1.0
+        return image, self.images["alpha"][heads, views].float() / 255.0
+
+    def run(self, checkpoint: Path, report: Callable[[str], None]) -> Iterator[int]:
+        """Train to the last step, going on from `checkpoint` if it exists; yields the number of each finished step."""
+        if checkpoint.exists():
+            state = torch.load(checkpoint, map_location=self.device, weights_only=True)
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step = state["step"]
+        start, sums = time.perf_counter(), dict[str, list[float]]()
+        while self.step < self.steps:
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
+            rate = 0.5 * (1.0 + math.cos(math.pi * self.step / self.steps)) * min(1.0, (self.step + 1) / 100)
+            self.optimizer.param_groups[0]["lr"] = self.lr * rate
+            with torch.autocast(self.device.type, dtype=torch.bfloat16):
+                losses = self.losses(generator)
+            self.optimizer.zero_grad(set_to_none=True)
+            sum(losses.values(), torch.zeros((), device=self.device)).backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self.optimizer.step()
+            self.step += 1
+            for name, loss in losses.items():
+                sums.setdefault(name, []).append(float(loss.detach()))
+            if self.step % 100 == 0:
+                means = " ".join(f"{name} {sum(v) / len(v):.4f}" for name, v in sums.items())
+                report(f"{type(self.network).__name__} {self.step}/{self.steps} {time.perf_counter() - start:.0f} s {means}")
+                sums.clear()
+            if self.step % 500 == 0 or self.step == self.steps:
+                partial = checkpoint.with_suffix(".partial")
+                state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step}
+                torch.save(state, partial)
+                partial.replace(checkpoint)
+            yield self.step
+
+
+class AlignerTrainer(NetworkTrainer):
+    """Crops around, off and away from heads on clutter; the network says how to mend the crop and the pose."""
+
+    images_kind = "wide"
+    batch = 64
+    max_roll = math.radians(25)
+
+    def __init__(self, data: Path, steps: int, device: torch.device) -> None:
+        torch.manual_seed(1)
+        super().__init__(Aligner(), data, steps, device, seed=1)
+
+    def losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+        batch, images = self.batch, self.images
+
+        def uniform(low: float, high: float) -> Tensor:
+            return low + (high - low) * torch.rand(batch, generator=generator)
+
+        heads = torch.randint(len(images["z"]), (batch,), generator=generator)
+        views = torch.randint(images["yaw"].shape[1], (batch,), generator=generator)
+        picture, alpha = self.pick(heads, views)
+        canvas = picture.shape[-1]
+        # half of the crops are nearly right, as in the last iterations of the alignment
+        spread = torch.where(uniform(0, 1) < 0.5, 0.25, 1.0)
+        size = canvas / dataset.WIDE_FACTOR * torch.exp(0.75 * spread * uniform(-1, 1))
+        roll = spread * uniform(-1, 1) * self.max_roll
+        shift = 0.30 * spread[:, None] * torch.randn(batch, 2, generator=generator).clamp(-2.0, 2.0)
+        center = canvas / 2 - shift * size[:, None]
+        crops = Crops(center, size, roll)
+        grid = sampling_grid(crops, 2 * INPUT_SIZE, canvas, canvas)
+        rgba = F.grid_sample(torch.cat([picture, alpha], 1), grid, padding_mode="border", align_corners=False)
+        rgba = F.avg_pool2d(rgba, 2)
+        present = uniform(0, 1) < 0.88
+        covered = rgba[:, 3:] * present[:, None, None, None]
+        image = over(rgba[:, :3], covered, clutter(batch, INPUT_SIZE, generator))
+        truth = Crops(torch.full((batch, 2), canvas / 2), torch.full((batch,), canvas / dataset.WIDE_FACTOR), torch.zeros(batch))
+        out = self.network(degrade(image, generator).to(self.device, memory_format=torch.channels_last))
+        cos, sin = roll.cos(), roll.sin()
+        dx, dy = ((truth.center - center) / size[:, None]).unbind(-1)
+        target = torch.stack(
+            [cos * dx + sin * dy, cos * dy - sin * dx, (truth.size / size).log(), -roll, images["yaw"][heads, views],
+             images["pitch"][heads, views]], -1,
+        ).to(self.device)  # fmt: skip
+        inside = present & (target[:, :2].cpu().abs().amax(1) < 0.5)
+        predicted = torch.stack([out.shift[:, 0], out.shift[:, 1], out.log_scale, out.roll, out.yaw, out.pitch], -1)
+        known = inside.float().to(self.device)
+        error = (F.smooth_l1_loss(predicted, target, beta=0.02, reduction="none") * known[:, None]).sum(0) / known.sum()
+        confidence = F.binary_cross_entropy_with_logits(out.logit, known)
+        return {"place": 3.0 * error[:3].sum(), "roll": 2.0 * error[3], "pose": 3.0 * error[4:].sum(), "confidence": 0.3 * confidence}
+
+
+class IdentityTrainer(NetworkTrainer):
+    """Contrastive: two pictures of a head are closer to each other than to all other heads of the batch."""
+
+    images_kind = "images"
+    heads = 48
+    temperature = 0.08
+
+    def __init__(self, data: Path, steps: int, device: torch.device) -> None:
+        torch.manual_seed(2)
+        super().__init__(IdentityNetwork(), data, steps, device, seed=2)
+
+    def losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+        heads = torch.randperm(len(self.images["z"]), generator=generator)[: self.heads].repeat(2)
+        first = torch.randint(4, (self.heads,), generator=generator)
+        second = (first + torch.randint(1, 4, (self.heads,), generator=generator)) % 4
+        picture, alpha = self.pick(heads, torch.cat([first, second]))
+        picture, alpha = F.avg_pool2d(picture, 2), F.avg_pool2d(alpha, 2)
+        # a new background for every picture, so that it says nothing about the head
+        picture = over(picture, alpha, clutter(len(heads), picture.shape[-1], generator))
+        picture = degrade(jitter(picture, generator), generator)
+        embedding = self.network(picture.to(self.device, memory_format=torch.channels_last))
+        scores = embedding @ embedding.t() / self.temperature
+        scores.fill_diagonal_(-torch.inf)
+        partner = torch.arange(2 * self.heads, device=self.device).roll(self.heads)
+        return {"contrast": F.cross_entropy(scores, partner)}
+
+
+class PerceptualTrainer(NetworkTrainer):
+    """Reads all parameters of the head and the pose off full-resolution pictures."""
+
+    images_kind = "images"
+    batch = 24
+
+    def __init__(self, data: Path, steps: int, device: torch.device) -> None:
+        torch.manual_seed(3)
+        self.normalise = ParameterEmbedding(8)
+        super().__init__(PerceptualNetwork(len(self.normalise.mean) + 2), data, steps, device, seed=3)
+
+    def losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+        heads = torch.randint(len(self.images["z"]), (self.batch,), generator=generator)
+        views = torch.randint(self.images["yaw"].shape[1], (self.batch,), generator=generator)
+        picture, _ = self.pick(heads, views)
+        parameters = head_parameters(self.images["z"][heads], self.images["expression"][heads, views])
+        parameters = ((parameters - self.normalise.mean) / self.normalise.std).clamp(-3.0, 3.0)
+        pose = torch.stack([self.images["yaw"][heads, views], self.images["pitch"][heads, views]], -1)
+        target = torch.cat([parameters, 2.0 * pose], 1).to(self.device)
+        predicted = self.network(degrade(picture, generator).to(self.device, memory_format=torch.channels_last))
+        return {"reading": F.smooth_l1_loss(predicted, target, beta=0.5)}
+
+
+def jitter(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Move, scale and turn pictures a little, as an imperfect alignment does."""
+    batch, size = len(image), image.shape[-1]
+
+    def normal(scale: float, *shape: int) -> Tensor:
+        return scale * torch.randn(batch, *shape, generator=generator)
+
+    crops = Crops(size / 2 + normal(0.02 * size, 2), size * torch.exp(normal(0.03)), normal(0.03))
+    return F.grid_sample(image, sampling_grid(crops, size, size, size), padding_mode="border", align_corners=False)

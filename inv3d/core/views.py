@@ -1,0 +1,37 @@
+"""Views: target images with their cameras and their places in the clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inv3d.core.camera import Camera
+
+
+@dataclass(frozen=True)
+class Views:
+    """N aligned targets: `images` [N,3,R,R] in [-1,1], `cameras` [N], the `frames` and `times` (s) they come from."""
+
+    images: Tensor
+    cameras: Camera
+    frames: tuple[int, ...]
+    times: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int | slice | list[int]) -> Views:
+        """Select views; the batch dimension is kept."""
+        rows = [index] if isinstance(index, int) else list(range(len(self)))[index] if isinstance(index, slice) else index
+        return Views(
+            self.images[rows], self.cameras[rows], tuple(self.frames[i] for i in rows), tuple(self.times[i] for i in rows)
+        )
+
+    def to(self, device: torch.device | str) -> Views:
+        return Views(self.images.to(device), self.cameras.to(device), self.frames, self.times)
+
+    def frontal(self) -> int:
+        """Index of the view nearest to the front."""
+        return int(self.cameras.yaw.abs().argmin())

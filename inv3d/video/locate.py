@@ -1,0 +1,87 @@
+"""Finding heads in a frame: a coarse grid of crops, scored and mended by the aligner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inv3d.core.crops import Crops, cut
+from inv3d.core.networks.aligner import INPUT_SIZE, Aligner, Alignment
+
+CONFIDENT = 0.5
+"""Confidence from which a crop counts as showing a head."""
+_SIZES = (0.42, 0.68, 1.1)  # of the frame's height: a crop is about twice as high as the head in it
+_STRIDE = 0.4
+_REFINED = 12
+_ITERATIONS = 3
+
+
+@dataclass(frozen=True)
+class Located:
+    """Heads in one frame, best first: mended `crops`, the aligner's last word on them, and their confidence."""
+
+    crops: Crops
+    alignment: Alignment
+    confidence: Tensor
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+
+def _grid(height: int, width: int) -> Crops:
+    """Overlapping square crops of several sizes that cover the frame."""
+    centers, sizes = [], []
+    for share in _SIZES:
+        size = share * height
+        columns, rows = (max(1, round((extent - 0.5 * size) / (_STRIDE * size))) for extent in (width, height))
+        for y in torch.linspace(0.3 * size, height - 0.3 * size, rows) if rows > 1 else torch.tensor([height / 2]):
+            for x in torch.linspace(0.3 * size, width - 0.3 * size, columns) if columns > 1 else torch.tensor([width / 2]):
+                centers.append([float(x), float(y)])
+                sizes.append(size)
+    return Crops(torch.tensor(centers), torch.tensor(sizes), torch.zeros(len(sizes)))
+
+
+@torch.no_grad()
+def align(aligner: Aligner, image: Tensor, crops: Crops, iterations: int = _ITERATIONS) -> Located:
+    """Let the aligner mend `crops` of `image` [3,H,W] in [-1,1] some times, then read the pose."""
+    device = next(aligner.parameters()).device
+    for step in range(iterations + 1):
+        out: Alignment = aligner(cut(image, crops, INPUT_SIZE).to(device))
+        out = Alignment(*(field.cpu() for field in (out.shift, out.log_scale, out.roll, out.yaw, out.pitch, out.logit)))
+        if step < iterations:
+            crops = out.apply(crops)
+            # a wild correction must not send a crop out of the frame or to nothing
+            crops = Crops(crops.center, crops.size.clamp(INPUT_SIZE / 4, 4.0 * max(image.shape[-2:])), crops.roll)
+    return Located(crops, out, out.confidence)
+
+
+@torch.no_grad()
+def search(aligner: Aligner, image: Tensor) -> Located:
+    """All heads of a frame [3,H,W] in [-1,1], best first; empty if there is none."""
+    device = next(aligner.parameters()).device
+    crops = _grid(*image.shape[-2:])
+    scores = torch.cat([aligner(cut(image, crops[rows.tolist()], INPUT_SIZE).to(device)).confidence.cpu() for rows in torch.arange(len(crops)).split(32)])
+    best = scores.topk(min(_REFINED, len(crops))).indices
+    found = align(aligner, image, crops[best])
+    keep: list[int] = []
+    for i in found.confidence.argsort(descending=True).tolist():
+        if found.confidence[i] < CONFIDENT or not _inside(found.crops[i], image):
+            break
+        apart = [
+            float((found.crops.center[i] - found.crops.center[j]).norm()) > 0.45 * float(torch.maximum(found.crops.size[i], found.crops.size[j]))
+            for j in keep
+        ]
+        if all(apart):
+            keep.append(i)
+    out = found.alignment
+    fields = (out.shift, out.log_scale, out.roll, out.yaw, out.pitch, out.logit)
+    return Located(found.crops[keep], Alignment(*(field[keep] for field in fields)), found.confidence[keep])
+
+
+def _inside(crops: Crops, image: Tensor) -> bool:
+    """Whether the crop's centre lies in the frame and its size makes sense there."""
+    height, width = image.shape[-2:]
+    x, y = crops.center[0].tolist()
+    return 0 <= x < width and 0 <= y < height and 0.08 * height < float(crops.size[0]) < 4.0 * height
