@@ -23,13 +23,33 @@ def resize(images: Tensor, size: int) -> Tensor:
     return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
 
 
-@dataclass(frozen=True)
+_GRID_SIZE = 40
+_GRID_AGE = 10  # steps after which the density grid is made anew
+
+
+@dataclass
 class Reconstruction:
-    """Renders views and compares them; `random` is the seeded source of pixels and samples."""
+    """Renders views and compares them; `random` is the seeded source of pixels and samples.
+
+    For models that propose samples from a density grid, one coarse grid of the mean code serves all codes and
+    several steps: the codes stay close to each other, and proposals need not be exact.
+    """
 
     bundle: Bundle
     settings: FitSettings
     random: torch.Generator
+    grid: Tensor | None = None
+
+    @torch.no_grad()
+    def begin(self, step: int, generator: TriplaneGenerator, codes: Tensor) -> None:
+        """Start a step with the current `codes` [M,num_ws,w_dim]."""
+        size = generator.config.rendering.proposal_grid
+        if size is not None and step % _GRID_AGE == 0:
+            self.grid = generator.density_grid(generator.planes(codes.mean(0, keepdim=True)), min(size, _GRID_SIZE))
+
+    def grid_for(self, codes: Tensor) -> Tensor | None:
+        """The density grid for each of `codes`."""
+        return None if self.grid is None else self.grid.expand(len(codes), -1, -1, -1, -1)
 
     def image_losses(self, image: Tensor, target: Tensor) -> Losses:
         """Perceptual, pixel and identity losses of whole images [B,3,R,R], weighted; means over the batch."""
@@ -48,7 +68,9 @@ class Reconstruction:
 
     def whole(self, generator: TriplaneGenerator, codes: Tensor, cameras: Camera, images: Tensor, resolution: int | None = None) -> Losses:
         """Losses of whole renders; `resolution` renders and compares smaller images."""
-        render = generator(codes, cameras, resolution, self.random, chunk=1 << 16, superresolution=resolution is None)
+        planes = generator.planes(codes)
+        grid = self.grid_for(codes)
+        render = generator.render(planes, codes, cameras, resolution, self.random, grid, 1 << 16, superresolution=resolution is None)
         size = resolution or images.shape[-1]
         return self.image_losses(resize(render.image, size), resize(images, size))
 
@@ -61,6 +83,6 @@ class Reconstruction:
         uv = torch.stack([(pixels % size + 0.5) / size, (pixels // size + 0.5) / size], -1)
         origins, directions = (r.reshape(len(codes), -1, 3) for r in cameras.rays_through(uv))
         planes = generator.planes(codes)
-        rays = generator.render_rays(planes, origins, directions, self.random, chunk=1 << 20, samples=settings.samples)
+        rays = generator.render_rays(planes, origins, directions, self.random, self.grid_for(codes), 1 << 20, settings.samples)
         target = images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
         return self.pixel_losses(rays.features[..., :3].reshape(target.shape) - target)

@@ -91,6 +91,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent) -> tuple[Tensor, Te
     def passes(step: int) -> Iterator[Losses]:
         t = step / settings.wplus_steps
         code = shared + apart
+        reconstruction.begin(step, generator, code)
         noise = torch.randn(code.shape, generator=random).to(code.device)
         noisy = code + noise * (settings.code_noise * spread * max(0.0, 1.0 - t / 0.75) ** 2)
         track = LatentTrack(noisy, torch.zeros(1, device=mean.device))
@@ -117,12 +118,14 @@ def _code_spread(generator: TriplaneGenerator) -> float:
     return float((codes - codes.mean(0)).square().mean().sqrt())
 
 
-def _depth_passes(problem: Problem, random: torch.Generator, generator: TriplaneGenerator, track: LatentTrack) -> Iterator[Losses]:
+def _depth_passes(
+    problem: Problem, reconstruction: Reconstruction, generator: TriplaneGenerator, track: LatentTrack
+) -> Iterator[Losses]:
     """Eq. 6 at one view, drawn at random: code i's depth there against the mean over all codes.
 
     On random rays and for one view a step, which has the expected gradient of the whole sum.
     """
-    settings = problem.settings
+    settings, random = problem.settings, reconstruction.random
     size = generator.config.raw_resolution
     row = int(torch.randint(len(track), (), generator=random))
     camera = problem.views.cameras[row]
@@ -133,7 +136,7 @@ def _depth_passes(problem: Problem, random: torch.Generator, generator: Triplane
     def depth(codes: Tensor) -> Tensor:
         planes = generator.planes(codes)
         rays = (r.expand(len(codes), -1, -1) for r in (origins, directions))
-        return generator.render_rays(planes, *rays, random, chunk=1 << 20, samples=settings.samples).depth
+        return generator.render_rays(planes, *rays, random, reconstruction.grid_for(codes), 1 << 20, settings.samples).depth
 
     own = depth(track.codes[row : row + 1])
     with torch.no_grad():
@@ -154,7 +157,7 @@ def _regularised_passes(
         for losses in _view_passes(problem, reconstruction, generator, LatentTrack(codes, yaws), problem.between):
             yield _scale(losses, settings.interpolation, "between ")
     if settings.depth:
-        yield from _depth_passes(problem, reconstruction.random, generator, LatentTrack(codes, yaws))
+        yield from _depth_passes(problem, reconstruction, generator, LatentTrack(codes, yaws))
 
 
 def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> LatentTrack:
@@ -164,6 +167,7 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
     codes = code.repeat(len(problem.views), 1, 1).requires_grad_()
 
     def passes(step: int) -> Iterator[Losses]:
+        reconstruction.begin(step, generator, codes)
         yield from _regularised_passes(problem, reconstruction, generator, codes, problem.yaws)
         if settings.distance:
             yield {"distance": settings.distance * (codes - code).square().mean()}
@@ -181,6 +185,7 @@ def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> T
     weights = [p for p in generator.parameters() if p.requires_grad]
 
     def passes(step: int) -> Iterator[Losses]:
+        reconstruction.begin(step, generator, track.codes)
         yield from _regularised_passes(problem, reconstruction, generator, track.codes, track.yaws)
 
     optimise([(weights, settings.tuning_lr)], passes, settings.tuning_steps, "tuning", progress)

@@ -36,7 +36,7 @@ class Recipe:
     """Steps, batch sizes and learning rates of the three stages; the defaults are for two CPU cores."""
 
     point_steps: int = 14_000
-    ray_steps: int = 8_000
+    ray_steps: int = 6_000
     mapping_steps: int = 12_000
     point_heads: int = 6
     points: int = 1152
@@ -186,7 +186,7 @@ class Trainer:
         origins, directions = camera.rays_through(uv)
         latents = (images["z"][heads].to(self.device), images["expression"][heads, views].to(self.device))
         planes = self._planes(self._codes(latents))
-        grid = self.generator.density_grid(planes, 24)
+        grid = self.generator.density_grid(planes, 20)
         rays = self.generator.render_rays(planes, origins, directions, generator, grid, chunk=1 << 20, samples=recipe.ray_samples)
         error = (rays.features - target) / 2.0
         return {"ray": 4.0 * (error.abs().mean() + 2.0 * error.square().mean())}

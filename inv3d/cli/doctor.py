@@ -1,0 +1,56 @@
+"""`inv3d doctor`: what this machine offers and whether everything works."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from inv3d.cli.options import Debug
+
+
+def doctor(
+    debug: Debug = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Versions only, no test render.")] = False,
+) -> None:
+    """Check versions, devices, codecs and the embedded model with a small render."""
+    import importlib.metadata
+    import os
+    import platform
+    import shutil
+    import time
+    from pathlib import Path
+
+    import av
+    import torch
+
+    import inv3d
+    from inv3d.core.bundle import available, load_bundle
+    from inv3d.core.camera import look_at
+    from inv3d.core.device import choose_device
+    from inv3d.core.errors import ModelError
+
+    typer.echo(f"inv3d {inv3d.__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    for package in ("torch", "av", "numpy", "scikit-image", "trimesh", "lpips"):
+        try:
+            typer.echo(f"  {package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            typer.echo(f"  {package} is missing: pip install {package}")
+    choice = choose_device()
+    typer.echo(f"device: {choice.device} ({choice.reason}); {os.cpu_count()} cores")
+    free = shutil.disk_usage(Path.cwd()).free
+    typer.echo(f"free disk here: {free / 1e9:.1f} GB; H.264 writing: {'yes' if 'libx264' in av.codecs_available else 'no'}")
+    names = available()
+    typer.echo(f"models: {', '.join(names) or 'none'}")
+    if "demo" not in names:
+        raise ModelError("the embedded model 'demo' is missing", "install inv3d again")
+    if not quick:
+        start = time.perf_counter()
+        bundle = load_bundle("demo", choice.device)
+        loaded = time.perf_counter() - start
+        code = bundle.generator.backbone.mapping.w_avg.expand(1, bundle.generator.num_ws, -1)
+        start = time.perf_counter()
+        with torch.no_grad():
+            image = bundle.generator(code, look_at(torch.zeros(1), torch.zeros(1)).to(choice.device), 64, chunk=2048).image
+        good = bool(torch.isfinite(image).all())
+        typer.echo(f"demo: loaded in {loaded:.1f} s, 64 px render in {time.perf_counter() - start:.2f} s, {'well' if good else 'BROKEN'}")

@@ -1,0 +1,92 @@
+"""How work in progress is shown: a live line in a terminal, plain lines elsewhere, JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+def _losses(losses: dict[str, float]) -> str:
+    return " ".join(f"{name} {value:.4g}" for name, value in losses.items())
+
+
+def _memory() -> str:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 30 if sys.platform == "darwin" else 1 << 20)
+    return f"{peak:.1f} GB"
+
+
+class JsonLines:
+    """One JSON object per line and step."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        return None
+
+    def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
+        self.say({"stage": stage, "step": step, "steps": steps, "losses": losses})
+
+    def say(self, message: dict[str, object]) -> None:
+        print(json.dumps(message), flush=True)
+
+
+class PlainLines:
+    """About four lines per stage, for logs."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        return None
+
+    def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
+        if step == steps or step % max(1, steps // 4) == 0:
+            print(f"[{time.monotonic() - self.start:6.1f} s] {stage} {step}/{steps} {_losses(losses)}".rstrip(), flush=True)
+
+
+class LiveLines:
+    """A bar per stage with step, time left, memory and losses."""
+
+    def __init__(self) -> None:
+        self.bar = Progress(
+            TextColumn("{task.description:<14}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:>3.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[memory]} {task.fields[losses]}"),
+            console=Console(),
+        )
+        self.tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.bar.stop()
+
+    def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
+        name = stage.split(maxsplit=1)[0]
+        if name not in self.tasks:
+            self.tasks[name] = self.bar.add_task(name, total=steps, memory="", losses="")
+        detail = _losses(losses) or stage.removeprefix(name).strip()
+        self.bar.update(self.tasks[name], completed=step, total=steps, memory=_memory(), losses=detail)
+
+
+def reporter(as_json: bool) -> JsonLines | PlainLines | LiveLines:
+    """What fits the place that output goes to."""
+    if as_json:
+        return JsonLines()
+    return LiveLines() if sys.stdout.isatty() else PlainLines()

@@ -1,0 +1,68 @@
+"""`inv3d video`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inv3d.cli.options import Debug, Device, Force, Json
+
+
+def video(
+    clip: Annotated[Path, typer.Argument(help="A video of one head turning from one side to the other.")],
+    views: Annotated[int, typer.Option(help="Frames to fit, evenly spaced by yaw.")] = 9,
+    latents: Annotated[bool, typer.Option("--latents/--no-latents", help="One latent code per view, for faces that move.")] = False,
+    model: Annotated[str, typer.Option(help="Which generator; see `inv3d models list`.")] = "demo",
+    preset: Annotated[str, typer.Option(help="auto, fast or paper; auto takes paper on CUDA, fast on a CPU.")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="Output folder; default: the clip's name plus -inv3d, beside it.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
+    device: Device = "auto",
+    force: Force = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Turn a head-turn video into a 3D head.
+
+    Example: inv3d video clip.mp4 --views 9 --latents
+
+    Writes head/ (to render again), views/, orbit.mp4, mesh.glb, metrics.json, report.html and run.json.
+    """
+    from inv3d.cli.progress import reporter
+    from inv3d.core.device import choose_device
+    from inv3d.core.errors import UsageError
+    from inv3d.core.inversion.settings import PRESETS, preset_for
+    from inv3d.pipeline import VideoJob, estimate_seconds, video_to_head
+    from inv3d.video.decode import probe
+
+    choice = choose_device(device)
+    if preset != "auto" and preset not in PRESETS:
+        raise UsageError(f"there is no preset '{preset}'", f"use auto, {' or '.join(PRESETS)}")
+    settings = preset_for(choice.device) if preset == "auto" else PRESETS[preset]
+    out = out or clip.with_name(clip.stem + "-inv3d")
+    info = probe(clip)
+    job = VideoJob(clip, out, views, latents, model, settings, seed, choice.device, force, resume)
+    seconds = estimate_seconds(job, info)
+    with reporter(as_json) as progress:
+        if as_json:
+            progress.say({"clip": str(clip), "out": str(out), "device": str(choice.device), "estimated_seconds": round(seconds)})  # type: ignore[union-attr]
+        else:
+            typer.echo(f"{clip.name}: {info.width} x {info.height}, {info.duration:.1f} s, {info.codec}")
+            typer.echo(f"{views} views, {'one code per view' if latents else 'one code'}, model {model}, preset {settings.name}")
+            typer.echo(f"device {choice.device} ({choice.reason}); about {_minutes(seconds)}; output in {out}")
+        run = video_to_head(job, progress)
+    if as_json:
+        progress.say({"done": str(out), "seconds": run["total_seconds"], "metrics": run["means"]})  # type: ignore[union-attr]
+        return
+    means = run["means"]
+    typer.echo(f"done in {run['total_seconds']:.0f} s, {run['peak_memory_mb'] / 1024:.1f} GB at most")
+    for name, label in (("fit", "views of the fit"), ("held_out", "frames never used")):
+        if means[name]:
+            typer.echo(f"  {label}: PSNR {means[name]['psnr']:.1f} dB, MS-SSIM {means[name]['ms_ssim']:.3f}, ID {means[name]['identity']:.2f}")
+    typer.echo(f"open {out / 'report.html'}")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,32 @@
+"""Which device a run uses, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from inv3d.core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class DeviceChoice:
+    device: torch.device
+    reason: str
+
+
+def choose_device(name: str = "auto") -> DeviceChoice:
+    """`auto`, `cpu`, `cuda` or `cuda:N`. Raises UsageError for a device that this machine lacks."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return DeviceChoice(torch.device("cuda"), f"{torch.cuda.get_device_name()} found")
+        return DeviceChoice(torch.device("cpu"), f"no CUDA device; {torch.get_num_threads()} threads")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise UsageError(f"'{name}' is not a device", "use --device auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise UsageError(f"there is no device '{name}' on this machine", "use --device auto; `inv3d doctor` lists what is there")
+    return DeviceChoice(device, "as asked")

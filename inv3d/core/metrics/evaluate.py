@@ -1,0 +1,55 @@
+"""How well a head reproduces views: one row per frame, and means."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import torch
+
+from inv3d.core.head import Head
+from inv3d.core.metrics import image
+from inv3d.core.views import Views
+
+
+@dataclass(frozen=True)
+class FrameMetrics:
+    """Metrics of one frame; `yaw` in degrees, `time` in seconds."""
+
+    frame: int
+    time: float
+    yaw: float
+    mse: float
+    psnr: float
+    ms_ssim: float
+    perceptual: float
+    identity: float
+
+
+@torch.no_grad()
+def evaluate(head: Head, views: Views) -> list[FrameMetrics]:
+    """Render every view with the head and compare, one frame at a time."""
+    rows = []
+    for i in range(len(views)):
+        target = views.images[[i]]
+        render = head.render(views.cameras[i]).image.clamp(-1.0, 1.0)
+        rows.append(
+            FrameMetrics(
+                frame=views.frames[i],
+                time=views.times[i],
+                yaw=math.degrees(float(views.cameras[i].yaw)),
+                mse=float(image.mse(render, target)),
+                psnr=float(image.psnr(render, target)),
+                ms_ssim=float(image.ms_ssim(render, target)),
+                perceptual=float(head.bundle.perceptual.distance(render, target)),
+                identity=float(head.bundle.identity.similarity(render, target)),
+            )
+        )
+    return rows
+
+
+def means(rows: list[FrameMetrics]) -> dict[str, float]:
+    """Mean of every metric over frames; empty for no frames."""
+    names = ("mse", "psnr", "ms_ssim", "perceptual", "identity")
+    table = [asdict(row) for row in rows]
+    return {name: sum(row[name] for row in table) / len(table) for name in names} if rows else {}

@@ -1,0 +1,32 @@
+"""The orbit video: the head turning from side to side."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+
+from inv3d.core.head import Head
+from inv3d.export.pictures import to_array
+from inv3d.video.write import write_mp4
+
+FRAMES = 96
+
+
+def write_orbit(head: Head, path: Path, frames: int = FRAMES, resolution: int | None = None, size: int = 512, fps: int = 30) -> None:
+    """Swing once through the yaws that the clip covered, there and back, and write an mp4 of `size` pixels.
+
+    `resolution` is that of the render (default: the model's own). The way back shows the same pictures as the way
+    there, so half of `frames` are rendered.
+    """
+    half = frames // 2
+    low, high = head.yaw_range
+    phase = torch.arange(half + 1) * (math.pi / half)
+    yaw = (low + high) / 2 - (high - low) / 2 * torch.cos(phase)
+    images = []
+    for i in range(half + 1):
+        image = head.render(head.camera(yaw[i : i + 1], torch.zeros(1)), resolution).image
+        images.append(to_array(F.interpolate(image, (size, size), mode="bicubic", align_corners=False)[0]))
+    write_mp4(path, images + images[-2:0:-1], fps)

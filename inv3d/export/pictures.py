@@ -1,0 +1,41 @@
+"""Tensors to pictures: PNG files, inline images, contact sheets."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skimage.io import imsave
+from torch import Tensor
+
+
+def to_array(image: Tensor) -> NDArray[np.uint8]:
+    """[3,H,W] in [-1,1] to [H,W,3] uint8."""
+    array: NDArray[np.uint8] = image.clamp(-1, 1).add(1).mul(127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+    return array
+
+
+def save_png(path: Path, image: Tensor) -> None:
+    """Write [3,H,W] in [-1,1] as PNG."""
+    imsave(path, to_array(image), check_contrast=False)
+
+
+def data_uri(image: Tensor) -> str:
+    """[3,H,W] in [-1,1] as a PNG that a page can hold."""
+    buffer = io.BytesIO()
+    imsave(buffer, to_array(image), check_contrast=False, extension=".png")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def row(images: list[Tensor]) -> Tensor:
+    """Pictures of equal height side by side."""
+    return torch.cat(images, 2)
+
+
+def column(images: list[Tensor]) -> Tensor:
+    """Pictures of equal width below each other."""
+    return torch.cat(images, 1)

@@ -1,0 +1,126 @@
+"""The report: one page that opens from disk, with pictures, the ID-over-yaw curve, figures and settings."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from inv3d.core.head import Head
+from inv3d.core.metrics.evaluate import FrameMetrics
+from inv3d.core.views import Views
+from inv3d.export.pictures import column, data_uri, row
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1d232a; }
+h1 { margin-bottom: 0; } h2 { margin-top: 2.2rem; border-bottom: 1px solid #d6dbe0; }
+img, video, svg { max-width: 100%; height: auto; } table { border-collapse: collapse; }
+td, th { padding: .25rem .9rem .25rem 0; text-align: right; border-bottom: 1px solid #e6e9ec; }
+td:first-child, th:first-child { text-align: left; } .note { color: #5a6672; } pre { overflow-x: auto; background: #f4f6f8; padding: 1rem; }
+figure { margin: 1rem 0; } figcaption { color: #5a6672; } video { width: 24rem; border-radius: 6px; }
+"""
+
+_METRICS = (
+    ("mse", "MSE", "lower is better; images in [-1, 1]"),
+    ("psnr", "PSNR (dB)", "higher is better"),
+    ("ms_ssim", "MS-SSIM", "higher is better"),
+    ("perceptual", "perceptual distance", "lower is better"),
+    ("identity", "ID similarity", "higher is better"),
+)
+
+
+def _curve(fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics]) -> str:
+    """Identity similarity over yaw as inline SVG (Figure 3 of Barthel et al.)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    axes = figure.subplots()
+    held = sorted(held_rows, key=lambda r: r.yaw)
+    fitted = sorted(fit_rows, key=lambda r: r.yaw)
+    axes.plot([r.yaw for r in held], [r.identity for r in held], color="#c2452d", label="frames never used in the fit")
+    axes.plot([r.yaw for r in fitted], [r.identity for r in fitted], "o", color="#2b5d8a", label="views of the fit")
+    axes.set_xlabel("yaw (degrees)")
+    axes.set_ylabel("ID similarity")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="lower center")
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _pairs(head: Head, targets: Views) -> str:
+    """Targets above, renders in the middle, depth below."""
+    columns = []
+    low, high = math.inf, -math.inf
+    renders = [head.render(targets.cameras[i]) for i in range(len(targets))]
+    for render in renders:
+        covered = render.depth[render.alpha > 0.9]
+        if len(covered):
+            low, high = min(low, float(covered.min())), max(high, float(covered.max()))
+    for i, render in enumerate(renders):
+        shade = (1.0 - 2.0 * (render.depth - low) / max(high - low, 1e-6)).clamp(-1, 1)
+        depth = torch.where(render.alpha > 0.5, shade, torch.ones_like(shade)).expand(-1, 3, -1, -1)
+        size = targets.images.shape[-1]
+        depth = F.interpolate(depth, (size, size))
+        columns.append(column([targets.images[i], render.image[0].cpu(), depth[0].cpu()]))
+    return data_uri(row(columns))
+
+
+def _table(metrics: dict[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><td>{label}</td><td>{metrics['fit'].get(name, math.nan):.4g}</td>"
+        f"<td>{metrics['held_out'].get(name, math.nan):.4g}</td><td class=note>{note}</td></tr>"
+        for name, label, note in _METRICS
+    )
+    return f"<table><tr><th></th><th>views of the fit</th><th>frames never used</th><th></th></tr>{rows}</table>"
+
+
+def write_report(
+    path: Path,
+    head: Head,
+    targets: Views,
+    fit_rows: list[FrameMetrics],
+    held_rows: list[FrameMetrics],
+    metrics: dict[str, Any],
+    run: dict[str, Any],
+    orbit: Path,
+) -> None:
+    """Write the self-contained page; `orbit` is the video it shows."""
+    video = base64.b64encode(orbit.read_bytes()).decode()
+    low, high = (math.degrees(yaw) for yaw in head.yaw_range)
+    known = head.bundle.info.known_yaw
+    failed = run["frames"]["failed"]
+    failures = "".join(f"<li>frame {f['index']} at {f['time']:.2f} s: {html.escape(f['reason'])}</li>" for f in failed)
+    weakest = min(held_rows or fit_rows, key=lambda r: r.identity)
+    page = f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>inv3d: {html.escape(Path(run["clip"]).name)}</title><style>{_STYLE}</style></head><body>
+<h1>{html.escape(Path(run["clip"]).name)}</h1>
+<p class=note>{run["views"]} views, {len(head.track)} latent code{"s" if len(head.track) > 1 else ""}, model {html.escape(head.bundle.name)}
+({html.escape(head.bundle.info.license)}), preset {html.escape(run["settings"]["name"])}, {run["total_seconds"]:.0f} s</p>
+<video controls loop autoplay muted src="data:video/mp4;base64,{video}"></video>
+<p>The clip covers yaws from {low:.0f}&deg; to {high:.0f}&deg;; the orbit stays within. The model knows heads up to &plusmn;{known:.0f}&deg;.</p>
+<h2>Views of the fit</h2>
+<figure><img alt="targets, renders and depth" src="{_pairs(head, targets)}"><figcaption>Above the targets, in the middle the renders,
+below their depth (bright is near).</figcaption></figure>
+<h2>Figures</h2>
+{_table(metrics)}
+<p>Depth consistency (Eq. 7&ndash;9): {metrics["depth_consistency"]:.4f} world units; mean distance of neighbouring codes:
+{metrics["latent_distance"]:.2f}. Weakest frame: {weakest.frame} at {weakest.yaw:.0f}&deg;, ID {weakest.identity:.2f}.</p>
+<p class=note>ID and perceptual distance are measured with the model's own networks, which the fit also optimised.</p>
+<h2>Identity over yaw</h2>
+{_curve(fit_rows, held_rows)}
+<h2>Frames</h2>
+<p>{run["frames"]["usable"]} usable, {len(failed)} failed.</p><ul>{failures}</ul>
+<h2>Settings</h2>
+<pre>{html.escape(json.dumps({k: v for k, v in run.items() if k != "frames"}, indent=2, default=str))}</pre>
+</body></html>
+"""
+    path.write_text(page, encoding="utf-8")

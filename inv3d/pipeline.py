@@ -1,0 +1,317 @@
+"""The main job as plain functions: a clip becomes a head. What the command line and a script both call."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import inv3d
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.camera import look_at
+from inv3d.core.errors import OutOfMemoryError, UsageError
+from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.head import Head
+from inv3d.core.inversion.loop import Progress, silent
+from inv3d.core.inversion.poses import correct, interpolate_offsets
+from inv3d.core.inversion.settings import FitSettings, preset_for
+from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
+from inv3d.core.latents import LatentTrack
+from inv3d.core.metrics.consistency import depth_consistency
+from inv3d.core.metrics.evaluate import FrameMetrics, evaluate, means
+from inv3d.core.views import Views
+from inv3d.export.mesh import extract_mesh, write_mesh
+from inv3d.export.orbit import write_orbit
+from inv3d.export.pictures import row, save_png
+from inv3d.export.report import write_report
+from inv3d.video.decode import ClipInfo, probe
+from inv3d.video.select import Selection, cut_views, select
+from inv3d.video.track import FailedFrame, HeadTrack, TrackedFrame, track
+from inv3d.workspace import Workspace, disk_errors
+
+
+@dataclass(frozen=True)
+class VideoJob:
+    """One clip to invert. `out` is the output folder; `settings` None takes the device's preset."""
+
+    clip: Path
+    out: Path
+    views: int = 9
+    latents: bool = True
+    model: str = "demo"
+    settings: FitSettings | None = None
+    seed: int = 0
+    device: torch.device = torch.device("cpu")
+    force: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A clip made ready: the head's track, the chosen frames, and their aligned pictures."""
+
+    track: HeadTrack
+    selection: Selection
+    targets: Views
+    between: Views
+    held_out: Views
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted head and the views with their refined cameras."""
+
+    head: Head
+    prepared: Prepared
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turns running out of memory into an error a person can mend."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemoryError("the device ran out of memory", "use --device cpu, fewer --views, or --preset fast") from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise OutOfMemoryError("the machine ran out of memory", "close other programs, or use fewer --views") from error
+
+
+def _track_to_json(head_track: HeadTrack) -> dict[str, Any]:
+    return {"frames": [asdict(f) for f in head_track.frames], "failed": [asdict(f) for f in head_track.failed]}
+
+
+def _track_from_json(data: dict[str, Any]) -> HeadTrack:
+    return HeadTrack(tuple(TrackedFrame(**f) for f in data["frames"]), tuple(FailedFrame(**f) for f in data["failed"]))
+
+
+def prepare(clip: Path, bundle: Bundle, head_track: HeadTrack, views: int) -> Prepared:
+    """Choose frames and cut their aligned pictures at the generator's resolution."""
+    selection = select(head_track, views)
+    info = bundle.info
+    roles = (selection.targets, selection.between, selection.held_out)
+    everything = cut_views(clip, tuple(f for role in roles for f in role), info.generator.resolution, info.radius, info.focal)
+    first, second = len(roles[0]), len(roles[0]) + len(roles[1])
+    return Prepared(head_track, selection, everything[:first], everything[first:second], everything[second:])
+
+
+def invert(
+    prepared: Prepared,
+    bundle: Bundle,
+    settings: FitSettings,
+    latents: bool,
+    seed: int,
+    device: torch.device,
+    progress: Progress = silent,
+    workspace: Workspace | None = None,
+) -> Fitted:
+    """Multi-view W+, then one code per view if `latents`, then pivotal tuning. Views come from `prepare`."""
+
+    def stage(name: str, make: Any) -> dict[str, torch.Tensor]:
+        made = make() if workspace is None else workspace.tensors(name, make)
+        return {key: tensor.to(device) for key, tensor in made.items()}
+
+    def problem_of(targets: Views, between: Views) -> Problem:
+        return Problem(bundle, targets.to(device), between.to(device), settings, seed)
+
+    problem = problem_of(prepared.targets, prepared.between)
+    wplus = stage("wplus", lambda: dict(zip(("code", "offsets"), fit_wplus(problem, progress), strict=True)))
+    prepared = _refine(prepared, wplus["offsets"].cpu())
+    problem = problem_of(prepared.targets, prepared.between)
+    head_track = LatentTrack(wplus["code"], torch.zeros(1, device=device))
+    if latents and len(prepared.targets) > 1:
+        codes = stage("latents", lambda: {"codes": fit_latents(problem, wplus["code"], progress).codes})["codes"]
+        head_track = LatentTrack(codes, problem.yaws)
+    state = stage("tuned", lambda: dict(tune(problem, head_track, progress).state_dict()))
+    generator = TriplaneGenerator(bundle.info.generator).to(device)
+    generator.load_state_dict(state)
+    generator.eval().requires_grad_(False)
+    head = Head(generator, head_track, bundle, prepared.track.yaw_range).rounded()
+    return Fitted(head, prepared)
+
+
+def _refine(prepared: Prepared, offsets: torch.Tensor) -> Prepared:
+    """Move all cameras by what the targets' refinement found, keeping the targets in order of yaw."""
+    keys = prepared.targets.cameras.yaw
+
+    def moved(views: Views) -> Views:
+        if not len(views):
+            return views
+        at_views = interpolate_offsets(offsets, keys, views.cameras.yaw)
+        return dataclasses.replace(views, cameras=correct(views.cameras, at_views))
+
+    targets = moved(prepared.targets)
+    order = targets.cameras.yaw.argsort().tolist()
+    return dataclasses.replace(
+        prepared, targets=targets[order], between=moved(prepared.between), held_out=moved(prepared.held_out)
+    )
+
+
+def estimate_seconds(job: VideoJob, info: ClipInfo) -> float:
+    """About how long a job takes, from one small render timed on the spot."""
+    settings = job.settings or preset_for(job.device)
+    bundle = load_bundle(job.model, job.device)
+    generator = bundle.generator
+    code = generator.backbone.mapping.w_avg.expand(1, generator.num_ws, -1)
+    camera = look_at(torch.zeros(1), torch.zeros(1)).to(job.device)
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        with torch.no_grad():
+            float(generator(code, camera, 64, chunk=2048, superresolution=False).depth.mean())
+        seconds.append(time.perf_counter() - start)
+    steps = settings.wplus_steps + settings.tuning_steps + (settings.latent_steps if job.latents else 0)
+    whole = 1 if settings.rays_per_view is not None else job.views * (generator.config.raw_resolution / 64) ** 2
+    renders = 6.0 * steps * whole + 4.0 * 120
+    return 5.0 + 0.03 * (info.frames or 25 * info.duration) + renders * min(seconds)
+
+
+class StageClock:
+    """Seconds spent per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - start, 2)
+
+
+def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
+    """Run a `VideoJob` and write its output folder; returns what `run.json` says.
+
+    Raises Inv3dError for everything a person can mend. A stopped run leaves `<out>.partial`, from which `resume`
+    goes on and ends with the same head.
+    """
+    clock = StageClock()
+    settings = job.settings or preset_for(job.device)
+    if job.views < 1:
+        raise UsageError(f"--views {job.views} makes no sense", "use at least 1")
+    info = probe(job.clip)
+    with memory_errors():
+        with clock("load"):
+            bundle = load_bundle(job.model, job.device)
+        identity = {
+            "clip": str(job.clip.resolve()), "bytes": job.clip.stat().st_size, "views": job.views, "latents": job.latents,
+            "model": job.model, "fingerprint": bundle.fingerprint, "seed": job.seed, "settings": asdict(settings),
+            "device": job.device.type, "version": inv3d.__version__,
+        }  # fmt: skip
+        with clock("track"):
+            head_track = None
+            if not job.resume:
+                # nothing is written for a clip that cannot be used
+                head_track = _tracked(job.clip, bundle, progress)
+                select(head_track, job.views)
+            workspace = Workspace(job.out, identity, job.force, job.resume)
+            found = head_track
+            data = workspace.json("track", lambda: _track_to_json(found or _tracked(job.clip, bundle, progress)))
+        with clock("cut"):
+            prepared = prepare(job.clip, bundle, _track_from_json(data), job.views)
+        with clock("fit"):
+            fitted = invert(prepared, bundle, settings, job.latents, job.seed, job.device, progress, workspace)
+        run = {
+            **identity,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "frames": {"usable": len(head_track.frames) if head_track else len(data["frames"]), "failed": data["failed"]},
+            "clip_info": {**asdict(info), "path": str(job.clip)},
+        }
+        with disk_errors(job.out):
+            _export(fitted, workspace.folder, run, clock, progress)
+        workspace.finish()
+    return run
+
+
+def _tracked(clip: Path, bundle: Bundle, progress: Progress) -> HeadTrack:
+    return track(clip, bundle.aligner, lambda done, total: progress("track", done, max(done, total), {}))
+
+
+def _export(fitted: Fitted, folder: Path, run: dict[str, Any], clock: StageClock, progress: Progress) -> None:
+    """Write everything a person looks at into `folder`."""
+    head, prepared = fitted.head, fitted.prepared
+    steps = ("head", "views", "orbit", "mesh", "metrics", "report")
+
+    def done(name: str) -> None:
+        progress("export " + name, steps.index(name) + 1, len(steps), {})
+
+    head.save(folder / "head")
+    done("head")
+    with clock("views"):
+        _write_views(folder / "views", fitted)
+    done("views")
+    with clock("orbit"):
+        write_orbit(head, folder / "orbit.mp4")
+    done("orbit")
+    with clock("mesh"):
+        write_mesh(extract_mesh(head), folder / "mesh.glb")
+    done("mesh")
+    with clock("metrics"):
+        fit_rows, held_rows = evaluate(head, prepared.targets), evaluate(head, prepared.held_out)
+        metrics = _metrics(head, fit_rows, held_rows)
+    _write_json(folder / "metrics.json", metrics)
+    run["means"] = {"fit": metrics["fit"], "held_out": metrics["held_out"]}
+    done("metrics")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run["seconds"] = clock.seconds
+    run["total_seconds"] = round(sum(clock.seconds.values()), 2)
+    run["peak_memory_mb"] = round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+    _write_json(folder / "run.json", run)
+    write_report(folder / "report.html", head, prepared.targets, fit_rows, held_rows, metrics, run, folder / "orbit.mp4")
+    done("report")
+
+
+def _write_views(folder: Path, fitted: Fitted) -> None:
+    """Targets as PNG, pairs of target and render, and `cameras.json` in the EG3D convention."""
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    targets = fitted.prepared.targets
+    for i, (frame, seconds) in enumerate(zip(targets.frames, targets.times, strict=True)):
+        camera = targets.cameras[i]
+        name = f"{i:02d}-frame{frame:05d}.png"
+        save_png(folder / name, targets.images[i])
+        save_png(folder / f"{i:02d}-pair.png", row([targets.images[i], fitted.head.render(camera).image[0].cpu()]))
+        entries.append(
+            {
+                "file": name,
+                "frame": frame,
+                "time": seconds,
+                "yaw_degrees": math.degrees(float(camera.yaw)),
+                "pitch_degrees": math.degrees(float(camera.pitch)),
+                "cam2world": camera.cam2world[0].tolist(),
+                "intrinsics": camera.intrinsics[0].tolist(),
+            }
+        )
+    convention = "cam2world 4x4, OpenCV axes (x right, y down, z forward); intrinsics normalised by the image size"
+    _write_json(folder / "cameras.json", {"convention": convention, "views": entries})
+
+
+def _metrics(head: Head, fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics]) -> dict[str, Any]:
+    return {
+        "fit": means(fit_rows),
+        "held_out": means(held_rows),
+        "depth_consistency": depth_consistency(head) if len(head.track) > 1 else 0.0,
+        "latent_distance": head.track.neighbour_distance(),
+        "networks": {
+            "identity": f"{head.bundle.name} identity network, which the fit also optimised",
+            "perceptual": f"{head.bundle.name} perceptual network, which the fit also optimised",
+        },
+        "frames": {"fit": [asdict(r) for r in fit_rows], "held_out": [asdict(r) for r in held_rows]},
+    }
+
+
+def _write_json(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,86 @@
+"""Choosing frames by pose: the views to fit, the frames between them, and frames kept for measuring."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from inv3d.core.camera import Camera, look_at
+from inv3d.core.crops import cut
+from inv3d.core.errors import InputError
+from inv3d.core.views import Views
+from inv3d.video.decode import frames
+from inv3d.video.track import HeadTrack, TrackedFrame
+
+MIN_ROTATION = math.radians(20)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Frames by role, each sorted by yaw; no frame has two roles."""
+
+    targets: tuple[TrackedFrame, ...]
+    between: tuple[TrackedFrame, ...]
+    held_out: tuple[TrackedFrame, ...]
+
+
+def _nearest(candidates: list[TrackedFrame], yaws: Iterable[float]) -> list[TrackedFrame]:
+    """For each yaw the nearest frame that is still free; takes the frames out of `candidates`."""
+    chosen = []
+    for yaw in yaws:
+        if candidates:
+            best = min(candidates, key=lambda frame: abs(frame.yaw - yaw))
+            candidates.remove(best)
+            chosen.append(best)
+    return sorted(chosen, key=lambda frame: frame.yaw)
+
+
+def select(track: HeadTrack, views: int, held_out: int = 24) -> Selection:
+    """The `views` frames nearest to evenly spaced yaws from the leftmost to the rightmost (section 3.1).
+
+    In-between frames lie nearest to the middles of neighbouring targets; held-out frames are spread evenly over the
+    rest. A single view is the most frontal one. Raises InputError if the head turns too little or frames are short.
+    """
+    if len(track.frames) < views:
+        raise InputError(
+            f"{views} views asked for, but only {len(track.frames)} frames are usable ({len(track.failed)} failed)",
+            f"ask for fewer: --views {max(1, len(track.frames))}",
+        )
+    low, high = track.yaw_range
+    if views > 1 and high - low < MIN_ROTATION:
+        raise InputError(
+            f"the head turns by only {math.degrees(high - low):.0f} degrees",
+            "film the head turning from one side to the other, at least 20 degrees in all",
+        )
+    candidates = list(track.frames)
+    spaced = torch.linspace(low, high, views).tolist() if views > 1 else [min(max(0.0, low), high)]
+    targets = _nearest(candidates, spaced)
+    middles = [(a.yaw + b.yaw) / 2 for a, b in zip(targets, targets[1:], strict=False)]
+    between = _nearest(candidates, middles)
+    rest = _nearest(candidates, torch.linspace(low, high, held_out).tolist())
+    return Selection(tuple(targets), tuple(between), tuple(rest))
+
+
+def cameras_of(tracked: Iterable[TrackedFrame], radius: float, focal: float) -> Camera:
+    """The generator's cameras for tracked frames; the crop takes care of place, size and roll."""
+    rows = list(tracked)
+    return look_at(torch.tensor([f.yaw for f in rows]), torch.tensor([f.pitch for f in rows]), radius, focal=focal)
+
+
+def cut_views(path: Path, tracked: tuple[TrackedFrame, ...], resolution: int, radius: float, focal: float) -> Views:
+    """Decode once more and cut the aligned targets of `tracked` frames (any order), in their order."""
+    places = {frame.index: frame for frame in tracked}
+    images = {
+        frame.index: cut(frame.tensor(), places[frame.index].crops(), resolution)
+        for frame in frames(path, places.__contains__)
+    }
+    return Views(
+        torch.cat([images[frame.index] for frame in tracked]),
+        cameras_of(tracked, radius, focal),
+        tuple(frame.index for frame in tracked),
+        tuple(frame.time for frame in tracked),
+    )

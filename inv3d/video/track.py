@@ -1,0 +1,166 @@
+"""Following a head through a clip: its crop and pose in every frame, smoothed over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inv3d.core.crops import Crops
+from inv3d.core.errors import InputError
+from inv3d.core.networks.aligner import Aligner
+from inv3d.video.decode import Frame, frames, probe
+from inv3d.video.locate import CONFIDENT, Located, align, search
+
+MAX_FRAMES = 600
+"""Longer clips are thinned evenly to about this many frames."""
+_SMOOTHING = 0.07  # standard deviation of the time window, seconds
+_CUT = 0.22  # mean change of the thumbnail, of the full range, that only a cut makes
+_OUTLIER = 6.0  # median absolute deviations from the smooth path
+
+
+@dataclass(frozen=True)
+class TrackedFrame:
+    """One frame: crop centre (x, y) and side in pixels, roll, yaw and pitch in radians, the aligner's confidence."""
+
+    index: int
+    time: float
+    x: float
+    y: float
+    size: float
+    roll: float
+    yaw: float
+    pitch: float
+    confidence: float
+
+    def crops(self) -> Crops:
+        return Crops(torch.tensor([[self.x, self.y]]), torch.tensor([self.size]), torch.tensor([self.roll]))
+
+
+@dataclass(frozen=True)
+class FailedFrame:
+    index: int
+    time: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class HeadTrack:
+    """Usable frames in order of time, and those that failed with their reasons."""
+
+    frames: tuple[TrackedFrame, ...]
+    failed: tuple[FailedFrame, ...]
+
+    @property
+    def yaws(self) -> Tensor:
+        return torch.tensor([frame.yaw for frame in self.frames])
+
+    @property
+    def yaw_range(self) -> tuple[float, float]:
+        """Leftmost and rightmost yaw in radians."""
+        return float(self.yaws.min()), float(self.yaws.max())
+
+
+def _thumbnail(frame: Frame) -> NDArray[np.float32]:
+    height, width = frame.image.shape[:2]
+    rows, columns = (np.linspace(0, extent - 1, count).astype(int) for extent, count in ((height, 36), (width, 64)))
+    return frame.image[np.ix_(rows, columns)].astype(np.float32) / 255.0
+
+
+def _tracked(frame: Frame, located: Located) -> TrackedFrame:
+    crops, pose = located.crops, located.alignment
+    x, y = crops.center[0].tolist()
+    values = (crops.size[0], crops.roll[0], pose.yaw[0], pose.pitch[0], located.confidence[0])
+    return TrackedFrame(frame.index, frame.time, x, y, *(float(value) for value in values))
+
+
+def _find(aligner: Aligner, frame: Frame) -> Located:
+    """The one head of a frame, or nothing. Raises InputError for several heads."""
+    found = search(aligner, frame.tensor())
+    if len(found) > 1:
+        places = " and ".join(f"({x:.0f}, {y:.0f})" for x, y in found.crops.center[:2].tolist())
+        raise InputError(
+            f"there are {len(found)} heads in the picture at {frame.time:.2f} s, at {places}",
+            "crop the clip to one head: ffmpeg -i clip.mp4 -vf crop=w:h:x:y one.mp4",
+        )
+    return found
+
+
+def track(path: Path, aligner: Aligner, progress: Callable[[int, int], None] = lambda done, total: None) -> HeadTrack:
+    """Find the head in every frame of the clip. Raises InputError for clips without one steady head."""
+    info = probe(path)
+    stride = max(1, round(info.frames / MAX_FRAMES)) if info.frames else 1
+    total = max(1, info.frames // stride)
+    usable: list[TrackedFrame] = []
+    failed: list[FailedFrame] = []
+    previous: NDArray[np.float32] | None = None
+    last: Located | None = None
+    for count, frame in enumerate(frames(path, lambda index: index % stride == 0)):
+        thumbnail = _thumbnail(frame)
+        if previous is not None and float(np.abs(thumbnail - previous).mean()) > _CUT:
+            raise InputError(
+                f"{path} has several shots: the picture changes at {frame.time:.2f} s",
+                f"cut one shot out: ffmpeg -i {path.name} -t {frame.time:.2f} one.mp4",
+            )
+        previous = thumbnail
+        # a fresh look at the whole frame now and then finds a second head
+        look = last is None or count % max(20, total // 4) == 0
+        located = _find(aligner, frame) if look else align(aligner, frame.tensor(), last.crops, iterations=2)  # type: ignore[union-attr]
+        if len(located) and float(located.confidence[0]) < CONFIDENT:
+            located = _find(aligner, frame)
+        if len(located):
+            usable.append(_tracked(frame, located))
+            last = located
+        else:
+            failed.append(FailedFrame(frame.index, frame.time, "no head found"))
+            last = None
+        progress(count + 1, total)
+    if not usable:
+        raise InputError(f"no head was found in any frame of {path}", "film one head, upright, at least a sixth of the picture high")
+    return smooth(HeadTrack(tuple(usable), tuple(failed)))
+
+
+def smooth(raw: HeadTrack) -> HeadTrack:
+    """Local linear regression over time stamps; frames far off the smooth path fail.
+
+    A straight line, because a plain average would shrink the turn at the ends of the clip.
+    """
+    if len(raw.frames) < 5:
+        return raw
+    names = ("x", "y", "size", "roll", "yaw", "pitch")
+    times = np.array([frame.time for frame in raw.frames])
+    values = np.array([[getattr(frame, name) for name in names] for frame in raw.frames])
+    keep = np.ones(len(times), bool)
+    for _ in range(2):
+        path = _local_lines(times, values, times[keep], values[keep])
+        residual = np.abs(values - path)
+        scale = 1.4826 * np.median(residual[keep], 0) + np.array([0.5, 0.5, 0.5, 0.004, 0.008, 0.008])
+        keep = (residual / scale).max(1) < _OUTLIER
+    usable = tuple(
+        replace(frame, **{name: float(value) for name, value in zip(names, row, strict=True)})
+        for frame, row, good in zip(raw.frames, path, keep, strict=True)
+        if good
+    )
+    jumps = tuple(FailedFrame(f.index, f.time, "pose jumps") for f, good in zip(raw.frames, keep, strict=True) if not good)
+    return HeadTrack(usable, tuple(sorted(raw.failed + jumps, key=lambda frame: frame.index)))
+
+
+def _local_lines(at: NDArray[np.float64], shape: NDArray[np.float64], times: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted straight-line fits of `values` [N,D] at `times` [N], evaluated at `at`; `shape` gives the result's."""
+    result = np.empty_like(shape)
+    for i, t in enumerate(at):
+        offset = times - t
+        # where frames are sparse the window opens until it holds a few
+        width = max(_SMOOTHING, float(np.sort(np.abs(offset))[min(3, len(offset) - 1)]))
+        weight = np.exp(-0.5 * (offset / width) ** 2)
+        total, mean = weight.sum(), (weight * offset).sum() / weight.sum()
+        centered = offset - mean
+        average = (weight[:, None] * values).sum(0) / total
+        slope = (weight[:, None] * centered[:, None] * values).sum(0) / max((weight * centered**2).sum(), 1e-12)
+        result[i] = average - slope * mean
+    return result

@@ -1,0 +1,96 @@
+"""The unfinished output of a run: stage checkpoints, and the rename that makes it whole."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from inv3d.core.errors import UsageError
+
+_STAGES = "stages"
+
+
+class Workspace:
+    """A folder beside `out` that becomes `out` at the end; until then it keeps what each stage made.
+
+    Raises UsageError if `out` exists without `force`, if an unfinished run is in the way, or if `resume` finds an
+    unfinished run with other settings.
+    """
+
+    def __init__(self, out: Path, settings: dict[str, Any], force: bool, resume: bool) -> None:
+        self.out = out
+        self.folder = out.with_name(out.name + ".partial")
+        self.stages = self.folder / _STAGES
+        job = self.folder / "job.json"
+        if out.exists() and not force:
+            raise UsageError(f"{out} exists", "use --force to replace it, or --out to write elsewhere")
+        with disk_errors(self.folder):
+            if self.folder.exists():
+                if not resume and not force:
+                    raise UsageError(f"an unfinished run lies in {self.folder}", "use --resume to go on with it, or --force to begin anew")
+                if not resume:
+                    shutil.rmtree(self.folder)
+            if job.is_file() and json.loads(job.read_text(encoding="utf-8")) != settings:
+                raise UsageError(f"the run in {self.folder} has other settings", "repeat its command with --resume, or begin anew with --force")
+            self.stages.mkdir(parents=True, exist_ok=True)
+            job.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+    def tensors(self, stage: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """What `make` gives, kept on disk: a finished stage is loaded instead of made again."""
+        path = self.stages / f"{stage}.safetensors"
+        if path.is_file():
+            try:
+                return load_file(path)
+            except SafetensorError:
+                path.unlink()
+        made = {name: tensor.detach().cpu().contiguous() for name, tensor in make().items()}
+        with disk_errors(self.folder):
+            partial = path.with_suffix(".partial")
+            save_file(made, partial)
+            partial.replace(path)
+        return made
+
+    def json(self, stage: str, make: Callable[[], Any]) -> Any:
+        """Like `tensors` for plain data."""
+        path = self.stages / f"{stage}.json"
+        if path.is_file():
+            return json.loads(path.read_text(encoding="utf-8"))
+        made = make()
+        with disk_errors(self.folder):
+            partial = path.with_suffix(".partial")
+            partial.write_text(json.dumps(made), encoding="utf-8")
+            partial.replace(path)
+        return made
+
+    def finish(self) -> None:
+        """Drop the checkpoints and move everything to its final name."""
+        with disk_errors(self.out):
+            shutil.rmtree(self.stages)
+            (self.folder / "job.json").unlink()
+            if self.out.exists():
+                old = self.out.with_name(self.out.name + ".old")
+                self.out.replace(old)
+                self.folder.replace(self.out)
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+            else:
+                self.folder.replace(self.out)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turns errors of the file system into errors a person can mend."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise UsageError(f"the disk is full: {path} cannot be written", "free some space, then go on with --resume") from error
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "choose a folder you may write to with --out") from error
