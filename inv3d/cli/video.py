@@ -16,6 +16,7 @@ def video(
     latents: Annotated[bool, typer.Option("--latents/--no-latents", help="One latent code per view, for faces that move.")] = False,
     model: Annotated[str, typer.Option(help="Which generator; see `inv3d models list`.")] = "demo",
     preset: Annotated[str, typer.Option(help="auto, fast or paper; auto takes paper on CUDA, fast on a CPU.")] = "auto",
+    effort: Annotated[float, typer.Option(help="Factor on the preset's optimisation steps.")] = 1.0,
     out: Annotated[Path | None, typer.Option(help="Output folder; default: the clip's name plus -inv3d, beside it.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
     device: Device = "auto",
@@ -40,7 +41,9 @@ def video(
     choice = choose_device(device)
     if preset != "auto" and preset not in PRESETS:
         raise UsageError(f"there is no preset '{preset}'", f"use auto, {' or '.join(PRESETS)}")
-    settings = preset_for(choice.device) if preset == "auto" else PRESETS[preset]
+    if not effort > 0:
+        raise UsageError(f"--effort {effort} makes no sense", "use a positive factor, such as 0.5 or 2")
+    settings = (preset_for(choice.device) if preset == "auto" else PRESETS[preset]).scaled(effort)
     out = out or clip.with_name(clip.stem + "-inv3d")
     info = probe(clip)
     job = VideoJob(clip, out, views, latents, model, settings, seed, choice.device, force, resume)

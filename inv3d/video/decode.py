@@ -59,6 +59,8 @@ def probe(path: Path) -> ClipInfo:
     """Read the container's header. Raises InputError if there is no video in it."""
     with _open(path) as container:
         if not container.streams.video:
+            if len(container.streams) == 0:
+                raise InputError(f"{path} is damaged: it holds no streams", "copy or record the file again")
             kind = "only audio" if container.streams.audio else "no video stream"
             raise InputError(f"{path} has {kind}", "give a clip with pictures")
         stream = container.streams.video[0]

@@ -23,8 +23,9 @@ def depth_consistency(head: Head, viewpoints: int = 12, resolution: int = 32) ->
     cameras = head.camera(yaw, torch.zeros_like(yaw))
     codes = head.track.at(cameras)
     planes = head.generator.planes(codes)
+    grid = head.generator.proposal_grid(planes)
     depths = []
     for i in range(viewpoints):
         origins, directions = (r.expand(viewpoints, -1, -1) for r in cameras[i].rays(resolution))
-        depths.append(head.generator.render_rays(planes, origins, directions, chunk=4096).depth)
+        depths.append(head.generator.render_rays(planes, origins, directions, grid=grid, chunk=4096).depth)
     return mean_deviation(torch.stack(depths))

@@ -42,7 +42,7 @@ def demo_config() -> GeneratorConfig:
             coordinate_warp=1.5,
             density="surface",
             empty_outside=True,
-            proposal_grid=64,
+            proposal_grid=48,
             background=True,
         ),
         canonical=CanonicalConfig(resolution=192, channels=16, max_offset=0.06),

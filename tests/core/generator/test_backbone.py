@@ -6,7 +6,7 @@ import torch
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.generator.config import GeneratorConfig, eg3d_ffhq, eg3d_shapenet_cars
 
-from .conftest import DATA, relative
+from ..conftest import DATA, relative
 
 
 def test_mapping_matches_reference(tiny, reference):

@@ -3,7 +3,7 @@ import torch
 from inv3d.core.generator.config import CanonicalConfig, RenderingConfig
 from inv3d.core.generator.field import CanonicalPlanes, TriPlanes, normalise, project, sample_planes
 
-from .conftest import relative
+from ..conftest import relative
 
 
 def test_projection_matches_reference(reference):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from inv3d.core.camera import Camera
 from inv3d.core.generator.rays import importance_depths, intersect_box, march, sample_pdf, stratified_depths
 
-from .conftest import relative
+from ..conftest import relative
 
 
 def test_rays_match_reference(reference):

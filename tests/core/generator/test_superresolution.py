@@ -1,6 +1,6 @@
 import torch
 
-from .conftest import relative
+from ..conftest import relative
 
 
 def features(resolution: int) -> torch.Tensor:

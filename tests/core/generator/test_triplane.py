@@ -5,7 +5,7 @@ from inv3d.core.camera import Camera, concatenate, look_at
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.training.demo import demo_config
 
-from .conftest import relative
+from ..conftest import relative
 
 
 @pytest.fixture(scope="module")

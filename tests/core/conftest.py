@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
 
-DATA = Path(__file__).parents[2] / "data" / "eg3d"
+DATA = Path(__file__).parents[1] / "data" / "eg3d"
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,27 @@
+"""Benchmark results as JSON and Markdown, side by side in `benchmarks/results/`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "results"
+
+
+def table(header: list[str], rows: list[list[Any]]) -> str:
+    """A Markdown table; floats with three significant digits."""
+
+    def cell(value: Any) -> str:
+        return f"{value:.3g}" if isinstance(value, float) and abs(value) < 1 else f"{value:.2f}" if isinstance(value, float) else str(value)
+
+    lines = [header, ["---"] * len(header), *([cell(value) for value in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def publish(name: str, data: Any, markdown: str) -> None:
+    """Write both files and print the Markdown."""
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / f"{name}.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    (FOLDER / f"{name}.md").write_text(markdown + "\n", encoding="utf-8")
+    print(markdown)

@@ -1,0 +1,49 @@
+"""What several test folders share: the embedded model, a small clip, a small head."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.head import Head
+from inv3d.core.latents import LatentTrack
+from inv3d.core.procedural.clip import HeadTurn
+from inv3d.core.procedural.renderer import HeadRenderer
+from inv3d.video.write import write_mp4
+
+TURN = HeadTurn(seed=701, frames=28, fps=10, width=320, height=180, crop=116.0)
+
+
+@pytest.fixture(scope="session")
+def demo() -> Bundle:
+    return load_bundle("demo")
+
+
+@pytest.fixture(scope="session")
+def turn() -> HeadTurn:
+    return TURN
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A head turning from -70 to 70 degrees, 28 frames of 320 x 180."""
+    path = tmp_path_factory.mktemp("clip") / "turn.mp4"
+    renderer = HeadRenderer()
+    images = [TURN.render(renderer, i).image[0].permute(1, 2, 0).add(1).mul(127.5).byte().numpy() for i in range(TURN.frames)]
+    write_mp4(path, images, TURN.fps)
+    return path
+
+
+@pytest.fixture(scope="session")
+def head(demo: Bundle) -> Head:
+    """Three codes and a slightly changed generator."""
+    random = torch.Generator().manual_seed(4)
+    generator = copy.deepcopy(demo.generator)
+    generator.decoder.net[0].bias.data += 0.01 * torch.randn(generator.decoder.net[0].bias.shape, generator=random)
+    codes = demo.generator.mapping(torch.randn(1, demo.info.generator.z_dim, generator=random))
+    codes = codes + 0.05 * torch.randn(3, *codes.shape[1:], generator=random)
+    return Head(generator, LatentTrack(codes, torch.tensor([-0.8, 0.0, 0.9])), demo, (-0.8, 0.9)).rounded()

@@ -1,0 +1,94 @@
+import dataclasses
+
+import pytest
+import torch
+
+from inv3d.core.camera import look_at
+from inv3d.core.inversion.settings import FAST, PAPER, preset_for
+from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
+from inv3d.core.latents import LatentTrack
+from inv3d.core.views import Views
+
+
+@pytest.fixture(scope="module")
+def problem(demo) -> Problem:
+    """Three views and two in between of a head that the generator can make."""
+    yaw = torch.tensor([-0.6, -0.3, 0.0, 0.3, 0.6])
+    cameras = look_at(yaw, torch.zeros(5))
+    codes = demo.generator.mapping(torch.randn(1, demo.info.generator.z_dim, generator=torch.Generator().manual_seed(8)))
+    images = torch.cat([demo.generator(codes, cameras[i], 32, chunk=2048).image for i in range(5)])
+    views = Views(images, cameras, tuple(range(5)), tuple(i / 10 for i in range(5)))
+    settings = dataclasses.replace(
+        FAST, wplus_steps=12, latent_steps=4, tuning_steps=4, rays_per_view=128, whole_resolution=32, depth_rays=64
+    )
+    return Problem(demo, views[[0, 2, 4]], views[[1, 3]], settings, seed=0)
+
+
+def error(problem, generator, track) -> float:
+    views = problem.views
+    with torch.no_grad():
+        renders = torch.cat([generator(track.at(views.cameras[i]), views.cameras[i], 32, chunk=2048).image for i in range(len(views))])
+    return float((renders - views.images).square().mean())
+
+
+@pytest.fixture(scope="module")
+def fitted(problem):
+    return fit_wplus(problem)
+
+
+def test_wplus_comes_nearer_to_the_views(problem, fitted):
+    code, offsets = fitted
+    generator = problem.bundle.generator
+    mean = LatentTrack(generator.backbone.mapping.w_avg.expand(1, generator.num_ws, -1), torch.zeros(1))
+    assert error(problem, generator, LatentTrack(code, torch.zeros(1))) < 0.6 * error(problem, generator, mean)
+    assert offsets.shape == (3, 6) and offsets.abs().max() < 0.05
+
+
+def test_the_same_seed_gives_the_same_code(problem, fitted):
+    again, _ = fit_wplus(problem)
+    assert torch.equal(again, fitted[0])
+    other, _ = fit_wplus(dataclasses.replace(problem, seed=1))
+    assert not torch.equal(other, fitted[0])
+
+
+def test_latents_leave_the_single_code_one_by_one(problem, fitted):
+    track = fit_latents(problem, fitted[0])
+    assert len(track) == 3 and torch.equal(track.yaws, problem.yaws)
+    assert (track.codes - fitted[0]).flatten(1).norm(dim=1).min() > 0
+    assert track.neighbour_distance() > 0
+
+
+def test_distance_regularisation_keeps_codes_together(problem, fitted):
+    def spread(weight: float) -> float:
+        settings = dataclasses.replace(problem.settings, distance=weight)
+        return fit_latents(dataclasses.replace(problem, settings=settings), fitted[0]).neighbour_distance()
+
+    assert spread(100.0) < 0.7 * spread(0.0)
+
+
+def test_tuning_changes_a_copy_and_lowers_the_error(problem, fitted):
+    track = LatentTrack(fitted[0], torch.zeros(1))
+    before = {name: tensor.clone() for name, tensor in problem.bundle.generator.state_dict().items()}
+    settings = dataclasses.replace(problem.settings, tuning_steps=15)
+    tuned = tune(dataclasses.replace(problem, settings=settings), track)
+    assert all(torch.equal(before[name], tensor) for name, tensor in problem.bundle.generator.state_dict().items())
+    assert error(problem, tuned, track) < error(problem, problem.bundle.generator, track)
+    assert not any(p.requires_grad for p in tuned.parameters())
+
+
+def test_whole_images_go_the_papers_way(problem):
+    settings = dataclasses.replace(PAPER, wplus_steps=2, latent_steps=1, tuning_steps=1, depth_rays=32, samples=4)
+    views = dataclasses.replace(problem.views[[0, 2]])
+    paper = dataclasses.replace(problem, views=views, between=problem.between[[0]], settings=settings)
+    code, offsets = fit_wplus(paper)
+    assert not offsets.any()  # the paper keeps its cameras
+    seen = []
+    fit_latents(paper, code, lambda stage, step, steps, losses: seen.append(set(losses)))
+    assert {"perceptual", "pixel", "identity", "between perceptual", "depth", "distance"} <= seen[0]
+
+
+def test_presets_follow_the_device():
+    assert preset_for(torch.device("cpu")).name == "fast"
+    assert preset_for(torch.device("cuda")).name == "paper"
+    assert (PAPER.perceptual, PAPER.pixel, PAPER.prior, PAPER.identity, PAPER.wplus_lr, PAPER.wplus_steps) == (1.0, 0.1, 1.0, 1.0, 0.1, 500)
+    assert FAST.scaled(0.5).wplus_steps == FAST.wplus_steps // 2

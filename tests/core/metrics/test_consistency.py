@@ -1,0 +1,31 @@
+import dataclasses
+
+import pytest
+import torch
+
+from inv3d.core.latents import LatentTrack
+from inv3d.core.metrics.consistency import depth_consistency, mean_deviation
+from inv3d.core.metrics.evaluate import evaluate, means
+from inv3d.core.views import Views
+
+
+def test_deviation_follows_equations_7_to_9():
+    depths = torch.tensor([[[1.0, 1.0], [3.0, 1.0]], [[2.0, 0.0], [2.0, 2.0]]])  # 2 viewpoints, 2 codes, 2 pixels
+    assert mean_deviation(depths) == pytest.approx((1 + 0 + 0 + 1) / 4)
+
+
+def test_equal_codes_are_consistent_and_different_ones_are_not(head):
+    same = LatentTrack(head.track.codes[:1].repeat(3, 1, 1), head.track.yaws)
+    assert depth_consistency(dataclasses.replace(head, track=same), 3, 12) < 1e-6
+    assert depth_consistency(head, 3, 12) > 1e-5
+
+
+def test_a_head_reproduces_its_own_renders(head):
+    cameras = head.camera(torch.tensor([-0.4, 0.4]), torch.zeros(2))
+    images = torch.cat([head.render(cameras[i]).image for i in range(2)]).clamp(-1, 1)
+    rows = evaluate(head, Views(images, cameras, (3, 8), (0.1, 0.4)))
+    assert [row.frame for row in rows] == [3, 8]
+    assert rows[1].yaw == pytest.approx(22.9, abs=0.1)
+    average = means(rows)
+    assert average["mse"] < 1e-9 and average["identity"] == pytest.approx(1.0, abs=1e-4) and average["perceptual"] < 1e-6
+    assert means([]) == {}

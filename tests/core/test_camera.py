@@ -1,0 +1,62 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inv3d.core.camera import Camera, eg3d_elevation, focal_from_fov, look_at, orbit
+
+from .conftest import relative
+
+angles = st.floats(-1.4, 1.4)
+
+
+@pytest.mark.parametrize(("pivot", "radius", "name"), [((0.0, 0.0, 0.2), 2.7, "lookat_cam2world"), ((0.0, 0.0, 0.0), 1.7, "lookat_cam2world_origin_r1.7")])
+def test_look_at_matches_the_eg3d_sampler(reference, pivot, radius, name):
+    offsets = reference("camera/yaw_pitch_offsets")
+    elevation = torch.tensor([eg3d_elevation(math.pi / 2 + float(v)) for v in offsets[:, 1]])
+    camera = look_at(offsets[:, 0], elevation, radius, pivot)
+    assert relative(camera.cam2world, reference(f"camera/{name}")) < 1e-5
+
+
+def test_focal_length_matches_eg3d(reference):
+    expected = reference("camera/fov_intrinsics")[:, 0, 0]
+    assert torch.allclose(torch.tensor([focal_from_fov(float(v)) for v in reference("camera/fov_deg")]), expected, rtol=1e-5)
+
+
+@given(angles, angles)
+def test_yaw_and_pitch_are_read_back(yaw, pitch):
+    camera = look_at(torch.tensor([yaw]), torch.tensor([pitch]))
+    assert float(camera.yaw) == pytest.approx(yaw, abs=1e-4)
+    assert float(camera.pitch) == pytest.approx(pitch, abs=1e-4)
+
+
+@given(angles, angles, angles)
+def test_rotations_are_rotations_and_look_at_the_origin(yaw, pitch, roll):
+    camera = look_at(torch.tensor([yaw]), torch.tensor([pitch]), roll=torch.tensor([roll]))
+    rotation = camera.cam2world[0, :3, :3]
+    assert torch.allclose(rotation @ rotation.t(), torch.eye(3), atol=1e-5)
+    assert float(torch.linalg.det(rotation)) == pytest.approx(1.0, abs=1e-5)
+    origins, directions = camera.rays(1)
+    assert torch.allclose(torch.linalg.cross(origins, directions), torch.zeros(1, 1, 3), atol=1e-5)
+
+
+def test_vector_round_trip():
+    camera = look_at(torch.tensor([0.1, -0.7]), torch.tensor([0.2, 0.0]))
+    again = Camera.from_vector(camera.vector())
+    assert torch.equal(again.cam2world, camera.cam2world) and torch.equal(again.intrinsics, camera.intrinsics)
+
+
+def test_rays_of_a_wide_image_follow_rows():
+    camera = look_at(torch.zeros(1), torch.zeros(1))
+    _, directions = camera.rays((2, 4))
+    assert directions.shape == (1, 8, 3)
+    assert float(directions[0, 0, 0]) < float(directions[0, 3, 0])  # left to right
+    assert float(directions[0, 0, 1]) > float(directions[0, 4, 1])  # top to bottom
+
+
+def test_orbit_swings_between_its_ends():
+    yaw = orbit(40, (-0.5, 0.9)).yaw
+    assert float(yaw.min()) == pytest.approx(-0.5, abs=1e-3)
+    assert float(yaw.max()) == pytest.approx(0.9, abs=1e-3)

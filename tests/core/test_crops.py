@@ -1,0 +1,44 @@
+import math
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inv3d.core.crops import Crops, cut
+from inv3d.core.networks.aligner import Alignment
+
+
+def ramp(height: int, width: int) -> torch.Tensor:
+    """An image whose channels hold x and y in pixels."""
+    y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+    return torch.stack([x, y, torch.zeros_like(x)])
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(100, 200), st.floats(80, 120), st.floats(20, 150), st.floats(-0.5, 0.5))
+def test_a_crop_holds_the_places_it_says(x, y, size, roll):
+    crops = Crops(torch.tensor([[x, y]]), torch.tensor([size]), torch.tensor([roll]))
+    out = cut(ramp(240, 320), crops, 8)[0]
+    center = out[:2, 3:5, 3:5].mean((1, 2))
+    assert torch.allclose(center, torch.tensor([x, y]), atol=0.6)
+    right = out[:2, :, 7].mean(1) - out[:2, :, 0].mean(1)
+    if abs(math.cos(roll)) * size < 80:  # stays inside, so the ramp is not cut off
+        expected = 7 / 8 * size * torch.tensor([math.cos(roll), math.sin(roll)])
+        assert torch.allclose(right, expected, atol=1.0)
+
+
+def test_large_reductions_average_instead_of_skipping():
+    stripes = torch.zeros(3, 400, 400)
+    stripes[:, :, ::2] = 1.0
+    out = cut(stripes, Crops(torch.tensor([[200.0, 200.0]]), torch.tensor([400.0]), torch.zeros(1)), 20)
+    assert torch.allclose(out, torch.full_like(out, 0.5), atol=0.05)
+
+
+def test_an_alignment_moves_a_crop_onto_its_target():
+    crops = Crops(torch.tensor([[100.0, 50.0]]), torch.tensor([40.0]), torch.tensor([0.3]))
+    moved = Alignment(
+        torch.tensor([[0.5, 0.0]]), torch.tensor([math.log(2)]), torch.tensor([-0.3]), *(torch.zeros(1) for _ in range(3))
+    ).apply(crops)
+    assert torch.allclose(moved.center, torch.tensor([[100 + 20 * math.cos(0.3), 50 + 20 * math.sin(0.3)]]))
+    assert torch.allclose(moved.size, torch.tensor([80.0]))
+    assert torch.allclose(moved.roll, torch.zeros(1), atol=1e-6)

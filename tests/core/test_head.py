@@ -1,0 +1,42 @@
+import json
+
+import pytest
+import torch
+
+from inv3d.core.errors import InputError, ModelError
+from inv3d.core.head import Head
+
+
+def test_a_saved_head_renders_the_same_bits(head, tmp_path):
+    head.save(tmp_path / "out" / "head")
+    camera = head.camera(torch.tensor([0.3]), torch.tensor([0.1]))
+    for folder in (tmp_path / "out", tmp_path / "out" / "head"):
+        again = Head.load(folder)
+        assert torch.equal(again.render(camera, 24).image, head.render(camera, 24).image)
+        assert again.yaw_range == pytest.approx(head.yaw_range, abs=1e-4)
+
+
+def test_every_camera_gets_its_own_code(head):
+    cameras = head.camera(torch.tensor([-0.8, 0.9]), torch.zeros(2))
+    both = head.render(cameras, 16).image
+    assert torch.allclose(both[1:], head.render(cameras[1], 16).image, atol=1e-4)
+
+
+def test_a_folder_without_a_head_is_refused(tmp_path):
+    with pytest.raises(InputError, match="holds no head"):
+        Head.load(tmp_path)
+
+
+def test_a_damaged_head_is_refused(head, tmp_path):
+    head.save(tmp_path)
+    (tmp_path / "codes.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(InputError, match="damaged"):
+        Head.load(tmp_path)
+
+
+def test_a_head_of_another_model_version_is_refused(head, tmp_path):
+    head.save(tmp_path)
+    description = json.loads((tmp_path / "head.json").read_text())
+    (tmp_path / "head.json").write_text(json.dumps({**description, "model_fingerprint": "0" * 16}))
+    with pytest.raises(ModelError, match="another version"):
+        Head.load(tmp_path)

@@ -1,0 +1,35 @@
+"""The small commands."""
+
+import json
+import subprocess
+import sys
+
+import inv3d
+
+from .test_video import fails
+from .test_video import inv3d as run
+
+
+def test_version_and_help():
+    assert run("--version").stdout.strip() == f"inv3d {inv3d.__version__}"
+    page = run("--help").stdout
+    assert all(name in page for name in ("video", "render", "export", "models", "doctor", "train"))
+    assert "inv3d video clip.mp4 --views 9 --latents" in run("video", "--help").stdout
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys\nfrom inv3d.cli.app import app\nprint([m for m in ('torch', 'numpy', 'av', 'skimage') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_models_list_and_info():
+    assert "demo" in run("models", "list").stdout
+    assert json.loads(run("models", "list", "--json").stdout.splitlines()[0])["license"] == "Apache-2.0"
+    assert "trained" in run("models", "info", "demo").stdout
+    fails(4, "no model named", "models", "info", "nobody")
+
+
+def test_doctor_finds_everything():
+    done = run("doctor")
+    assert done.returncode == 0, done.stderr
+    assert "torch" in done.stdout and "well" in done.stdout

@@ -1,0 +1,181 @@
+"""Whole commands, as a person types them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from safetensors.torch import load_file
+
+from inv3d.video.decode import frames, probe
+from inv3d.video.write import write_mp4
+
+QUICK = ("--views", "3", "--effort", "0.05")
+
+
+def inv3d(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from inv3d.cli.app import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, **options)
+
+
+def fails(code: int, words: str, *arguments: object, **options) -> None:
+    """The command ends with `code`, one line that says what is wrong, one that says what to do, and no traceback."""
+    done = inv3d(*arguments, **options)
+    assert done.returncode == code, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 2, done.stderr
+    assert lines[0].startswith("error: ") and lines[1].startswith("hint: ")
+    assert words in lines[0]
+
+
+@pytest.fixture(scope="module")
+def output(clip, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "head"
+    done = inv3d("video", clip, *QUICK, "--latents", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "open " in done.stdout and "about" in done.stdout
+    return out
+
+
+def test_the_output_folder_is_as_described(output):
+    names = {path.name for path in output.iterdir()}
+    assert names == {"head", "views", "orbit.mp4", "mesh.glb", "metrics.json", "report.html", "run.json"}
+    assert {path.name for path in (output / "head").iterdir()} == {"head.json", "codes.safetensors", "weights.safetensors"}
+    assert load_file(output / "head" / "codes.safetensors")["codes"].shape[0] == 3
+    assert probe(output / "orbit.mp4").frames == 96
+    assert len(trimesh.load(output / "mesh.glb", force="mesh").faces) > 1000
+    assert len(json.loads((output / "views" / "cameras.json").read_text())["views"]) == 3
+    assert not output.with_name("head.partial").exists()
+
+
+def test_metrics_keep_fit_and_held_out_frames_apart(output):
+    metrics = json.loads((output / "metrics.json").read_text())
+    fit, held = ({row["frame"] for row in metrics["frames"][name]} for name in ("fit", "held_out"))
+    assert len(fit) == 3 and len(held) > 10 and not fit & held
+    assert set(metrics["fit"]) == {"mse", "psnr", "ms_ssim", "perceptual", "identity"}
+    assert metrics["latent_distance"] > 0 and metrics["depth_consistency"] > 0
+    assert metrics["fit"]["psnr"] > 15
+
+
+def test_run_and_report_say_how_it_was_made(output):
+    run = json.loads((output / "run.json").read_text())
+    assert run["settings"]["name"] == "fast" and run["seed"] == 0 and run["device"] == "cpu"
+    assert {"track", "fit", "orbit", "mesh", "metrics"} <= set(run["seconds"]) and run["peak_memory_mb"] > 100
+    page = (output / "report.html").read_text()
+    assert "<video" in page and "<svg" in page and "data:image/png" in page
+    assert 'src="http' not in page and 'href="http' not in page
+
+
+def test_render_and_export_work_on_the_output(output, tmp_path):
+    assert inv3d("render", output, "--yaw", "-30,30", "--resolution", "32", "--out", tmp_path / "turn.png").returncode == 0
+    assert (tmp_path / "turn.png").stat().st_size > 500
+    assert inv3d("export", output, "--out", tmp_path / "head.ply", "--resolution", "48").returncode == 0
+    assert len(trimesh.load(tmp_path / "head.ply").faces) > 1000
+    fails(2, "exists", "render", output, "--out", tmp_path / "turn.png")
+    fails(2, "not a format", "export", output, "--out", tmp_path / "head.stl2")
+    fails(2, "not a list of angles", "render", output, "--yaw", "left")
+    fails(3, "holds no head", "render", tmp_path, "--out", tmp_path / "x.png")
+
+
+def test_an_existing_output_is_kept(clip, output):
+    before = (output / "run.json").read_text()
+    fails(2, "exists", "video", clip, *QUICK, "--out", output)
+    assert (output / "run.json").read_text() == before
+
+
+def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_head(clip, output, tmp_path):
+    out = tmp_path / "head"
+    command = [sys.executable, "-c", "from inv3d.cli.app import main; main()", "video", str(clip), *QUICK, "--latents", "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stage = tmp_path / "head.partial" / "stages" / "wplus.safetensors"
+    while not stage.exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert stage.exists() and not out.exists()
+    fails(2, "unfinished run", "video", clip, *QUICK, "--latents", "--out", out)
+    fails(2, "other settings", "video", clip, *QUICK, "--latents", "--seed", "5", "--out", out, "--resume")
+    done = inv3d("video", clip, *QUICK, "--latents", "--out", out, "--resume")
+    assert done.returncode == 0, done.stderr
+    for path in (output / "head").iterdir():
+        assert path.read_bytes() == (out / "head" / path.name).read_bytes(), path.name
+
+
+def test_ctrl_c_says_how_to_go_on(clip, tmp_path):
+    out = tmp_path / "head"
+    command = [sys.executable, "-c", "from inv3d.cli.app import main; main()", "video", str(clip), "--views", "3", "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "W+" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in errors and "Traceback" not in errors
+    assert not out.exists()
+
+
+def test_json_lines(clip, tmp_path):
+    done = inv3d("video", clip, "--views", "2", "--effort", "0.02", "--out", tmp_path / "head", "--json")
+    assert done.returncode == 0, done.stderr
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert messages[0]["estimated_seconds"] > 0
+    assert {"track", "W+", "tuning"} <= {message.get("stage") for message in messages}
+    assert messages[-1]["metrics"]["held_out"]["psnr"] > 10
+
+
+def grey(count: int) -> list[np.ndarray]:
+    return [np.full((90, 160, 3), 120, np.uint8)] * count
+
+
+def test_bad_clips_end_with_one_line_and_leave_nothing(clip, tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "empty.mp4").touch()
+    write_mp4(tmp_path / "grey.mp4", grey(8), 10)
+    still = [next(iter(frames(clip))).image]
+    write_mp4(tmp_path / "one.mp4", still, 10)
+    write_mp4(tmp_path / "still.mp4", still * 12, 10)
+    (tmp_path / "half.mp4").write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    before = sorted(tmp_path.iterdir())
+    fails(3, "does not exist", "video", tmp_path / "nothing.mp4")
+    fails(3, "is not a video", "video", tmp_path / "text.mp4")
+    fails(3, "is empty", "video", tmp_path / "empty.mp4")
+    fails(3, "no head", "video", tmp_path / "grey.mp4")
+    fails(3, "only 1 frames are usable", "video", tmp_path / "one.mp4")
+    fails(3, "turns by only", "video", tmp_path / "still.mp4")
+    fails(3, "half.mp4", "video", tmp_path / "half.mp4")
+    fails(3, "40 views asked for", "video", clip, "--views", "40", "--out", tmp_path / "many")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_wrong_usage(clip, tmp_path):
+    fails(2, "no preset", "video", clip, "--preset", "best")
+    fails(2, "is not a device", "video", clip, "--device", "gpu")
+    fails(2, "--views 0", "video", clip, "--views", "0", "--out", tmp_path / "x")
+    fails(2, "--effort", "video", clip, "--effort", "0")
+    fails(4, "no model named", "video", clip, "--model", "ffhq", "--out", tmp_path / "x")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a file size limit")
+def test_a_full_disk_is_named(clip, tmp_path):
+    """A limit on the file size stands in for the disk: the writes fail in the middle of a file."""
+    import resource
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    fails(2, "cannot be written", "video", clip, *QUICK, "--out", tmp_path / "head", preexec_fn=limit)
+    assert not (tmp_path / "head").exists()
+
+
+def test_an_output_place_that_cannot_be_written(clip, tmp_path):
+    (tmp_path / "file").touch()
+    fails(2, "cannot be written", "video", clip, *QUICK, "--out", tmp_path / "file" / "head")

@@ -1,0 +1,58 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inv3d.core.errors import InputError
+from inv3d.video.select import cut_views, select
+from inv3d.video.track import HeadTrack, TrackedFrame
+
+
+def turning(yaws) -> HeadTrack:
+    return HeadTrack(tuple(TrackedFrame(10 * i, i / 30, 60.0, 50.0, 80.0, 0.0, yaw, 0.0, 0.9) for i, yaw in enumerate(yaws)), ())
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-1.5, 1.5), min_size=40, max_size=80), st.integers(2, 12))
+def test_roles_are_disjoint_and_sorted_by_yaw(yaws, views):
+    found = turning([-1.5, *yaws, 1.5])
+    chosen = select(found, views)
+    roles = (chosen.targets, chosen.between, chosen.held_out)
+    indices = [f.index for role in roles for f in role]
+    assert len(indices) == len(set(indices))
+    assert len(chosen.targets) == views and len(chosen.between) == views - 1
+    for role in roles:
+        assert [f.yaw for f in role] == sorted(f.yaw for f in role)
+    assert chosen.targets[0].yaw == -1.5 and chosen.targets[-1].yaw == 1.5
+
+
+def test_views_are_nearest_to_evenly_spaced_yaws():
+    chosen = select(turning(torch.linspace(-1, 1, 81).tolist()), 5)
+    assert [f.yaw for f in chosen.targets] == pytest.approx([-1, -0.5, 0, 0.5, 1])
+    assert [f.yaw for f in chosen.between] == pytest.approx([-0.75, -0.25, 0.25, 0.75])
+
+
+def test_a_single_view_is_the_most_frontal():
+    assert select(turning([-0.9, -0.4, 0.1, 0.8]), 1).targets[0].yaw == 0.1
+
+
+def test_more_views_than_frames():
+    with pytest.raises(InputError, match="9 views asked for, but only 4 frames are usable") as caught:
+        select(turning([-1, 0, 0.5, 1]), 9)
+    assert "--views 4" in caught.value.hint
+
+
+def test_a_head_that_hardly_turns():
+    with pytest.raises(InputError, match="turns by only 11 degrees"):
+        select(turning([math.radians(a) for a in range(12)]), 3)
+
+
+def test_views_are_keyed_by_frame_not_by_order(clip):
+    found = HeadTrack(tuple(TrackedFrame(i, i / 10, 134.0, 83.0, 116.0, 0.0, yaw, 0.0, 1.0) for i, yaw in ((20, 0.5), (3, -0.8))), ())
+    views = cut_views(clip, found.frames, 32, 2.7, 4.26)
+    assert views.frames == (20, 3) and views.times == pytest.approx((2.0, 0.3))
+    again = cut_views(clip, found.frames[1:], 32, 2.7, 4.26)
+    assert torch.equal(views.images[1:], again.images)
+    assert views.cameras.yaw.tolist() == pytest.approx([0.5, -0.8], abs=1e-5)

@@ -1,0 +1,81 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from inv3d.core.errors import InputError
+from inv3d.core.procedural.clip import HeadTurn
+from inv3d.core.procedural.renderer import HeadRenderer
+from inv3d.video.decode import Frame
+from inv3d.video.locate import search
+from inv3d.video.track import FailedFrame, HeadTrack, TrackedFrame, smooth, track
+from inv3d.video.write import write_mp4
+
+
+def still(turn: HeadTurn, frame: int) -> np.ndarray:
+    return turn.render(HeadRenderer(), frame).image[0].permute(1, 2, 0).add(1).mul(127.5).byte().numpy()
+
+
+def test_poses_and_places_of_a_turn(clip, turn, demo):
+    found = track(clip, demo.aligner)
+    assert len(found.frames) >= 26
+    yaw = [abs(math.degrees(f.yaw - turn.yaw(f.index))) for f in found.frames]
+    place = [math.hypot(f.x - turn.placement(f.index)[0], f.y - turn.placement(f.index)[1]) / turn.crop for f in found.frames]
+    size = [abs(f.size / turn.placement(f.index)[2] - 1) for f in found.frames]
+    assert np.median(yaw) < 3 and np.median(place) < 0.03 and np.median(size) < 0.05
+
+
+def test_a_frame_without_a_head_has_none(demo):
+    noise = np.random.default_rng(0).integers(90, 160, (90, 160, 3)).astype(np.uint8)
+    assert len(search(demo.aligner, Frame(0, 0.0, noise).tensor())) == 0
+
+
+def test_a_clip_without_a_head_is_refused(tmp_path, demo):
+    grey = [np.full((90, 160, 3), 100 + i, np.uint8) for i in range(6)]
+    write_mp4(tmp_path / "grey.mp4", grey, 10)
+    with pytest.raises(InputError, match="no head"):
+        track(tmp_path / "grey.mp4", demo.aligner)
+
+
+def test_two_heads_are_refused(tmp_path, demo, turn):
+    one = still(turn, 14)
+    pair = np.concatenate([one[:, 40:220], still(HeadTurn(seed=702, frames=28, width=320, height=180, crop=116.0), 14)[:, 40:220]], 1)
+    write_mp4(tmp_path / "pair.mp4", [pair] * 4, 10)
+    with pytest.raises(InputError, match="2 heads"):
+        track(tmp_path / "pair.mp4", demo.aligner)
+
+
+def test_several_shots_are_refused(tmp_path, demo, turn):
+    first, second = still(turn, 10), 255 - still(turn, 20)
+    write_mp4(tmp_path / "cut.mp4", [first] * 5 + [second] * 5, 10)
+    with pytest.raises(InputError, match="several shots: the picture changes at 0.50 s"):
+        track(tmp_path / "cut.mp4", demo.aligner)
+
+
+def path_of(yaw, times) -> HeadTrack:
+    return HeadTrack(tuple(TrackedFrame(i, t, 100.0, 50.0, 80.0, 0.0, y, 0.0, 0.9) for i, (y, t) in enumerate(zip(yaw, times, strict=True))), ())
+
+
+def test_smoothing_keeps_a_steady_turn_up_to_its_ends():
+    times = np.sort(np.random.default_rng(1).uniform(0, 3, 60))
+    yaw = -1 + 0.6 * times
+    smoothed = smooth(path_of(yaw, times))
+    assert np.allclose([f.yaw for f in smoothed.frames], yaw, atol=1e-6)
+
+
+def test_smoothing_averages_noise():
+    times = np.arange(60) / 30
+    noise = 0.05 * np.random.default_rng(2).standard_normal(60)
+    residual = np.array([f.yaw for f in smooth(path_of(0.4 * times + noise, times)).frames])
+    assert np.std(residual - 0.4 * times) < 0.5 * np.std(noise)
+
+
+def test_frames_that_jump_fail_with_their_reason():
+    times = np.arange(40) / 30
+    yaw = 0.5 * times
+    yaw[17] += 0.8
+    smoothed = smooth(path_of(yaw, times))
+    assert smoothed.failed == (FailedFrame(17, times[17], "pose jumps"),)
+    assert 17 not in [f.index for f in smoothed.frames]
+    assert torch.all(smoothed.yaws.diff() > 0)
