@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 import trimesh
+from skimage.filters import gaussian
 from skimage.measure import marching_cubes
 from torch import Tensor
 
@@ -31,6 +32,8 @@ def extract_mesh(head: Head, resolution: int = 144, faces: int = 60_000) -> trim
     planes = generator.planes(head.track.at(head.camera(zero, zero)))
     sigma = generator.density_grid(planes, resolution)[0, 0].cpu().numpy()
     level = 0.0 if config.density == "surface" else _EG3D_LEVEL
+    # voxel-sized ripples are noise of the field, not of the head
+    sigma = gaussian(sigma, 0.7, mode="nearest", preserve_range=True)
     # a rim of empty cells closes the mesh where the volume ends
     padded = np.pad(sigma, 1, constant_values=min(float(sigma.min()), level - 1.0))
     if not padded.max() > level:

@@ -23,6 +23,7 @@ from inv3d.core.generator.superresolution import SuperResolution
 
 DEFAULT_CHUNK = 32768
 """Rays that are sampled and decoded at a time."""
+_OCCUPIED = 0.1  # optical depth of the softened density above which a ray may meet something
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class TriplaneGenerator(nn.Module):
         return TriPlanes(features, film, background)
 
     @torch.no_grad()
-    def density_grid(self, planes: TriPlanes, size: int, chunk: int = DEFAULT_CHUNK) -> Tensor:
+    def density_grid(self, planes: TriPlanes, size: int, chunk: int = 8192) -> Tensor:
         """Raw density [M,1,size,size,size] (axes z, y, x) at the cell centres of the box."""
         axis = ((torch.arange(size, device=self.device) + 0.5) / size - 0.5) * self.config.rendering.box
         z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
@@ -106,14 +107,15 @@ class TriplaneGenerator(nn.Module):
         return None if size is None else self.density_grid(planes, size)
 
     @torch.no_grad()
-    def _propose(self, grid: Tensor, origins: Tensor, directions: Tensor, u: Tensor) -> Tensor:
-        """Sorted depths [M,P,S] where the density grid expects the surface."""
+    def _propose(self, grid: Tensor, origins: Tensor, directions: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Sorted depths [M,P,S] where the density grid expects the surface, and whether it expects any [M,P]."""
         config = self.config.rendering
         points = proposal_points(origins, directions, config.near, config.far) * (2.0 / config.box)
         sigma = F.grid_sample(grid, points.flatten(1, 2)[:, None, None], padding_mode="border", align_corners=False)
         density = self.field.soft_density(sigma.reshape(points.shape[:-1]))
         density = density * (points.abs().amax(-1) <= 1.0)
-        return proposal_depths(density, config.near, config.far, u).sort(-1).values
+        occupied = density.sum(-1) * ((config.far - config.near) / points.shape[2]) > _OCCUPIED
+        return proposal_depths(density, config.near, config.far, u).sort(-1).values, occupied
 
     def render_rays(
         self,
@@ -177,7 +179,9 @@ class TriplaneGenerator(nn.Module):
     ) -> tuple[tuple[Tensor, Tensor, Tensor], float, float]:
         config = self.config.rendering
         if grid is not None:
-            depths = self._propose(grid, origins, directions, u)
+            depths, occupied = self._propose(grid, origins, directions, u)
+            if len(planes) == 1 and config.empty_outside and not torch.is_grad_enabled():
+                return self._render_occupied(planes, origins, directions, depths, occupied), config.near, config.far
             sigma, color = self._evaluate(planes, origins, directions, depths)
         else:
             assert jitter is not None
@@ -193,6 +197,22 @@ class TriplaneGenerator(nn.Module):
                 color = color.gather(-2, order[..., None].expand_as(color))
         feature, depth, weights = self._march(sigma, color, depths, planes)
         return (feature, depth, weights.sum(-1)), float(depths.min()), float(depths.max())
+
+    def _render_occupied(
+        self, planes: TriPlanes, origins: Tensor, directions: Tensor, depths: Tensor, occupied: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Evaluate only the rays of one head that meet something; the others show the background."""
+        rays = occupied[0]
+        shape = (1, origins.shape[1], self.config.color_channels)
+        color = depths.new_zeros(shape) if planes.background is None else planes.background.expand(shape).clone()
+        depth = depths.new_full(shape[:2], self.config.rendering.far)
+        alpha = depths.new_zeros(shape[:2])
+        if rays.any():
+            depths = depths[:, rays]
+            sigma, found = self._evaluate(planes, origins[:, rays], directions[:, rays], depths)
+            color[:, rays], depth[:, rays], weights = self._march(sigma, found, depths, planes)
+            alpha[:, rays] = weights.sum(-1)
+        return color, depth, alpha
 
     def _march(self, sigma: Tensor, color: Tensor, depths: Tensor, planes: TriPlanes) -> tuple[Tensor, Tensor, Tensor]:
         config = self.config.rendering

@@ -114,3 +114,15 @@ def test_gradients_reach_codes_weights_and_cameras():
     assert yaw.grad.abs().sum() > 0
     unused = [n for n, p in generator.named_parameters() if p.grad is None and "mapping" not in n]
     assert unused == []
+
+
+def test_skipping_empty_rays_changes_nothing(demo):
+    """With gradients every ray is evaluated, without only those that may meet something."""
+    generator = demo.generator
+    codes = generator.mapping(torch.randn(1, 38, generator=torch.Generator().manual_seed(2)))
+    full = generator(codes.clone().requires_grad_(), cameras(0.4), 48)
+    with torch.no_grad():
+        skipped = generator(codes, cameras(0.4), 48)
+    assert (full.image - skipped.image).abs().max() < 0.03
+    assert (full.image - skipped.image).abs().mean() < 1e-3
+    assert 0.2 < float((skipped.alpha == 0).float().mean()) < 0.9
