@@ -20,7 +20,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", "from inv3d.cli.app import main; main()", "video", str(options.clip)]
         start = time.perf_counter()
-        subprocess.run([*command, "--views", "9", "--latents", "--out", f"{folder}/head"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [*command, "--views", "9", "--latents", "--out", f"{folder}/head"], check=True, stdout=subprocess.DEVNULL
+        )
         seconds = time.perf_counter() - start
         import json
 
@@ -28,7 +30,11 @@ def main() -> None:
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     rows = [["whole command", seconds], *([name, value] for name, value in run["seconds"].items())]
     text = f"`inv3d video {options.clip} --views 9 --latents` on {run['device']}: {seconds:.0f} s, {memory / 1024:.1f} GB resident at most.\n\n"
-    publish("command", {"seconds": seconds, "peak_mb": memory, "stages": run["seconds"]}, text + table(["stage", "seconds"], rows))
+    publish(
+        "command",
+        {"seconds": seconds, "peak_mb": memory, "stages": run["seconds"]},
+        text + table(["stage", "seconds"], rows),
+    )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,10 @@ def scores(a: NDArray[np.float32], b: NDArray[np.float32], face: NDArray[np.bool
     """Metrics of two images [H,W,3] in [0,1]; those of the face only where it is large enough."""
     _, full = structural_similarity(a, b, channel_axis=2, data_range=1.0, full=True)
     error = (a - b) ** 2
-    result = {"psnr": -10 * math.log10(error.mean()), "ssim": float(structural_similarity(a, b, channel_axis=2, data_range=1.0))}
+    result = {
+        "psnr": -10 * math.log10(error.mean()),
+        "ssim": float(structural_similarity(a, b, channel_axis=2, data_range=1.0)),
+    }
     if face.sum() > 150:
         result |= {"face_psnr": -10 * math.log10(error[face].mean()), "face_ssim": float(full[face].mean())}
     return result
@@ -79,7 +82,11 @@ def main() -> None:
     header = ["yaw", "PSNR", "SSIM", "PSNR face", "SSIM face", "median depth error (% of head width)"]
     note = f"{options.heads} held-out heads, {options.views} views each, 128 px, z -> mapping -> render. "
     note += f"A 128 px render takes {np.median(seconds):.2f} s on {torch.get_num_threads()} threads."
-    data = {"rows": rows, "means": dict(zip(names, mean(rows), strict=True)), "render_seconds": float(np.median(seconds))}
+    data = {
+        "rows": rows,
+        "means": dict(zip(names, mean(rows), strict=True)),
+        "render_seconds": float(np.median(seconds)),
+    }
     publish("generator", data, note + "\n\n" + table(header, lines))
 
 

@@ -71,13 +71,18 @@ def run_clip(seed: int, folder: Path, bundle: Bundle, device: torch.device, rend
     for name, prepared, chosen, latents in (("nine", many, settings, True), ("single", single, alone, False)):
         fitted = invert(prepared, bundle, chosen, latents, 0, device)
         held = fitted.prepared.held_out
-        result[name] = {**means(evaluate(fitted.head, held)), "depth_error": depth_error(fitted.head, held, turn, renderer)}
+        result[name] = {
+            **means(evaluate(fitted.head, held)),
+            "depth_error": depth_error(fitted.head, held, turn, renderer),
+        }
     return result
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=Path, default=Path("runs/benchmark-clips"), help="Where the rendered clips are kept.")
+    parser.add_argument(
+        "--clips", type=Path, default=Path("runs/benchmark-clips"), help="Where the rendered clips are kept."
+    )
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     device = choose_device(options.device).device
@@ -87,9 +92,29 @@ def main() -> None:
     for r in results:
         for name, label in (("nine", "9 views, 9 codes"), ("single", "1 view")):
             m = r[name]
-            rows.append([r["seed"], label, r["yaw_error_median"], m["psnr"], m["ms_ssim"], m["perceptual"], m["identity"], m["depth_error"]])
+            rows.append(
+                [
+                    r["seed"],
+                    label,
+                    r["yaw_error_median"],
+                    m["psnr"],
+                    m["ms_ssim"],
+                    m["perceptual"],
+                    m["identity"],
+                    m["depth_error"],
+                ]
+            )
     gain = float(np.mean([r["nine"]["psnr"] - r["single"]["psnr"] for r in results]))
-    header = ["clip", "fit", "yaw error, median (°)", "PSNR", "MS-SSIM", "perceptual", "ID", "depth error (% of head width)"]
+    header = [
+        "clip",
+        "fit",
+        "yaw error, median (°)",
+        "PSNR",
+        "MS-SSIM",
+        "perceptual",
+        "ID",
+        "depth error (% of head width)",
+    ]
     note = f"Frames never used in the fit; preset {preset_for(device).name} on {device.type}. "
     note += f"Nine views gain {gain:.1f} dB over one view with the same number of steps."
     publish("headturn", {"clips": results, "gain_db": gain}, note + "\n\n" + table(header, rows))

@@ -33,9 +33,16 @@ def portraits(random: torch.Generator, factor: float, size: int) -> tuple[Tensor
     expression = torch.randn(HEADS * VIEWS, EXPRESSION_DIM, generator=random)
     yaw = (torch.rand(HEADS * VIEWS, generator=random) * 2 - 1) * math.radians(75)
     pitch = (torch.rand(HEADS * VIEWS, generator=random) * 2 - 1) * math.radians(20)
-    render = HeadRenderer().render(head_parameters(z, expression), look_at(yaw, pitch, focal=FFHQ_FOCAL / factor), size, 1)
+    render = HeadRenderer().render(
+        head_parameters(z, expression), look_at(yaw, pitch, focal=FFHQ_FOCAL / factor), size, 1
+    )
     shape = (HEADS, VIEWS, -1, size, size)
-    return render.image.reshape(shape), render.alpha.reshape(shape), yaw.reshape(HEADS, VIEWS), pitch.reshape(HEADS, VIEWS)
+    return (
+        render.image.reshape(shape),
+        render.alpha.reshape(shape),
+        yaw.reshape(HEADS, VIEWS),
+        pitch.reshape(HEADS, VIEWS),
+    )
 
 
 def aligner_errors(random: torch.Generator) -> dict[str, tuple[float, float]]:
@@ -45,7 +52,11 @@ def aligner_errors(random: torch.Generator) -> dict[str, tuple[float, float]]:
     errors = []
     for i in range(len(image)):
         picture = over(image[i : i + 1], alpha[i : i + 1], clutter(1, 256, random))[0]
-        rough = Crops(128 + 25 * torch.randn(1, 2, generator=random), 128 * torch.exp(0.3 * torch.randn(1, generator=random)), torch.zeros(1))
+        rough = Crops(
+            128 + 25 * torch.randn(1, 2, generator=random),
+            128 * torch.exp(0.3 * torch.randn(1, generator=random)),
+            torch.zeros(1),
+        )
         found = align(aligner, picture, rough)
         errors.append(
             [
@@ -76,7 +87,9 @@ def identity_rows(random: torch.Generator) -> list[list[object]]:
     for low, high in ((0, 30), (30, 60), (60, 90), (90, 150)):
         chosen = upper & (distance >= low) & (distance < high)
         positive, negative = scores[chosen & same], scores[chosen & ~same]
-        accuracy = max(float((positive > t).float().mean() + (negative <= t).float().mean()) / 2 for t in threshold_candidates)
+        accuracy = max(
+            float((positive > t).float().mean() + (negative <= t).float().mean()) / 2 for t in threshold_candidates
+        )
         means = float(positive.mean()), float(negative.mean())
         rows.append([f"{low}-{high}°", 100 * accuracy, *means, means[0] - means[1], len(positive)])
     return rows
@@ -90,7 +103,9 @@ def distort(image: Tensor, kind: str, strength: float, others: Tensor, random: t
         small = F.interpolate(image, scale_factor=1 / (1 + 4 * strength), mode="bilinear", antialias=True)
         return F.interpolate(small, image.shape[-2:], mode="bicubic", align_corners=False)
     if kind == "shift":
-        crops = Crops(torch.full((len(image), 2), 64.0) + 8 * strength, torch.full((len(image),), 128.0), torch.zeros(len(image)))
+        crops = Crops(
+            torch.full((len(image), 2), 64.0) + 8 * strength, torch.full((len(image),), 128.0), torch.zeros(len(image))
+        )
         return torch.cat([cut(one, crops[i], 128) for i, one in enumerate(image)])
     if kind == "colour":
         return image + 0.5 * strength * torch.tensor([1.0, -0.5, -1.0])[:, None, None]
@@ -101,7 +116,10 @@ def perceptual_rows(random: torch.Generator) -> list[list[object]]:
     """How often each distance orders two distorted pictures rightly, in percent."""
     network = load_bundle("demo").perceptual
     z = torch.randn(2, 24, IDENTITY_DIM, generator=random)
-    expression, yaw = torch.randn(24, EXPRESSION_DIM, generator=random), (torch.rand(24, generator=random) * 2 - 1) * 1.0
+    expression, yaw = (
+        torch.randn(24, EXPRESSION_DIM, generator=random),
+        (torch.rand(24, generator=random) * 2 - 1) * 1.0,
+    )
     camera = look_at(yaw, torch.zeros(24))
     image, others = (HeadRenderer().render(head_parameters(z[i], expression), camera, 128, 1).image for i in range(2))
     measures = {"perceptual": network.distance, "L2": mse, "1 - SSIM": lambda a, b: 1 - ssim(a, b)}
@@ -112,15 +130,21 @@ def perceptual_rows(random: torch.Generator) -> list[list[object]]:
         for low, high in ((0.1, 0.2), (0.3, 0.4), (0.6, 0.75)):
             pair = [distort(image, kind, s, others, random) for s in (low, high)]
             for name, measure in measures.items():
-                right.setdefault((name, kind), []).append(float((measure(image, pair[0]) < measure(image, pair[1])).float().mean()))
+                right.setdefault((name, kind), []).append(
+                    float((measure(image, pair[0]) < measure(image, pair[1])).float().mean())
+                )
     # across kinds: another head at 60 % is worse than what leaves the person recognisable
     mixed = distort(image, "other head", 0.6, others, random)
     for kind, strength in (("noise", 0.25), ("blur", 0.3), ("shift", 0.5), ("colour", 0.5)):
         mild = distort(image, kind, strength, others, random)
         for name, measure in measures.items():
-            right.setdefault((name, f"another head against {kind}"), []).append(float((measure(image, mild) < measure(image, mixed)).float().mean()))
+            right.setdefault((name, f"another head against {kind}"), []).append(
+                float((measure(image, mild) < measure(image, mixed)).float().mean())
+            )
     cases = [*kinds, *(f"another head against {kind}" for kind in kinds[:-1])]
-    rows: list[list[object]] = [[case, *(100 * float(np.mean(right[name, case])) for name in measures)] for case in cases]
+    rows: list[list[object]] = [
+        [case, *(100 * float(np.mean(right[name, case])) for name in measures)] for case in cases
+    ]
     rows.append(["all", *(float(np.mean([row[i + 1] for row in rows])) for i in range(len(measures)))])
     return rows
 

@@ -13,7 +13,13 @@ def table(header: list[str], rows: list[list[Any]]) -> str:
     """A Markdown table; floats with three significant digits."""
 
     def cell(value: Any) -> str:
-        return f"{value:.3g}" if isinstance(value, float) and abs(value) < 1 else f"{value:.2f}" if isinstance(value, float) else str(value)
+        return (
+            f"{value:.3g}"
+            if isinstance(value, float) and abs(value) < 1
+            else f"{value:.2f}"
+            if isinstance(value, float)
+            else str(value)
+        )
 
     lines = [header, ["---"] * len(header), *([cell(value) for value in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class VideoJob:
     model: str = "demo"
     settings: FitSettings | None = None
     seed: int = 0
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     force: bool = False
     resume: bool = False
 
@@ -82,7 +82,9 @@ def memory_errors() -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemoryError("the device ran out of memory", "use --device cpu, fewer --views, or --preset fast") from error
+        raise OutOfMemoryError(
+            "the device ran out of memory", "use --device cpu, fewer --views, or --preset fast"
+        ) from error
     except RuntimeError as error:
         if "can't allocate memory" not in str(error):
             raise
@@ -102,7 +104,9 @@ def prepare(clip: Path, bundle: Bundle, head_track: HeadTrack, views: int) -> Pr
     selection = select(head_track, views)
     info = bundle.info
     roles = (selection.targets, selection.between, selection.held_out)
-    everything = cut_views(clip, tuple(f for role in roles for f in role), info.generator.resolution, info.radius, info.focal)
+    everything = cut_views(
+        clip, tuple(f for role in roles for f in role), info.generator.resolution, info.radius, info.focal
+    )
     first, second = len(roles[0]), len(roles[0]) + len(roles[1])
     return Prepared(head_track, selection, everything[:first], everything[first:second], everything[second:])
 
@@ -227,7 +231,10 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
             **identity,
             "torch": torch.__version__,
             "python": platform.python_version(),
-            "frames": {"usable": len(head_track.frames) if head_track else len(data["frames"]), "failed": data["failed"]},
+            "frames": {
+                "usable": len(head_track.frames) if head_track else len(data["frames"]),
+                "failed": data["failed"],
+            },
             "clip_info": {**asdict(info), "path": str(job.clip)},
         }
         with disk_errors(job.out):
@@ -270,7 +277,9 @@ def _export(fitted: Fitted, folder: Path, run: dict[str, Any], clock: StageClock
     run["total_seconds"] = round(sum(clock.seconds.values()), 2)
     run["peak_memory_mb"] = round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))
     _write_json(folder / "run.json", run)
-    write_report(folder / "report.html", head, prepared.targets, fit_rows, held_rows, metrics, run, folder / "orbit.mp4")
+    write_report(
+        folder / "report.html", head, prepared.targets, fit_rows, held_rows, metrics, run, folder / "orbit.mp4"
+    )
     done("report")
 
 

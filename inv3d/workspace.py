@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -36,11 +36,17 @@ class Workspace:
         with disk_errors(self.folder):
             if self.folder.exists():
                 if not resume and not force:
-                    raise UsageError(f"an unfinished run lies in {self.folder}", "use --resume to go on with it, or --force to begin anew")
+                    raise UsageError(
+                        f"an unfinished run lies in {self.folder}",
+                        "use --resume to go on with it, or --force to begin anew",
+                    )
                 if not resume:
                     shutil.rmtree(self.folder)
             if job.is_file() and json.loads(job.read_text(encoding="utf-8")) != settings:
-                raise UsageError(f"the run in {self.folder} has other settings", "repeat its command with --resume, or begin anew with --force")
+                raise UsageError(
+                    f"the run in {self.folder} has other settings",
+                    "repeat its command with --resume, or begin anew with --force",
+                )
             self.stages.mkdir(parents=True, exist_ok=True)
             job.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
@@ -92,5 +98,9 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise UsageError(f"the disk is full: {path} cannot be written", "free some space, then go on with --resume") from error
-        raise UsageError(f"{path} cannot be written: {error.strerror}", "choose a folder you may write to with --out") from error
+            raise UsageError(
+                f"the disk is full: {path} cannot be written", "free some space, then go on with --resume"
+            ) from error
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}", "choose a folder you may write to with --out"
+        ) from error

@@ -33,7 +33,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A head turning from -70 to 70 degrees, 28 frames of 320 x 180."""
     path = tmp_path_factory.mktemp("clip") / "turn.mp4"
     renderer = HeadRenderer()
-    images = [TURN.render(renderer, i).image[0].permute(1, 2, 0).add(1).mul(127.5).byte().numpy() for i in range(TURN.frames)]
+    images = [
+        TURN.render(renderer, i).image[0].permute(1, 2, 0).add(1).mul(127.5).byte().numpy() for i in range(TURN.frames)
+    ]
     write_mp4(path, images, TURN.fps)
     return path
 

@@ -30,7 +30,9 @@ def doctor(
     from inv3d.core.device import choose_device
     from inv3d.core.errors import ModelError
 
-    typer.echo(f"inv3d {inv3d.__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    typer.echo(
+        f"inv3d {inv3d.__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    )
     for package in ("torch", "av", "numpy", "scikit-image", "trimesh", "lpips"):
         try:
             typer.echo(f"  {package} {importlib.metadata.version(package)}")
@@ -39,7 +41,9 @@ def doctor(
     choice = choose_device()
     typer.echo(f"device: {choice.device} ({choice.reason}); {os.cpu_count()} cores")
     free = shutil.disk_usage(Path.cwd()).free
-    typer.echo(f"free disk here: {free / 1e9:.1f} GB; H.264 writing: {'yes' if 'libx264' in av.codecs_available else 'no'}")
+    typer.echo(
+        f"free disk here: {free / 1e9:.1f} GB; H.264 writing: {'yes' if 'libx264' in av.codecs_available else 'no'}"
+    )
     names = available()
     typer.echo(f"models: {', '.join(names) or 'none'}")
     if "demo" not in names:
@@ -51,6 +55,10 @@ def doctor(
         code = bundle.generator.backbone.mapping.w_avg.expand(1, bundle.generator.num_ws, -1)
         start = time.perf_counter()
         with torch.no_grad():
-            image = bundle.generator(code, look_at(torch.zeros(1), torch.zeros(1)).to(choice.device), 64, chunk=2048).image
+            image = bundle.generator(
+                code, look_at(torch.zeros(1), torch.zeros(1)).to(choice.device), 64, chunk=2048
+            ).image
         good = bool(torch.isfinite(image).all())
-        typer.echo(f"demo: loaded in {loaded:.1f} s, 64 px render in {time.perf_counter() - start:.2f} s, {'well' if good else 'BROKEN'}")
+        typer.echo(
+            f"demo: loaded in {loaded:.1f} s, 64 px render in {time.perf_counter() - start:.2f} s, {'well' if good else 'BROKEN'}"
+        )

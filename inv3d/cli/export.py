@@ -12,7 +12,9 @@ from inv3d.cli.options import Debug, Device, Force
 
 def export(
     head: Annotated[Path, typer.Argument(help="An output folder of `inv3d video`.")],
-    out: Annotated[Path, typer.Option(help="What to write: .glb, .ply, .obj (mesh) or .mp4 (orbit).")] = Path("head.glb"),
+    out: Annotated[Path, typer.Option(help="What to write: .glb, .ply, .obj (mesh) or .mp4 (orbit).")] = Path(
+        "head.glb"
+    ),
     faces: Annotated[int, typer.Option(help="Largest number of triangles of a mesh.")] = 60_000,
     resolution: Annotated[int | None, typer.Option(help="Grid cells per side (mesh) or pixels (orbit).")] = None,
     device: Device = "auto",

@@ -25,14 +25,22 @@ def list_models(as_json: Json = False, debug: Debug = False) -> None:
         return
     for info in infos:
         size = info.generator.resolution
-        typer.echo(f"{info.name:<10} {size} px, yaws to ±{info.known_yaw:.0f} degrees, licence {info.license}: {info.description}")
+        typer.echo(
+            f"{info.name:<10} {size} px, yaws to ±{info.known_yaw:.0f} degrees, licence {info.license}: {info.description}"
+        )
 
 
 @app.command("info")
-def model_info(name: Annotated[str, typer.Argument(help="A name from `inv3d models list`.")], debug: Debug = False) -> None:
+def model_info(
+    name: Annotated[str, typer.Argument(help="A name from `inv3d models list`.")], debug: Debug = False
+) -> None:
     """The model card: what the model is, how it was trained, its figures and limits."""
     from inv3d.core.bundle import model_folder, read_info
 
     info = read_info(name)
     card = model_folder(name) / "CARD.md"
-    typer.echo(card.read_text(encoding="utf-8") if card.is_file() else f"{info.name}: {info.description} (licence {info.license})")
+    typer.echo(
+        card.read_text(encoding="utf-8")
+        if card.is_file()
+        else f"{info.name}: {info.description} (licence {info.license})"
+    )

@@ -22,20 +22,24 @@ def _memory() -> str:
     return f"{peak:.1f} GB"
 
 
+def json_line(message: dict[str, object]) -> None:
+    """One message for a program."""
+    print(json.dumps(message), flush=True)
+
+
 class JsonLines:
     """One JSON object per line and step."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         return None
 
     def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
-        self.say({"stage": stage, "step": step, "steps": steps, "losses": losses})
-
-    def say(self, message: dict[str, object]) -> None:
-        print(json.dumps(message), flush=True)
+        json_line({"stage": stage, "step": step, "steps": steps, "losses": losses})
 
 
 class PlainLines:
@@ -47,12 +51,17 @@ class PlainLines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         return None
 
     def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
         if step == steps or step % max(1, steps // 4) == 0:
-            print(f"[{time.monotonic() - self.start:6.1f} s] {stage} {step}/{steps} {_losses(losses)}".rstrip(), flush=True)
+            print(
+                f"[{time.monotonic() - self.start:6.1f} s] {stage} {step}/{steps} {_losses(losses)}".rstrip(),
+                flush=True,
+            )
 
 
 class LiveLines:
@@ -74,7 +83,9 @@ class LiveLines:
         self.bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.bar.stop()
 
     def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:

@@ -49,7 +49,7 @@ def render(
         raise UsageError(f"{out} is not a PNG file", "let --out end in .png")
     choice = choose_device(device)
     loaded = Head.load(head, choice.device)
-    low, high = (torch.tensor(loaded.yaw_range).rad2deg().tolist())
+    low, high = torch.tensor(loaded.yaw_range).rad2deg().tolist()
     outside = [angle for angle in angles if not low - 1 <= angle <= high + 1]
     if outside:
         typer.echo(f"note: the clip covers yaws from {low:.0f} to {high:.0f} degrees; {outside} lie outside")

@@ -18,7 +18,9 @@ def train_demo(
     scale: Annotated[float, typer.Option(help="Factor on data and steps; 0.01 is a trial of a few minutes.")] = 1.0,
     device: Device = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads; default: all cores.")] = None,
-    compiled: Annotated[bool, typer.Option(help="Fuse the data generation with torch.compile (needs a C++ compiler).")] = True,
+    compiled: Annotated[
+        bool, typer.Option(help="Fuse the data generation with torch.compile (needs a C++ compiler).")
+    ] = True,
     debug: Debug = False,
 ) -> None:
     """Data, generator, aligner, identity and perceptual networks, one after the other; goes on where it stopped.

@@ -13,11 +13,15 @@ from inv3d.cli.options import Debug, Device, Force, Json
 def video(
     clip: Annotated[Path, typer.Argument(help="A video of one head turning from one side to the other.")],
     views: Annotated[int, typer.Option(help="Frames to fit, evenly spaced by yaw.")] = 9,
-    latents: Annotated[bool, typer.Option("--latents/--no-latents", help="One latent code per view, for faces that move.")] = False,
+    latents: Annotated[
+        bool, typer.Option("--latents/--no-latents", help="One latent code per view, for faces that move.")
+    ] = False,
     model: Annotated[str, typer.Option(help="Which generator; see `inv3d models list`.")] = "demo",
     preset: Annotated[str, typer.Option(help="auto, fast or paper; auto takes paper on CUDA, fast on a CPU.")] = "auto",
     effort: Annotated[float, typer.Option(help="Factor on the preset's optimisation steps.")] = 1.0,
-    out: Annotated[Path | None, typer.Option(help="Output folder; default: the clip's name plus -inv3d, beside it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Output folder; default: the clip's name plus -inv3d, beside it.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
     device: Device = "auto",
     force: Force = False,
@@ -31,7 +35,7 @@ def video(
 
     Writes head/ (to render again), views/, orbit.mp4, mesh.glb, metrics.json, report.html and run.json.
     """
-    from inv3d.cli.progress import reporter
+    from inv3d.cli.progress import json_line, reporter
     from inv3d.core.device import choose_device
     from inv3d.core.errors import UsageError
     from inv3d.core.inversion.settings import PRESETS, preset_for
@@ -50,20 +54,26 @@ def video(
     seconds = estimate_seconds(job, info)
     with reporter(as_json) as progress:
         if as_json:
-            progress.say({"clip": str(clip), "out": str(out), "device": str(choice.device), "estimated_seconds": round(seconds)})  # type: ignore[union-attr]
+            json_line(
+                {"clip": str(clip), "out": str(out), "device": str(choice.device), "estimated_seconds": round(seconds)}
+            )
         else:
             typer.echo(f"{clip.name}: {info.width} x {info.height}, {info.duration:.1f} s, {info.codec}")
-            typer.echo(f"{views} views, {'one code per view' if latents else 'one code'}, model {model}, preset {settings.name}")
+            typer.echo(
+                f"{views} views, {'one code per view' if latents else 'one code'}, model {model}, preset {settings.name}"
+            )
             typer.echo(f"device {choice.device} ({choice.reason}); about {_minutes(seconds)}; output in {out}")
         run = video_to_head(job, progress)
     if as_json:
-        progress.say({"done": str(out), "seconds": run["total_seconds"], "metrics": run["means"]})  # type: ignore[union-attr]
+        json_line({"done": str(out), "seconds": run["total_seconds"], "metrics": run["means"]})
         return
     means = run["means"]
     typer.echo(f"done in {run['total_seconds']:.0f} s, {run['peak_memory_mb'] / 1024:.1f} GB at most")
     for name, label in (("fit", "views of the fit"), ("held_out", "frames never used")):
         if means[name]:
-            typer.echo(f"  {label}: PSNR {means[name]['psnr']:.1f} dB, MS-SSIM {means[name]['ms_ssim']:.3f}, ID {means[name]['identity']:.2f}")
+            typer.echo(
+                f"  {label}: PSNR {means[name]['psnr']:.1f} dB, MS-SSIM {means[name]['ms_ssim']:.3f}, ID {means[name]['identity']:.2f}"
+            )
     typer.echo(f"open {out / 'report.html'}")
 
 

@@ -68,7 +68,9 @@ class Bundle:
         folder.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
             state: dict[str, Tensor] = getattr(self, part).state_dict()
-            save_file({name: tensor.half().contiguous() for name, tensor in state.items()}, folder / f"{part}.safetensors")
+            save_file(
+                {name: tensor.half().contiguous() for name, tensor in state.items()}, folder / f"{part}.safetensors"
+            )
         (folder / "model.json").write_text(json.dumps(self.info.to_json(), indent=2) + "\n", encoding="utf-8")
 
 
@@ -81,7 +83,9 @@ def model_folder(name: str) -> Path:
     """Where the model `name` lies. Raises ModelError if there is none."""
     folder = EMBEDDED / name
     if name not in available():
-        raise ModelError(f"there is no model named '{name}'", f"choose one of: {', '.join(available())} (inv3d models list)")
+        raise ModelError(
+            f"there is no model named '{name}'", f"choose one of: {', '.join(available())} (inv3d models list)"
+        )
     return folder
 
 

@@ -30,7 +30,9 @@ class Crops:
 
     @staticmethod
     def cat(crops: list[Crops]) -> Crops:
-        return Crops(torch.cat([c.center for c in crops]), torch.cat([c.size for c in crops]), torch.cat([c.roll for c in crops]))
+        return Crops(
+            torch.cat([c.center for c in crops]), torch.cat([c.size for c in crops]), torch.cat([c.roll for c in crops])
+        )
 
 
 def sampling_grid(crops: Crops, resolution: int, height: int, width: int) -> Tensor:

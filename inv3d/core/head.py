@@ -48,8 +48,12 @@ class Head:
         """Write `head.json`, `codes.safetensors` and the weight changes in float16."""
         folder.mkdir(parents=True, exist_ok=True)
         own, base = self.generator.state_dict(), self.bundle.generator.state_dict()
-        changes = {name: (own[name] - base[name]).half().cpu() for name in own if not torch.equal(own[name], base[name])}
-        save_file({"codes": self.track.codes.cpu().contiguous(), "yaws": self.track.yaws.cpu()}, folder / "codes.safetensors")
+        changes = {
+            name: (own[name] - base[name]).half().cpu() for name in own if not torch.equal(own[name], base[name])
+        }
+        save_file(
+            {"codes": self.track.codes.cpu().contiguous(), "yaws": self.track.yaws.cpu()}, folder / "codes.safetensors"
+        )
         save_file({name: change.contiguous() for name, change in changes.items()}, folder / "weights.safetensors")
         description = {
             "format": FORMAT,
@@ -76,12 +80,16 @@ class Head:
             name, fingerprint = description["model"], description["model_fingerprint"]
             low, high = (float(torch.deg2rad(torch.tensor(yaw))) for yaw in description["yaw_range_degrees"])
         except FileNotFoundError as error:
-            raise InputError(f"{folder} holds no head: {Path(error.filename or folder).name} is missing", hint) from error
+            raise InputError(
+                f"{folder} holds no head: {Path(error.filename or folder).name} is missing", hint
+            ) from error
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"the head in {folder} is damaged: {str(error).splitlines()[0]}", hint) from error
         bundle = load_bundle(name, device)
         if bundle.fingerprint != fingerprint:
-            raise ModelError(f"the head was made with another version of the model '{name}'", "make the head again from its clip")
+            raise ModelError(
+                f"the head was made with another version of the model '{name}'", "make the head again from its clip"
+            )
         generator = copy.deepcopy(bundle.generator)
         apply_changes(generator, changes)
         track = LatentTrack(codes["codes"], codes["yaws"]).to(device)

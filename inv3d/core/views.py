@@ -24,9 +24,14 @@ class Views:
 
     def __getitem__(self, index: int | slice | list[int]) -> Views:
         """Select views; the batch dimension is kept."""
-        rows = [index] if isinstance(index, int) else list(range(len(self)))[index] if isinstance(index, slice) else index
+        rows = (
+            [index] if isinstance(index, int) else list(range(len(self)))[index] if isinstance(index, slice) else index
+        )
         return Views(
-            self.images[rows], self.cameras[rows], tuple(self.frames[i] for i in rows), tuple(self.times[i] for i in rows)
+            self.images[rows],
+            self.cameras[rows],
+            tuple(self.frames[i] for i in rows),
+            tuple(self.times[i] for i in rows),
         )
 
     def to(self, device: torch.device | str) -> Views:

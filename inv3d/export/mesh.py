@@ -80,7 +80,13 @@ def write_mesh(mesh: trimesh.Trimesh, path: Path) -> None:
     """Write GLB, PLY or OBJ by the suffix, then open the file again and check that nothing got lost."""
     if path.suffix == ".glb":
         linear = mesh.copy()
-        colors = np.asarray(mesh.visual.vertex_colors, dtype=np.float64) / 255.0
+        colors = (
+            np.asarray(
+                mesh.visual.vertex_colors,  # type: ignore[union-attr]
+                dtype=np.float64,
+            )
+            / 255.0
+        )
         # glTF vertex colours are linear, those of the radiance are sRGB
         low = colors[:, :3] <= 0.04045
         colors[:, :3] = np.where(low, colors[:, :3] / 12.92, ((colors[:, :3] + 0.055) / 1.055) ** 2.4)
@@ -88,6 +94,8 @@ def write_mesh(mesh: trimesh.Trimesh, path: Path) -> None:
         path.write_bytes(trimesh.exchange.gltf.export_glb(trimesh.Scene(linear), tree_postprocessor=_unlit))
     else:
         mesh.export(path)
-    again = trimesh.load(path, force="mesh", process=False)
+    again: Any = trimesh.load(path, force="mesh", process=False)
     if len(again.faces) != len(mesh.faces) or not np.allclose(again.bounds, mesh.bounds, atol=1e-4):
-        raise Inv3dError(f"{path.name} does not hold what was written", "report this, with the versions that `inv3d doctor` prints")
+        raise Inv3dError(
+            f"{path.name} does not hold what was written", "report this, with the versions that `inv3d doctor` prints"
+        )

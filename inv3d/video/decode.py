@@ -52,7 +52,9 @@ def _open(path: Path) -> av.container.InputContainer:
     try:
         return av.open(str(path))
     except (FFmpegError, OSError, ValueError) as error:
-        raise InputError(f"{path} is not a video, or it is damaged", "check that a player opens it; copy it again, or re-encode it") from error
+        raise InputError(
+            f"{path} is not a video, or it is damaged", "check that a player opens it; copy it again, or re-encode it"
+        ) from error
 
 
 def probe(path: Path) -> ClipInfo:
@@ -64,7 +66,9 @@ def probe(path: Path) -> ClipInfo:
             kind = "only audio" if container.streams.audio else "no video stream"
             raise InputError(f"{path} has {kind}", "give a clip with pictures")
         stream = container.streams.video[0]
-        duration = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / 1e6
+        duration = (container.duration or 0) / av.time_base
+        if stream.duration and stream.time_base:
+            duration = float(stream.duration * stream.time_base)
         return ClipInfo(path, stream.codec_context.name, stream.width, stream.height, stream.frames, duration)
 
 
@@ -95,7 +99,9 @@ def frames(path: Path, wanted: Callable[[int], bool] = lambda index: True) -> It
                     time = frame.time if frame.time is not None else index / float(stream.average_rate or 25)
                     yield Frame(index, time, _upright(frame))
         except FFmpegError as error:
-            raise InputError(f"{path} is damaged: decoding stops after {decoded} frames ({error.strerror})", hint) from error
+            raise InputError(
+                f"{path} is damaged: decoding stops after {decoded} frames ({error.strerror})", hint
+            ) from error
     if decoded == 0:
         raise InputError(f"{path} holds no frame that can be decoded", hint)
     if decoded < 0.95 * info.frames - 1:

@@ -37,7 +37,9 @@ def _grid(height: int, width: int) -> Crops:
         size = share * height
         columns, rows = (max(1, round((extent - 0.5 * size) / (_STRIDE * size))) for extent in (width, height))
         for y in torch.linspace(0.3 * size, height - 0.3 * size, rows) if rows > 1 else torch.tensor([height / 2]):
-            for x in torch.linspace(0.3 * size, width - 0.3 * size, columns) if columns > 1 else torch.tensor([width / 2]):
+            for x in (
+                torch.linspace(0.3 * size, width - 0.3 * size, columns) if columns > 1 else torch.tensor([width / 2])
+            ):
                 centers.append([float(x), float(y)])
                 sizes.append(size)
     return Crops(torch.tensor(centers), torch.tensor(sizes), torch.zeros(len(sizes)))
@@ -62,7 +64,12 @@ def search(aligner: Aligner, image: Tensor) -> Located:
     """All heads of a frame [3,H,W] in [-1,1], best first; empty if there is none."""
     device = next(aligner.parameters()).device
     crops = _grid(*image.shape[-2:])
-    scores = torch.cat([aligner(cut(image, crops[rows.tolist()], INPUT_SIZE).to(device)).confidence.cpu() for rows in torch.arange(len(crops)).split(32)])
+    scores = torch.cat(
+        [
+            aligner(cut(image, crops[rows.tolist()], INPUT_SIZE).to(device)).confidence.cpu()
+            for rows in torch.arange(len(crops)).split(32)
+        ]
+    )
     best = scores.topk(min(_REFINED, len(crops))).indices
     found = align(aligner, image, crops[best])
     keep: list[int] = []
@@ -70,7 +77,8 @@ def search(aligner: Aligner, image: Tensor) -> Located:
         if found.confidence[i] < CONFIDENT or not _inside(found.crops[i], image):
             break
         apart = [
-            float((found.crops.center[i] - found.crops.center[j]).norm()) > 0.45 * float(torch.maximum(found.crops.size[i], found.crops.size[j]))
+            float((found.crops.center[i] - found.crops.center[j]).norm())
+            > 0.45 * float(torch.maximum(found.crops.size[i], found.crops.size[j]))
             for j in keep
         ]
         if all(apart):

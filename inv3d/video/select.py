@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -59,7 +60,7 @@ def select(track: HeadTrack, views: int, held_out: int = 24) -> Selection:
     candidates = list(track.frames)
     spaced = torch.linspace(low, high, views).tolist() if views > 1 else [min(max(0.0, low), high)]
     targets = _nearest(candidates, spaced)
-    middles = [(a.yaw + b.yaw) / 2 for a, b in zip(targets, targets[1:], strict=False)]
+    middles = [(a.yaw + b.yaw) / 2 for a, b in pairwise(targets)]
     between = _nearest(candidates, middles)
     rest = _nearest(candidates, torch.linspace(low, high, held_out).tolist())
     return Selection(tuple(targets), tuple(between), tuple(rest))

@@ -121,7 +121,9 @@ def track(path: Path, aligner: Aligner, progress: Callable[[int, int], None] = l
             last = None
         progress(count + 1, total)
     if not usable:
-        raise InputError(f"no head was found in any frame of {path}", "film one head, upright, at least a sixth of the picture high")
+        raise InputError(
+            f"no head was found in any frame of {path}", "film one head, upright, at least a sixth of the picture high"
+        )
     return smooth(HeadTrack(tuple(usable), tuple(failed)))
 
 
@@ -142,15 +144,19 @@ def smooth(raw: HeadTrack) -> HeadTrack:
         scale = 1.4826 * np.median(residual[keep], 0) + np.array([0.5, 0.5, 0.5, 0.004, 0.008, 0.008])
         keep = (residual / scale).max(1) < _OUTLIER
     usable = tuple(
-        replace(frame, **{name: float(value) for name, value in zip(names, row, strict=True)})
+        replace(frame, **dict(zip(names, map(float, row), strict=True)))  # type: ignore[arg-type]
         for frame, row, good in zip(raw.frames, path, keep, strict=True)
         if good
     )
-    jumps = tuple(FailedFrame(f.index, f.time, "pose jumps") for f, good in zip(raw.frames, keep, strict=True) if not good)
+    jumps = tuple(
+        FailedFrame(f.index, f.time, "pose jumps") for f, good in zip(raw.frames, keep, strict=True) if not good
+    )
     return HeadTrack(usable, tuple(sorted(raw.failed + jumps, key=lambda frame: frame.index)))
 
 
-def _local_lines(at: NDArray[np.float64], shape: NDArray[np.float64], times: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _local_lines(
+    at: NDArray[np.float64], shape: NDArray[np.float64], times: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Weighted straight-line fits of `values` [N,D] at `times` [N], evaluated at `at`; `shape` gives the result's."""
     result = np.empty_like(shape)
     for i, t in enumerate(at):

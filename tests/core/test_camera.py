@@ -12,7 +12,10 @@ from .conftest import relative
 angles = st.floats(-1.4, 1.4)
 
 
-@pytest.mark.parametrize(("pivot", "radius", "name"), [((0.0, 0.0, 0.2), 2.7, "lookat_cam2world"), ((0.0, 0.0, 0.0), 1.7, "lookat_cam2world_origin_r1.7")])
+@pytest.mark.parametrize(
+    ("pivot", "radius", "name"),
+    [((0.0, 0.0, 0.2), 2.7, "lookat_cam2world"), ((0.0, 0.0, 0.0), 1.7, "lookat_cam2world_origin_r1.7")],
+)
 def test_look_at_matches_the_eg3d_sampler(reference, pivot, radius, name):
     offsets = reference("camera/yaw_pitch_offsets")
     elevation = torch.tensor([eg3d_elevation(math.pi / 2 + float(v)) for v in offsets[:, 1]])
@@ -22,7 +25,9 @@ def test_look_at_matches_the_eg3d_sampler(reference, pivot, radius, name):
 
 def test_focal_length_matches_eg3d(reference):
     expected = reference("camera/fov_intrinsics")[:, 0, 0]
-    assert torch.allclose(torch.tensor([focal_from_fov(float(v)) for v in reference("camera/fov_deg")]), expected, rtol=1e-5)
+    assert torch.allclose(
+        torch.tensor([focal_from_fov(float(v)) for v in reference("camera/fov_deg")]), expected, rtol=1e-5
+    )
 
 
 @given(angles, angles)

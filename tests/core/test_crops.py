@@ -37,7 +37,10 @@ def test_large_reductions_average_instead_of_skipping():
 def test_an_alignment_moves_a_crop_onto_its_target():
     crops = Crops(torch.tensor([[100.0, 50.0]]), torch.tensor([40.0]), torch.tensor([0.3]))
     moved = Alignment(
-        torch.tensor([[0.5, 0.0]]), torch.tensor([math.log(2)]), torch.tensor([-0.3]), *(torch.zeros(1) for _ in range(3))
+        torch.tensor([[0.5, 0.0]]),
+        torch.tensor([math.log(2)]),
+        torch.tensor([-0.3]),
+        *(torch.zeros(1) for _ in range(3)),
     ).apply(crops)
     assert torch.allclose(moved.center, torch.tensor([[100 + 20 * math.cos(0.3), 50 + 20 * math.sin(0.3)]]))
     assert torch.allclose(moved.size, torch.tensor([80.0]))

@@ -16,7 +16,9 @@ def at(latents: LatentTrack, yaw: float) -> float:
     return float(latents.at(look_at(torch.tensor([yaw]), torch.tensor([0.2])))[0, 0, 0])
 
 
-@pytest.mark.parametrize(("yaw", "expected"), [(-1.0, 0.0), (-0.5, 0.5), (0.0, 1.0), (0.25, 1.5), (0.5, 2.0), (-1.3, 0.0), (1.2, 2.0)])
+@pytest.mark.parametrize(
+    ("yaw", "expected"), [(-1.0, 0.0), (-0.5, 0.5), (0.0, 1.0), (0.25, 1.5), (0.5, 2.0), (-1.3, 0.0), (1.2, 2.0)]
+)
 def test_codes_are_interpolated_between_the_bracketing_keys(yaw, expected):
     assert at(track(), yaw) == pytest.approx(expected, abs=1e-5)
 

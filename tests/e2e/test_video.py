@@ -46,7 +46,11 @@ def output(clip, tmp_path_factory) -> Path:
 def test_the_output_folder_is_as_described(output):
     names = {path.name for path in output.iterdir()}
     assert names == {"head", "views", "orbit.mp4", "mesh.glb", "metrics.json", "report.html", "run.json"}
-    assert {path.name for path in (output / "head").iterdir()} == {"head.json", "codes.safetensors", "weights.safetensors"}
+    assert {path.name for path in (output / "head").iterdir()} == {
+        "head.json",
+        "codes.safetensors",
+        "weights.safetensors",
+    }
     assert load_file(output / "head" / "codes.safetensors")["codes"].shape[0] == 3
     assert probe(output / "orbit.mp4").frames == 96
     assert len(trimesh.load(output / "mesh.glb", force="mesh").faces) > 1000
@@ -73,7 +77,9 @@ def test_run_and_report_say_how_it_was_made(output):
 
 
 def test_render_and_export_work_on_the_output(output, tmp_path):
-    assert inv3d("render", output, "--yaw", "-30,30", "--resolution", "32", "--out", tmp_path / "turn.png").returncode == 0
+    assert (
+        inv3d("render", output, "--yaw", "-30,30", "--resolution", "32", "--out", tmp_path / "turn.png").returncode == 0
+    )
     assert (tmp_path / "turn.png").stat().st_size > 500
     assert inv3d("export", output, "--out", tmp_path / "head.ply", "--resolution", "48").returncode == 0
     assert len(trimesh.load(tmp_path / "head.ply").faces) > 1000
@@ -91,7 +97,17 @@ def test_an_existing_output_is_kept(clip, output):
 
 def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_head(clip, output, tmp_path):
     out = tmp_path / "head"
-    command = [sys.executable, "-c", "from inv3d.cli.app import main; main()", "video", str(clip), *QUICK, "--latents", "--out", str(out)]
+    command = [
+        sys.executable,
+        "-c",
+        "from inv3d.cli.app import main; main()",
+        "video",
+        str(clip),
+        *QUICK,
+        "--latents",
+        "--out",
+        str(out),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     stage = tmp_path / "head.partial" / "stages" / "wplus.safetensors"
     while not stage.exists() and process.poll() is None:
@@ -109,7 +125,17 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_head(clip, output, 
 
 def test_ctrl_c_says_how_to_go_on(clip, tmp_path):
     out = tmp_path / "head"
-    command = [sys.executable, "-c", "from inv3d.cli.app import main; main()", "video", str(clip), "--views", "3", "--out", str(out)]
+    command = [
+        sys.executable,
+        "-c",
+        "from inv3d.cli.app import main; main()",
+        "video",
+        str(clip),
+        "--views",
+        "3",
+        "--out",
+        str(out),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:

@@ -11,7 +11,9 @@ from inv3d.video.track import HeadTrack, TrackedFrame
 
 
 def turning(yaws) -> HeadTrack:
-    return HeadTrack(tuple(TrackedFrame(10 * i, i / 30, 60.0, 50.0, 80.0, 0.0, yaw, 0.0, 0.9) for i, yaw in enumerate(yaws)), ())
+    return HeadTrack(
+        tuple(TrackedFrame(10 * i, i / 30, 60.0, 50.0, 80.0, 0.0, yaw, 0.0, 0.9) for i, yaw in enumerate(yaws)), ()
+    )
 
 
 @settings(deadline=None)
@@ -50,7 +52,9 @@ def test_a_head_that_hardly_turns():
 
 
 def test_views_are_keyed_by_frame_not_by_order(clip):
-    found = HeadTrack(tuple(TrackedFrame(i, i / 10, 134.0, 83.0, 116.0, 0.0, yaw, 0.0, 1.0) for i, yaw in ((20, 0.5), (3, -0.8))), ())
+    found = HeadTrack(
+        tuple(TrackedFrame(i, i / 10, 134.0, 83.0, 116.0, 0.0, yaw, 0.0, 1.0) for i, yaw in ((20, 0.5), (3, -0.8))), ()
+    )
     views = cut_views(clip, found.frames, 32, 2.7, 4.26)
     assert views.frames == (20, 3) and views.times == pytest.approx((2.0, 0.3))
     again = cut_views(clip, found.frames[1:], 32, 2.7, 4.26)

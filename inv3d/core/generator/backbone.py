@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -28,11 +30,13 @@ class MappingNetwork(nn.Module):
             self.embed = FullyConnected(config.c_dim, config.w_dim)
             in_dim += config.w_dim
         dims = [in_dim] + [width] * (config.mapping.layers - 1) + [config.w_dim]
-        for i, (before, after) in enumerate(zip(dims, dims[1:], strict=False)):
+        for i, (before, after) in enumerate(pairwise(dims)):
             self.add_module(f"fc{i}", FullyConnected(before, after, config.mapping.lr_multiplier, activate=True))
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
 
-    def forward(self, z: Tensor, camera: Tensor | None = None, truncation: float = 1.0, truncation_cutoff: int | None = None) -> Tensor:
+    def forward(
+        self, z: Tensor, camera: Tensor | None = None, truncation: float = 1.0, truncation_cutoff: int | None = None
+    ) -> Tensor:
         """Truncation pulls the first `truncation_cutoff` codes (all if None) towards the mean code."""
         x = z.float()
         if self.config.normalize:

@@ -142,6 +142,10 @@ def eg3d_shapenet_cars() -> GeneratorConfig:
     return GeneratorConfig(
         raw_resolution=64,
         mapping=MappingConfig(ignore_camera=True),
-        rendering=RenderingConfig(near=0.1, far=2.6, coarse_samples=64, fine_samples=64, box=1.6, white_background=True),
-        superresolution=SuperResolutionConfig(channels=(128, 64), input_resolution=64, upsample_first=False, shared_filter=True),
+        rendering=RenderingConfig(
+            near=0.1, far=2.6, coarse_samples=64, fine_samples=64, box=1.6, white_background=True
+        ),
+        superresolution=SuperResolutionConfig(
+            channels=(128, 64), input_resolution=64, upsample_first=False, shared_filter=True
+        ),
     )

@@ -35,14 +35,15 @@ class TriPlanes:
 
 def project(coordinates: Tensor, layout: PlaneLayout) -> Tensor:
     """Plane positions (u, v) [B,3,N,2] of normalised `coordinates` [B,N,3]."""
-    return torch.stack([coordinates[..., list(axes)] for axes in _AXES[layout]], 1)
+    xyz = coordinates.unbind(-1)
+    return torch.stack([torch.stack([xyz[u], xyz[v]], -1) for u, v in _AXES[layout]], 1)
 
 
 def sample_planes(planes: Tensor, uv: Tensor) -> Tensor:
-    """Bilinear features [B,3,N,C] of `planes` [B,3,C,H,W] at `uv` [B,3,N,2] in [-1,1]; zero outside."""
+    """Bilinear features [B,3,C,N] of `planes` [B,3,C,H,W] at `uv` [B,3,N,2] in [-1,1]; zero outside."""
     batch, three, channels = planes.shape[:3]
     features = F.grid_sample(planes.flatten(0, 1), uv.flatten(0, 1)[:, None], padding_mode="zeros", align_corners=False)
-    return features.reshape(batch, three, channels, -1).transpose(2, 3)
+    return features.reshape(batch, three, channels, -1)
 
 
 def normalise(points: Tensor, config: RenderingConfig) -> Tensor:
@@ -65,7 +66,8 @@ class CanonicalPlanes(nn.Module):
         moved = points + self.max_offset * torch.tanh(_OFFSET_GAIN * shift)
         batch, count = points.shape[:2]
         uv = project(normalise(moved, rendering).reshape(1, -1, 3), rendering.plane_layout)
-        return sample_planes(self.planes[None], uv).sum(1).reshape(batch, count, -1)
+        features = sample_planes(self.planes[None], uv).sum(1)
+        return features.transpose(1, 2).reshape(batch, count, -1)
 
 
 class Decoder(nn.Module):
@@ -108,7 +110,7 @@ class Field(nn.Module):
         decoder, canonical = self._parts
         config = self.config
         uv = project(normalise(points, config), config.plane_layout)
-        features = sample_planes(planes.features, uv).mean(1)
+        features = sample_planes(planes.features, uv).mean(1).transpose(1, 2)
         if canonical is not None:
             shift, features = features[..., :3], features[..., 3:]
             features = torch.cat([features, canonical(points, shift, config)], -1)

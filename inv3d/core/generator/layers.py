@@ -78,7 +78,14 @@ class SynthesisLayer(nn.Module):
     resample_filter: Tensor
 
     def __init__(
-        self, in_channels: int, out_channels: int, w_dim: int, resolution: int, up: bool, clamp: float | None, noise: bool
+        self,
+        in_channels: int,
+        out_channels: int,
+        w_dim: int,
+        resolution: int,
+        up: bool,
+        clamp: float | None,
+        noise: bool,
     ) -> None:
         super().__init__()
         self.up, self.clamp, self.noise = up, clamp, noise
@@ -151,7 +158,9 @@ class SynthesisBlock(nn.Module):
         self.torgb = ToRGB(out_channels, image_channels, w_dim, clamp)
         self.num_convs = 1 if in_channels == 0 else 2
 
-    def forward(self, x: Tensor | None, image: Tensor | None, codes: Tensor, noise_mode: NoiseMode) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor | None, image: Tensor | None, codes: Tensor, noise_mode: NoiseMode
+    ) -> tuple[Tensor, Tensor]:
         """`codes` [B, num_convs + 1, w_dim]; returns features and image at this block's resolution."""
         if x is None:
             x = self.const.expand(len(codes), -1, -1, -1)

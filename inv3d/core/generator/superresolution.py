@@ -30,7 +30,9 @@ class SuperResolution(nn.Module):
         size = self.config.input_resolution
         if x.shape[-1] == size:
             return x
-        return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False, antialias=self.config.antialias)
+        return F.interpolate(
+            x, size=(size, size), mode="bilinear", align_corners=False, antialias=self.config.antialias
+        )
 
     def forward(self, features: Tensor, codes: Tensor) -> Tensor:
         """`codes` [B,num_ws,w_dim], of which only the last is used; returns the image [B,3,R,R], not clamped."""

@@ -75,7 +75,9 @@ class TriplaneGenerator(nn.Module):
     def device(self) -> torch.device:
         return self.backbone.mapping.w_avg.device
 
-    def mapping(self, z: Tensor, camera: Tensor | None = None, truncation: float = 1.0, truncation_cutoff: int | None = None) -> Tensor:
+    def mapping(
+        self, z: Tensor, camera: Tensor | None = None, truncation: float = 1.0, truncation_cutoff: int | None = None
+    ) -> Tensor:
         """Codes [B,num_ws,w_dim] of `z` [B,z_dim], conditioned on camera vectors [B,25] where the model needs them."""
         return self.backbone.mapping(z, camera, truncation, truncation_cutoff)
 
@@ -168,14 +170,22 @@ class TriplaneGenerator(nn.Module):
             return torch.linspace(0.0, 1.0, shape[-1], device=self.device).expand(shape)
         return self._random(shape, generator)
 
-    def _evaluate(self, planes: TriPlanes, origins: Tensor, directions: Tensor, depths: Tensor) -> tuple[Tensor, Tensor]:
+    def _evaluate(
+        self, planes: TriPlanes, origins: Tensor, directions: Tensor, depths: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Raw density [M,P,S] and colours [M,P,S,K] at depths [M,P,S]."""
         points = origins[:, :, None] + directions[:, :, None] * depths[..., None]
         sigma, color = self.field(planes, points.flatten(1, 2))
         return sigma.reshape(depths.shape), color.reshape(*depths.shape, -1)
 
     def _render_chunk(
-        self, planes: TriPlanes, origins: Tensor, directions: Tensor, grid: Tensor | None, jitter: Tensor | None, u: Tensor
+        self,
+        planes: TriPlanes,
+        origins: Tensor,
+        directions: Tensor,
+        grid: Tensor | None,
+        jitter: Tensor | None,
+        u: Tensor,
     ) -> tuple[tuple[Tensor, Tensor, Tensor], float, float]:
         config = self.config.rendering
         if grid is not None:
@@ -240,7 +250,9 @@ class TriplaneGenerator(nn.Module):
         views = len(cameras) // len(planes)
         origins, directions = (r.reshape(len(planes), views * size * size, 3) for r in cameras.rays(size))
         rays = self.render_rays(planes, origins, directions, generator, grid, chunk)
-        features = rays.features.reshape(len(cameras), size * size, -1).transpose(1, 2).reshape(len(cameras), -1, size, size)
+        features = (
+            rays.features.reshape(len(cameras), size * size, -1).transpose(1, 2).reshape(len(cameras), -1, size, size)
+        )
         raw = features[:, :3]
         image = raw
         if superresolution and self.superresolution is not None:

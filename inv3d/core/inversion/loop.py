@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -29,7 +29,7 @@ def ramp(t: float, decay: float = 0.25, warmup: float = 0.05) -> float:
 
 
 def optimise(
-    groups: list[tuple[list[Tensor], float]],
+    groups: Sequence[tuple[Sequence[Tensor], float]],
     passes: Callable[[int], Iterator[Losses]],
     steps: int,
     stage: str,
@@ -47,7 +47,7 @@ def optimise(
         optimizer.zero_grad(set_to_none=True)
         values: dict[str, float] = {}
         for losses in passes(step):
-            torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+            torch.stack(list(losses.values())).sum().backward()
             for name, loss in losses.items():
                 values[name] = values.get(name, 0.0) + float(loss.detach())
         optimizer.step()

@@ -66,11 +66,20 @@ class Reconstruction:
             losses["absolute"] = self.settings.absolute * error.abs().mean()
         return losses
 
-    def whole(self, generator: TriplaneGenerator, codes: Tensor, cameras: Camera, images: Tensor, resolution: int | None = None) -> Losses:
+    def whole(
+        self,
+        generator: TriplaneGenerator,
+        codes: Tensor,
+        cameras: Camera,
+        images: Tensor,
+        resolution: int | None = None,
+    ) -> Losses:
         """Losses of whole renders; `resolution` renders and compares smaller images."""
         planes = generator.planes(codes)
         grid = self.grid_for(codes)
-        render = generator.render(planes, codes, cameras, resolution, self.random, grid, 1 << 16, superresolution=resolution is None)
+        render = generator.render(
+            planes, codes, cameras, resolution, self.random, grid, 1 << 16, superresolution=resolution is None
+        )
         size = resolution or images.shape[-1]
         return self.image_losses(resize(render.image, size), resize(images, size))
 
@@ -83,6 +92,8 @@ class Reconstruction:
         uv = torch.stack([(pixels % size + 0.5) / size, (pixels // size + 0.5) / size], -1)
         origins, directions = (r.reshape(len(codes), -1, 3) for r in cameras.rays_through(uv))
         planes = generator.planes(codes)
-        rays = generator.render_rays(planes, origins, directions, self.random, self.grid_for(codes), 1 << 20, settings.samples)
+        rays = generator.render_rays(
+            planes, origins, directions, self.random, self.grid_for(codes), 1 << 20, settings.samples
+        )
         target = images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
         return self.pixel_losses(rays.features[..., :3].reshape(target.shape) - target)

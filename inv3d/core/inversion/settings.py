@@ -86,7 +86,7 @@ FAST = FitSettings(
     rays_per_view=400,
     views_per_step=3,
     whole_views=1,
-    whole_resolution=64,
+    whole_resolution=48,
     samples=12,
     depth_rays=384,
 )

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
+from inv3d.core.camera import Camera
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.inversion.loop import Losses, Progress, optimise, silent
+from inv3d.core.inversion.losses import Reconstruction
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.latents import LatentTrack
-from inv3d.core.inversion.losses import Reconstruction
 from inv3d.core.views import Views
 
 _POSE_START = 0.25  # share of the W+ stage after which cameras move: before, the code is nobody's
@@ -45,7 +46,12 @@ def _scale(losses: Losses, weight: float, prefix: str = "") -> Losses:
 
 
 def _view_passes(
-    problem: Problem, reconstruction: Reconstruction, generator: TriplaneGenerator, track: LatentTrack, views: Views, offsets: Tensor | None = None
+    problem: Problem,
+    reconstruction: Reconstruction,
+    generator: TriplaneGenerator,
+    track: LatentTrack,
+    views: Views,
+    offsets: Tensor | None = None,
 ) -> Iterator[Losses]:
     """The reconstruction losses of `views`, in passes of bounded memory.
 
@@ -53,7 +59,7 @@ def _view_passes(
     """
     settings, random = problem.settings, reconstruction.random
 
-    def cameras(rows: list[int]):  # type: ignore[no-untyped-def]
+    def cameras(rows: list[int]) -> Camera:
         chosen = views.cameras[rows]
         return chosen if offsets is None else correct(chosen, offsets[rows])
 
@@ -99,7 +105,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent) -> tuple[Tensor, Te
         yield from _view_passes(problem, reconstruction, generator, track, problem.views, moved)
         yield {"prior": settings.prior * (shared + apart - mean).square().mean()}
 
-    groups = [([apart], settings.wplus_lr)]
+    groups: list[tuple[list[Tensor], float]] = [([apart], settings.wplus_lr)]
     if settings.shared_w:
         groups = [([shared], settings.wplus_lr), ([apart], settings.wplus_lr / 3.0)]
     if settings.pose_lr:
@@ -135,8 +141,10 @@ def _depth_passes(
 
     def depth(codes: Tensor) -> Tensor:
         planes = generator.planes(codes)
-        rays = (r.expand(len(codes), -1, -1) for r in (origins, directions))
-        return generator.render_rays(planes, *rays, random, reconstruction.grid_for(codes), 1 << 20, settings.samples).depth
+        o, d = (r.expand(len(codes), -1, -1) for r in (origins, directions))
+        return generator.render_rays(
+            planes, o, d, random, reconstruction.grid_for(codes), 1 << 20, settings.samples
+        ).depth
 
     own = depth(track.codes[row : row + 1])
     with torch.no_grad():

@@ -52,7 +52,9 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
     """Multi-scale SSIM (Wang et al. 2003) over five scales, after resizing to 256 px as the public code does."""
     a, b = (
-        F.interpolate((x + 1.0) / 2.0, (_MS_SSIM_SIZE, _MS_SSIM_SIZE), mode="bilinear", antialias=True, align_corners=False)
+        F.interpolate(
+            (x + 1.0) / 2.0, (_MS_SSIM_SIZE, _MS_SSIM_SIZE), mode="bilinear", antialias=True, align_corners=False
+        )
         for x in (a, b)
     )
     product = torch.ones(len(a), device=a.device)

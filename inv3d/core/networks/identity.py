@@ -17,7 +17,9 @@ class IdentityNetwork(nn.Module):
         super().__init__()
         self.trunk = Trunk(widths)
         cells = (INPUT_SIZE >> len(widths)) ** 2
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(widths[-1] * cells, 256), nn.SiLU(), nn.Linear(256, embedding))
+        self.head = nn.Sequential(
+            nn.Flatten(), nn.Linear(widths[-1] * cells, 256), nn.SiLU(), nn.Linear(256, embedding)
+        )
 
     def forward(self, image: Tensor) -> Tensor:
         small = F.interpolate(image, (INPUT_SIZE, INPUT_SIZE), mode="bilinear", antialias=True, align_corners=False)

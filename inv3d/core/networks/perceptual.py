@@ -19,7 +19,9 @@ class PerceptualNetwork(nn.Module):
     def __init__(self, outputs: int, widths: tuple[int, ...] = (24, 48, 72, 96)) -> None:
         super().__init__()
         self.trunk = Trunk(widths)
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(widths[-1] * 16, 256), nn.SiLU(), nn.Linear(256, outputs))
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(widths[-1] * 16, 256), nn.SiLU(), nn.Linear(256, outputs)
+        )
 
     def forward(self, image: Tensor) -> Tensor:
         """What the network was trained to read, [B,outputs]."""

@@ -87,7 +87,9 @@ class HeadTurn:
 
     def render(self, renderer: HeadRenderer, frame: int) -> HeadRender:
         """The whole frame, [1,3,height,width]."""
-        return renderer.render(self.parameters(frame), self.frame_camera(frame), (self.height, self.width), supersample=1)
+        return renderer.render(
+            self.parameters(frame), self.frame_camera(frame), (self.height, self.width), supersample=1
+        )
 
     def render_aligned(self, renderer: HeadRenderer, frame: int, resolution: int) -> HeadRender:
         """The frame as the generator should see it, with exact depth."""

@@ -27,7 +27,9 @@ def ellipsoid(x: Tensor, y: Tensor, z: Tensor, a: Tensor | float, b: Tensor | fl
 Point = tuple[Tensor | float, Tensor | float, Tensor | float]
 
 
-def capsule(x: Tensor, y: Tensor, z: Tensor, start: Point, end: Point, r0: Tensor | float, r1: Tensor | float) -> Tensor:
+def capsule(
+    x: Tensor, y: Tensor, z: Tensor, start: Point, end: Point, r0: Tensor | float, r1: Tensor | float
+) -> Tensor:
     """Distance to the segment start-end with a radius that goes linearly from `r0` to `r1`."""
     bx, by, bz = end[0] - start[0], end[1] - start[1], end[2] - start[2]
     px, py, pz = x - start[0], y - start[1], z - start[2]

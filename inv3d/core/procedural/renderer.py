@@ -61,13 +61,19 @@ class HeadRenderer:
         x, y, z = (c.contiguous() for c in points.unbind(-1))
         return self._distance(x, y, z, parameters)
 
-    def trace(self, origins: Tensor, directions: Tensor, parameters: Tensor, near: float = NEAR, far: float = FAR) -> tuple[Tensor, Tensor]:
+    def trace(
+        self, origins: Tensor, directions: Tensor, parameters: Tensor, near: float = NEAR, far: float = FAR
+    ) -> tuple[Tensor, Tensor]:
         """Distance along the ray [B,P] and whether it hit [B,P], for rays [B,P,3] (one head per row)."""
-        rows = [self._trace_one(origins[i], directions[i], parameters[i : i + 1], near, far) for i in range(len(parameters))]
+        rows = [
+            self._trace_one(origins[i], directions[i], parameters[i : i + 1], near, far) for i in range(len(parameters))
+        ]
         distance, hit = zip(*rows, strict=True)
         return torch.stack(distance), torch.stack(hit)
 
-    def _trace_one(self, origins: Tensor, directions: Tensor, parameters: Tensor, near: float, far: float) -> tuple[Tensor, Tensor]:
+    def _trace_one(
+        self, origins: Tensor, directions: Tensor, parameters: Tensor, near: float, far: float
+    ) -> tuple[Tensor, Tensor]:
         """Sphere tracing of rays [P,3] for one head; rays that are done leave the computation."""
         count = len(origins)
         distance = origins.new_full((count,), near)
@@ -79,7 +85,9 @@ class HeadRenderer:
             t = distance[None, active]
             step = t
             for _ in range(steps):
-                step = self._distance(torch.addcmul(ox, dx, t), torch.addcmul(oy, dy, t), torch.addcmul(oz, dz, t), parameters)
+                step = self._distance(
+                    torch.addcmul(ox, dx, t), torch.addcmul(oy, dy, t), torch.addcmul(oz, dz, t), parameters
+                )
                 t = t + step * _RELAXATION
             reached = (step < (0.005 if round_ == len(_TRACE_ROUNDS) - 1 else _HIT))[0]
             distance[active] = t[0]
@@ -121,16 +129,20 @@ class HeadRenderer:
         specular = light(_HALF_VECTOR, 0.0) ** 24 * 0.09 * occlusion
         tints = ((0.74, 0.17, 0.30, 0.24), (0.70, 0.18, 0.31, 0.25), (0.66, 0.20, 0.33, 0.28))
         channels = [
-            c * (occlusion * (s * sky + f * fill + b * back) + k * key) + specular for c, (k, f, b, s) in zip(colour, tints, strict=True)
+            c * (occlusion * (s * sky + f * fill + b * back) + k * key) + specular
+            for c, (k, f, b, s) in zip(colour, tints, strict=True)
         ]
         return torch.stack(channels, -1).clamp(0.0, 1.0)
 
     @torch.no_grad()
-    def render(self, parameters: Tensor, camera: Camera, resolution: int | tuple[int, int], supersample: int = 2) -> HeadRender:
+    def render(
+        self, parameters: Tensor, camera: Camera, resolution: int | tuple[int, int], supersample: int = 2
+    ) -> HeadRender:
         """Render head i with camera i; [B] of both. `supersample` squared rays are averaged per pixel."""
         height, width = (resolution, resolution) if isinstance(resolution, int) else resolution
         renders = [
-            self._render_one(parameters[i : i + 1], camera[i], height * supersample, width * supersample) for i in range(len(camera))
+            self._render_one(parameters[i : i + 1], camera[i], height * supersample, width * supersample)
+            for i in range(len(camera))
         ]
         image, alpha, depth = (torch.cat(maps) for maps in zip(*renders, strict=True))
         if supersample > 1:

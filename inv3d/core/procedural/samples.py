@@ -69,7 +69,9 @@ def _targets(parameters: Tensor, count: int, generator: torch.Generator) -> Tens
     ears = around(s * (p.head_width + 0.008), 0.002 + 0 * s, -0.015 + 0 * s, (0.012, 0.028, 0.020))
     n = counts["glasses"]
     s, angle = side(n), uniform(n) * 2.0 * math.pi
-    rim = around(s * p.eye_spacing + 0.039 * angle.cos(), 0.010 + 0.036 * angle.sin(), 0.163 + 0 * s, (0.004, 0.004, 0.004))
+    rim = around(
+        s * p.eye_spacing + 0.039 * angle.cos(), 0.010 + 0.036 * angle.sin(), 0.163 + 0 * s, (0.004, 0.004, 0.004)
+    )
     glasses = torch.where((p.glasses > -0.004)[..., None], rim, face(n))
     x = (uniform(counts["hairline"]) * 2.0 - 1.0) * 0.115
     line = p.hair_line - 1.1 * x * x + 0.35 * p.parting * x

@@ -53,7 +53,9 @@ def _skull(x: Tensor, ax: Tensor, y: Tensor, z: Tensor, p: Parameters) -> Tensor
     cranium = ellipsoid(x, y - 0.055, z + 0.028, p.head_width, p.head_height, p.head_depth)
     jaw = ellipsoid(x, y + 0.052, z - 0.026, p.jaw_width, 0.142 - 0.5 * p.chin_length, 0.112)
     d = smooth_min(cranium, jaw, 0.05)
-    chin = ellipsoid(x, y + 0.158 + p.chin_length + jaw_drop, z - 0.084, 1.15 * p.chin_radius, p.chin_radius, p.chin_radius)
+    chin = ellipsoid(
+        x, y + 0.158 + p.chin_length + jaw_drop, z - 0.084, 1.15 * p.chin_radius, p.chin_radius, p.chin_radius
+    )
     d = smooth_min(d, chin, 0.05)
     d = smooth_min(d, ellipsoid(ax - 0.068, y + 0.048, z - 0.080, p.cheek, p.cheek, 0.95 * p.cheek), 0.04)
     d = smooth_min(d, ellipsoid(ax - 0.045, y - 0.052, z - 0.112, 0.052, p.brow_ridge, 0.024), 0.03)
@@ -62,7 +64,9 @@ def _skull(x: Tensor, ax: Tensor, y: Tensor, z: Tensor, p: Parameters) -> Tensor
 
     tip = 0.138 + p.nose_length
     bridge = capsule(x, y, z, (0.0, 0.035, 0.126), (0.0, -0.040 + p.nose_tip, tip), 0.011, 0.0150 * p.nose_width)
-    nostrils = ellipsoid(ax - 0.0165 * p.nose_width, y + 0.046 - p.nose_tip, z - (tip - 0.012), 0.012 * p.nose_width, 0.010, 0.014)
+    nostrils = ellipsoid(
+        ax - 0.0165 * p.nose_width, y + 0.046 - p.nose_tip, z - (tip - 0.012), 0.012 * p.nose_width, 0.010, 0.014
+    )
     d = smooth_min(d, smooth_min(bridge, nostrils, 0.012), 0.020)
 
     size = p.ear_size
@@ -213,6 +217,17 @@ def albedo(x: Tensor, y: Tensor, z: Tensor, parameters: Tensor) -> tuple[Tensor,
         ball = 0.95 * (1.0 - iris) + iris * eye * 1.15 * (1.0 - 0.6 * ring)
         ball = ball * (1.0 - pupil) + 0.03 * pupil
         ball = ball * (1.0 - glint) + glint
-        layers = (face, lips, ball, 0.75 * hair + 0.06 * skin, 0.85 * hair + 0.10 * skin, hair * (1.0 + 26.0 * part.strands), shirt, frame)
-        channels.append(sum((w * c for w, c in zip(weights[1:], layers[1:], strict=True)), weights[0] * layers[0]) / total)
+        layers = (
+            face,
+            lips,
+            ball,
+            0.75 * hair + 0.06 * skin,
+            0.85 * hair + 0.10 * skin,
+            hair * (1.0 + 26.0 * part.strands),
+            shirt,
+            frame,
+        )
+        channels.append(
+            sum((w * c for w, c in zip(weights[1:], layers[1:], strict=True)), weights[0] * layers[0]) / total
+        )
     return channels[0], channels[1], channels[2]

@@ -49,7 +49,9 @@ def to_bytes(values: Tensor) -> Tensor:
     return (values * 255.0 + 0.5).clamp(0, 255).to(torch.uint8)
 
 
-def point_shard(renderer: HeadRenderer, index: int, heads: int = POINT_HEADS, points: int = POINTS_PER_HEAD) -> dict[str, Tensor]:
+def point_shard(
+    renderer: HeadRenderer, index: int, heads: int = POINT_HEADS, points: int = POINTS_PER_HEAD
+) -> dict[str, Tensor]:
     """Latents `z`, `expression` and samples of `heads` heads (see `procedural.samples`), packed into small types."""
     generator = torch.Generator().manual_seed(_POINT_SEED + index)
     z = torch.randn(heads, IDENTITY_DIM, generator=generator)
@@ -68,7 +70,9 @@ def point_shard(renderer: HeadRenderer, index: int, heads: int = POINT_HEADS, po
     }
 
 
-def _pictures(renderer: HeadRenderer, seed: int, heads: int, resolution: int, focal: float, supersample: int) -> dict[str, Tensor]:
+def _pictures(
+    renderer: HeadRenderer, seed: int, heads: int, resolution: int, focal: float, supersample: int
+) -> dict[str, Tensor]:
     """Pictures of `heads` heads from random sides, with another expression on every picture.
 
     `image` [H,V,3,R,R] and `alpha` [H,V,1,R,R] as bytes, `yaw` and `pitch` [H,V], `z` [H,32], `expression` [H,V,6].

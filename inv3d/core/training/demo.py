@@ -64,7 +64,8 @@ class ParameterEmbedding(nn.Module):
         count = len(PARAMETER_NAMES)
         generator = torch.Generator().manual_seed(5)
         sample = head_parameters(
-            torch.randn(20_000, IDENTITY_DIM, generator=generator), torch.randn(20_000, EXPRESSION_DIM, generator=generator)
+            torch.randn(20_000, IDENTITY_DIM, generator=generator),
+            torch.randn(20_000, EXPRESSION_DIM, generator=generator),
         )
         self.register_buffer("mean", sample.mean(0))
         self.register_buffer("std", sample.std(0) + 1e-6)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from inv3d.core.camera import look_at
 from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.generator.field import TriPlanes
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, Parameters, head_parameters
 from inv3d.core.training import dataset
 from inv3d.core.training.demo import ParameterEmbedding, demo_config
@@ -149,7 +150,7 @@ class Trainer:
     def _codes(self, latents: tuple[Tensor, Tensor]) -> Tensor:
         return self.embedding(*latents)[:, None].expand(-1, self.generator.num_ws, -1)
 
-    def _planes(self, codes: Tensor):  # type: ignore[no-untyped-def]
+    def _planes(self, codes: Tensor) -> TriPlanes:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             return self.generator.planes(codes)
 
@@ -158,7 +159,9 @@ class Trainer:
         planes = self._planes(self._codes(batch.latents))
         count = batch.points.shape[1]
         jitter = (torch.rand(*batch.points.shape[:2], 1, device=self.device) * 2.0 - 1.0) * 0.004
-        sigma, color = self.generator.field(planes, torch.cat([batch.points + batch.directions * jitter, batch.queries], 1))
+        sigma, color = self.generator.field(
+            planes, torch.cat([batch.points + batch.directions * jitter, batch.queries], 1)
+        )
         predicted = sigma[:, count:]
         inside = (batch.queries.abs().amax(-1) < 0.37).float()
         weight = inside * (1.0 + 2.0 * (batch.targets.abs() < 0.5))
@@ -187,7 +190,9 @@ class Trainer:
         latents = (images["z"][heads].to(self.device), images["expression"][heads, views].to(self.device))
         planes = self._planes(self._codes(latents))
         grid = self.generator.density_grid(planes, 20)
-        rays = self.generator.render_rays(planes, origins, directions, generator, grid, chunk=1 << 20, samples=recipe.ray_samples)
+        rays = self.generator.render_rays(
+            planes, origins, directions, generator, grid, chunk=1 << 20, samples=recipe.ray_samples
+        )
         error = (rays.features - target) / 2.0
         return {"ray": 4.0 * (error.abs().mean() + 2.0 * error.square().mean())}
 
@@ -233,11 +238,13 @@ class Trainer:
             if stage == "mapping":
                 losses |= self.mapping_losses(generator)
             self.optimizer.zero_grad(set_to_none=True)
-            sum(losses.values(), torch.zeros((), device=self.device)).backward()  # type: ignore[no-untyped-call]
+            sum(losses.values(), torch.zeros((), device=self.device)).backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
             self.optimizer.step()
             with torch.no_grad():
-                decay = min({"points": 0.9975, "rays": 0.995, "mapping": 0.99}[stage], (self.step + 1) / (self.step + 20))
+                decay = min(
+                    {"points": 0.9975, "rays": 0.995, "mapping": 0.99}[stage], (self.step + 1) / (self.step + 20)
+                )
                 torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1.0 - decay)
             self.step += 1
             self.seconds = time.perf_counter() - start
@@ -256,7 +263,8 @@ class Trainer:
     @torch.no_grad()
     def result(self) -> TriplaneGenerator:
         """The averaged generator with its mean code set."""
-        generator: TriplaneGenerator = copy.deepcopy(self.average["generator"])
+        generator = copy.deepcopy(self.average["generator"])
+        assert isinstance(generator, TriplaneGenerator)
         z = torch.randn(10_000, generator.config.z_dim, generator=torch.Generator().manual_seed(123)).to(self.device)
         generator.backbone.mapping.w_avg.copy_(generator.mapping(z)[:, 0].mean(0))
         return generator

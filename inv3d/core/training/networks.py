@@ -61,7 +61,7 @@ class NetworkTrainer(ABC):
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
                 losses = self.losses(generator)
             self.optimizer.zero_grad(set_to_none=True)
-            sum(losses.values(), torch.zeros((), device=self.device)).backward()  # type: ignore[no-untyped-call]
+            sum(losses.values(), torch.zeros((), device=self.device)).backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             self.optimizer.step()
             self.step += 1
@@ -69,11 +69,17 @@ class NetworkTrainer(ABC):
                 sums.setdefault(name, []).append(float(loss.detach()))
             if self.step % 100 == 0:
                 means = " ".join(f"{name} {sum(v) / len(v):.4f}" for name, v in sums.items())
-                report(f"{type(self.network).__name__} {self.step}/{self.steps} {time.perf_counter() - start:.0f} s {means}")
+                report(
+                    f"{type(self.network).__name__} {self.step}/{self.steps} {time.perf_counter() - start:.0f} s {means}"
+                )
                 sums.clear()
             if self.step % 500 == 0 or self.step == self.steps:
                 partial = checkpoint.with_suffix(".partial")
-                state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step}
+                state = {
+                    "network": self.network.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "step": self.step,
+                }
                 torch.save(state, partial)
                 partial.replace(checkpoint)
             yield self.step
@@ -113,7 +119,9 @@ class AlignerTrainer(NetworkTrainer):
         present = uniform(0, 1) < 0.88
         covered = rgba[:, 3:] * present[:, None, None, None]
         image = over(rgba[:, :3], covered, clutter(batch, INPUT_SIZE, generator))
-        truth = Crops(torch.full((batch, 2), canvas / 2), torch.full((batch,), canvas / dataset.WIDE_FACTOR), torch.zeros(batch))
+        truth = Crops(
+            torch.full((batch, 2), canvas / 2), torch.full((batch,), canvas / dataset.WIDE_FACTOR), torch.zeros(batch)
+        )
         out = self.network(degrade(image, generator).to(self.device, memory_format=torch.channels_last))
         cos, sin = roll.cos(), roll.sin()
         dx, dy = ((truth.center - center) / size[:, None]).unbind(-1)
@@ -126,7 +134,12 @@ class AlignerTrainer(NetworkTrainer):
         known = inside.float().to(self.device)
         error = (F.smooth_l1_loss(predicted, target, beta=0.02, reduction="none") * known[:, None]).sum(0) / known.sum()
         confidence = F.binary_cross_entropy_with_logits(out.logit, known)
-        return {"place": 3.0 * error[:3].sum(), "roll": 2.0 * error[3], "pose": 3.0 * error[4:].sum(), "confidence": 0.3 * confidence}
+        return {
+            "place": 3.0 * error[:3].sum(),
+            "roll": 2.0 * error[3],
+            "pose": 3.0 * error[4:].sum(),
+            "confidence": 0.3 * confidence,
+        }
 
 
 class IdentityTrainer(NetworkTrainer):

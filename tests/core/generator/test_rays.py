@@ -34,7 +34,9 @@ def test_stratified_depths_match_reference(reference):
 
 def test_pdf_samples_match_reference(reference):
     u = torch.linspace(0, 1, 16).expand(5, 16)
-    assert relative(sample_pdf(reference("pdf/bins"), reference("pdf/weights"), u), reference("pdf/samples_det_16")) < 1e-4
+    assert (
+        relative(sample_pdf(reference("pdf/bins"), reference("pdf/weights"), u), reference("pdf/samples_det_16")) < 1e-4
+    )
 
 
 def test_importance_depths_match_reference(reference):

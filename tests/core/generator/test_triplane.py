@@ -48,7 +48,10 @@ def test_random_sampling_has_the_reference_mean(tiny, reference):
     camera = Camera.from_vector(reference("camera/c25")[1:2])
     planes = tiny.planes(reference("backbone/ws"))
     generator = torch.Generator().manual_seed(0)
-    raws = [tiny.render(planes, reference("backbone/ws"), camera, 64, generator, superresolution=False).image_raw for _ in range(4)]
+    raws = [
+        tiny.render(planes, reference("backbone/ws"), camera, 64, generator, superresolution=False).image_raw
+        for _ in range(4)
+    ]
     error = torch.stack(raws).mean(0) - reference("full_rand16/image_raw_mean")
     # the means of four and of sixteen seeds differ by this much if both sample the same distribution
     expected = reference("full_rand16/image_raw_std").square().mean().sqrt() * (1 / 4 + 1 / 16) ** 0.5
@@ -88,7 +91,9 @@ def test_chunks_change_nothing(small):
 
 def test_seed_decides_sampling(small):
     codes = small.mapping(torch.randn(1, 38))
-    first, again, other = (small(codes, cameras(0.2), 16, generator=torch.Generator().manual_seed(seed)).image for seed in (1, 1, 2))
+    first, again, other = (
+        small(codes, cameras(0.2), 16, generator=torch.Generator().manual_seed(seed)).image for seed in (1, 1, 2)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(small(codes, cameras(0.2), 16).image, small(codes, cameras(0.2), 16).image)

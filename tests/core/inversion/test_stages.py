@@ -15,7 +15,9 @@ def problem(demo) -> Problem:
     """Three views and two in between of a head that the generator can make."""
     yaw = torch.tensor([-0.6, -0.3, 0.0, 0.3, 0.6])
     cameras = look_at(yaw, torch.zeros(5))
-    codes = demo.generator.mapping(torch.randn(1, demo.info.generator.z_dim, generator=torch.Generator().manual_seed(8)))
+    codes = demo.generator.mapping(
+        torch.randn(1, demo.info.generator.z_dim, generator=torch.Generator().manual_seed(8))
+    )
     images = torch.cat([demo.generator(codes, cameras[i], 32, chunk=2048).image for i in range(5)])
     views = Views(images, cameras, tuple(range(5)), tuple(i / 10 for i in range(5)))
     settings = dataclasses.replace(
@@ -27,7 +29,9 @@ def problem(demo) -> Problem:
 def error(problem, generator, track) -> float:
     views = problem.views
     with torch.no_grad():
-        renders = torch.cat([generator(track.at(views.cameras[i]), views.cameras[i], 32, chunk=2048).image for i in range(len(views))])
+        renders = torch.cat(
+            [generator(track.at(views.cameras[i]), views.cameras[i], 32, chunk=2048).image for i in range(len(views))]
+        )
     return float((renders - views.images).square().mean())
 
 
@@ -90,5 +94,12 @@ def test_whole_images_go_the_papers_way(problem):
 def test_presets_follow_the_device():
     assert preset_for(torch.device("cpu")).name == "fast"
     assert preset_for(torch.device("cuda")).name == "paper"
-    assert (PAPER.perceptual, PAPER.pixel, PAPER.prior, PAPER.identity, PAPER.wplus_lr, PAPER.wplus_steps) == (1.0, 0.1, 1.0, 1.0, 0.1, 500)
+    assert (PAPER.perceptual, PAPER.pixel, PAPER.prior, PAPER.identity, PAPER.wplus_lr, PAPER.wplus_steps) == (
+        1.0,
+        0.1,
+        1.0,
+        1.0,
+        0.1,
+        500,
+    )
     assert FAST.scaled(0.5).wplus_steps == FAST.wplus_steps // 2

@@ -7,7 +7,13 @@ from inv3d.core.metrics.image import ms_ssim, mse, psnr, ssim
 
 def pictures(noise: float) -> tuple[torch.Tensor, torch.Tensor]:
     random = torch.Generator().manual_seed(0)
-    base = torch.nn.functional.interpolate(torch.rand(2, 3, 9, 9, generator=random), size=(64, 64), mode="bicubic").clamp(0, 1) * 2 - 1
+    base = (
+        torch.nn.functional.interpolate(torch.rand(2, 3, 9, 9, generator=random), size=(64, 64), mode="bicubic").clamp(
+            0, 1
+        )
+        * 2
+        - 1
+    )
     return base, (base + noise * torch.randn(base.shape, generator=random)).clamp(-1, 1)
 
 

@@ -26,7 +26,9 @@ def test_perceptual_distance_grows_with_the_distortion(demo):
     image = portraits((715, 0.5), (716, 0.4))
     random = torch.Generator().manual_seed(0)
     noise = torch.randn(image.shape, generator=random)
-    distances = [float(demo.perceptual.distance(image, image + strength * noise).mean()) for strength in (0.0, 0.05, 0.2)]
+    distances = [
+        float(demo.perceptual.distance(image, image + strength * noise).mean()) for strength in (0.0, 0.05, 0.2)
+    ]
     assert distances[0] == 0.0 and distances[0] < distances[1] < distances[2]
     assert torch.allclose(demo.perceptual.distance(image, -image), demo.perceptual.distance(-image, image))
 

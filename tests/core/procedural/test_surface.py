@@ -8,7 +8,9 @@ from inv3d.core.procedural.surface import albedo, signed_distance
 
 def draw(seed: int, count: int = 2) -> torch.Tensor:
     random = torch.Generator().manual_seed(seed)
-    return head_parameters(torch.randn(count, IDENTITY_DIM, generator=random), torch.randn(count, EXPRESSION_DIM, generator=random))
+    return head_parameters(
+        torch.randn(count, IDENTITY_DIM, generator=random), torch.randn(count, EXPRESSION_DIM, generator=random)
+    )
 
 
 def points(seed: int, count: int = 500) -> torch.Tensor:
@@ -20,7 +22,9 @@ def points(seed: int, count: int = 500) -> torch.Tensor:
 def test_the_field_never_overstates_distances_by_much(seed):
     """Sphere tracing relies on it: a step of 0.85 times the field must not jump through a surface."""
     parameters, start = draw(seed), points(seed)
-    direction = torch.nn.functional.normalize(torch.randn(start.shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
+    direction = torch.nn.functional.normalize(
+        torch.randn(start.shape, generator=torch.Generator().manual_seed(seed)), dim=-1
+    )
     d = signed_distance(*start.unbind(-1), parameters)
     step = 0.7 * d.clamp(min=0)
     after = signed_distance(*(start + direction * step[..., None]).unbind(-1), parameters)
