@@ -20,7 +20,7 @@ import torch
 import inv3d
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import look_at
-from inv3d.core.errors import OutOfMemoryError, UsageError
+from inv3d.core.errors import InputError, OutOfMemoryError, UsageError
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.head import Head
 from inv3d.core.inversion.loop import Progress, silent
@@ -214,27 +214,19 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
             "model": job.model, "fingerprint": bundle.fingerprint, "seed": job.seed, "settings": asdict(settings),
             "device": job.device.type, "version": inv3d.__version__,
         }  # fmt: skip
-        with clock("track"):
-            head_track = None
-            if not job.resume:
-                # nothing is written for a clip that cannot be used
-                head_track = _tracked(job.clip, bundle, progress)
-                select(head_track, job.views)
-            workspace = Workspace(job.out, identity, job.force, job.resume)
-            found = head_track
-            data = workspace.json("track", lambda: _track_to_json(found or _tracked(job.clip, bundle, progress)))
-        with clock("cut"):
-            prepared = prepare(job.clip, bundle, _track_from_json(data), job.views)
+        workspace = Workspace(job.out, identity, job.force, job.resume)
+        with workspace.discarded_on(InputError):
+            with clock("track"):
+                data = workspace.json("track", lambda: _track_to_json(_tracked(job.clip, bundle, progress)))
+            with clock("cut"):
+                prepared = prepare(job.clip, bundle, _track_from_json(data), job.views)
         with clock("fit"):
             fitted = invert(prepared, bundle, settings, job.latents, job.seed, job.device, progress, workspace)
         run = {
             **identity,
             "torch": torch.__version__,
             "python": platform.python_version(),
-            "frames": {
-                "usable": len(head_track.frames) if head_track else len(data["frames"]),
-                "failed": data["failed"],
-            },
+            "frames": {"usable": len(data["frames"]), "failed": data["failed"]},
             "clip_info": {**asdict(info), "path": str(job.clip)},
         }
         with disk_errors(job.out):

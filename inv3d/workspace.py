@@ -77,6 +77,15 @@ class Workspace:
             partial.replace(path)
         return made
 
+    @contextmanager
+    def discarded_on(self, kind: type[Exception]) -> Iterator[None]:
+        """Leaves nothing behind if `kind` is raised: the input was not worth keeping anything of."""
+        try:
+            yield
+        except kind:
+            shutil.rmtree(self.folder)
+            raise
+
     def finish(self) -> None:
         """Drop the checkpoints and move everything to its final name."""
         with disk_errors(self.out):

@@ -52,8 +52,3 @@ def main() -> None:
             raise
         print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        print("stopped: nothing is lost\nhint: the same command with --resume goes on", file=sys.stderr)
-        sys.exit(130)

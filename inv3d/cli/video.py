@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +54,7 @@ def video(
     info = probe(clip)
     job = VideoJob(clip, out, views, latents, model, settings, seed, choice.device, force, resume)
     seconds = estimate_seconds(job, info)
-    with reporter(as_json) as progress:
+    with reporter(as_json) as progress, interruptible(out):
         if as_json:
             json_line(
                 {"clip": str(clip), "out": str(out), "device": str(choice.device), "estimated_seconds": round(seconds)}
@@ -75,6 +77,18 @@ def video(
                 f"  {label}: PSNR {means[name]['psnr']:.1f} dB, MS-SSIM {means[name]['ms_ssim']:.3f}, ID {means[name]['identity']:.2f}"
             )
     typer.echo(f"open {out / 'report.html'}")
+
+
+@contextmanager
+def interruptible(out: Path) -> Iterator[None]:
+    """Ctrl-C ends with a word on how to go on."""
+    from inv3d.core.errors import StoppedError
+
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        hint = f"the same command with --resume goes on from the last finished stage, kept in {out}.partial"
+        raise StoppedError("stopped before the head was finished", hint) from stop
 
 
 def _minutes(seconds: float) -> str:

@@ -31,6 +31,12 @@ class ModelError(Inv3dError):
     exit_code = 4
 
 
+class StoppedError(Inv3dError):
+    """The person stopped the run."""
+
+    exit_code = 130
+
+
 class OutOfMemoryError(Inv3dError):
     """The machine's or the device's memory does not suffice."""
 
