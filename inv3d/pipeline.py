@@ -6,8 +6,6 @@ import dataclasses
 import json
 import math
 import platform
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +33,7 @@ from inv3d.export.mesh import extract_mesh, write_mesh
 from inv3d.export.orbit import write_orbit
 from inv3d.export.pictures import row, save_png
 from inv3d.export.report import write_report
+from inv3d.memory import peak_memory_mb
 from inv3d.video.decode import ClipInfo, probe
 from inv3d.video.select import Selection, cut_views, select
 from inv3d.video.track import FailedFrame, HeadTrack, TrackedFrame, track
@@ -264,10 +263,9 @@ def _export(fitted: Fitted, folder: Path, run: dict[str, Any], clock: StageClock
     _write_json(folder / "metrics.json", metrics)
     run["means"] = {"fit": metrics["fit"], "held_out": metrics["held_out"]}
     done("metrics")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     run["seconds"] = clock.seconds
     run["total_seconds"] = round(sum(clock.seconds.values()), 2)
-    run["peak_memory_mb"] = round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+    run["peak_memory_mb"] = peak_memory_mb()
     _write_json(folder / "run.json", run)
     write_report(
         folder / "report.html", head, prepared.targets, fit_rows, held_rows, metrics, run, folder / "orbit.mp4"

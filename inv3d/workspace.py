@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from inv3d.core.errors import UsageError
@@ -61,7 +61,7 @@ class Workspace:
         made = {name: tensor.detach().cpu().contiguous() for name, tensor in make().items()}
         with disk_errors(self.folder):
             partial = path.with_suffix(".partial")
-            save_file(made, partial)
+            partial.write_bytes(save(made))
             partial.replace(path)
         return made
 

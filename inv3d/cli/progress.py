@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from types import TracebackType
@@ -12,14 +11,11 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from inv3d.memory import peak_memory_mb
+
 
 def _losses(losses: dict[str, float]) -> str:
     return " ".join(f"{name} {value:.4g}" for name, value in losses.items())
-
-
-def _memory() -> str:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 30 if sys.platform == "darwin" else 1 << 20)
-    return f"{peak:.1f} GB"
 
 
 def json_line(message: dict[str, object]) -> None:
@@ -93,7 +89,9 @@ class LiveLines:
         if name not in self.tasks:
             self.tasks[name] = self.bar.add_task(name, total=steps, memory="", losses="")
         detail = _losses(losses) or stage.removeprefix(name).strip()
-        self.bar.update(self.tasks[name], completed=step, total=steps, memory=_memory(), losses=detail)
+        self.bar.update(
+            self.tasks[name], completed=step, total=steps, memory=f"{peak_memory_mb() / 1024:.1f} GB", losses=detail
+        )
 
 
 def reporter(as_json: bool) -> JsonLines | PlainLines | LiveLines:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from inv3d.core.errors import ModelError
@@ -68,9 +68,8 @@ class Bundle:
         folder.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
             state: dict[str, Tensor] = getattr(self, part).state_dict()
-            save_file(
-                {name: tensor.half().contiguous() for name, tensor in state.items()}, folder / f"{part}.safetensors"
-            )
+            halves = {name: tensor.half().contiguous() for name, tensor in state.items()}
+            (folder / f"{part}.safetensors").write_bytes(save(halves))
         (folder / "model.json").write_text(json.dumps(self.info.to_json(), indent=2) + "\n", encoding="utf-8")
 
 

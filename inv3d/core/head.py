@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
@@ -51,10 +51,10 @@ class Head:
         changes = {
             name: (own[name] - base[name]).half().cpu() for name in own if not torch.equal(own[name], base[name])
         }
-        save_file(
-            {"codes": self.track.codes.cpu().contiguous(), "yaws": self.track.yaws.cpu()}, folder / "codes.safetensors"
-        )
-        save_file({name: change.contiguous() for name, change in changes.items()}, folder / "weights.safetensors")
+        codes = {"codes": self.track.codes.cpu().contiguous(), "yaws": self.track.yaws.cpu().contiguous()}
+        (folder / "codes.safetensors").write_bytes(save(codes))
+        weights = {name: change.contiguous() for name, change in changes.items()}
+        (folder / "weights.safetensors").write_bytes(save(weights))
         description = {
             "format": FORMAT,
             "model": self.bundle.name,

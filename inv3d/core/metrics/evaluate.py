@@ -31,7 +31,7 @@ def evaluate(head: Head, views: Views) -> list[FrameMetrics]:
     """Render every view with the head and compare, one frame at a time."""
     rows = []
     for i in range(len(views)):
-        target = views.images[[i]]
+        target = views.images[[i]].to(head.generator.device)
         render = head.render(views.cameras[i]).image.clamp(-1.0, 1.0)
         rows.append(
             FrameMetrics(

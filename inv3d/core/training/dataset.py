@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from inv3d.core.camera import FFHQ_FOCAL, look_at
@@ -40,7 +40,7 @@ HELD_OUT_SEED = 500
 def write_shard(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write a shard so that `path` is either complete or absent."""
     partial = path.with_suffix(".partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+    partial.write_bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
     partial.replace(path)
 
 
