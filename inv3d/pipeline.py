@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 import platform
 import time
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from typing import Any
 import torch
 
 import inv3d
+from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import look_at
 from inv3d.core.errors import InputError, OutOfMemoryError, UsageError
@@ -26,14 +25,8 @@ from inv3d.core.inversion.poses import correct, interpolate_offsets
 from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
-from inv3d.core.metrics.consistency import depth_consistency
-from inv3d.core.metrics.evaluate import FrameMetrics, evaluate, means
 from inv3d.core.views import Views
-from inv3d.export.mesh import extract_mesh, write_mesh
-from inv3d.export.orbit import write_orbit
-from inv3d.export.pictures import row, save_png
-from inv3d.export.report import write_report
-from inv3d.memory import peak_memory_mb
+from inv3d.output import write_output
 from inv3d.video.decode import ClipInfo, probe
 from inv3d.video.select import Selection, cut_views, select
 from inv3d.video.track import FailedFrame, HeadTrack, TrackedFrame, track
@@ -181,19 +174,6 @@ def estimate_seconds(job: VideoJob, info: ClipInfo) -> float:
     return 5.0 + 0.03 * (info.frames or 25 * info.duration) + renders * min(seconds)
 
 
-class StageClock:
-    """Seconds spent per stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = round(time.perf_counter() - start, 2)
-
-
 def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
     """Run a `VideoJob` and write its output folder; returns what `run.json` says.
 
@@ -229,88 +209,12 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
             "clip_info": {**asdict(info), "path": str(job.clip)},
         }
         with disk_errors(job.out):
-            _export(fitted, workspace.folder, run, clock, progress)
+            write_output(
+                fitted.head, fitted.prepared.targets, fitted.prepared.held_out, workspace.folder, run, clock, progress
+            )
         workspace.finish()
     return run
 
 
 def _tracked(clip: Path, bundle: Bundle, progress: Progress) -> HeadTrack:
     return track(clip, bundle.aligner, lambda done, total: progress("track", done, max(done, total), {}))
-
-
-def _export(fitted: Fitted, folder: Path, run: dict[str, Any], clock: StageClock, progress: Progress) -> None:
-    """Write everything a person looks at into `folder`."""
-    head, prepared = fitted.head, fitted.prepared
-    steps = ("head", "views", "orbit", "mesh", "metrics", "report")
-
-    def done(name: str) -> None:
-        progress("export " + name, steps.index(name) + 1, len(steps), {})
-
-    head.save(folder / "head")
-    done("head")
-    with clock("views"):
-        _write_views(folder / "views", fitted)
-    done("views")
-    with clock("orbit"):
-        write_orbit(head, folder / "orbit.mp4")
-    done("orbit")
-    with clock("mesh"):
-        write_mesh(extract_mesh(head), folder / "mesh.glb")
-    done("mesh")
-    with clock("metrics"):
-        fit_rows, held_rows = evaluate(head, prepared.targets), evaluate(head, prepared.held_out)
-        metrics = _metrics(head, fit_rows, held_rows)
-    _write_json(folder / "metrics.json", metrics)
-    run["means"] = {"fit": metrics["fit"], "held_out": metrics["held_out"]}
-    done("metrics")
-    run["seconds"] = clock.seconds
-    run["total_seconds"] = round(sum(clock.seconds.values()), 2)
-    run["peak_memory_mb"] = peak_memory_mb()
-    _write_json(folder / "run.json", run)
-    write_report(
-        folder / "report.html", head, prepared.targets, fit_rows, held_rows, metrics, run, folder / "orbit.mp4"
-    )
-    done("report")
-
-
-def _write_views(folder: Path, fitted: Fitted) -> None:
-    """Targets as PNG, pairs of target and render, and `cameras.json` in the EG3D convention."""
-    folder.mkdir(parents=True, exist_ok=True)
-    entries = []
-    targets = fitted.prepared.targets
-    for i, (frame, seconds) in enumerate(zip(targets.frames, targets.times, strict=True)):
-        camera = targets.cameras[i]
-        name = f"{i:02d}-frame{frame:05d}.png"
-        save_png(folder / name, targets.images[i])
-        save_png(folder / f"{i:02d}-pair.png", row([targets.images[i], fitted.head.render(camera).image[0].cpu()]))
-        entries.append(
-            {
-                "file": name,
-                "frame": frame,
-                "time": seconds,
-                "yaw_degrees": math.degrees(float(camera.yaw)),
-                "pitch_degrees": math.degrees(float(camera.pitch)),
-                "cam2world": camera.cam2world[0].tolist(),
-                "intrinsics": camera.intrinsics[0].tolist(),
-            }
-        )
-    convention = "cam2world 4x4, OpenCV axes (x right, y down, z forward); intrinsics normalised by the image size"
-    _write_json(folder / "cameras.json", {"convention": convention, "views": entries})
-
-
-def _metrics(head: Head, fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics]) -> dict[str, Any]:
-    return {
-        "fit": means(fit_rows),
-        "held_out": means(held_rows),
-        "depth_consistency": depth_consistency(head) if len(head.track) > 1 else 0.0,
-        "latent_distance": head.track.neighbour_distance(),
-        "networks": {
-            "identity": f"{head.bundle.name} identity network, which the fit also optimised",
-            "perceptual": f"{head.bundle.name} perceptual network, which the fit also optimised",
-        },
-        "frames": {"fit": [asdict(r) for r in fit_rows], "held_out": [asdict(r) for r in held_rows]},
-    }
-
-
-def _write_json(path: Path, data: Any) -> None:
-    path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")

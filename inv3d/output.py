@@ -1,0 +1,103 @@
+"""The output folder: everything that a person looks at, written from a fitted head."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from inv3d.clock import StageClock
+from inv3d.core.head import Head
+from inv3d.core.inversion.loop import Progress
+from inv3d.core.metrics.consistency import depth_consistency
+from inv3d.core.metrics.evaluate import FrameMetrics, evaluate, means
+from inv3d.core.views import Views
+from inv3d.export.mesh import extract_mesh, write_mesh
+from inv3d.export.orbit import write_orbit
+from inv3d.export.pictures import row, save_png
+from inv3d.export.report import write_report
+from inv3d.memory import peak_memory_mb
+
+
+def write_output(
+    head: Head,
+    targets: Views,
+    held_out: Views,
+    folder: Path,
+    run: dict[str, Any],
+    clock: StageClock,
+    progress: Progress,
+) -> None:
+    """Write head, views, orbit, mesh, metrics, run and report into `folder`; `run` gains the means and the times."""
+    steps = ("head", "views", "orbit", "mesh", "metrics", "report")
+
+    def done(name: str) -> None:
+        progress("export " + name, steps.index(name) + 1, len(steps), {})
+
+    head.save(folder / "head")
+    done("head")
+    with clock("views"):
+        _write_views(folder / "views", head, targets)
+    done("views")
+    with clock("orbit"):
+        write_orbit(head, folder / "orbit.mp4")
+    done("orbit")
+    with clock("mesh"):
+        write_mesh(extract_mesh(head), folder / "mesh.glb")
+    done("mesh")
+    with clock("metrics"):
+        fit_rows, held_rows = evaluate(head, targets), evaluate(head, held_out)
+        metrics = _metrics(head, fit_rows, held_rows)
+    _write_json(folder / "metrics.json", metrics)
+    run["means"] = {"fit": metrics["fit"], "held_out": metrics["held_out"]}
+    done("metrics")
+    run["seconds"] = clock.seconds
+    run["total_seconds"] = round(sum(clock.seconds.values()), 2)
+    run["peak_memory_mb"] = peak_memory_mb()
+    _write_json(folder / "run.json", run)
+    write_report(folder / "report.html", head, targets, fit_rows, held_rows, metrics, run, folder / "orbit.mp4")
+    done("report")
+
+
+def _write_views(folder: Path, head: Head, targets: Views) -> None:
+    """Targets as PNG, pairs of target and render, and `cameras.json` in the EG3D convention."""
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for i, (frame, seconds) in enumerate(zip(targets.frames, targets.times, strict=True)):
+        camera = targets.cameras[i]
+        name = f"{i:02d}-frame{frame:05d}.png"
+        save_png(folder / name, targets.images[i])
+        save_png(folder / f"{i:02d}-pair.png", row([targets.images[i], head.render(camera).image[0].cpu()]))
+        entries.append(
+            {
+                "file": name,
+                "frame": frame,
+                "time": seconds,
+                "yaw_degrees": math.degrees(float(camera.yaw)),
+                "pitch_degrees": math.degrees(float(camera.pitch)),
+                "cam2world": camera.cam2world[0].tolist(),
+                "intrinsics": camera.intrinsics[0].tolist(),
+            }
+        )
+    convention = "cam2world 4x4, OpenCV axes (x right, y down, z forward); intrinsics normalised by the image size"
+    _write_json(folder / "cameras.json", {"convention": convention, "views": entries})
+
+
+def _metrics(head: Head, fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics]) -> dict[str, Any]:
+    return {
+        "fit": means(fit_rows),
+        "held_out": means(held_rows),
+        "depth_consistency": depth_consistency(head) if len(head.track) > 1 else 0.0,
+        "latent_distance": head.track.neighbour_distance(),
+        "networks": {
+            "identity": f"{head.bundle.name} identity network, which the fit also optimised",
+            "perceptual": f"{head.bundle.name} perceptual network, which the fit also optimised",
+        },
+        "frames": {"fit": [asdict(r) for r in fit_rows], "held_out": [asdict(r) for r in held_rows]},
+    }
+
+
+def _write_json(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
