@@ -32,8 +32,8 @@ def test_roles_are_disjoint_and_sorted_by_yaw(yaws, views):
 
 def test_views_are_nearest_to_evenly_spaced_yaws():
     chosen = select(turning(torch.linspace(-1, 1, 81).tolist()), 5)
-    assert [f.yaw for f in chosen.targets] == pytest.approx([-1, -0.5, 0, 0.5, 1])
-    assert [f.yaw for f in chosen.between] == pytest.approx([-0.75, -0.25, 0.25, 0.75])
+    assert [f.yaw for f in chosen.targets] == pytest.approx([-1, -0.5, 0, 0.5, 1], abs=1e-6)
+    assert [f.yaw for f in chosen.between] == pytest.approx([-0.75, -0.25, 0.25, 0.75], abs=1e-6)
 
 
 def test_a_single_view_is_the_most_frontal():

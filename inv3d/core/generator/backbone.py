@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from inv3d.core.generator.config import GeneratorConfig
 from inv3d.core.generator.layers import FullyConnected, NoiseMode, SynthesisBlock
@@ -29,9 +30,12 @@ class MappingNetwork(nn.Module):
         if config.c_dim:
             self.embed = FullyConnected(config.c_dim, config.w_dim)
             in_dim += config.w_dim
+        plain = not config.mapping.residual
         dims = [in_dim] + [width] * (config.mapping.layers - 1) + [config.w_dim]
         for i, (before, after) in enumerate(pairwise(dims)):
-            self.add_module(f"fc{i}", FullyConnected(before, after, config.mapping.lr_multiplier, activate=True))
+            self.add_module(f"fc{i}", FullyConnected(before, after, config.mapping.lr_multiplier, activate=plain))
+        if not plain:
+            self.skip = FullyConnected(in_dim, config.w_dim)
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
 
     def forward(
@@ -46,13 +50,23 @@ class MappingNetwork(nn.Module):
                 raise ValueError("this generator needs conditioning cameras [B,25]")
             scale = 0.0 if self.config.ignore_camera else self.config.camera_scale
             x = torch.cat([x, normalize_second_moment(self.embed(camera.float() * scale))], 1)
-        for i in range(self.config.layers):
-            x = self.get_submodule(f"fc{i}")(x)
+        x = self._residual(x) if self.config.residual else self._plain(x)
         codes = x[:, None].repeat(1, self.num_ws, 1)
         if truncation != 1.0:
             pulled = self.w_avg + truncation * (codes[:, :truncation_cutoff] - self.w_avg)
             codes = torch.cat([pulled, codes[:, pulled.shape[1] :]], 1)
         return codes
+
+    def _plain(self, x: Tensor) -> Tensor:
+        for i in range(self.config.layers):
+            x = self.get_submodule(f"fc{i}")(x)
+        return x
+
+    def _residual(self, z: Tensor) -> Tensor:
+        x = F.silu(self.get_submodule("fc0")(z))
+        for i in range(1, self.config.layers - 1):
+            x = x + F.silu(self.get_submodule(f"fc{i}")(x))
+        return self.get_submodule(f"fc{self.config.layers - 1}")(x) + self.skip(z)
 
 
 class SynthesisNetwork(nn.Module):

@@ -21,6 +21,8 @@ class MappingConfig:
     lr_multiplier: float = 0.01
     normalize: bool = True
     """Whether z is scaled to unit second moment."""
+    residual: bool = False
+    """SiLU layers with residual connections, a linear output and a linear path around all of them."""
     camera_scale: float = 1.0
     ignore_camera: bool = False
     """Whether the conditioning camera is replaced by zeros (EG3D's `c_gen_conditioning_zero`)."""

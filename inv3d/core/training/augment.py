@@ -25,8 +25,8 @@ def over(image: Tensor, alpha: Tensor, background: Tensor) -> Tensor:
     return image * alpha + background * (1.0 - alpha)
 
 
-def degrade(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Brightness, contrast, tint, blur and noise as cameras and codecs add them; [B,3,R,R] in [-1,1]."""
+def degrade(image: Tensor, generator: torch.Generator, noise: float = 0.06) -> Tensor:
+    """Brightness, contrast, tint, blur and noise as cameras and codecs add them; [B,3,R,R] in [-1,1]; `noise` is the largest amount."""
     batch = len(image)
 
     def uniform(*shape: int) -> Tensor:
@@ -35,5 +35,5 @@ def degrade(image: Tensor, generator: torch.Generator) -> Tensor:
     image = image * (0.8 + 0.4 * uniform(1)) + 0.2 * (uniform(3) - 0.5)
     softened = F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     image = image + (softened - image) * uniform(1) * (uniform(1) < 0.5)
-    noise = torch.randn(image.shape, generator=generator) * 0.06 * uniform(1) ** 2
-    return (image + noise).clamp(-1.0, 1.0)
+    grain = torch.randn(image.shape, generator=generator) * noise * uniform(1) ** 2
+    return (image + grain).clamp(-1.0, 1.0)

@@ -30,7 +30,7 @@ def demo_config() -> GeneratorConfig:
         color_channels=3,
         raw_resolution=128,
         inject_resolution=8,
-        mapping=MappingConfig(layers=4, hidden_dim=384, lr_multiplier=1.0, normalize=False),
+        mapping=MappingConfig(layers=4, hidden_dim=384, lr_multiplier=1.0, normalize=False, residual=True),
         decoder=DecoderConfig(hidden_dim=64, skip=True, film=True),
         rendering=RenderingConfig(
             near=2.28,

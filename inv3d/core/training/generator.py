@@ -38,17 +38,17 @@ class Recipe:
 
     point_steps: int = 14_000
     ray_steps: int = 6_000
-    mapping_steps: int = 12_000
+    mapping_steps: int = 16_000
     point_heads: int = 6
     points: int = 1152
     queries: int = 576
     ray_heads: int = 4
     rays: int = 512
     ray_samples: int = 14
-    mapping_batch: int = 1024
+    mapping_batch: int = 512
     point_lr: float = 0.004
     ray_lr: float = 0.0012
-    mapping_lr: float = 0.002
+    mapping_lr: float = 0.05
     checkpoint_every: int = 500
     seed: int = 0
 

@@ -188,7 +188,9 @@ class PerceptualTrainer(NetworkTrainer):
         parameters = ((parameters - self.normalise.mean) / self.normalise.std).clamp(-3.0, 3.0)
         pose = torch.stack([self.images["yaw"][heads, views], self.images["pitch"][heads, views]], -1)
         target = torch.cat([parameters, 2.0 * pose], 1).to(self.device)
-        predicted = self.network(degrade(picture, generator).to(self.device, memory_format=torch.channels_last))
+        # what people overlook should not change the features
+        picture = degrade(jitter(picture, generator), generator, noise=0.3)
+        predicted = self.network(picture.to(self.device, memory_format=torch.channels_last))
         return {"reading": F.smooth_l1_loss(predicted, target, beta=0.5)}
 
 
