@@ -20,7 +20,7 @@ from inv3d.core.training.generator import Recipe, Trainer
 from inv3d.core.training.networks import AlignerTrainer, IdentityTrainer, NetworkTrainer, PerceptualTrainer
 
 POINT_SHARDS, IMAGE_SHARDS, WIDE_SHARDS = 130, 36, 22
-ALIGNER_STEPS, IDENTITY_STEPS, PERCEPTUAL_STEPS = 4000, 2000, 2000
+ALIGNER_STEPS, IDENTITY_STEPS, PERCEPTUAL_STEPS = 4000, 2000, 2200
 DESCRIPTION = "stylised heads, trained by this project on procedural heads; no data of real people"
 
 
