@@ -83,7 +83,6 @@ def main() -> None:
     note = f"{options.heads} held-out heads, {options.views} views each, 128 px, z -> mapping -> render. "
     note += f"A 128 px render takes {np.median(seconds):.2f} s on {torch.get_num_threads()} threads."
     data = {
-        "rows": rows,
         "means": dict(zip(names, mean(rows), strict=True)),
         "render_seconds": float(np.median(seconds)),
     }

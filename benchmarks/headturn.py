@@ -29,7 +29,6 @@ from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.procedural.surface import WORLD_PER_HEAD_UNIT
 from inv3d.core.views import Views
 from inv3d.pipeline import invert, prepare
-from inv3d.video.select import cut_views
 from inv3d.video.track import track
 from inv3d.video.write import write_mp4
 
@@ -62,10 +61,7 @@ def run_clip(seed: int, folder: Path, bundle: Bundle, device: torch.device, rend
     found = track(clip, bundle.aligner)
     yaw_errors = [abs(math.degrees(frame.yaw - turn.yaw(frame.index))) for frame in found.frames]
     many = prepare(clip, bundle, found, 9)
-    info = bundle.info
-    front = min(found.frames, key=lambda frame: abs(frame.yaw))
-    targets = cut_views(clip, (front,), info.generator.resolution, info.radius, info.focal)
-    single = dataclasses.replace(many, targets=targets, between=many.between[:0])
+    single = dataclasses.replace(many, targets=many.targets[many.targets.frontal()], between=many.between[:0])
     alone = dataclasses.replace(settings, wplus_steps=settings.wplus_steps + settings.latent_steps)
     result: dict[str, Any] = {"seed": seed, "yaw_error_median": float(np.median(yaw_errors))}
     for name, prepared, chosen, latents in (("nine", many, settings, True), ("single", single, alone, False)):
