@@ -65,12 +65,13 @@ class LiveLines:
 
     def __init__(self) -> None:
         self.bar = Progress(
-            TextColumn("{task.description:<14}"),
+            TextColumn("{task.description:<8}"),
             BarColumn(bar_width=24),
             TextColumn("{task.completed:>3.0f}/{task.total:.0f}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[memory]} {task.fields[losses]}"),
+            TextColumn("{task.fields[memory]}"),
+            TextColumn("{task.fields[detail]}"),
             console=Console(),
         )
         self.tasks: dict[str, TaskID] = {}
@@ -87,10 +88,11 @@ class LiveLines:
     def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
         name = stage.split(maxsplit=1)[0]
         if name not in self.tasks:
-            self.tasks[name] = self.bar.add_task(name, total=steps, memory="", losses="")
-        detail = _losses(losses) or stage.removeprefix(name).strip()
+            self.tasks[name] = self.bar.add_task(name, total=steps, memory="", detail="")
+        # one figure fits the line; logs and programs get them all
+        detail = f"loss {sum(losses.values()):.4f}" if losses else stage.removeprefix(name).strip()
         self.bar.update(
-            self.tasks[name], completed=step, total=steps, memory=f"{peak_memory_mb() / 1024:.1f} GB", losses=detail
+            self.tasks[name], completed=step, total=steps, memory=f"{peak_memory_mb() / 1024:.1f} GB", detail=detail
         )
 
 
