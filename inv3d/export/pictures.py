@@ -6,10 +6,10 @@ import base64
 import io
 from pathlib import Path
 
+import imageio.v3 as imageio
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skimage.io import imsave
 from torch import Tensor
 
 
@@ -21,13 +21,13 @@ def to_array(image: Tensor) -> NDArray[np.uint8]:
 
 def save_png(path: Path, image: Tensor) -> None:
     """Write [3,H,W] in [-1,1] as PNG."""
-    imsave(path, to_array(image), check_contrast=False)
+    imageio.imwrite(path, to_array(image), extension=".png")
 
 
 def data_uri(image: Tensor) -> str:
     """[3,H,W] in [-1,1] as a PNG that a page can hold."""
     buffer = io.BytesIO()
-    imsave(buffer, to_array(image), check_contrast=False, extension=".png")
+    imageio.imwrite(buffer, to_array(image), extension=".png")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

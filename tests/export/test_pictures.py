@@ -2,7 +2,7 @@ import base64
 import io
 
 import torch
-from skimage.io import imread
+from imageio.v3 import imread
 
 from inv3d.export.pictures import column, data_uri, row, save_png, to_array
 

@@ -63,7 +63,7 @@ def test_samples_are_exact_and_reproducible(renderer):
     parameters = draw(6, 2)
     first, again = (sample_heads(renderer, parameters, 60, torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(first.colours, again.colours)
-    assert first.queries.shape == (2, 40, 3)
+    assert first.queries.shape == (2, 50, 3)
     surface = renderer.distance(first.points, parameters)[first.hit]
     assert first.hit.float().mean() > 0.5
     assert surface.abs().max() < 0.006
