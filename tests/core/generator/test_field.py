@@ -47,8 +47,8 @@ def test_canonical_lookup_moves_by_at_most_the_largest_offset():
     canonical.planes.data.zero_()
     canonical.planes.data[0] = ramp.expand(1, 64, 64)  # the (x, y) plane holds x itself
     points = torch.zeros(1, 1, 3)
-    assert abs(float(canonical(points, torch.zeros(1, 1, 3), config))) < 1e-5
-    assert abs(float(canonical(points, torch.full((1, 1, 3), 1e3), config)) - 0.25) < 1e-4
+    assert abs(canonical(points, torch.zeros(1, 1, 3), config).item()) < 1e-5
+    assert abs(canonical(points, torch.full((1, 1, 3), 1e3), config).item() - 0.25) < 1e-4
 
 
 def test_planes_know_how_many_codes_they_hold():
