@@ -1,8 +1,11 @@
+import errno
+from pathlib import Path
+
 import pytest
 import torch
 
 from inv3d.core.errors import UsageError
-from inv3d.workspace import Workspace
+from inv3d.workspace import Workspace, disk_errors
 
 
 def test_output_appears_whole(tmp_path):
@@ -59,3 +62,8 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot be written"):
         Workspace(tmp_path / "file" / "out", {}, force=False, resume=False)
+
+
+def test_a_full_disk_is_told_apart():
+    with pytest.raises(UsageError, match="disk is full"), disk_errors(Path("out")):
+        raise OSError(errno.ENOSPC, "No space left on device")

@@ -123,7 +123,8 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_head(clip, output, 
         assert path.read_bytes() == (out / "head" / path.name).read_bytes(), path.name
 
 
-def test_ctrl_c_says_how_to_go_on(clip, tmp_path):
+@pytest.mark.parametrize("stage", ["track", "W+", "latents", "tuning", "export"])
+def test_ctrl_c_says_how_to_go_on(clip, tmp_path, stage):
     out = tmp_path / "head"
     command = [
         sys.executable,
@@ -133,13 +134,16 @@ def test_ctrl_c_says_how_to_go_on(clip, tmp_path):
         str(clip),
         "--views",
         "3",
+        "--latents",
+        "--effort",
+        "0.1",
         "--out",
         str(out),
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
-        if "W+" in line:
+        if f"] {stage} " in line:
             break
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
