@@ -20,7 +20,7 @@ QUICK = ("--views", "3", "--effort", "0.05")
 
 
 def inv3d(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from inv3d.cli.app import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-m", "inv3d", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, **options)
 
 
@@ -99,8 +99,8 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_head(clip, output, 
     out = tmp_path / "head"
     command = [
         sys.executable,
-        "-c",
-        "from inv3d.cli.app import main; main()",
+        "-m",
+        "inv3d",
         "video",
         str(clip),
         *QUICK,
@@ -128,8 +128,8 @@ def test_ctrl_c_says_how_to_go_on(clip, tmp_path, stage):
     out = tmp_path / "head"
     command = [
         sys.executable,
-        "-c",
-        "from inv3d.cli.app import main; main()",
+        "-m",
+        "inv3d",
         "video",
         str(clip),
         "--views",
