@@ -64,7 +64,7 @@ def test_latents_leave_the_single_code_one_by_one(problem, fitted):
 
 def test_distance_regularisation_keeps_codes_together(problem, fitted):
     def spread(weight: float) -> float:
-        settings = dataclasses.replace(problem.settings, distance=weight)
+        settings = dataclasses.replace(problem.settings, distance=weight, latent_steps=8, latent_lr=0.02)
         return fit_latents(dataclasses.replace(problem, settings=settings), fitted[0]).neighbour_distance()
 
     assert spread(100.0) < 0.7 * spread(0.0)
