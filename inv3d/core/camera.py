@@ -9,7 +9,6 @@ Yaw and pitch say where the camera stands, in radians: positive yaw towards +x, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -87,11 +86,6 @@ class Camera:
         return self.position[:, None].expand_as(directions), directions
 
 
-def concatenate(cameras: Sequence[Camera]) -> Camera:
-    """Join batches of cameras along the batch dimension."""
-    return Camera(torch.cat([c.cam2world for c in cameras]), torch.cat([c.intrinsics for c in cameras]))
-
-
 def intrinsics(focal: float = FFHQ_FOCAL) -> Tensor:
     """Normalised intrinsics [3,3] with the principal point in the middle."""
     return torch.tensor([[focal, 0.0, 0.5], [0.0, focal, 0.5], [0.0, 0.0, 1.0]])
@@ -134,11 +128,3 @@ def eg3d_elevation(vertical: float) -> float:
 def focal_from_fov(degrees: float) -> float:
     """EG3D's field of view to normalised focal length, with the rounded constants of its scripts."""
     return 1.0 / (math.tan(degrees * 3.14159 / 360.0) * 1.414)
-
-
-def orbit(frames: int, yaw_range: tuple[float, float], pitch: float = 0.0, radius: float = FFHQ_RADIUS) -> Camera:
-    """A smooth back-and-forth path over `yaw_range` (radians) that closes on itself; `frames` cameras."""
-    low, high = yaw_range
-    phase = torch.arange(frames) * (2.0 * math.pi / frames)
-    yaw = (low + high) / 2 - (high - low) / 2 * torch.cos(phase)
-    return look_at(yaw, torch.full_like(yaw, pitch), radius)

@@ -28,12 +28,6 @@ class Crops:
             index = [index]
         return Crops(self.center[index], self.size[index], self.roll[index])
 
-    @staticmethod
-    def cat(crops: list[Crops]) -> Crops:
-        return Crops(
-            torch.cat([c.center for c in crops]), torch.cat([c.size for c in crops]), torch.cat([c.roll for c in crops])
-        )
-
 
 def sampling_grid(crops: Crops, resolution: int, height: int, width: int) -> Tensor:
     """Grid [B,resolution,resolution,2] for `grid_sample` (align_corners False) over an image of the given size."""

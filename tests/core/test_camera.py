@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inv3d.core.camera import Camera, eg3d_elevation, focal_from_fov, look_at, orbit
+from inv3d.core.camera import Camera, eg3d_elevation, focal_from_fov, look_at
 
 from .conftest import relative
 
@@ -59,9 +59,3 @@ def test_rays_of_a_wide_image_follow_rows():
     assert directions.shape == (1, 8, 3)
     assert float(directions[0, 0, 0]) < float(directions[0, 3, 0])  # left to right
     assert float(directions[0, 0, 1]) > float(directions[0, 4, 1])  # top to bottom
-
-
-def test_orbit_swings_between_its_ends():
-    yaw = orbit(40, (-0.5, 0.9)).yaw
-    assert float(yaw.min()) == pytest.approx(-0.5, abs=1e-3)
-    assert float(yaw.max()) == pytest.approx(0.9, abs=1e-3)

@@ -36,10 +36,8 @@ class SuperResolution(nn.Module):
 
     def forward(self, features: Tensor, codes: Tensor) -> Tensor:
         """`codes` [B,num_ws,w_dim], of which only the last is used; returns the image [B,3,R,R], not clamped."""
-        w = codes[:, -1:].repeat(1, 3, 1)
-        features = self.resize(features)
-        x, image = self.block0(features, features[:, :3], w, self.config.noise_mode)
-        return self.block1(x, image, w, self.config.noise_mode)[1]
+        x, image = self.upsampled(features, codes)
+        return self.block1(x, image, codes[:, -1:].repeat(1, 3, 1), self.config.noise_mode)[1]
 
     def upsampled(self, features: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Features and image after the first block."""

@@ -33,8 +33,7 @@ WIDE_FACTOR = 2.0
 MAX_YAW, MAX_PITCH = math.radians(105), math.radians(28)
 
 _POINT_SEED, _IMAGE_SEED, _WIDE_SEED = 90_000, 10_000, 50_000
-HELD_OUT_SEED = 500
-"""Seeds below 10,000 are never used for training; benchmarks and sample clips draw from them."""
+# Seeds below 10,000 are never used for training; benchmarks and sample clips draw from them.
 
 
 def write_shard(path: Path, tensors: dict[str, Tensor]) -> None:

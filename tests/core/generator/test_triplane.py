@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from inv3d.core.camera import Camera, concatenate, look_at
+from inv3d.core.camera import Camera, look_at
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.training.demo import demo_config
 
@@ -72,7 +72,7 @@ def test_several_cameras_share_one_codes_planes(small, monkeypatch):
 
 def test_cameras_are_grouped_by_code(small):
     codes = small.mapping(torch.randn(2, 38, generator=torch.Generator().manual_seed(1)))
-    both = small(codes, concatenate([cameras(-0.3, 0.3), cameras(-0.3, 0.3)]), 16)
+    both = small(codes, cameras(-0.3, 0.3, -0.3, 0.3), 16)
     second = small(codes[1:], cameras(-0.3, 0.3), 16)
     assert torch.allclose(both.image[2:], second.image, atol=1e-4)
     with pytest.raises(ValueError, match="shared evenly"):
