@@ -31,8 +31,7 @@ class Workspace:
         self.folder = out.with_name(out.name + ".partial")
         self.stages = self.folder / _STAGES
         job = self.folder / "job.json"
-        if out.exists() and not force:
-            raise UsageError(f"{out} exists", "use --force to replace it, or --out to write elsewhere")
+        refuse_existing(out, force)
         with disk_errors(self.folder):
             if self.folder.exists():
                 if not resume and not force:
@@ -98,6 +97,12 @@ class Workspace:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
             else:
                 self.folder.replace(self.out)
+
+
+def refuse_existing(out: Path, force: bool) -> None:
+    """Raises UsageError if `out` is there and `force` is not."""
+    if out.exists() and not force:
+        raise UsageError(f"{out} exists", "use --force to replace it, or --out to write elsewhere")
 
 
 @contextmanager

@@ -30,12 +30,11 @@ def export(
     from inv3d.core.head import Head
     from inv3d.export.mesh import FORMATS, extract_mesh, write_mesh
     from inv3d.export.orbit import write_orbit
-    from inv3d.workspace import disk_errors
+    from inv3d.workspace import disk_errors, refuse_existing
 
     if out.suffix not in (*FORMATS, ".mp4"):
         raise UsageError(f"'{out.suffix}' is not a format to export", f"let --out end in {', '.join(FORMATS)} or .mp4")
-    if out.exists() and not force:
-        raise UsageError(f"{out} exists", "use --force to replace it, or --out to write elsewhere")
+    refuse_existing(out, force)
     loaded = Head.load(head, choose_device(device).device)
     partial = out.with_name(f".{out.stem}.partial{out.suffix}")
     with disk_errors(out):

@@ -23,8 +23,8 @@ def json_line(message: dict[str, object]) -> None:
     print(json.dumps(message), flush=True)
 
 
-class JsonLines:
-    """One JSON object per line and step."""
+class _Lines:
+    """Printing lines needs no set-up."""
 
     def __enter__(self) -> Self:
         return self
@@ -33,24 +33,20 @@ class JsonLines:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None
+
+
+class JsonLines(_Lines):
+    """One JSON object per line and step."""
 
     def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
         json_line({"stage": stage, "step": step, "steps": steps, "losses": losses})
 
 
-class PlainLines:
+class PlainLines(_Lines):
     """About four lines per stage, for logs."""
 
     def __init__(self) -> None:
         self.start = time.monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
         if step == steps or step % max(1, steps // 4) == 0:

@@ -41,10 +41,9 @@ def render(
     from inv3d.core.errors import UsageError
     from inv3d.core.head import Head
     from inv3d.export.pictures import row, save_png
-    from inv3d.workspace import disk_errors
+    from inv3d.workspace import disk_errors, refuse_existing
 
-    if out.exists() and not force:
-        raise UsageError(f"{out} exists", "use --force to replace it, or --out to write elsewhere")
+    refuse_existing(out, force)
     if out.suffix != ".png":
         raise UsageError(f"{out} is not a PNG file", "let --out end in .png")
     choice = choose_device(device)

@@ -86,6 +86,11 @@ class Camera:
         return self.position[:, None].expand_as(directions), directions
 
 
+def pixel_centers(pixels: Tensor, size: int) -> Tensor:
+    """Image points (u, v) [...,2] in [0,1] of row-major `pixels` [...] of a square image."""
+    return torch.stack([(pixels % size + 0.5) / size, (pixels // size + 0.5) / size], -1)
+
+
 def intrinsics(focal: float = FFHQ_FOCAL) -> Tensor:
     """Normalised intrinsics [3,3] with the principal point in the middle."""
     return torch.tensor([[focal, 0.0, 0.5], [0.0, focal, 0.5], [0.0, 0.0, 1.0]])

@@ -35,10 +35,9 @@ class Head:
     def render(self, camera: Camera, resolution: int | None = None, superresolution: bool = True) -> Render:
         """Render with the code that the track gives for each camera, deterministically, in bounded memory."""
         camera = camera.to(self.generator.device)
-        codes = self.track.at(camera)
-        if len(self.track) == 1:
-            codes = codes[:1]
-        return self.generator(codes, camera, resolution, chunk=2048, superresolution=superresolution)
+        return self.generator(
+            self.track.grouped(camera), camera, resolution, chunk=2048, superresolution=superresolution
+        )
 
     def camera(self, yaw: Tensor, pitch: Tensor) -> Camera:
         """Cameras of the model's own distance and focal length; angles [B] in radians."""
@@ -47,13 +46,9 @@ class Head:
     def save(self, folder: Path) -> None:
         """Write `head.json`, `codes.safetensors` and the weight changes in float16."""
         folder.mkdir(parents=True, exist_ok=True)
-        own, base = self.generator.state_dict(), self.bundle.generator.state_dict()
-        changes = {
-            name: (own[name] - base[name]).half().cpu() for name in own if not torch.equal(own[name], base[name])
-        }
         codes = {"codes": self.track.codes.cpu().contiguous(), "yaws": self.track.yaws.cpu().contiguous()}
         (folder / "codes.safetensors").write_bytes(save(codes))
-        weights = {name: change.contiguous() for name, change in changes.items()}
+        weights = {name: change.cpu().contiguous() for name, change in self._changes().items()}
         (folder / "weights.safetensors").write_bytes(save(weights))
         description = {
             "format": FORMAT,
@@ -98,9 +93,13 @@ class Head:
     def rounded(self) -> Head:
         """This head as it will be after saving and loading, whose weight changes are float16."""
         generator = copy.deepcopy(self.bundle.generator)
-        own, base = self.generator.state_dict(), self.bundle.generator.state_dict()
-        apply_changes(generator, {name: (own[name] - base[name]).half() for name in own})
+        apply_changes(generator, self._changes())
         return Head(generator, self.track, self.bundle, self.yaw_range)
+
+    def _changes(self) -> dict[str, Tensor]:
+        """What tuning changed, by name, in float16."""
+        own, base = self.generator.state_dict(), self.bundle.generator.state_dict()
+        return {name: (own[name] - base[name]).half() for name in own if not torch.equal(own[name], base[name])}
 
 
 @torch.no_grad()

@@ -40,6 +40,10 @@ class LatentTrack:
         weight = ((yaw - self.yaws[left]) / span).clamp(0.0, 1.0)[:, None, None]
         return torch.lerp(self.codes[left], self.codes[right], weight)
 
+    def grouped(self, camera: Camera) -> Tensor:
+        """Like `at`, but a single code stands once, so that all cameras share its planes."""
+        return self.codes if len(self) == 1 else self.at(camera)
+
     def neighbour_distance(self) -> float:
         """Mean Euclidean distance between neighbouring codes (Barthel et al., Table 2); 0 for a single code."""
         if len(self) == 1:

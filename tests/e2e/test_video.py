@@ -24,6 +24,12 @@ def inv3d(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, **options)
 
 
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """The command, running; for tests that stop it."""
+    command = [sys.executable, "-m", "inv3d", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 def fails(code: int, words: str, *arguments: object, **options) -> None:
     """The command ends with `code`, one line that says what is wrong, one that says what to do, and no traceback."""
     done = inv3d(*arguments, **options)
@@ -97,18 +103,7 @@ def test_an_existing_output_is_kept(clip, output):
 
 def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_head(clip, output, tmp_path):
     out = tmp_path / "head"
-    command = [
-        sys.executable,
-        "-m",
-        "inv3d",
-        "video",
-        str(clip),
-        *QUICK,
-        "--latents",
-        "--out",
-        str(out),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start("video", clip, *QUICK, "--latents", "--out", out)
     stage = tmp_path / "head.partial" / "stages" / "wplus.safetensors"
     while not stage.exists() and process.poll() is None:
         time.sleep(0.05)
@@ -126,21 +121,7 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_head(clip, output, 
 @pytest.mark.parametrize("stage", ["track", "W+", "latents", "tuning", "export"])
 def test_ctrl_c_says_how_to_go_on(clip, tmp_path, stage):
     out = tmp_path / "head"
-    command = [
-        sys.executable,
-        "-m",
-        "inv3d",
-        "video",
-        str(clip),
-        "--views",
-        "3",
-        "--latents",
-        "--effort",
-        "0.1",
-        "--out",
-        str(out),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start("video", clip, "--views", "3", "--latents", "--effort", "0.1", "--out", out)
     assert process.stdout is not None
     for line in process.stdout:
         if f"] {stage} " in line:

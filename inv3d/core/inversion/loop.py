@@ -34,13 +34,12 @@ def optimise(
     steps: int,
     stage: str,
     progress: Progress,
-    betas: tuple[float, float] = (0.9, 0.999),
 ) -> None:
     """Adam on `groups` of tensors with their peak rates.
 
     `passes(step)` yields losses; each is sent backward at once, so that memory is that of one pass.
     """
-    optimizer = torch.optim.Adam([{"params": tensors} for tensors, _ in groups], lr=0.0, betas=betas)
+    optimizer = torch.optim.Adam([{"params": tensors} for tensors, _ in groups], lr=0.0)
     for step in range(steps):
         for group, (_, rate) in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] = rate * ramp(step / steps)

@@ -9,11 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
-from inv3d.core.camera import Camera
+from inv3d.core.camera import Camera, pixel_centers
 from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.inversion.loop import Losses
 from inv3d.core.inversion.settings import FitSettings
-
-Losses = dict[str, Tensor]
 
 
 def resize(images: Tensor, size: int) -> Tensor:
@@ -89,8 +88,7 @@ class Reconstruction:
         assert settings.rays_per_view is not None
         count, size = len(images), images.shape[-1]
         pixels = torch.randint(size * size, (count, settings.rays_per_view), generator=self.random).to(images.device)
-        uv = torch.stack([(pixels % size + 0.5) / size, (pixels // size + 0.5) / size], -1)
-        origins, directions = (r.reshape(len(codes), -1, 3) for r in cameras.rays_through(uv))
+        origins, directions = (r.reshape(len(codes), -1, 3) for r in cameras.rays_through(pixel_centers(pixels, size)))
         planes = generator.planes(codes)
         rays = generator.render_rays(
             planes, origins, directions, self.random, self.grid_for(codes), 1 << 20, settings.samples

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
-from inv3d.core.camera import Camera
+from inv3d.core.camera import Camera, pixel_centers
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.inversion.loop import Losses, Progress, optimise, silent
 from inv3d.core.inversion.losses import Reconstruction
@@ -74,12 +74,12 @@ def _view_passes(
     if len(track) > 1 and settings.views_per_step is not None:
         rows = torch.randperm(len(views), generator=random)[: settings.views_per_step].tolist()
     camera = cameras(rows)
-    codes = track.codes if len(track) == 1 else track.at(camera)
+    codes = track.grouped(camera)
     yield reconstruction.rays(generator, codes, camera, views.images[rows])
     if settings.whole_views:
         rows = torch.randperm(len(views), generator=random)[: settings.whole_views].tolist()
         camera = cameras(rows)
-        codes = track.codes if len(track) == 1 else track.at(camera)
+        codes = track.grouped(camera)
         yield reconstruction.whole(generator, codes, camera, views.images[rows], settings.whole_resolution)
 
 
@@ -136,8 +136,7 @@ def _depth_passes(
     row = int(torch.randint(len(track), (), generator=random))
     camera = problem.views.cameras[row]
     pixels = torch.randint(size * size, (1, settings.depth_rays), generator=random).to(track.codes.device)
-    uv = torch.stack([(pixels % size + 0.5) / size, (pixels // size + 0.5) / size], -1)
-    origins, directions = camera.rays_through(uv)
+    origins, directions = camera.rays_through(pixel_centers(pixels, size))
 
     def depth(codes: Tensor) -> Tensor:
         planes = generator.planes(codes)

@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from inv3d.core.camera import look_at
+from inv3d.core.camera import look_at, pixel_centers
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.generator.field import TriPlanes
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, Parameters, head_parameters
@@ -185,8 +185,7 @@ class Trainer:
         target = images["image"][heads, views].flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1))
         target = target.transpose(1, 2).float().to(self.device) / 127.5 - 1.0
         camera = look_at(images["yaw"][heads, views], images["pitch"][heads, views]).to(self.device)
-        uv = torch.stack([(pixels % size + 0.5) / size, (pixels // size + 0.5) / size], -1).to(self.device)
-        origins, directions = camera.rays_through(uv)
+        origins, directions = camera.rays_through(pixel_centers(pixels, size).to(self.device))
         latents = (images["z"][heads].to(self.device), images["expression"][heads, views].to(self.device))
         planes = self._planes(self._codes(latents))
         grid = self.generator.density_grid(planes, 20)

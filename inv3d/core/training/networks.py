@@ -21,8 +21,6 @@ from inv3d.core.training import dataset
 from inv3d.core.training.augment import clutter, degrade, over
 from inv3d.core.training.demo import ParameterEmbedding
 
-IMAGES = dict[str, Tensor]
-
 
 class NetworkTrainer(ABC):
     """One loop for all helper networks: subclasses say what a step's loss is."""
