@@ -1,7 +1,9 @@
-"""The embedded generator on heads and cameras it never saw: `python benchmarks/generator.py`.
+"""The embedded generator against its source, on heads and cameras it never saw: `python benchmarks/generator.py`.
 
-PSNR and SSIM (scikit-image, 7 px window) at 128 px, on the whole image and on the face, from z through the mapping
-network; depth error against the exact surface; render time.
+From z through the mapping network to 256 px renders, all the way round: PSNR and SSIM (scikit-image, 7 px window) on
+the whole image and on the face, perceptual distance, identity score, depth and normal error against the exact
+surface; style mixing; truncation and walks in W; render time and memory. `--frechet N` adds the Frechet distance
+between the identity features of N generated and N source pictures.
 """
 
 from __future__ import annotations
@@ -15,78 +17,238 @@ import torch
 from numpy.typing import NDArray
 from results import publish, table
 from skimage.metrics import structural_similarity
+from torch import Tensor
+from torch.nn import functional as F
 
-from inv3d.core.bundle import load_bundle
-from inv3d.core.camera import look_at
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.camera import Camera, look_at
+from inv3d.core.generator.field import TriPlanes
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, Parameters, head_parameters
-from inv3d.core.procedural.renderer import HeadRenderer
+from inv3d.core.procedural.renderer import HeadRender, HeadRenderer
 from inv3d.core.procedural.surface import WORLD_PER_HEAD_UNIT
+from inv3d.core.training.demo import SHAPE_LAYERS, exchange_looks
+from inv3d.memory import peak_memory_mb
 
 SEED = 500
-BINS = ((0, 25), (25, 50), (50, 75))
+SIZE = 256
+BINS = ((0, 25), (25, 50), (50, 75), (75, 180))
+VIEWS_PER_BIN = 3
+NORMAL_PIXELS = 1500
+COLUMNS = {
+    "psnr": "PSNR", "ssim": "SSIM", "face_psnr": "PSNR face", "face_ssim": "SSIM face", "perceptual": "perceptual",
+    "identity": "identity", "depth": "depth error (% of head width)", "normal": "normal error (degrees)",
+}  # fmt: skip
+
+Picture = NDArray[np.float32]
 
 
-def scores(a: NDArray[np.float32], b: NDArray[np.float32], face: NDArray[np.bool_]) -> dict[str, float]:
-    """Metrics of two images [H,W,3] in [0,1]; those of the face only where it is large enough."""
+def picture(image: Tensor) -> Picture:
+    """[1,3,H,W] in [-1,1] to [H,W,3] in [0,1]."""
+    array: Picture = ((image[0].permute(1, 2, 0).clamp(-1, 1).numpy() + 1) / 2).astype(np.float32)
+    return array
+
+
+def psnr(a: Picture, b: Picture) -> float:
+    return -10 * math.log10(float(((a - b) ** 2).mean()))
+
+
+def cameras(count: int, low: float, high: float, random: torch.Generator) -> Camera:
+    """Random sides between two absolute yaws (degrees), pitches to 20 degrees."""
+    yaw = (low + (high - low) * torch.rand(count, generator=random)) * (
+        torch.rand(count, generator=random) - 0.5
+    ).sign()
+    pitch = (torch.rand(count, generator=random) * 2 - 1) * 20
+    return look_at(yaw.deg2rad(), pitch.deg2rad())
+
+
+def normal_error(
+    bundle: Bundle, planes: TriPlanes, points: Tensor, exact_points: Tensor, exact: Tensor, renderer: HeadRenderer
+) -> float:
+    """Median angle in degrees between the surfaces' normals where rays [P,3] meet them."""
+    step = 0.0015
+    offsets = step * torch.eye(3)
+    around = torch.cat([points + sign * offset for offset in offsets for sign in (1.0, -1.0)])
+    sigma = bundle.generator.field(planes, around[None])[0].reshape(3, 2, -1)
+    ours = F.normalize(sigma[:, 1] - sigma[:, 0], dim=0).t()
+    truth = renderer.normals(exact_points[None], exact)[0]
+    return float(torch.rad2deg(torch.acos((ours * truth).sum(-1).clamp(-1, 1))).median())
+
+
+def compare(
+    bundle: Bundle, planes: TriPlanes, grid: Tensor | None, codes: Tensor, camera: Camera, parameters: Tensor,
+    renderer: HeadRenderer, random: torch.Generator,
+) -> dict[str, float]:  # fmt: skip
+    """All figures of one view of one head."""
+    exact: HeadRender = renderer.render(parameters, camera, SIZE)
+    start = time.perf_counter()
+    render = bundle.generator.render(planes, codes, camera, grid=grid, chunk=2048)
+    seconds = time.perf_counter() - start
+    a, b = picture(render.image), picture(exact.image)
     _, full = structural_similarity(a, b, channel_axis=2, data_range=1.0, full=True)
-    error = (a - b) ** 2
-    result = {
-        "psnr": -10 * math.log10(error.mean()),
-        "ssim": float(structural_similarity(a, b, channel_axis=2, data_range=1.0)),
+    origins, directions = camera.rays(SIZE)
+    points = (origins + directions * exact.depth.reshape(1, -1, 1))[0]
+    x, y, z = points.unbind(-1)
+    solid = exact.alpha.reshape(-1) > 0.99
+    width = 2 * float(Parameters(parameters).head_width) * WORLD_PER_HEAD_UNIT
+    chosen = solid.nonzero()[:, 0]
+    chosen = chosen[torch.randperm(len(chosen), generator=random)[:NORMAL_PIXELS]]
+    ours = (origins + directions * render.depth.reshape(1, -1, 1))[0]
+    row = {
+        "psnr": psnr(a, b),
+        "ssim": float(full.mean()),
+        "perceptual": float(bundle.perceptual.distance(render.image, exact.image)),
+        "identity": float(bundle.identity.similarity(render.image, exact.image)),
+        "depth": 100 * float((render.depth - exact.depth).abs().reshape(-1)[solid].median()) / width,
+        "normal": normal_error(bundle, planes, ours[chosen], points[chosen], parameters, renderer),
+        "seconds": seconds,
     }
-    if face.sum() > 150:
-        result |= {"face_psnr": -10 * math.log10(error[face].mean()), "face_ssim": float(full[face].mean())}
-    return result
+    face = (solid & (x.abs() < 0.115) & (y > -0.185) & (y < 0.10) & (z > 0.07) & (z < 0.30)).reshape(SIZE, SIZE).numpy()
+    if face.sum() > 600:
+        row |= {
+            "face_psnr": -10 * math.log10(float(((a - b)[face] ** 2).mean())),
+            "face_ssim": float(full[face].mean()),
+        }
+    return row
+
+
+def held_out(count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """z [N,66] and parameters [N,K] of new heads."""
+    z = torch.randn(count, IDENTITY_DIM + EXPRESSION_DIM, generator=random)
+    return z, head_parameters(z[:, :IDENTITY_DIM], z[:, IDENTITY_DIM:])
+
+
+def views_table(bundle: Bundle, renderer: HeadRenderer, heads: int) -> tuple[list[dict[str, float]], list[float]]:
+    """Rows of `compare` with their yaw bin, and how long planes and density grid of a head take."""
+    random = torch.Generator().manual_seed(SEED)
+    z, parameters = held_out(heads, random)
+    rows, seconds = [], []
+    for head in range(heads):
+        start = time.perf_counter()
+        codes = bundle.generator.mapping(z[head : head + 1])
+        planes = bundle.generator.planes(codes)
+        grid = bundle.generator.proposal_grid(planes)
+        seconds.append(time.perf_counter() - start)
+        for i, (low, high) in enumerate(BINS):
+            for camera in (cameras(1, low, high, random) for _ in range(VIEWS_PER_BIN)):
+                row = compare(bundle, planes, grid, codes, camera, parameters[head : head + 1], renderer, random)
+                rows.append(row | {"bin": i})
+    return rows, seconds
+
+
+def mixing(bundle: Bundle, renderer: HeadRenderer, pairs: int) -> dict[str, float]:
+    """Shape codes of one head, look codes of another, against the source's head of that shape and those looks."""
+    random = torch.Generator().manual_seed(SEED + 1)
+    z, parameters = held_out(2 * pairs, random)
+    codes = bundle.generator.mapping(z)
+    shape, looks = codes[:pairs], codes[pairs:]
+    mixed = torch.cat([shape[:, :SHAPE_LAYERS], looks[:, SHAPE_LAYERS:]], 1)
+    truth = exchange_looks(parameters[:pairs], parameters[pairs:])
+    camera = cameras(pairs, 0, 50, random)
+    sums: dict[str, list[float]] = {"mixed": [], "shape's own head": [], "looks' own head": []}
+    for i in range(pairs):
+        exact = picture(renderer.render(truth[i : i + 1], camera[i], SIZE).image)
+        for name, code in zip(sums, (mixed, shape, looks), strict=True):
+            sums[name].append(psnr(picture(bundle.generator(code[i : i + 1], camera[i], chunk=2048).image), exact))
+    return {name: float(np.mean(values)) for name, values in sums.items()}
+
+
+def walks(bundle: Bundle, count: int) -> dict[str, float]:
+    """Share of renders (%) in which the aligner sees a head: random codes, truncated ones, and on the way between two."""
+    random = torch.Generator().manual_seed(SEED + 2)
+    z = torch.randn(count, IDENTITY_DIM + EXPRESSION_DIM, generator=random)
+    ends = bundle.generator.mapping(z)
+    t = torch.rand(count, 1, 1, generator=random)
+    sets = {
+        "random codes": ends,
+        "truncated to 0.5": bundle.generator.mapping(z, truncation=0.5),
+        "between two codes": ends + t * (ends.roll(1, 0) - ends),
+    }
+    camera = cameras(count, 0, 60, random)
+    shares = {}
+    for name, codes in sets.items():
+        found = [
+            float(bundle.aligner(bundle.generator(codes[i : i + 1], camera[i], 64, chunk=2048).image).confidence > 0.5)
+            for i in range(count)
+        ]
+        shares[name] = 100 * float(np.mean(found))
+    return shares
+
+
+def frechet(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Frechet distance of the Gaussians fitted to two sets of features [N,D] (Heusel et al. 2017)."""
+    mean, ca, cb = a.mean(0) - b.mean(0), np.cov(a.T), np.cov(b.T)
+    values, vectors = np.linalg.eigh(ca)
+    root = vectors * np.sqrt(values.clip(min=0)) @ vectors.T
+    cross = np.sqrt(np.linalg.eigvalsh(root @ cb @ root).clip(min=0)).sum()
+    return float(mean @ mean + np.trace(ca) + np.trace(cb) - 2 * cross)
+
+
+def frechet_distances(bundle: Bundle, count: int) -> dict[str, float]:
+    """Generated against source, and source against other heads of the source (what no generator can beat)."""
+    random = torch.Generator().manual_seed(SEED + 3)
+    renderer = HeadRenderer(compiled=True)
+
+    def features(image: Tensor) -> NDArray[np.float64]:
+        result: NDArray[np.float64] = bundle.identity(image).double().numpy()
+        return result
+
+    def source() -> NDArray[np.float64]:
+        _, parameters = held_out(count, random)
+        camera = cameras(count, 0, 60, random)
+        return np.concatenate(
+            [
+                features(renderer.render(parameters[i : i + 50], camera[i : i + 50], 128).image)
+                for i in range(0, count, 50)
+            ]
+        )
+
+    first, second = source(), source()
+    z, _ = held_out(count, random)
+    camera = cameras(count, 0, 60, random)
+    generated = np.concatenate(
+        [features(bundle.generator(bundle.generator.mapping(z[i : i + 1]), camera[i], 128, chunk=2048).image)
+         for i in range(count)]
+    )  # fmt: skip
+    return {"generated against source": frechet(generated, first), "source against source": frechet(second, first)}
 
 
 @torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--heads", type=int, default=24)
-    parser.add_argument("--views", type=int, default=10)
+    parser.add_argument("--frechet", type=int, default=0, help="pictures per set (5000 takes about 20 minutes)")
     options = parser.parse_args()
-    generator = load_bundle("demo").generator
-    renderer = HeadRenderer()
-    random = torch.Generator().manual_seed(SEED)
-    z = torch.randn(options.heads, IDENTITY_DIM + EXPRESSION_DIM, generator=random)
-    rows, seconds = [], []
-    for head in range(options.heads):
-        parameters = head_parameters(z[head : head + 1, :IDENTITY_DIM], z[head : head + 1, IDENTITY_DIM:])
-        codes = generator.mapping(z[head : head + 1])
-        planes = generator.planes(codes)
-        grid = generator.proposal_grid(planes)
-        width = 2 * float(Parameters(parameters).head_width) * WORLD_PER_HEAD_UNIT
-        for _ in range(options.views):
-            angles = (torch.rand(2, generator=random) * 2 - 1) * torch.tensor([75.0, 20.0]).deg2rad()
-            camera = look_at(angles[:1], angles[1:])
-            exact = renderer.render(parameters, camera, 128)
-            start = time.perf_counter()
-            render = generator.render(planes, codes, camera, grid=grid, chunk=2048)
-            seconds.append(time.perf_counter() - start)
-            origins, directions = camera.rays(128)
-            x, y, depth = (origins + directions * exact.depth.reshape(1, -1, 1))[0].unbind(-1)
-            solid = exact.alpha.reshape(-1) > 0.99
-            face = solid & (x.abs() < 0.115) & (y > -0.185) & (y < 0.10) & (depth > 0.07) & (depth < 0.30)
-            ours, truth = ((i[0].permute(1, 2, 0).clamp(-1, 1).numpy() + 1) / 2 for i in (render.image, exact.image))
-            row = scores(ours, truth, face.reshape(128, 128).numpy())
-            row["yaw"] = abs(math.degrees(float(angles[0])))
-            row["depth"] = 100 * float((render.depth - exact.depth).abs().reshape(-1)[solid].median()) / width
-            rows.append(row)
-    names = ("psnr", "ssim", "face_psnr", "face_ssim", "depth")
+    bundle, renderer = load_bundle("demo"), HeadRenderer()
+    rows, setup = views_table(bundle, renderer, options.heads)
 
     def mean(chosen: list[dict[str, float]]) -> list[float]:
-        return [float(np.mean([row[name] for row in chosen if name in row])) for name in names]
+        values = [[row[name] for row in chosen if name in row] for name in COLUMNS]
+        return [float(np.mean(v)) if v else math.nan for v in values]
 
     lines = [["all", *mean(rows)]]
-    lines += [[f"{low}-{high}°", *mean([row for row in rows if low <= row["yaw"] < high])] for low, high in BINS]
-    header = ["yaw", "PSNR", "SSIM", "PSNR face", "SSIM face", "median depth error (% of head width)"]
-    note = f"{options.heads} held-out heads, {options.views} views each, 128 px, z -> mapping -> render. "
-    note += f"A 128 px render takes {np.median(seconds):.2f} s on {torch.get_num_threads()} threads."
+    lines += [[f"{low}-{high}°", *mean([row for row in rows if row["bin"] == i])] for i, (low, high) in enumerate(BINS)]
+    seconds, memory = float(np.median([row["seconds"] for row in rows])), peak_memory_mb()
+    text = f"{options.heads} held-out heads, {len(rows)} views, {SIZE} px, z -> mapping -> render. "
+    text += "Depth and normal errors are medians over the surface seen.\n\n" + table(["yaw", *COLUMNS.values()], lines)
+    text += f"\n\nOn {torch.get_num_threads()} threads a {SIZE} px render takes {seconds:.2f} s, planes and density grid of "
+    text += f"a new head {np.median(setup):.2f} s; {memory:.0f} MB resident at most."
+    mixed, found = mixing(bundle, renderer, options.heads), walks(bundle, 4 * options.heads)
+    text += "\n\nStyle mixing: PSNR against the source's head of one shape and another's looks.\n\n"
+    text += table(["codes", "PSNR"], [list(item) for item in mixed.items()])
+    text += "\n\nRenders in which the aligner sees a head.\n\n"
+    text += table(["codes", "share (%)"], [list(item) for item in found.items()])
     data = {
-        "means": dict(zip(names, mean(rows), strict=True)),
-        "render_seconds": float(np.median(seconds)),
-    }
-    publish("generator", data, note + "\n\n" + table(header, lines))
+        "means": dict(zip(COLUMNS, mean(rows), strict=True)),
+        "bins": {line[0]: dict(zip(COLUMNS, line[1:], strict=True)) for line in lines[1:]},
+        "render_seconds": seconds, "setup_seconds": float(np.median(setup)), "memory_mb": memory, "mixing": mixed,
+        "heads_seen": found,
+    }  # fmt: skip
+    if options.frechet:
+        distances = frechet_distances(bundle, options.frechet)
+        text += f"\n\nFrechet distance in identity features, {options.frechet} pictures a set, yaws to ±60°.\n\n"
+        text += table(["sets", "distance"], [list(item) for item in distances.items()])
+        data["frechet"] = {"pictures": options.frechet, **distances}
+    publish("generator", data, text)
 
 
 if __name__ == "__main__":

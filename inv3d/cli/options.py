@@ -10,3 +10,29 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines for programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+
+
+def parse_angles(text: str) -> list[float]:
+    """ "-60,0,60" to numbers. Raises UsageError."""
+    from inv3d.core.errors import UsageError
+
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UsageError(f"'{text}' is not a list of angles", "give degrees with commas: --yaw -60,0,60") from error
+
+
+def parse_seeds(text: str) -> list[int]:
+    """ "0-3,7" to 0, 1, 2, 3, 7. Raises UsageError."""
+    from inv3d.core.errors import UsageError
+
+    seeds: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            seeds.extend(range(int(first), int(last or first) + 1))
+    except ValueError:
+        seeds = []
+    if not seeds:
+        raise UsageError(f"'{text}' is not a list of seeds", "give whole numbers and ranges: --seeds 0-23,42")
+    return seeds

@@ -7,16 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inv3d.cli.options import Debug, Device, Force
-
-
-def _angles(text: str) -> list[float]:
-    from inv3d.core.errors import UsageError
-
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise UsageError(f"'{text}' is not a list of angles", "give degrees with commas: --yaw -60,0,60") from error
+from inv3d.cli.options import Debug, Device, Force, parse_angles
 
 
 def render(
@@ -33,7 +24,7 @@ def render(
 
     Example: inv3d render clip-inv3d --yaw -60,0,60 --out turn.png
     """
-    angles = _angles(yaw)
+    angles = parse_angles(yaw)
 
     import torch
 

@@ -1,38 +1,123 @@
-"""`inv3d train`: trains the embedded model again from nothing."""
+"""`inv3d train`: trains the embedded model again, whole or part by part."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from inv3d.cli.options import Debug, Device
 
-app = typer.Typer(help="Train the embedded model again.", no_args_is_help=True)
+app = typer.Typer(
+    help="Train the embedded model again. Every part goes on where it stopped, also in a copied folder.",
+    no_args_is_help=True,
+)
+
+Folder = Annotated[Path, typer.Argument(help="Where data, checkpoints and the finished model go.")]
+Scale = Annotated[float, typer.Option(help="Factor on data and steps; 0.01 is a trial of a few minutes.")]
+Threads = Annotated[int | None, typer.Option(help="CPU threads; default: all cores.")]
+Compiled = Annotated[bool, typer.Option(help="Fuse the data generation with torch.compile (needs a C++ compiler).")]
+
+
+def _limit(threads: int | None) -> None:
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def _needs(what: Callable[[], object], hint: str) -> None:
+    """Run a part; a missing earlier part becomes a clear error."""
+    from inv3d.core.errors import InputError
+
+    try:
+        what()
+    except FileNotFoundError as error:
+        raise InputError(str(error), hint) from error
+
+
+@app.command("data")
+def train_data(
+    folder: Folder, scale: Scale = 1.0, threads: Threads = None, compiled: Compiled = True, debug: Debug = False
+) -> None:
+    """Draw the training data: points, pixels and pictures of procedural heads, in FOLDER/data."""
+    from inv3d.core.training.recipe import make_data
+
+    _limit(threads)
+    make_data(folder, scale, compiled, typer.echo)
+
+
+@app.command("generator")
+def train_generator(
+    folder: Folder,
+    scale: Scale = 1.0,
+    start: Annotated[
+        str | None, typer.Option("--from", help="A model to go on from (demo), instead of from nothing.")
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """Distil the procedural source into the generator, from FOLDER/data to FOLDER/generator.pt."""
+    from inv3d.core.bundle import model_folder
+    from inv3d.core.device import choose_device
+    from inv3d.core.training import recipe
+
+    _limit(threads)
+    chosen = choose_device(device).device
+    bundle = model_folder(start) if start else None
+    _needs(lambda: recipe.train_generator(folder, scale, chosen, typer.echo, bundle), f"run: inv3d train data {folder}")
+
+
+@app.command("network")
+def train_network(
+    name: Annotated[Literal["aligner", "identity", "perceptual"], typer.Argument(help="Which network.")],
+    folder: Folder,
+    scale: Scale = 1.0,
+    device: Device = "auto",
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """Train a network beside the generator, from FOLDER/data to FOLDER/NAME.pt."""
+    from inv3d.core.device import choose_device
+    from inv3d.core.training import recipe
+
+    _limit(threads)
+    chosen = choose_device(device).device
+    _needs(lambda: recipe.train_helper(name, folder, scale, chosen, typer.echo), f"run: inv3d train data {folder}")
+
+
+@app.command("assemble")
+def train_assemble(folder: Folder, debug: Debug = False) -> None:
+    """Put the four trained parts into one model, FOLDER/demo."""
+    from inv3d.core.training import recipe
+
+    _needs(
+        lambda: typer.echo(
+            f"wrote {recipe.assemble(folder, folder / 'demo')}; copy it to inv3d/models/demo to ship it"
+        ),
+        "train the missing part first (inv3d train --help)",
+    )
 
 
 @app.command("demo")
 def train_demo(
-    folder: Annotated[Path, typer.Argument(help="Where data, checkpoints and the finished model go.")],
-    scale: Annotated[float, typer.Option(help="Factor on data and steps; 0.01 is a trial of a few minutes.")] = 1.0,
+    folder: Folder,
+    scale: Scale = 1.0,
     device: Device = "auto",
-    threads: Annotated[int | None, typer.Option(help="CPU threads; default: all cores.")] = None,
-    compiled: Annotated[
-        bool, typer.Option(help="Fuse the data generation with torch.compile (needs a C++ compiler).")
-    ] = True,
+    threads: Threads = None,
+    compiled: Compiled = True,
     debug: Debug = False,
 ) -> None:
-    """Data, generator, aligner, identity and perceptual networks, one after the other; goes on where it stopped.
+    """All parts, one after the other: data, generator, aligner, identity, perceptual, the finished model.
 
     Example: inv3d train demo runs/demo
     """
-    import torch
-
     from inv3d.core.device import choose_device
     from inv3d.core.training.recipe import train_all
 
-    if threads:
-        torch.set_num_threads(threads)
+    _limit(threads)
     bundle = train_all(folder, scale, choose_device(device).device, compiled, typer.echo)
     typer.echo(f"wrote {bundle}; copy it to inv3d/models/demo to ship it")

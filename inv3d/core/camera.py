@@ -91,6 +91,16 @@ def pixel_centers(pixels: Tensor, size: int) -> Tensor:
     return torch.stack([(pixels % size + 0.5) / size, (pixels // size + 0.5) / size], -1)
 
 
+def screen_height(origins: Tensor, directions: Tensor) -> Tensor:
+    """How far above the centre of an FFHQ-like picture rays [...,3] pass, [...]; -1 and 1 are its lower and upper edge.
+
+    The picture's centre is the world's origin as seen from the rays' origins, and its vertical that of the world.
+    """
+    centre = -F.normalize(origins, dim=-1)
+    up = F.normalize(origins.new_tensor([0.0, 1.0, 0.0]) - centre * centre[..., 1:2], dim=-1)
+    return 2.0 * FFHQ_FOCAL * (directions * up).sum(-1) / (directions * centre).sum(-1)
+
+
 def intrinsics(focal: float = FFHQ_FOCAL) -> Tensor:
     """Normalised intrinsics [3,3] with the principal point in the middle."""
     return torch.tensor([[focal, 0.0, 0.5], [0.0, focal, 0.5], [0.0, 0.0, 1.0]])

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import torch
 from av.error import FFmpegError
-from av.video.reformatter import ColorRange
+from av.video.reformatter import ColorRange, Interpolation
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -31,11 +31,15 @@ class ClipInfo:
 
 @dataclass(frozen=True)
 class Frame:
-    """`image` [H,W,3] uint8 RGB, upright; `index` counts decoded frames, `time` is the time stamp in seconds."""
+    """`image` [H,W,3] uint8 RGB, upright; `index` counts decoded frames, `time` is the time stamp in seconds.
+
+    `scale` is how many pixels of the clip, across and down, one pixel of `image` stands for.
+    """
 
     index: int
     time: float
     image: NDArray[np.uint8]
+    scale: tuple[float, float] = (1.0, 1.0)
 
     def tensor(self) -> Tensor:
         """[3,H,W] float in [-1,1]."""
@@ -72,18 +76,26 @@ def probe(path: Path) -> ClipInfo:
         return ClipInfo(path, stream.codec_context.name, stream.width, stream.height, stream.frames, duration)
 
 
-def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """RGB in full range, turned as the rotation metadata asks."""
+def _upright(frame: av.VideoFrame, short_side: int | None) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """RGB in full range, turned as the rotation metadata asks, and its scale."""
     full = frame.color_range == ColorRange.JPEG
+    shrink = 1.0 if short_side is None else min(1.0, short_side / min(frame.width, frame.height))
+    width, height = round(frame.width * shrink), round(frame.height * shrink)
     image = frame.to_ndarray(
-        format="rgb24", src_color_range=ColorRange.JPEG if full else ColorRange.MPEG, dst_color_range=ColorRange.JPEG
-    )
-    return np.rot90(image, round(frame.rotation / 90) % 4)
+        format="rgb24", width=width, height=height, interpolation=Interpolation.AREA,
+        src_color_range=ColorRange.JPEG if full else ColorRange.MPEG, dst_color_range=ColorRange.JPEG,
+    )  # fmt: skip
+    quarters = round(frame.rotation / 90) % 4
+    scale = (frame.width / width, frame.height / height)
+    return np.rot90(image, quarters), scale[::-1] if quarters % 2 else scale
 
 
-def frames(path: Path, wanted: Callable[[int], bool] = lambda index: True) -> Iterator[Frame]:
+def frames(
+    path: Path, wanted: Callable[[int], bool] = lambda index: True, short_side: int | None = None
+) -> Iterator[Frame]:
     """Decode one frame after the other; only those `wanted` by index are converted and yielded.
 
+    With `short_side` larger frames are shrunk while they are converted, so that their shorter side has so many pixels.
     Raises InputError where the stream breaks off or holds fewer frames than its header declares.
     """
     info = probe(path)
@@ -97,7 +109,7 @@ def frames(path: Path, wanted: Callable[[int], bool] = lambda index: True) -> It
                 decoded = index + 1
                 if wanted(index):
                     time = frame.time if frame.time is not None else index / float(stream.average_rate or 25)
-                    yield Frame(index, time, _upright(frame))
+                    yield Frame(index, time, *_upright(frame, short_side))
         except FFmpegError as error:
             raise InputError(
                 f"{path} is damaged: decoding stops after {decoded} frames ({error.strerror})", hint

@@ -12,7 +12,7 @@ from inv3d.core.networks.aligner import INPUT_SIZE, Aligner, Alignment
 
 CONFIDENT = 0.5
 """Confidence from which a crop counts as showing a head."""
-_SIZES = (0.42, 0.68, 1.1)  # of the frame's height: a crop is about twice as high as the head in it
+_SIZES = (0.30, 0.52, 0.90, 1.55)  # of the frame's height: a crop is about twice as high as the head in it
 _STRIDE = 0.4
 _REFINED = 12
 _ITERATIONS = 3
@@ -60,8 +60,8 @@ def align(aligner: Aligner, image: Tensor, crops: Crops, iterations: int = _ITER
 
 
 @torch.no_grad()
-def search(aligner: Aligner, image: Tensor) -> Located:
-    """All heads of a frame [3,H,W] in [-1,1], best first; empty if there is none."""
+def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT) -> Located:
+    """All heads of a frame [3,H,W] in [-1,1] from a confidence on, best first; empty if there is none."""
     device = next(aligner.parameters()).device
     crops = _grid(*image.shape[-2:])
     scores = torch.cat(
@@ -74,7 +74,7 @@ def search(aligner: Aligner, image: Tensor) -> Located:
     found = align(aligner, image, crops[best])
     keep: list[int] = []
     for i in found.confidence.argsort(descending=True).tolist():
-        if found.confidence[i] < CONFIDENT or not _inside(found.crops[i], image):
+        if found.confidence[i] < confident or not _inside(found.crops[i], image):
             break
         apart = [
             float((found.crops.center[i] - found.crops.center[j]).norm())
@@ -89,7 +89,10 @@ def search(aligner: Aligner, image: Tensor) -> Located:
 
 
 def _inside(crops: Crops, image: Tensor) -> bool:
-    """Whether the crop's centre lies in the frame and its size makes sense there."""
+    """Whether most of the head lies in the frame and its size makes sense there."""
     height, width = image.shape[-2:]
     x, y = crops.center[0].tolist()
-    return 0 <= x < width and 0 <= y < height and 0.08 * height < float(crops.size[0]) < 4.0 * height
+    size = float(crops.size[0])
+    margin = 0.05 * size
+    within = -margin <= x < width + margin and -margin <= y < height + margin
+    return within and 0.08 * height < size < 4.0 * height

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from inv3d.core.networks.aligner import Aligner
 from inv3d.video.decode import Frame, frames, probe
 from inv3d.video.locate import CONFIDENT, Located, align, search
 
+SEARCH_SIDE = 540
+"""Frames are searched and followed at this many pixels on their shorter side."""
 MAX_FRAMES = 600
 """Longer clips are thinned evenly to about this many frames."""
 _SMOOTHING = 0.07  # standard deviation of the time window, seconds
@@ -74,16 +77,18 @@ def _thumbnail(frame: Frame) -> NDArray[np.float32]:
 
 def _tracked(frame: Frame, located: Located) -> TrackedFrame:
     crops, pose = located.crops, located.alignment
-    x, y = crops.center[0].tolist()
-    values = (crops.size[0], crops.roll[0], pose.yaw[0], pose.pitch[0], located.confidence[0])
-    return TrackedFrame(frame.index, frame.time, x, y, *(float(value) for value in values))
+    x, y = (float(c * s) for c, s in zip(crops.center[0], frame.scale, strict=True))
+    size = float(crops.size[0]) * math.sqrt(frame.scale[0] * frame.scale[1])
+    values = (crops.roll[0], pose.yaw[0], pose.pitch[0], located.confidence[0])
+    return TrackedFrame(frame.index, frame.time, x, y, size, *(float(value) for value in values))
 
 
 def _find(aligner: Aligner, frame: Frame) -> Located:
     """The one head of a frame, or nothing. Raises InputError for several heads."""
     found = search(aligner, frame.tensor())
     if len(found) > 1:
-        places = " and ".join(f"({x:.0f}, {y:.0f})" for x, y in found.crops.center[:2].tolist())
+        centers = (found.crops.center[:2] * torch.tensor(frame.scale)).tolist()
+        places = " and ".join(f"({x:.0f}, {y:.0f})" for x, y in centers)
         raise InputError(
             f"there are {len(found)} heads in the picture at {frame.time:.2f} s, at {places}",
             "crop the clip to one head: ffmpeg -i clip.mp4 -vf crop=w:h:x:y one.mp4",
@@ -100,7 +105,7 @@ def track(path: Path, aligner: Aligner, progress: Callable[[int, int], None] = l
     failed: list[FailedFrame] = []
     previous: NDArray[np.float32] | None = None
     last: Located | None = None
-    for count, frame in enumerate(frames(path, lambda index: index % stride == 0)):
+    for count, frame in enumerate(frames(path, lambda index: index % stride == 0, SEARCH_SIDE)):
         thumbnail = _thumbnail(frame)
         if previous is not None and float(np.abs(thumbnail - previous).mean()) > _CUT:
             raise InputError(

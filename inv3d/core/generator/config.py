@@ -45,7 +45,7 @@ class DecoderConfig:
     skip: bool = False
     """Adds a linear path from features to outputs."""
     film: bool = False
-    """Scales and shifts the hidden layer by w (FiLM)."""
+    """Scales and shifts the hidden layer by the first and the last code (FiLM)."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class RenderingConfig:
     proposal_grid: int | None = None
     """Side of a density grid that replaces the coarse network pass, if any."""
     background: bool = False
-    """Whether w gives a background colour."""
+    """Whether the last code gives a background of two colours, one above the other."""
 
 
 @dataclass(frozen=True)

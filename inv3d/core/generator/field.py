@@ -23,7 +23,7 @@ _OFFSET_GAIN = 0.3
 
 @dataclass(frozen=True)
 class TriPlanes:
-    """What M codes make: `features` [M,3,C,R,R], FiLM scales and shifts [M,2H], `background` colours [M,1,3]."""
+    """What M codes make: `features` [M,3,C,R,R], FiLM scales and shifts [M,2H], `background` [M,8]."""
 
     features: Tensor
     film: Tensor | None = None
@@ -51,6 +51,18 @@ def normalise(points: Tensor, config: RenderingConfig) -> Tensor:
     q = points * (2.0 / config.box)
     k = config.coordinate_warp
     return torch.asinh(q * k) / math.asinh(k) if k else q
+
+
+BACKGROUND_OUTPUTS = 8
+"""Two colours, the height of the edge between them, the logarithm of its sharpness."""
+
+
+def background_colors(background: Tensor, height: Tensor) -> Tensor:
+    """Colours [M,P,3] of raw `background` outputs [M,8] at `height` [M,P] in the picture (see `screen_height`)."""
+    colors = torch.sigmoid(background[:, :6]) * 1.02 - 0.01
+    below, above = colors[:, None, :3], colors[:, None, 3:]
+    step = torch.sigmoid((height - background[:, 6:7]) * background[:, 7:8].clamp(max=4.0).exp())
+    return below + step[..., None] * (above - below)
 
 
 class CanonicalPlanes(nn.Module):
@@ -83,7 +95,7 @@ class Decoder(nn.Module):
             FullyConnected(options.hidden_dim, out_dim, options.lr_multiplier),
         )
         self.skip = FullyConnected(in_dim, out_dim, scale=0.3) if options.skip else None
-        self.film = FullyConnected(config.w_dim, 2 * options.hidden_dim, scale=0.1) if options.film else None
+        self.film = FullyConnected(2 * config.w_dim, 2 * options.hidden_dim, scale=0.1) if options.film else None
 
     def forward(self, features: Tensor, film: Tensor | None = None) -> tuple[Tensor, Tensor]:
         hidden = self.net[0](features)

@@ -86,7 +86,7 @@ def march(
     """Volume rendering over the intervals between samples (EG3D; mip-NeRF's quadrature).
 
     `colors` [B,P,S,C], activated `densities` [B,P,S-1] at the middles, `depths` [B,P,S]. Returns the colour
-    [B,P,C], the depth [B,P] and the weights [B,P,S-1]. What no sample covers shows `background` [B,1,C], if any.
+    [B,P,C], the depth [B,P] and the weights [B,P,S-1]. What no sample covers shows `background` [B,P,C], if any.
     Depth is the mean over the weights (infinite where there are none), or, if `far` is given, with `far` behind.
     """
     alpha = 1.0 - torch.exp(-densities * (depths[..., 1:] - depths[..., :-1]))

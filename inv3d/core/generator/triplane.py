@@ -13,10 +13,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from inv3d.core.camera import Camera
+from inv3d.core.camera import Camera, screen_height
 from inv3d.core.generator.backbone import Backbone
 from inv3d.core.generator.config import GeneratorConfig
-from inv3d.core.generator.field import CanonicalPlanes, Decoder, Field, TriPlanes
+from inv3d.core.generator.field import (
+    BACKGROUND_OUTPUTS,
+    CanonicalPlanes,
+    Decoder,
+    Field,
+    TriPlanes,
+    background_colors,
+)
 from inv3d.core.generator.layers import FullyConnected, NoiseMode
 from inv3d.core.generator.rays import importance_depths, march, proposal_depths, proposal_points, stratified_depths
 from inv3d.core.generator.superresolution import SuperResolution
@@ -64,7 +71,7 @@ class TriplaneGenerator(nn.Module):
             self.superresolution = SuperResolution(config.superresolution, config.color_channels, config.w_dim)
         self.background: FullyConnected | None = None
         if config.rendering.background:
-            self.background = FullyConnected(config.w_dim, 3)
+            self.background = FullyConnected(config.w_dim, BACKGROUND_OUTPUTS)
         self.field = Field(config, self.decoder, self.canonical)
 
     @property
@@ -87,11 +94,9 @@ class TriplaneGenerator(nn.Module):
         image = self.backbone.synthesis(codes, noise_mode)
         size = config.plane_resolution
         features = image.reshape(len(codes), 3, config.plane_channels, size, size).float()
-        last = codes[:, -1]
-        film = self.decoder.film(last) if self.decoder.film is not None else None
-        background = None
-        if self.background is not None:
-            background = (torch.sigmoid(self.background(last)) * 1.02 - 0.01)[:, None]
+        first, last = codes[:, 0], codes[:, -1]
+        film = self.decoder.film(torch.cat([first, last], 1)) if self.decoder.film is not None else None
+        background = self.background(last) if self.background is not None else None
         return TriPlanes(features, film, background)
 
     @torch.no_grad()
@@ -199,13 +204,13 @@ class TriplaneGenerator(nn.Module):
             sigma, color = self._evaluate(planes, origins, directions, depths)
             if config.fine_samples:
                 with torch.no_grad():
-                    fine = importance_depths(depths, self._march(sigma, color, depths, planes)[2], u)
+                    fine = importance_depths(depths, self._march(sigma, color, depths, None)[2], u)
                 more_sigma, more_color = self._evaluate(planes, origins, directions, fine)
                 depths, order = torch.cat([depths, fine], -1).sort(-1)
                 sigma = torch.cat([sigma, more_sigma], -1).gather(-1, order)
                 color = torch.cat([color, more_color], -2)
                 color = color.gather(-2, order[..., None].expand_as(color))
-        feature, depth, weights = self._march(sigma, color, depths, planes)
+        feature, depth, weights = self._march(sigma, color, depths, self._behind(planes, origins, directions))
         return (feature, depth, weights.sum(-1)), float(depths.min()), float(depths.max())
 
     def _render_occupied(
@@ -214,23 +219,31 @@ class TriplaneGenerator(nn.Module):
         """Evaluate only the rays of one head that meet something; the others show the background."""
         rays = occupied[0]
         shape = (1, origins.shape[1], self.config.color_channels)
-        color = depths.new_zeros(shape) if planes.background is None else planes.background.expand(shape).clone()
+        behind = self._behind(planes, origins, directions)
+        color = depths.new_zeros(shape) if behind is None else behind.expand(shape).clone()
         depth = depths.new_full(shape[:2], self.config.rendering.far)
         alpha = depths.new_zeros(shape[:2])
         if rays.any():
             depths = depths[:, rays]
             sigma, found = self._evaluate(planes, origins[:, rays], directions[:, rays], depths)
-            color[:, rays], depth[:, rays], weights = self._march(sigma, found, depths, planes)
+            color[:, rays], depth[:, rays], weights = self._march(sigma, found, depths, color[:, rays])
             alpha[:, rays] = weights.sum(-1)
         return color, depth, alpha
 
-    def _march(self, sigma: Tensor, color: Tensor, depths: Tensor, planes: TriPlanes) -> tuple[Tensor, Tensor, Tensor]:
+    def _behind(self, planes: TriPlanes, origins: Tensor, directions: Tensor) -> Tensor | None:
+        """What rays [M,P,3] see where there is no head, [M,P,K] or a shape that broadcasts to it."""
+        if self.config.rendering.white_background:
+            return torch.ones(1, 1, 1, device=self.device)
+        if planes.background is None:
+            return None
+        return background_colors(planes.background, screen_height(origins, directions))
+
+    def _march(
+        self, sigma: Tensor, color: Tensor, depths: Tensor, behind: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         config = self.config.rendering
         densities = self.field.density(0.5 * (sigma[..., 1:] + sigma[..., :-1]))
-        background = planes.background
-        if config.white_background:
-            background = torch.ones_like(color[:, :1, 0])
-        return march(color, densities, depths, background, config.far if config.empty_outside else None)
+        return march(color, densities, depths, behind, config.far if config.empty_outside else None)
 
     def render(
         self,

@@ -19,7 +19,8 @@ class Alignment:
     """What the aligner reads from B crops.
 
     `shift` [B,2] of the centre in crop sizes (right, down, in the crop's own axes), `log_scale` [B] of the size,
-    `roll`, `yaw` and `pitch` [B] in radians, `logit` [B] of the confidence that the crop shows a head.
+    `roll`, `yaw` and `pitch` [B] in radians, `logit` [B] of the confidence: how probable it is that the crop shows a
+    face and that all this is right.
     """
 
     shift: Tensor

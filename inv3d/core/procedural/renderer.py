@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inv3d.core.camera import Camera
+from inv3d.core.camera import Camera, screen_height
 from inv3d.core.procedural import surface
 from inv3d.core.procedural.parameters import Parameters
 from inv3d.core.procedural.primitives import length
@@ -24,7 +23,9 @@ _RELAXATION = 0.85  # the field is a distance only to first order; longer steps 
 _HIT = 0.0008
 _TRACE_ROUNDS = (4, 4, 4, 5, 6, 8, 10)  # steps between two compactions of the active rays
 _NORMAL_OFFSET = 0.0015
-_HALF_VECTOR = (0.3, 0.42, 0.86)
+_FILL, _BACK = (-0.796, 0.100, 0.597), (-0.191, 0.476, -0.858)
+_TINTS = ((0.74, 0.17, 0.30, 0.24), (0.70, 0.18, 0.31, 0.25), (0.66, 0.20, 0.33, 0.28))  # key, fill, back, sky
+_LENS = 0.10  # grey of tinted glass
 
 Channels = tuple[Tensor, Tensor, Tensor]
 
@@ -104,10 +105,11 @@ class HeadRenderer:
         return F.normalize(gradient, dim=-1)
 
     def shade(self, points: Tensor, parameters: Tensor) -> Tensor:
-        """Colours [B,P,3] in [0,1] at surface points: three soft lights fixed to the head, sky, ambient occlusion.
+        """Colours [B,P,3] in [0,1] at surface points: a key light, two fill lights, sky, ambient occlusion.
 
-        The shading does not depend on the view, so that one colour per point describes a head.
+        Lights are fixed to the head and do not depend on the view, so that one colour per point describes a head.
         """
+        p = Parameters(parameters)
         normal = self.normals(points, parameters)
         nx, ny, nz = normal.unbind(-1)
         x, y, z = (c.contiguous() for c in points.unbind(-1))
@@ -118,21 +120,57 @@ class HeadRenderer:
             occlusion = occlusion - 0.75 * weight * gap.clamp(min=0.0)
         occlusion = occlusion.clamp(0.25, 1.0)
 
-        def light(direction: tuple[float, float, float], wrap: float) -> Tensor:
-            norm = math.sqrt(sum(c * c for c in direction))
-            cosine = (nx * direction[0] + ny * direction[1] + nz * direction[2]) / norm
+        def light(direction: tuple[Tensor | float, Tensor | float, Tensor | float], wrap: float) -> Tensor:
+            cosine = nx * direction[0] + ny * direction[1] + nz * direction[2]
             return ((cosine + wrap) / (1.0 + wrap)).clamp(min=0.0)
 
-        key = light((0.55, 0.65, 0.85), 0.35) * (0.35 + 0.65 * occlusion)
-        fill, back = light((-0.8, 0.1, 0.6), 0.5), light((-0.2, 0.5, -0.9), 0.4)
-        sky = 0.5 + 0.5 * ny
-        specular = light(_HALF_VECTOR, 0.0) ** 24 * 0.09 * occlusion
-        tints = ((0.74, 0.17, 0.30, 0.24), (0.70, 0.18, 0.31, 0.25), (0.66, 0.20, 0.33, 0.28))
-        channels = [
-            c * (occlusion * (s * sky + f * fill + b * back) + k * key) + specular
-            for c, (k, f, b, s) in zip(colour, tints, strict=True)
-        ]
+        towards = (p.light_x, p.light_y, p.light_z)
+        key = p.light_contrast * light(towards, 0.35) * (0.35 + 0.65 * occlusion)
+        fill = (1.6 - 0.6 * p.light_contrast) * light(_FILL, 0.5)
+        back, sky = light(_BACK, 0.4), (1.3 - 0.3 * p.light_contrast) * (0.5 + 0.5 * ny)
+        half = (0.5 * p.light_x, 0.5 * p.light_y, 0.5 * p.light_z + 0.5)
+        norm = length(*half)
+        specular = light((half[0] / norm, half[1] / norm, half[2] / norm), 0.0) ** 24 * 0.09 * occlusion
+        channels = []
+        for colour_, (k, f, b, s), warm in zip(colour, _TINTS, (0.08, 0.0, -0.10), strict=True):
+            lit = occlusion * (s * sky + f * fill + b * back) + k * (1.0 + warm * p.light_warmth) * key
+            channels.append(colour_ * lit + specular)
         return torch.stack(channels, -1).clamp(0.0, 1.0)
+
+    def seen(
+        self, origins: Tensor, directions: Tensor, distance: Tensor, colours: Tensor, parameters: Tensor
+    ) -> Tensor:
+        """Surface `colours` [B,P,3] as they look through the lenses of glasses."""
+        cover, glare = surface.lens_cover(origins, directions, distance, parameters)
+        cover, glare = cover[..., None], glare[..., None]
+        return colours * (1.0 - cover) + cover * (_LENS * (1.0 - 0.6 * glare) + 0.6 * glare)
+
+    def background(self, origins: Tensor, directions: Tensor, parameters: Tensor) -> Tensor:
+        """What rays see that miss the head, [B,P,3]: one colour above another, with a soft or sharp edge."""
+        p = Parameters(parameters)
+        below, above = (torch.stack(p.colour(name), -1) for name in ("background", "backdrop"))
+        step = torch.sigmoid((screen_height(origins, directions) - p.backdrop_height) * p.backdrop_edge)
+        return below + step[..., None] * (above - below)
+
+    @torch.no_grad()
+    def render_rays(self, parameters: Tensor, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Colours [B,P,3] in [0,1], hits [B,P] and depths [B,P] (FAR where empty) of rays [B,P,3], one head per row."""
+        rows = [
+            self._render_one(parameters[i : i + 1], origins[i : i + 1], directions[i : i + 1])
+            for i in range(len(parameters))
+        ]
+        colours, hit, depth = (torch.cat(maps) for maps in zip(*rows, strict=True))
+        return colours, hit, depth
+
+    def _render_one(self, parameters: Tensor, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        radius = float(length(*origins[0, 0]))
+        t, hit = self.trace(origins, directions, parameters, NEAR + radius - 2.7, FAR + radius - 2.7)
+        colours = self.background(origins, directions, parameters)
+        if hit.any():
+            o, d, t_hit = origins[hit][None], directions[hit][None], t[hit][None]
+            shaded = self.shade(o + d * t_hit[..., None], parameters)
+            colours[hit] = self.seen(o, d, t_hit, shaded, parameters)[0]
+        return colours, hit, torch.where(hit, t, torch.full_like(t, FAR))
 
     @torch.no_grad()
     def render(
@@ -140,23 +178,14 @@ class HeadRenderer:
     ) -> HeadRender:
         """Render head i with camera i; [B] of both. `supersample` squared rays are averaged per pixel."""
         height, width = (resolution, resolution) if isinstance(resolution, int) else resolution
-        renders = [
-            self._render_one(parameters[i : i + 1], camera[i], height * supersample, width * supersample)
-            for i in range(len(camera))
-        ]
-        image, alpha, depth = (torch.cat(maps) for maps in zip(*renders, strict=True))
-        if supersample > 1:
-            image, alpha, depth = (F.avg_pool2d(m, supersample) for m in (image, alpha, depth))
+        size = (height * supersample, width * supersample)
+        pictures: list[Channels] = []
+        for i in range(len(camera)):
+            colours, hit, depth = self.render_rays(parameters[i : i + 1], *camera[i].rays(size))
+            maps = (
+                colours.transpose(1, 2).reshape(1, 3, *size),
+                *(m.reshape(1, 1, *size) for m in (hit.float(), depth)),
+            )
+            pictures.append(tuple(F.avg_pool2d(m, supersample) for m in maps) if supersample > 1 else maps)  # type: ignore[arg-type]
+        image, alpha, depth = (torch.cat(maps) for maps in zip(*pictures, strict=True))
         return HeadRender(image * 2.0 - 1.0, alpha, depth)
-
-    def _render_one(self, parameters: Tensor, camera: Camera, height: int, width: int) -> Channels:
-        origins, directions = camera.rays((height, width))
-        radius = float(length(*camera.position[0]))
-        t, hit = self.trace(origins, directions, parameters, NEAR + radius - 2.7, FAR + radius - 2.7)
-        image = torch.stack(Parameters(parameters).colour("background"), -1).reshape(1, 1, 3).repeat(1, t.shape[1], 1)
-        points = (origins + directions * t[..., None])[hit][None]
-        if points.shape[1]:
-            image[hit] = self.shade(points, parameters)[0]
-        depth = torch.where(hit, t, torch.full_like(t, FAR))
-        shape = (1, -1, height, width)
-        return image.transpose(1, 2).reshape(shape), hit.float().reshape(shape), depth.reshape(shape)

@@ -9,15 +9,31 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inv3d.core.camera import Camera
 from inv3d.core.procedural.parameters import Parameters
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.procedural.surface import HEAD_OFFSET_Y, WORLD_PER_HEAD_UNIT
+from inv3d.core.procedural.wear import LENS_Z
 
 _RADIUS = 2.7
 _HALF_BOX = 0.365
 
 # share of the rays aimed at each region; what is left goes to the front of the face
-_SHARES = {"body": 0.24, "eyes": 0.20, "mouth": 0.16, "brows": 0.09, "ears": 0.07, "glasses": 0.08, "hairline": 0.08}
+_SHARES = {"body": 0.30, "eyes": 0.16, "mouth": 0.12, "brows": 0.07, "ears": 0.08, "glasses": 0.07, "hairline": 0.09}
+
+
+@dataclass(frozen=True)
+class PixelSamples:
+    """N pixels of one picture of each of B heads, each the mean of four rays.
+
+    `pixels` [B,N] row-major; `colours` [B,N,3] and `alpha` [B,N] in [0,1]; `depth` [B,N] of those wholly covered,
+    along the ray in world units, 0 for all others.
+    """
+
+    pixels: Tensor
+    colours: Tensor
+    alpha: Tensor
+    depth: Tensor
 
 
 @dataclass(frozen=True)
@@ -66,26 +82,28 @@ def _targets(parameters: Tensor, count: int, generator: torch.Generator) -> Tens
     s = side(counts["brows"])
     brows = around(s * (p.eye_spacing + 0.004), 0.056 + p.brow_raise, 0.135 + 0 * s, (0.028, 0.010, 0.010))
     s = side(counts["ears"])
-    ears = around(s * (p.head_width + 0.008), 0.002 + 0 * s, -0.015 + 0 * s, (0.012, 0.028, 0.020))
+    ears = around(s * (p.head_width + 0.008), -0.008 + 0 * s, -0.015 + 0 * s, (0.012, 0.032, 0.020))
     n = counts["glasses"]
     s, angle = side(n), uniform(n) * 2.0 * math.pi
     rim = around(
-        s * p.eye_spacing + 0.039 * angle.cos(), 0.010 + 0.036 * angle.sin(), 0.163 + 0 * s, (0.004, 0.004, 0.004)
-    )
+        s * p.eye_spacing + p.glasses_size * angle.cos(), 0.010 + 0.9 * p.glasses_size * angle.sin(),
+        LENS_Z + 0 * s, (0.005, 0.005, 0.004),
+    )  # fmt: skip
     glasses = torch.where((p.glasses > -0.004)[..., None], rim, face(n))
     x = (uniform(counts["hairline"]) * 2.0 - 1.0) * 0.115
     line = p.hair_line - 1.1 * x * x + 0.35 * p.parting * x
-    hairline = around(x, line, 0.115 - 3.0 * x * x, (0.010, 0.014, 0.015))
+    line = torch.where(p.hat > -0.035, 0.120 + 0 * x, line)
+    hairline = around(x, line, 0.115 - 3.0 * x * x, (0.010, 0.018, 0.018))
     rest = face(count - sum(counts.values()))
     return torch.cat([body, eyes, mouth, brows, ears, glasses, hairline, rest], 1)
 
 
 def _origins(batch: int, count: int, generator: torch.Generator) -> Tensor:
-    """Camera positions [B,count,3], mostly in front; a quarter of them all the way to the sides and behind."""
+    """Camera positions [B,count,3], mostly in front; those that look at the body stand all around it."""
     yaw = torch.randn(batch, count, generator=generator) * math.radians(48)
     yaw = yaw.clamp(-math.radians(110), math.radians(110))
-    wide = int(count * _SHARES["body"])
-    yaw[:, :wide] = (torch.rand(batch, wide, generator=generator) * 2.0 - 1.0) * math.radians(125)
+    around = int(count * _SHARES["body"])
+    yaw[:, :around] = (torch.rand(batch, around, generator=generator) * 2.0 - 1.0) * math.pi
     pitch = (torch.rand(batch, count, generator=generator) * 2.0 - 1.0) * math.radians(34)
     return _RADIUS * torch.stack([yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()], -1)
 
@@ -98,7 +116,7 @@ def sample_heads(renderer: HeadRenderer, parameters: Tensor, count: int, generat
     directions = F.normalize(_targets(parameters, count, generator) - origins, dim=-1)
     t, hit = renderer.trace(origins, directions, parameters)
     points = origins + directions * t[..., None]
-    colours = renderer.shade(points, parameters)
+    colours = renderer.seen(origins, directions, t, renderer.shade(points, parameters), parameters)
 
     half, sixth = count // 2, count // 6
 
@@ -114,3 +132,29 @@ def sample_heads(renderer: HeadRenderer, parameters: Tensor, count: int, generat
     queries = torch.cat([near, on_ray, anywhere], 1)
     inside = points.abs().amax(-1) < _HALF_BOX
     return HeadSamples(points, directions, colours, hit & inside, queries, renderer.distance(queries, parameters))
+
+
+@torch.no_grad()
+def sample_pixels(
+    renderer: HeadRenderer, parameters: Tensor, camera: Camera, count: int, size: int, generator: torch.Generator
+) -> PixelSamples:
+    """Pixels of `size` x `size` pictures, one of each head: a third anywhere, the rest where people look."""
+    batch = len(parameters)
+    anywhere = torch.rand(batch, count // 3, 2, generator=generator)
+    places = _targets(parameters, count - count // 3, generator)
+    inverse = torch.linalg.inv(camera.cam2world)
+    local = places @ inverse[:, :3, :3].transpose(1, 2) + inverse[:, None, :3, 3]
+    projected = local @ camera.intrinsics.transpose(1, 2)
+    uv = torch.cat([anywhere, projected[..., :2] / projected[..., 2:]], 1)
+    cells = (uv * size).long().clamp(0, size - 1)
+    quarter = torch.tensor([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])
+    points = (cells[:, :, None] + 0.5 + quarter).flatten(1, 2) / size
+    colours, hit, depth = renderer.render_rays(parameters, *camera.rays_through(points))
+    alpha = hit.float().unflatten(1, (count, 4)).mean(2)
+    depth = depth.unflatten(1, (count, 4)).mean(2)
+    return PixelSamples(
+        cells[..., 1] * size + cells[..., 0],
+        colours.unflatten(1, (count, 4)).mean(2),
+        alpha,
+        torch.where(alpha == 1.0, depth, torch.zeros_like(depth)),
+    )

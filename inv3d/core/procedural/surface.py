@@ -11,16 +11,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from inv3d.core.procedural import face, wear
 from inv3d.core.procedural.parameters import Parameters
-from inv3d.core.procedural.primitives import capsule, ellipsoid, length, smooth_max, smooth_min, smooth_step
+from inv3d.core.procedural.primitives import length, smooth_max, smooth_min, smooth_step
 
 WORLD_PER_HEAD_UNIT = 1.17
 HEAD_OFFSET_Y = -0.012
 """World height of the head's own origin, between the eyes."""
 
-_BLEND = 0.0012  # width of the colour transition between two parts, head units
+_BLEND = 0.0010  # width of the colour transition between two parts, head units
 _TEETH = (0.93, 0.91, 0.87)
 _MOUTH = (0.30, 0.07, 0.07)
+_FLUSHED = (1.11, 0.76, 0.74)
+_SPOT = (0.52, 0.36, 0.30)
+# where moles can be, on the half of the face they belong to: |x|, y, radius
+_MOLES = ((0.062, -0.058, 0.0042), (0.034, -0.128, 0.0034), (0.075, 0.040, 0.0032), (0.026, -0.078, 0.0030))
 
 
 @dataclass(frozen=True)
@@ -35,138 +40,53 @@ class _Parts:
     hair: Tensor
     shirt: Tensor
     glasses: Tensor
+    hat: Tensor
+    earring: Tensor
     mouth_cavity: Tensor
     eye_x: Tensor
     eye_y: Tensor
     mouth_y: Tensor
-    strands: Tensor
+    relief: Tensor
+    beard_region: Tensor
+    hat_y: Tensor
+
+    def layers(self) -> tuple[Tensor, ...]:
+        """Distances to what has a colour of its own, in the order of `albedo`."""
+        return (
+            self.skin, self.lips, self.eye, self.brow, self.beard, self.hair, self.shirt, self.glasses, self.hat,
+            self.earring,
+        )  # fmt: skip
 
     def nearest(self) -> Tensor:
-        face = torch.minimum(torch.minimum(self.skin, self.lips), torch.minimum(self.eye, self.brow))
-        rest = torch.minimum(torch.minimum(self.beard, self.hair), torch.minimum(self.shirt, self.glasses))
-        return torch.minimum(face, rest)
-
-
-def _skull(x: Tensor, ax: Tensor, y: Tensor, z: Tensor, p: Parameters) -> Tensor:
-    """Cranium, jaw, chin, cheeks, brow ridge, eye sockets, nose, ears and neck."""
-    jaw_drop = 0.8 * p.jaw_open
-    cranium = ellipsoid(x, y - 0.055, z + 0.028, p.head_width, p.head_height, p.head_depth)
-    jaw = ellipsoid(x, y + 0.052, z - 0.026, p.jaw_width, 0.142 - 0.5 * p.chin_length, 0.112)
-    d = smooth_min(cranium, jaw, 0.05)
-    chin = ellipsoid(
-        x, y + 0.158 + p.chin_length + jaw_drop, z - 0.084, 1.15 * p.chin_radius, p.chin_radius, p.chin_radius
-    )
-    d = smooth_min(d, chin, 0.05)
-    d = smooth_min(d, ellipsoid(ax - 0.068, y + 0.048, z - 0.080, p.cheek, p.cheek, 0.95 * p.cheek), 0.04)
-    d = smooth_min(d, ellipsoid(ax - 0.045, y - 0.052, z - 0.112, 0.052, p.brow_ridge, 0.024), 0.03)
-    socket = ellipsoid(ax - p.eye_spacing, y - 0.012, z - 0.259, 0.036, 0.027, 0.034)
-    d = smooth_max(d, -socket, 0.026)
-
-    tip = 0.138 + p.nose_length
-    bridge = capsule(x, y, z, (0.0, 0.035, 0.126), (0.0, -0.040 + p.nose_tip, tip), 0.011, 0.0150 * p.nose_width)
-    nostrils = ellipsoid(
-        ax - 0.0165 * p.nose_width, y + 0.046 - p.nose_tip, z - (tip - 0.012), 0.012 * p.nose_width, 0.010, 0.014
-    )
-    d = smooth_min(d, smooth_min(bridge, nostrils, 0.012), 0.020)
-
-    size = p.ear_size
-    ear = ellipsoid(ax - (p.head_width + 0.002), y - 0.002, z + 0.022, 0.017 * size, 0.036 * size, 0.025 * size)
-    shell = ellipsoid(ax - (p.head_width + 0.021), y - 0.004, z + 0.012, 0.012 * size, 0.022 * size, 0.013 * size)
-    d = smooth_min(d, smooth_max(ear, -shell, 0.008), 0.012)
-
-    neck_radius = 0.062 + 0.3 * (p.jaw_width - 0.106)
-    neck = smooth_max(length(x, z + 0.035 + 0.10 * y) - neck_radius, y + 0.05, 0.03)
-    return smooth_min(d, neck, 0.035)
-
-
-def _mouth(x: Tensor, y: Tensor, z: Tensor, p: Parameters) -> tuple[Tensor, Tensor, Tensor]:
-    """Distances to lips and to the opening between them, and the height above the mouth line."""
-    xx = x * x
-    height = y + 0.101 - 6.0 * p.smile * xx + 0.004 * p.smile
-    depth = z - (0.1365 - 5.2 * xx)
-    width = p.mouth_width * (1.0 + 0.10 * p.smile)
-    opening = p.jaw_open
-    upper = ellipsoid(x, height - 0.0055 - 0.30 * opening, depth, width, 0.0072 * p.lip_fullness, 0.0130)
-    lower = ellipsoid(x, height + 0.0070 + 0.70 * opening, depth + 0.001, 0.86 * width, 0.0088 * p.lip_fullness, 0.0135)
-    cavity = ellipsoid(x, height + 0.18 * opening, depth - 0.004, 0.88 * width, 0.0014 + 0.52 * opening, 0.021)
-    lips = smooth_max(smooth_min(upper, lower, 0.004), -cavity, 0.003)
-    return lips, cavity, height
-
-
-def _brow(ax: Tensor, y: Tensor, z: Tensor, p: Parameters) -> Tensor:
-    height = 0.052 + p.brow_raise + 0.4 * (p.eye_radius - 0.0285)
-    thickness = 0.0066 * p.brow_thickness
-    inner = (p.eye_spacing - 0.027, height + 0.0035 + 0.3 * p.brow_raise, 0.1395)
-    arch = (p.eye_spacing + 0.006, height + 0.0085, 0.132)
-    outer = (p.eye_spacing + 0.034, height - 0.004, 0.100)
-    return torch.minimum(
-        capsule(ax, y, z, inner, arch, thickness, thickness),
-        capsule(ax, y, z, arch, outer, thickness, 0.5 * thickness),
-    )
-
-
-def _hair(x: Tensor, ax: Tensor, y: Tensor, z: Tensor, p: Parameters) -> tuple[Tensor, Tensor]:
-    """Distance to the hair and the height of its strands (a wave along the surface)."""
-    xx = x * x
-    strands = 0.0035 * torch.sin(75.0 * x + 14.0 * torch.sin(9.0 * y) + 25.0 * p.parting * z)
-    strands = strands + 0.0025 * torch.sin(48.0 * z + 30.0 * y + 40.0 * ax)
-    v = p.hair_volume
-    cap = ellipsoid(x, y - 0.062, z + 0.036, p.head_width + 0.85 * v, p.head_height + v, p.head_depth + v)
-    # a plane through the hair line and the sideburns separates face from hair
-    line = p.hair_line - 1.1 * xx + 0.35 * p.parting * x
-    ny, nz = 0.16, 0.128 - p.sideburn
-    cut = (-(y - line) * nz + (z - 0.122) * ny) / torch.sqrt(ny * ny + nz * nz)
-    cut = smooth_max(cut, (p.nape - 0.2917 * p.hair_curtain - y) * 0.9, 0.03)
-    cap = smooth_max(cap, cut, 0.018)
-    curtain = ellipsoid(
-        x, y + 0.03 + 0.5 * p.hair_length, z + 0.062,
-        p.head_width + 0.024 + 0.6 * v, 0.145 + 0.55 * p.hair_length, 0.088 + v,
-    )  # fmt: skip
-    curtain = smooth_max(curtain + p.hair_curtain, z - 0.055 + 0.25 * (y + 0.1), 0.03)
-    hair = smooth_min(cap, curtain, 0.03) + strands
-    bald = (-v / 0.035).clamp(0.0, 1.0)
-    return hair + 0.05 * bald, strands
-
-
-def _shirt(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-    """Shoulders, collar, and a torso that goes on below the generator's volume so that wide frames look complete."""
-    shoulders = ellipsoid(x, y + 0.405, z + 0.050, 0.265, 0.150, 0.120)
-    collar_radius = torch.sqrt(x * x + 1.1 * (z + 0.018) ** 2 + 1e-9) - 0.080
-    collar = length(collar_radius, y + 0.262 + 0.30 * z) - 0.016
-    torso = smooth_max((length(x / 0.262, (z + 0.050) / 0.118) - 1.0) * 0.118, y + 0.415, 0.02)
-    return torch.minimum(smooth_min(shoulders, collar, 0.02), torso)
-
-
-def _glasses(ax: Tensor, y: Tensor, z: Tensor, p: Parameters) -> Tensor:
-    gx, gy, gz = ax - p.eye_spacing, y - 0.010, z - 0.163
-    rim = length(torch.sqrt(0.92 * gx * gx + 1.15 * gy * gy + 1e-9) - 0.0385, gz)
-    nose_bridge = capsule(ax, y, z, (0.0, 0.020, 0.168), (p.eye_spacing - 0.038, 0.016, 0.163), 0.0, 0.0)
-    temple = capsule(ax, y, z, (p.eye_spacing + 0.040, 0.018, 0.160), (p.head_width + 0.010, 0.015, -0.02), 0.0, 0.0)
-    return torch.minimum(rim, torch.minimum(nose_bridge, temple)) - p.glasses
+        first, *rest = self.layers()
+        for distance in rest:
+            first = torch.minimum(first, distance)
+        return first
 
 
 def _parts(x: Tensor, y: Tensor, z: Tensor, p: Parameters) -> _Parts:
     """Distances in head units; coordinates are head units too."""
     ax = torch.sqrt(x * x + 1e-8)
-    skin = _skull(x, ax, y, z, p)
-    lips, cavity, mouth_y = _mouth(x, y, z, p)
+    skin = face.skull(x, ax, y, z, p)
+    lips, cavity, mouth_y = face.mouth(x, y, z, p)
     skin = smooth_max(skin, -cavity, 0.004)
 
     ex, ey, ez = ax - p.eye_spacing, y - 0.012, z - 0.101
     centre_distance = length(ex, ey, ez)
-    lid_y = ey + 2.5 * ex * ex - p.eye_tilt * ex
-    lid_shell = centre_distance - (p.eye_radius + 0.0042)
-    upper = smooth_max(lid_shell, p.eye_radius * 0.52 * p.eyes_open - lid_y, 0.003)
-    lower = smooth_max(lid_shell, lid_y + p.eye_radius * (0.50 * p.eyes_open - 0.02), 0.003)
-    skin = smooth_min(skin, torch.minimum(upper, lower), 0.007)
+    skin = smooth_min(skin, face.lids(ex, ey, centre_distance, p), 0.007)
 
-    region = smooth_max(y + 0.052 + 0.22 * z - 0.1 * ax, -(z + 0.005 + 0.3 * (y + 0.1)), 0.02)
-    curls = 0.003 * torch.sin(70.0 * x) * torch.sin(60.0 * y + 40.0 * z)
+    # full beards end at the cheeks, short ones at the jaw
+    region = smooth_max(y + 0.052 + p.beard_top + 0.22 * z - 0.1 * ax, -(z + 0.005 + 0.3 * (y + 0.1)), 0.02)
+    region = smooth_max(region, -0.185 - p.chin_length - 0.2 * z - y, 0.01)
+    moustache = length(ax - 0.018, 2.0 * (y + 0.082)) - 0.030
+    region = torch.minimum(region, torch.maximum(moustache, 0.10 - z))
+    curls = 0.003 * torch.sin(140.0 * x) * torch.sin(120.0 * y + 80.0 * z)
     beard = smooth_max(smooth_max(skin - p.beard - curls, region, 0.02), 0.0045 - lips, 0.006)
-    hair, strands = _hair(x, ax, y, z, p)
+    hair, relief = wear.hair(x, ax, y, z, p)
+    hat, hat_y = wear.hat(x, y, z, p)
     return _Parts(
-        skin, lips, centre_distance - p.eye_radius, _brow(ax, y, z, p), beard, hair, _shirt(x, y, z),
-        _glasses(ax, y, z, p), cavity, ex, ey, mouth_y, strands,
+        skin, lips, centre_distance - p.eye_radius, face.brow(ax, y, z, p), beard, hair, wear.shirt(x, y, z, p),
+        wear.glasses(ax, y, z, p), hat, wear.earring(ax, y, z, p), cavity, ex, ey, mouth_y, relief, region, hat_y,
     )  # fmt: skip
 
 
@@ -179,14 +99,46 @@ def signed_distance(x: Tensor, y: Tensor, z: Tensor, parameters: Tensor) -> Tens
     return _parts(*_to_head(x, y, z), Parameters(parameters)).nearest() * WORLD_PER_HEAD_UNIT
 
 
+def _spots(x: Tensor, ax: Tensor, y: Tensor, z: Tensor, p: Parameters) -> Tensor:
+    """How much darker freckles and moles make the skin, in [0,1]."""
+    pattern = torch.sin(430.0 * x + 2.2 * torch.sin(210.0 * y)) * torch.sin(470.0 * y + 2.2 * torch.sin(190.0 * x))
+    where = torch.exp(-((ax - 0.045) ** 2 / 0.0022 + (y + 0.035) ** 2 / 0.0011))
+    spots = p.freckles * where * smooth_step(pattern, 0.25, 0.75)
+    side = torch.where(x > 0, p.moles_left, p.moles_right)
+    for mx, my, radius in _MOLES:
+        distance = length(ax - mx - 0.006 * torch.sign(x), y - my)
+        spots = spots + 0.85 * side * (1.0 - smooth_step(distance, 0.6 * radius, 1.2 * radius))
+    return (spots * (z > 0.03)).clamp(max=0.9)
+
+
+def _wrinkles(ax: Tensor, y: Tensor, z: Tensor, p: Parameters) -> Tensor:
+    """Forehead lines, crow's feet and the folds beside the nose, in [0,1]; they come with age."""
+    ridges = torch.cos((y - 0.004 * torch.cos(40.0 * ax)) * 420.0).clamp(min=0.0) ** 4
+    forehead = ridges * torch.exp(-((y - 0.092) ** 2 / 0.00035 + ax**2 / 0.0035))
+    cx, cy = ax - p.eye_spacing - 0.026, y - 0.012
+    rays = torch.cos(14.0 * torch.atan2(cy, cx.clamp(min=1e-4))).clamp(min=0.0) ** 3
+    crow = rays * torch.exp(-((length(cx, cy) - 0.014) ** 2) / 0.00008) * (cx > 0.0)
+    along = ((-0.045 - y) / 0.060).clamp(0.0, 1.0)
+    fold = torch.exp(-((ax - 0.027 - 0.026 * along) ** 2 / 0.000012 + (y + 0.078) ** 2 / 0.0009))
+    bags = torch.exp(-((ax - p.eye_spacing) ** 2 / 0.0004 + (y + 0.024) ** 2 / 0.00002))
+    return p.wrinkles * (0.55 * forehead + 0.6 * crow + 0.75 * fold + 0.5 * bags) * (z > 0.02)
+
+
+def _streaks(x: Tensor, y: Tensor, z: Tensor, p: Parameters) -> Tensor:
+    """Strands that fall from the crown, as brightness around 0."""
+    angle = torch.atan2(x - 0.05 * p.parting, z + 0.030)
+    wave = (0.3 + 2.2 * p.curl) * torch.sin(45.0 * y + 5.0 * x) + torch.sin(11.0 * y)
+    fine = torch.sin(57.0 * angle + wave) + 0.7 * torch.sin(101.0 * angle + 1.7 * wave + 9.0 * y)
+    return 0.13 * fine * (1.0 - 0.5 * p.curl)
+
+
 def albedo(x: Tensor, y: Tensor, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Unshaded colour at surface points, three channels [N,P] in [0,1]."""
     p = Parameters(parameters)
     x, y, z = _to_head(x, y, z)
     part = _parts(x, y, z, p)
-    distances = (part.skin, part.lips, part.eye, part.brow, part.beard, part.hair, part.shirt, part.glasses)
     nearest = part.nearest()
-    weights = [torch.exp(-(d - nearest).clamp(max=0.05) / _BLEND) for d in distances]
+    weights = [torch.exp(-(d - nearest).clamp(max=0.05) / _BLEND) for d in part.layers()]
     total = sum(weights[1:], weights[0])
 
     side = torch.sign(x)
@@ -205,29 +157,56 @@ def albedo(x: Tensor, y: Tensor, z: Tensor, parameters: Tensor) -> tuple[Tensor,
     flush = (flush + torch.exp(-(x * x + (y + 0.042) ** 2) / 0.0004) * tip * 0.11) * p.blush
     nostril = torch.exp(-((ax - 0.0095 * p.nose_width) ** 2 + (y + 0.0575 - p.nose_tip) ** 2) / 0.000016) * tip
     teeth = smooth_step(part.mouth_y - 0.18 * p.jaw_open, -0.0005, 0.0015) * smooth_step(p.jaw_open, 0.002, 0.007)
+    spots = _spots(x, ax, y, z, p)
+    shadow = 1.0 - 0.45 * _wrinkles(ax, y, z, p)
+    stubble = p.stubble * smooth_step(-part.beard_region, -0.004, 0.012)
 
+    streak = 1.0 + _streaks(x, y, z, p) + 14.0 * part.relief
+    parted = torch.exp(-((x - 0.10 * p.parting) ** 2) / 0.000012) * smooth_step(y, 0.15, 0.19) * (z > -0.05)
+    parted = 0.55 * parted * (1.0 - p.curl)
+    band = smooth_step(torch.sin(150.0 * y), -0.15, 0.15) * p.stripes
+    throat = smooth_step(-p.neckline - 0.285 - y + 1.1 * ax, 0.0, -0.004) * (z > -0.03) * (p.neckline > 0.01)
+    knit = 1.0 + 0.10 * torch.sin(260.0 * torch.atan2(x, z + 0.034) * 0.16) * smooth_step(0.05 - part.hat_y, 0.0, 0.005)
+
+    names = ("skin", "lip", "hair", "iris", "shirt", "stripe", "frame", "hat", "metal")
     channels = []
-    for k, (skin, lip, hair, eye, shirt, frame) in enumerate(
-        zip(*(p.colour(name) for name in ("skin", "lip", "hair", "iris", "shirt", "frame")), strict=True)
+    for k, (skin, lip, hair, eye, shirt, stripe, frame, hat, metal) in enumerate(
+        zip(*(p.colour(name) for name in names), strict=True)
     ):
-        flushed = skin * (1.0 - flush) + flush * skin * (1.11, 0.76, 0.74)[k]
+        flushed = skin * (1.0 - flush) + flush * skin * _FLUSHED[k]
+        flushed = flushed * shadow * (1.0 - spots) + spots * _SPOT[k] * skin
+        flushed = flushed * (1.0 - stubble) + stubble * (0.5 * hair + 0.35 * skin)
         mouth = _MOUTH[k] * (1.0 - teeth) + _TEETH[k] * teeth
-        face = flushed * (1.0 - 0.55 * nostril) * (1.0 - inside) + mouth * inside
-        lips = lip * (1.0 - inside) + mouth * inside
         ball = 0.95 * (1.0 - iris) + iris * eye * 1.15 * (1.0 - 0.6 * ring)
         ball = ball * (1.0 - pupil) + 0.03 * pupil
-        ball = ball * (1.0 - glint) + glint
         layers = (
-            face,
-            lips,
-            ball,
+            flushed * (1.0 - 0.55 * nostril) * (1.0 - inside) + mouth * inside,
+            lip * (1.0 - inside) + mouth * inside,
+            ball * (1.0 - glint) + glint,
             0.75 * hair + 0.06 * skin,
-            0.85 * hair + 0.10 * skin,
-            hair * (1.0 + 26.0 * part.strands),
-            shirt,
+            (0.85 * hair + 0.10 * skin) * (1.0 + 0.5 * (streak - 1.0)),
+            hair * streak * (1.0 - parted) + 0.8 * parted * skin,
+            (shirt + band * (stripe - shirt)) * (1.0 - throat) + throat * 0.92 * skin,
             frame,
+            hat * knit,
+            metal,
         )
         channels.append(
             sum((w * c for w, c in zip(weights[1:], layers[1:], strict=True)), weights[0] * layers[0]) / total
         )
     return channels[0], channels[1], channels[2]
+
+
+def lens_cover(origins: Tensor, directions: Tensor, distance: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+    """How much of a ray's colour the lenses of the glasses take, and how bright their glare is; both [N,P].
+
+    Rays `origins`, `directions` [N,P,3] in world units reach the surface after `distance` [N,P].
+    """
+    p = Parameters(parameters)
+    slope = directions[..., 2].clamp(max=-0.05)  # lenses are seen from the front alone
+    t = (wear.LENS_Z * WORLD_PER_HEAD_UNIT - origins[..., 2]) / slope
+    x, y, _ = _to_head(*(origins + directions * t[..., None]).unbind(-1))
+    inside = 1.0 - smooth_step(wear.rim(x.abs(), y, p), -0.003, 0.001)
+    cover = p.lens * inside * (t < distance) * (directions[..., 2] < -0.05)
+    glare = smooth_step(torch.cos(55.0 * (x + 0.8 * y) + 1.0), 0.75, 0.95)
+    return cover, glare

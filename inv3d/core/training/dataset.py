@@ -1,4 +1,4 @@
-"""The training set of the embedded model: shards of procedural heads, as points and as pictures.
+"""The training set of the embedded model: shards of procedural heads, as points, as pixels and as pictures.
 
 Shards are safetensors files written whole or not at all, each from its own seed, so that an interrupted
 generation goes on where it stopped and the same seeds give the same files.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import torch
@@ -18,11 +19,15 @@ from torch import Tensor
 from inv3d.core.camera import FFHQ_FOCAL, look_at
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 from inv3d.core.procedural.renderer import HeadRenderer
-from inv3d.core.procedural.samples import sample_heads
+from inv3d.core.procedural.samples import sample_heads, sample_pixels
 
 POINT_HEADS = 128
 """Heads in one shard of points."""
 POINTS_PER_HEAD = 4096
+RAY_HEADS = 128
+"""Heads in one shard of rays, each seen twice."""
+RAYS_PER_VIEW = 768
+RAY_RESOLUTION = 256
 IMAGE_HEADS = 100
 """Heads in one shard of pictures."""
 VIEWS_PER_HEAD = 4
@@ -30,9 +35,12 @@ IMAGE_RESOLUTION = 128
 WIDE_RESOLUTION = 192
 WIDE_FACTOR = 2.0
 """Wide pictures, for the aligner, show this many times the generator's own field of view."""
-MAX_YAW, MAX_PITCH = math.radians(105), math.radians(28)
+FACE_YAW, MAX_PITCH = math.radians(105), math.radians(28)
+"""The generator sees heads all around; pictures for the other networks show faces, up to this yaw."""
+BACK_SHARE = 0.12
+"""Share of wide pictures that show the back of a head, from 125 degrees on: nothing to align to."""
 
-_POINT_SEED, _IMAGE_SEED, _WIDE_SEED = 90_000, 10_000, 50_000
+_POINT_SEED, _RAY_SEED, _IMAGE_SEED, _WIDE_SEED = 90_000, 70_000, 10_000, 50_000
 # Seeds below 10,000 are never used for training; benchmarks and sample clips draw from them.
 
 
@@ -69,18 +77,47 @@ def point_shard(
     }
 
 
+def ray_shard(renderer: HeadRenderer, index: int, heads: int = RAY_HEADS) -> dict[str, Tensor]:
+    """Pixels of pictures of `heads` heads from all around, two views of each with other expressions.
+
+    `pixels`, `alpha` and `depth` [2H,N], `colours` [2H,N,3], `yaw` and `pitch` [2H], `z` [2H,60], `expression` [2H,6].
+    """
+    generator = torch.Generator().manual_seed(_RAY_SEED + index)
+    z = torch.randn(heads, IDENTITY_DIM, generator=generator).repeat(2, 1)
+    expression = torch.randn(2 * heads, EXPRESSION_DIM, generator=generator)
+    side = torch.rand(2 * heads, generator=generator) * 2.0 - 1.0
+    # more of the front than of the back
+    yaw = torch.where(torch.rand(2 * heads, generator=generator) < 0.65, side * math.radians(80), side * math.pi)
+    pitch = (torch.rand(2 * heads, generator=generator) * 2.0 - 1.0) * MAX_PITCH
+    parameters, camera = head_parameters(z, expression), look_at(yaw, pitch)
+    samples = sample_pixels(renderer, parameters, camera, RAYS_PER_VIEW, RAY_RESOLUTION, generator)
+    return {
+        "z": z,
+        "expression": expression,
+        "yaw": yaw,
+        "pitch": pitch,
+        "pixels": samples.pixels.int(),
+        "colours": to_bytes(samples.colours),
+        "alpha": to_bytes(samples.alpha),
+        "depth": samples.depth,
+    }
+
+
 def _pictures(
-    renderer: HeadRenderer, seed: int, heads: int, resolution: int, focal: float, supersample: int
+    renderer: HeadRenderer, seed: int, heads: int, resolution: int, focal: float, supersample: int, backs: float
 ) -> dict[str, Tensor]:
     """Pictures of `heads` heads from random sides, with another expression on every picture.
 
-    `image` [H,V,3,R,R] and `alpha` [H,V,1,R,R] as bytes, `yaw` and `pitch` [H,V], `z` [H,32], `expression` [H,V,6].
+    A share of `backs` shows the back of the head.
+    `image` [H,V,3,R,R] and `alpha` [H,V,1,R,R] as bytes, `yaw` and `pitch` [H,V], `z` [H,60], `expression` [H,V,6].
     """
     generator = torch.Generator().manual_seed(seed)
     views = VIEWS_PER_HEAD
     z = torch.randn(heads, IDENTITY_DIM, generator=generator)
     expression = torch.randn(heads, views, EXPRESSION_DIM, generator=generator)
-    yaw = (torch.rand(heads, views, generator=generator) * 2.0 - 1.0) * MAX_YAW
+    yaw = (torch.rand(heads, views, generator=generator) * 2.0 - 1.0) * FACE_YAW
+    behind = math.pi + (torch.rand(heads, views, generator=generator) * 2.0 - 1.0) * math.radians(55)
+    yaw = torch.where(torch.rand(heads, views, generator=generator) < backs, behind, yaw)
     pitch = (torch.rand(heads, views, generator=generator) * 2.0 - 1.0) * MAX_PITCH
     parameters = head_parameters(z.repeat_interleave(views, 0), expression.flatten(0, 1))
     camera = look_at(yaw.flatten(), pitch.flatten(), focal=focal)
@@ -98,23 +135,35 @@ def _pictures(
 
 def image_shard(renderer: HeadRenderer, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
     """Pictures as the generator sees heads."""
-    return _pictures(renderer, _IMAGE_SEED + index, heads, IMAGE_RESOLUTION, FFHQ_FOCAL, supersample=2)
+    return _pictures(renderer, _IMAGE_SEED + index, heads, IMAGE_RESOLUTION, FFHQ_FOCAL, supersample=2, backs=0.0)
 
 
 def wide_shard(renderer: HeadRenderer, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
     """Pictures with shoulders and space around the head."""
-    return _pictures(renderer, _WIDE_SEED + index, heads, WIDE_RESOLUTION, FFHQ_FOCAL / WIDE_FACTOR, supersample=1)
+    return _pictures(renderer, _WIDE_SEED + index, heads, WIDE_RESOLUTION, FFHQ_FOCAL / WIDE_FACTOR, 1, BACK_SHARE)
 
 
-def generate(folder: Path, points: int, images: int, wide: int, compiled: bool, report: Callable[[str], None]) -> None:
+@dataclass(frozen=True)
+class DataPlan:
+    """How many shards of each kind a training set has."""
+
+    points: int = 130
+    rays: int = 100
+    images: int = 12
+    wide: int = 19
+
+    def scaled(self, factor: float) -> DataPlan:
+        return DataPlan(*(max(1, math.ceil(factor * count)) for count in astuple(self)))
+
+
+def generate(folder: Path, plan: DataPlan, compiled: bool, report: Callable[[str], None]) -> None:
     """Write the shards that `folder` lacks, so many of each kind; `report` gets one line per shard."""
     folder.mkdir(parents=True, exist_ok=True)
     renderer = HeadRenderer(compiled)
-    makers = {"points": point_shard, "images": image_shard, "wide": wide_shard}
-    # pictures lag behind points, because the first training stage needs points alone
-    jobs = [(i / points, "points", i) for i in range(points)]
-    jobs += [(0.2 + i / images, "images", i) for i in range(images)]
-    jobs += [(1.2 + i / wide, "wide", i) for i in range(wide)]
+    makers = {"points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard}
+    # in the order in which training needs them, so that it can begin beside
+    delays = {"points": 0.0, "wide": 0.2, "images": 0.9, "rays": 1.4}
+    jobs = [(delays[kind] + i / getattr(plan, kind), kind, i) for kind in makers for i in range(getattr(plan, kind))]
     for _, kind, index in sorted(jobs):
         path = folder / f"{kind}-{index:04d}.safetensors"
         if path.exists():
@@ -125,7 +174,7 @@ def generate(folder: Path, points: int, images: int, wide: int, compiled: bool, 
 
 
 def shards(folder: Path, kind: str) -> list[Path]:
-    """Finished shards of a `kind` ("points", "images" or "wide"), in order."""
+    """Finished shards of a `kind` ("points", "rays", "images" or "wide"), in order."""
     return sorted(folder.glob(f"{kind}-*.safetensors"))
 
 

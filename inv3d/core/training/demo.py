@@ -13,22 +13,22 @@ from inv3d.core.generator.config import (
     RenderingConfig,
 )
 from inv3d.core.generator.layers import FullyConnected
-from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, PARAMETER_NAMES, head_parameters
+from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, PARAMETER_NAMES, SHAPE_NAMES, head_parameters
 
 
 def demo_config() -> GeneratorConfig:
-    """Small planes per head over large canonical ones, no super-resolution, 128 px."""
+    """Small planes per head over large canonical ones, no super-resolution, 256 px."""
     return GeneratorConfig(
         z_dim=IDENTITY_DIM + EXPRESSION_DIM,
         c_dim=0,
         w_dim=128,
-        plane_resolution=32,
+        plane_resolution=64,
         plane_channels=19,
         channel_base=3072,
         channel_max=128,
         noise=False,
         color_channels=3,
-        raw_resolution=128,
+        raw_resolution=256,
         inject_resolution=8,
         mapping=MappingConfig(layers=4, hidden_dim=384, lr_multiplier=1.0, normalize=False, residual=True),
         decoder=DecoderConfig(hidden_dim=64, skip=True, film=True),
@@ -36,7 +36,7 @@ def demo_config() -> GeneratorConfig:
             near=2.28,
             far=3.12,
             coarse_samples=0,
-            fine_samples=20,
+            fine_samples=10,
             box=0.74,
             plane_layout="xy-xz-yz",
             coordinate_warp=1.5,
@@ -45,7 +45,7 @@ def demo_config() -> GeneratorConfig:
             proposal_grid=48,
             background=True,
         ),
-        canonical=CanonicalConfig(resolution=192, channels=16, max_offset=0.06),
+        canonical=CanonicalConfig(resolution=256, channels=16, max_offset=0.06),
         superresolution=None,
     )
 
@@ -73,7 +73,21 @@ class ParameterEmbedding(nn.Module):
         self.out = FullyConnected(w_dim, w_dim, scale=0.5)
         self.skip = FullyConnected(count, w_dim)
 
-    def forward(self, z: Tensor, expression: Tensor) -> Tensor:
-        """w of identities `z` [B,32] and expressions [B,6]."""
-        x = ((head_parameters(z, expression) - self.mean) / self.std).clamp(-3.0, 3.0)
+    def normalise(self, parameters: Tensor) -> Tensor:
+        """Parameters [B,K] in standard deviations from their mean, cut at 3."""
+        return ((parameters - self.mean) / self.std).clamp(-3.0, 3.0)
+
+    def forward(self, parameters: Tensor) -> Tensor:
+        """w [B,w_dim] of heads given as parameters [B,K]."""
+        x = self.normalise(parameters)
         return self.out(self.hidden(x)) + self.skip(x)
+
+
+SHAPE_LAYERS = 5
+"""Codes of the layers up to this one say how a head is shaped, the others how it looks."""
+
+
+def exchange_looks(parameters: Tensor, others: Tensor) -> Tensor:
+    """Heads [B,K] of the shape of `parameters` with the colours, textures and lights of `others`."""
+    count = len(SHAPE_NAMES)
+    return torch.cat([parameters[:, :count], others[:, count:]], 1)

@@ -4,6 +4,9 @@
 2. rays: random pixels of full-resolution pictures, for silhouettes and what volume rendering makes of the field;
 3. mapping: z -> w by regression against the parameter embedding, without rendering.
 
+Style mixing: some heads of a batch take their first codes from a head of the same shape that looks different, and the
+rest from one that looks the same but has another shape. So the first codes come to mean shape, the others looks.
+
 Every stage is a fixed number of steps with its own learning-rate schedule; a checkpoint holds everything, so that a
 stopped training goes on, also on another machine.
 """
@@ -18,16 +21,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from inv3d.core.camera import look_at, pixel_centers
 from inv3d.core.generator import TriplaneGenerator
-from inv3d.core.generator.field import TriPlanes
+from inv3d.core.generator.field import TriPlanes, background_colors
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, Parameters, head_parameters
 from inv3d.core.training import dataset
-from inv3d.core.training.demo import ParameterEmbedding, demo_config
+from inv3d.core.training.demo import SHAPE_LAYERS, ParameterEmbedding, demo_config, exchange_looks
 
+EMBEDDING_FILE = "embedding.safetensors"
 TRUNCATION = 0.02
 """The generator learns signed distances divided by this, cut at +-2; world units."""
 
@@ -36,15 +40,18 @@ TRUNCATION = 0.02
 class Recipe:
     """Steps, batch sizes and learning rates of the three stages; the defaults are for two CPU cores."""
 
-    point_steps: int = 14_000
-    ray_steps: int = 6_000
+    point_steps: int = 16_000
+    ray_steps: int = 9_000
     mapping_steps: int = 16_000
     point_heads: int = 6
     points: int = 1152
     queries: int = 576
     ray_heads: int = 4
     rays: int = 512
-    ray_samples: int = 14
+    ray_samples: int = 12
+    proposal_grid: int = 20
+    mixed: float = 0.3
+    """Share of heads whose codes are mixed."""
     mapping_batch: int = 512
     point_lr: float = 0.004
     ray_lr: float = 0.0012
@@ -59,7 +66,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class PointBatch:
-    latents: tuple[Tensor, Tensor]
+    parameters: Tensor
     points: Tensor
     directions: Tensor
     colours: Tensor
@@ -68,35 +75,66 @@ class PointBatch:
     targets: Tensor
 
 
-class PointShards:
-    """Random batches of points; shards that appear while training runs are picked up."""
+@dataclass(frozen=True)
+class RayBatch:
+    parameters: Tensor
+    origins: Tensor
+    directions: Tensor
+    colours: Tensor
+    alpha: Tensor
+    depth: Tensor
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+
+class Shards:
+    """The shards of a kind; those that appear while training runs are picked up."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self.folder, self.kind = folder, kind
         self.loaded: dict[Path, dict[str, Tensor]] = {}
         self.refresh()
 
     def refresh(self) -> None:
-        for path in dataset.shards(self.folder, "points"):
+        for path in dataset.shards(self.folder, self.kind):
             if path not in self.loaded:
                 self.loaded[path] = load_file(path)
 
-    def batch(self, recipe: Recipe, heads: int, generator: torch.Generator, device: torch.device) -> PointBatch:
+    def draw(self, heads: int, generator: torch.Generator) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """A random shard, `heads` of its rows [heads,1], and their parameters. Raises FileNotFoundError."""
+        if not self.loaded:
+            raise FileNotFoundError(f"no {self.kind} shards in {self.folder}")
         shards = list(self.loaded.values())
         shard = shards[int(torch.randint(len(shards), (), generator=generator))]
-        rows = torch.randperm(len(shard["z"]), generator=generator)[:heads, None]
-        j = torch.randperm(shard["points"].shape[1], generator=generator)[: recipe.points]
-        q = torch.randperm(shard["queries"].shape[1], generator=generator)[: recipe.queries]
+        rows = torch.randperm(len(shard["z"]), generator=generator)[:heads]
+        return shard, rows[:, None], head_parameters(shard["z"][rows], shard["expression"][rows])
 
-        def pick(name: str, columns: Tensor) -> Tensor:
-            return shard[name][rows, columns].float().to(device)
 
-        latents = (shard["z"][rows[:, 0]].to(device), shard["expression"][rows[:, 0]].to(device))
-        targets = (pick("distances", q) / -TRUNCATION).clamp(-2.0, 2.0)
-        return PointBatch(
-            latents, pick("points", j), pick("directions", j) / 127.0, pick("colours", j) / 255.0, pick("hit", j),
-            pick("queries", q), targets,
-        )  # fmt: skip
+def point_batch(
+    shards: Shards, recipe: Recipe, heads: int, generator: torch.Generator, device: torch.device
+) -> PointBatch:
+    shard, rows, parameters = shards.draw(heads, generator)
+    j = torch.randperm(shard["points"].shape[1], generator=generator)[: recipe.points]
+    q = torch.randperm(shard["queries"].shape[1], generator=generator)[: recipe.queries]
+
+    def pick(name: str, columns: Tensor) -> Tensor:
+        return shard[name][rows, columns].float().to(device)
+
+    targets = (pick("distances", q) / -TRUNCATION).clamp(-2.0, 2.0)
+    return PointBatch(
+        parameters.to(device), pick("points", j), pick("directions", j) / 127.0, pick("colours", j) / 255.0,
+        pick("hit", j), pick("queries", q), targets,
+    )  # fmt: skip
+
+
+def ray_batch(shards: Shards, recipe: Recipe, generator: torch.Generator, device: torch.device) -> RayBatch:
+    shard, rows, parameters = shards.draw(recipe.ray_heads, generator)
+    j = torch.randperm(shard["pixels"].shape[1], generator=generator)[: recipe.rays]
+    camera = look_at(shard["yaw"][rows[:, 0]], shard["pitch"][rows[:, 0]])
+    origins, directions = camera.rays_through(pixel_centers(shard["pixels"][rows, j], dataset.RAY_RESOLUTION))
+    return RayBatch(
+        parameters.to(device), origins.to(device), directions.to(device),
+        (shard["colours"][rows, j].float() / 255.0).to(device), (shard["alpha"][rows, j].float() / 255.0).to(device),
+        shard["depth"][rows, j].to(device),
+    )  # fmt: skip
 
 
 class Trainer:
@@ -126,7 +164,7 @@ class Trainer:
         mapping = list(self.generator.backbone.mapping.parameters())
         known = {id(p) for p in mapping}
         rest = [p for p in self.model.parameters() if id(p) not in known]
-        return torch.optim.Adam([{"params": rest}, {"params": mapping}], lr=0.0, betas=(0.9, 0.99))
+        return torch.optim.Adam([{"params": rest}, {"params": mapping}], lr=0.0, betas=(0.9, 0.99), fused=True)
 
     def save(self, path: Path) -> None:
         partial = path.with_suffix(".partial")
@@ -147,18 +185,39 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
 
-    def _codes(self, latents: tuple[Tensor, Tensor]) -> Tensor:
-        return self.embedding(*latents)[:, None].expand(-1, self.generator.num_ws, -1)
+    def save_embedding(self, bundle: Path) -> None:
+        """Add the averaged parameter embedding to a bundle, so that training can go on from it."""
+        state = {name: tensor.half().contiguous() for name, tensor in self.average["embedding"].state_dict().items()}
+        (bundle / EMBEDDING_FILE).write_bytes(save(state))
+
+    def start_from(self, bundle: Path) -> None:
+        """Take generator and embedding of a finished bundle of the same architecture as start values.
+
+        Raises FileNotFoundError if the bundle has no embedding, RuntimeError if the shapes differ.
+        """
+        for name, file in (("generator", "generator.safetensors"), ("embedding", EMBEDDING_FILE)):
+            state = {key: tensor.float() for key, tensor in load_file(bundle / file).items()}
+            for model in (self.model, self.average):
+                model[name].load_state_dict(state)
+
+    def _codes(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        """Codes [B,num_ws,w_dim] of heads [B,K], some of them mixed from two heads (see the module's text)."""
+        mixed = (torch.rand(len(parameters), 1, generator=generator) < self.recipe.mixed).to(self.device)
+        others = parameters.roll(1, 0)
+        shape = self.embedding(torch.where(mixed, exchange_looks(parameters, others), parameters))
+        looks = self.embedding(torch.where(mixed, exchange_looks(others, parameters), parameters))
+        first = torch.arange(self.generator.num_ws, device=self.device) < SHAPE_LAYERS
+        return torch.where(first[:, None], shape[:, None], looks[:, None])
 
     def _planes(self, codes: Tensor) -> TriPlanes:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             return self.generator.planes(codes)
 
-    def point_losses(self, batch: PointBatch) -> dict[str, Tensor]:
-        """Signed distance (more weight near the surface), colour around the surface, background colour."""
-        planes = self._planes(self._codes(batch.latents))
+    def point_losses(self, batch: PointBatch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Signed distance (more weight near the surface), colour around the surface, colours of the background."""
+        planes = self._planes(self._codes(batch.parameters, generator))
         count = batch.points.shape[1]
-        jitter = (torch.rand(*batch.points.shape[:2], 1, device=self.device) * 2.0 - 1.0) * 0.004
+        jitter = (torch.rand(*batch.points.shape[:2], 1, generator=generator).to(self.device) * 2.0 - 1.0) * 0.004
         sigma, color = self.generator.field(
             planes, torch.cat([batch.points + batch.directions * jitter, batch.queries], 1)
         )
@@ -169,37 +228,36 @@ class Trainer:
         distance = distance + 0.1 * torch.relu(predicted.abs() - 2.5).mean()
         error = (color[:, :count] - batch.colours) * batch.hit[..., None]
         colour = (error.abs().sum() + 2.0 * error.square().sum()) / (3.0 * batch.hit.sum())
-        true_background = torch.cat(Parameters(head_parameters(*batch.latents)).colour("background"), 1)
+        p = Parameters(batch.parameters)
+        truth = torch.cat([*p.colour("background"), *p.colour("backdrop"), p.backdrop_height, p.backdrop_edge.log()], 1)
         assert planes.background is not None
-        background = (planes.background[:, 0] - true_background).abs().mean()
-        return {"distance": distance, "colour": 4.0 * colour, "background": 0.5 * background}
+        height = torch.linspace(-1.1, 1.1, 12, device=self.device).expand(len(truth), -1)
+        # the source's own colours, through the function that draws them
+        wanted = background_colors(torch.cat([torch.logit((truth[:, :6] + 0.01) / 1.02), truth[:, 6:]], 1), height)
+        background = (background_colors(planes.background, height) - wanted).abs().mean()
+        return {"distance": distance, "colour": 4.0 * colour, "background": background}
 
-    def ray_losses(self, images: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """Colours of random pixels, most of them on the head."""
-        recipe = self.recipe
-        heads = torch.randint(len(images["z"]), (recipe.ray_heads,), generator=generator)
-        views = torch.randint(images["yaw"].shape[1], (recipe.ray_heads,), generator=generator)
-        size = images["image"].shape[-1]
-        alpha = images["alpha"][heads, views].float().flatten(1) / 255.0
-        pixels = torch.multinomial(alpha + 0.12, recipe.rays, replacement=True, generator=generator)
-        target = images["image"][heads, views].flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1))
-        target = target.transpose(1, 2).float().to(self.device) / 127.5 - 1.0
-        camera = look_at(images["yaw"][heads, views], images["pitch"][heads, views]).to(self.device)
-        origins, directions = camera.rays_through(pixel_centers(pixels, size).to(self.device))
-        latents = (images["z"][heads].to(self.device), images["expression"][heads, views].to(self.device))
-        planes = self._planes(self._codes(latents))
-        grid = self.generator.density_grid(planes, 20)
+    def ray_losses(self, batch: RayBatch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Colours, coverage and depth of random pixels, most of them on the head."""
+        planes = self._planes(self._codes(batch.parameters, generator))
+        grid = self.generator.density_grid(planes, self.recipe.proposal_grid)
         rays = self.generator.render_rays(
-            planes, origins, directions, generator, grid, chunk=1 << 20, samples=recipe.ray_samples
+            planes, batch.origins, batch.directions, generator, grid, chunk=1 << 20, samples=self.recipe.ray_samples
         )
-        error = (rays.features - target) / 2.0
-        return {"ray": 4.0 * (error.abs().mean() + 2.0 * error.square().mean())}
+        error = (rays.features + 1.0) / 2.0 - batch.colours
+        covered = batch.depth > 0.0
+        depth = (rays.depth - batch.depth).abs().clamp(max=0.05)[covered].mean()
+        return {
+            "ray": 4.0 * (error.abs().mean() + 2.0 * error.square().mean()),
+            "alpha": 0.3 * (rays.alpha - batch.alpha).abs().mean(),
+            "depth": 3.0 * depth,
+        }
 
     def mapping_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Squared error of z -> w against the averaged embedding."""
         z = torch.randn(self.recipe.mapping_batch, IDENTITY_DIM + EXPRESSION_DIM, generator=generator).to(self.device)
         with torch.no_grad():
-            target = self.average["embedding"](z[:, :IDENTITY_DIM], z[:, IDENTITY_DIM:])
+            target = self.average["embedding"](head_parameters(z[:, :IDENTITY_DIM], z[:, IDENTITY_DIM:]))
         codes = self.generator.mapping(z)[:, 0]
         return {"mapping": (codes - target).square().mean()}
 
@@ -215,25 +273,24 @@ class Trainer:
     def run(self, checkpoint: Path, report: Callable[[str], None]) -> Iterator[int]:
         """Train until the recipe's last step, saving to `checkpoint`; yields the number of each finished step."""
         recipe = self.recipe
-        points = PointShards(self.data) if self._stage()[0] != "mapping" else None
-        images: dict[str, Tensor] | None = None
+        points = rays = None
+        if self._stage()[0] != "mapping":
+            points, rays = Shards(self.data, "points"), Shards(self.data, "rays")
         sums: dict[str, list[float]] = {}
         start = time.perf_counter() - self.seconds
         while self.step < recipe.steps:
             stage, step, length = self._stage()
             # one seed per step: a resumed run draws what an unbroken one would
             generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
-            torch.manual_seed(recipe.seed * 1_000_003 + self.step)
             lr = self._learning_rate(stage, step, length)
             self.optimizer.param_groups[0]["lr"] = 0.0 if stage == "mapping" else lr
             self.optimizer.param_groups[1]["lr"] = lr if stage == "mapping" else 0.0
             losses: dict[str, Tensor] = {}
-            if stage == "rays":
-                images = images or dataset.load_images(self.data)
-                losses |= self.ray_losses(images, generator)
+            if rays is not None and stage == "rays":
+                losses |= self.ray_losses(ray_batch(rays, recipe, generator, self.device), generator)
             if points is not None and (stage == "points" or (stage == "rays" and step % 2 == 0)):
                 heads = recipe.point_heads if stage == "points" else recipe.ray_heads
-                losses |= self.point_losses(points.batch(recipe, heads, generator, self.device))
+                losses |= self.point_losses(point_batch(points, recipe, heads, generator, self.device), generator)
             if stage == "mapping":
                 losses |= self.mapping_losses(generator)
             self.optimizer.zero_grad(set_to_none=True)
@@ -253,8 +310,9 @@ class Trainer:
                 means = " ".join(f"{name} {sum(v) / len(v):.4f}" for name, v in sums.items())
                 report(f"{stage} {self.step}/{recipe.steps} {self.seconds:.0f} s lr {lr:.5f} {means}")
                 sums.clear()
-                if points is not None:
-                    points.refresh()
+                for shards in (points, rays):
+                    if shards is not None:
+                        shards.refresh()
             if self.step % recipe.checkpoint_every == 0 or self.step == recipe.steps:
                 self.save(checkpoint)
             yield self.step

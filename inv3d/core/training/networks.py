@@ -83,8 +83,15 @@ class NetworkTrainer(ABC):
             yield self.step
 
 
+RIGHT = (0.08, 0.08, 0.10, math.radians(10), math.radians(10), math.radians(10))
+"""Errors of a reading that counts as right: shift in crop sizes, logarithm of the scale, roll, yaw, pitch."""
+
+
 class AlignerTrainer(NetworkTrainer):
-    """Crops around, off and away from heads on clutter; the network says how to mend the crop and the pose."""
+    """Crops around, off and away from heads on clutter; the network says how to mend the crop and the pose.
+
+    The confidence learns how probable it is that the rest of the reading is right (see `RIGHT`).
+    """
 
     images_kind = "wide"
     batch = 64
@@ -106,32 +113,34 @@ class AlignerTrainer(NetworkTrainer):
         canvas = picture.shape[-1]
         # half of the crops are nearly right, as in the last iterations of the alignment
         spread = torch.where(uniform(0, 1) < 0.5, 0.25, 1.0)
-        size = canvas / dataset.WIDE_FACTOR * torch.exp(0.75 * spread * uniform(-1, 1))
+        own = canvas / dataset.WIDE_FACTOR
+        size = own * torch.exp(0.75 * spread * uniform(-1, 1))
         roll = spread * uniform(-1, 1) * self.max_roll
         shift = 0.30 * spread[:, None] * torch.randn(batch, 2, generator=generator).clamp(-2.0, 2.0)
         center = canvas / 2 - shift * size[:, None]
         crops = Crops(center, size, roll)
         grid = sampling_grid(crops, 2 * INPUT_SIZE, canvas, canvas)
         rgba = F.grid_sample(torch.cat([picture, alpha], 1), grid, padding_mode="border", align_corners=False)
-        rgba = F.avg_pool2d(rgba, 2)
         present = uniform(0, 1) < 0.88
         covered = rgba[:, 3:] * present[:, None, None, None]
-        image = over(rgba[:, :3], covered, clutter(batch, INPUT_SIZE, generator))
-        truth = Crops(
-            torch.full((batch, 2), canvas / 2), torch.full((batch,), canvas / dataset.WIDE_FACTOR), torch.zeros(batch)
-        )
-        out = self.network(degrade(image, generator).to(self.device, memory_format=torch.channels_last))
+        image = over(rgba[:, :3], covered, clutter(batch, 2 * INPUT_SIZE, generator))
         cos, sin = roll.cos(), roll.sin()
-        dx, dy = ((truth.center - center) / size[:, None]).unbind(-1)
+        dx, dy = ((canvas / 2 - center) / size[:, None]).unbind(-1)
+        yaw = images["yaw"][heads, views]
         target = torch.stack(
-            [cos * dx + sin * dy, cos * dy - sin * dx, (truth.size / size).log(), -roll, images["yaw"][heads, views],
+            [cos * dx + sin * dy, cos * dy - sin * dx, (own / size).log(), -roll, yaw,
              images["pitch"][heads, views]], -1,
         ).to(self.device)  # fmt: skip
-        inside = present & (target[:, :2].cpu().abs().amax(1) < 0.5)
+        image = F.avg_pool2d(beyond_the_frame(image, target[:, :2].cpu(), own / size, generator), 2)
+        out = self.network(degrade(image, generator).to(self.device, memory_format=torch.channels_last))
+        # the back of a head is not to be found
+        inside = present & (target[:, :2].cpu().abs().amax(1) < 0.5) & (yaw.abs() < 1.05 * dataset.FACE_YAW)
         predicted = torch.stack([out.shift[:, 0], out.shift[:, 1], out.log_scale, out.roll, out.yaw, out.pitch], -1)
         known = inside.float().to(self.device)
         error = (F.smooth_l1_loss(predicted, target, beta=0.02, reduction="none") * known[:, None]).sum(0) / known.sum()
-        confidence = F.binary_cross_entropy_with_logits(out.logit, known)
+        tolerance = torch.tensor(RIGHT, device=self.device)
+        right = known * ((predicted - target).detach().abs() < tolerance).all(1)
+        confidence = F.binary_cross_entropy_with_logits(out.logit, right)
         return {
             "place": 3.0 * error[:3].sum(),
             "roll": 2.0 * error[3],
@@ -183,13 +192,30 @@ class PerceptualTrainer(NetworkTrainer):
         views = torch.randint(self.images["yaw"].shape[1], (self.batch,), generator=generator)
         picture, _ = self.pick(heads, views)
         parameters = head_parameters(self.images["z"][heads], self.images["expression"][heads, views])
-        parameters = ((parameters - self.normalise.mean) / self.normalise.std).clamp(-3.0, 3.0)
+        parameters = self.normalise.normalise(parameters)
         pose = torch.stack([self.images["yaw"][heads, views], self.images["pitch"][heads, views]], -1)
         target = torch.cat([parameters, 2.0 * pose], 1).to(self.device)
         # what people overlook should not change the features
         picture = degrade(jitter(picture, generator), generator, noise=0.3)
         predicted = self.network(picture.to(self.device, memory_format=torch.channels_last))
         return {"reading": F.smooth_l1_loss(predicted, target, beta=0.5)}
+
+
+def beyond_the_frame(image: Tensor, head: Tensor, size: Tensor, generator: torch.Generator) -> Tensor:
+    """Let some crops [B,3,R,R] reach beyond the edge of their frame, where the border is repeated.
+
+    `head` [B,2] is the centre and `size` [B] the size of the head's own crop, in crop sizes from the crop's centre;
+    at most about 40 % of a head is lost.
+    """
+    batch, resolution = len(image), image.shape[-1]
+    distance = size[:, None] * (0.08 + 0.5 * torch.rand(batch, 2, generator=generator))
+    hidden = torch.rand(batch, 2, generator=generator)
+    low = torch.where(hidden < 0.08, head - distance, torch.full_like(head, -1.0))
+    high = torch.where(hidden > 0.92, head + distance, torch.full_like(head, 1.0))
+    axis = (torch.arange(resolution) + 0.5) / resolution - 0.5
+    x, y = (axis.clamp(low[:, i : i + 1], high[:, i : i + 1]) for i in (0, 1))
+    grid = torch.stack([x[:, None].expand(-1, resolution, -1), y[:, :, None].expand(-1, -1, resolution)], -1)
+    return F.grid_sample(image, 2.0 * grid, padding_mode="border", align_corners=False)
 
 
 def jitter(image: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""The whole recipe of the embedded model: data, four networks, one bundle."""
+"""The whole recipe of the embedded model: data, four networks, one bundle; every part goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -19,8 +19,14 @@ from inv3d.core.training import dataset
 from inv3d.core.training.generator import Recipe, Trainer
 from inv3d.core.training.networks import AlignerTrainer, IdentityTrainer, NetworkTrainer, PerceptualTrainer
 
-POINT_SHARDS, IMAGE_SHARDS, WIDE_SHARDS = 130, 36, 22
-ALIGNER_STEPS, IDENTITY_STEPS, PERCEPTUAL_STEPS = 4000, 2000, 2200
+Report = Callable[[str], None]
+
+HELPERS: dict[str, tuple[type[NetworkTrainer], int]] = {
+    "aligner": (AlignerTrainer, 5000),
+    "identity": (IdentityTrainer, 2000),
+    "perceptual": (PerceptualTrainer, 2200),
+}
+"""The networks beside the generator and their training steps."""
 DESCRIPTION = "stylised heads, trained by this project on procedural heads; no data of real people"
 
 
@@ -30,34 +36,44 @@ def scaled(recipe: Recipe, factor: float) -> Recipe:
     return replace(recipe, **{name: max(2, round(getattr(recipe, name) * factor)) for name in steps})
 
 
-def train_all(folder: Path, scale: float, device: torch.device, compiled: bool, report: Callable[[str], None]) -> Path:
-    """Run every part that is not finished in `folder`; returns the folder of the finished bundle."""
+def make_data(folder: Path, scale: float, compiled: bool, report: Report) -> None:
+    """Shards of procedural heads in `folder`/data."""
+    dataset.generate(folder / "data", dataset.DataPlan().scaled(scale), compiled, report)
 
-    def share(count: int) -> int:
-        return max(1, math.ceil(count * scale))
 
-    data = folder / "data"
-    dataset.generate(data, share(POINT_SHARDS), share(IMAGE_SHARDS), share(WIDE_SHARDS), compiled, report)
-    trainer = Trainer(scaled(Recipe(), scale), data, device)
+def train_generator(
+    folder: Path, scale: float, device: torch.device, report: Report, start: Path | None = None
+) -> None:
+    """The generator's three stages, to `folder`/generator.pt; from nothing, or from the bundle `start`."""
+    trainer = Trainer(scaled(Recipe(), scale), folder / "data", device)
     checkpoint = folder / "generator.pt"
     if checkpoint.exists():
         trainer.load(checkpoint)
+    elif start is not None:
+        trainer.start_from(start)
     for _ in trainer.run(checkpoint, report):
         pass
-    plans: tuple[tuple[str, type[NetworkTrainer], int], ...] = (
-        ("aligner", AlignerTrainer, ALIGNER_STEPS),
-        ("identity", IdentityTrainer, IDENTITY_STEPS),
-        ("perceptual", PerceptualTrainer, PERCEPTUAL_STEPS),
-    )
-    for name, make, steps in plans:
-        helper = make(data, share(steps), device)  # type: ignore[call-arg, arg-type]
-        for _ in helper.run(folder / f"{name}.pt", report):
-            pass
+
+
+def train_helper(name: str, folder: Path, scale: float, device: torch.device, report: Report) -> None:
+    """One of `HELPERS`, to `folder`/NAME.pt."""
+    make, steps = HELPERS[name]
+    helper = make(folder / "data", max(1, math.ceil(steps * scale)), device)  # type: ignore[call-arg, arg-type]
+    for _ in helper.run(folder / f"{name}.pt", report):
+        pass
+
+
+def train_all(folder: Path, scale: float, device: torch.device, compiled: bool, report: Report) -> Path:
+    """Every part that is not finished in `folder`, one after the other; returns the folder of the finished bundle."""
+    make_data(folder, scale, compiled, report)
+    train_generator(folder, scale, device, report)
+    for name in HELPERS:
+        train_helper(name, folder, scale, device, report)
     return assemble(folder, folder / "demo")
 
 
 def assemble(folder: Path, out: Path) -> Path:
-    """Build the bundle from the checkpoints of the four parts in `folder`."""
+    """Build the bundle from the checkpoints of the four parts in `folder`. Raises FileNotFoundError if one is missing."""
     trainer = Trainer(Recipe(), folder / "data", torch.device("cpu"))
     trainer.load(folder / "generator.pt")
     generator = trainer.result()
@@ -75,9 +91,10 @@ def assemble(folder: Path, out: Path) -> Path:
         license="Apache-2.0",
         radius=FFHQ_RADIUS,
         focal=FFHQ_FOCAL,
-        known_yaw=math.degrees(dataset.MAX_YAW),
+        known_yaw=180.0,
         generator=generator.config,
         perceptual_outputs=outputs,
     )
     Bundle(info, generator, **networks, fingerprint="").save(out)  # type: ignore[arg-type]
+    trainer.save_embedding(out)
     return out

@@ -60,7 +60,7 @@ def test_random_sampling_has_the_reference_mean(tiny, reference):
 
 
 def test_several_cameras_share_one_codes_planes(small, monkeypatch):
-    codes = small.mapping(torch.randn(1, 38))
+    codes = small.mapping(torch.randn(1, 66))
     calls = []
     synthesis = small.backbone.synthesis.forward
     monkeypatch.setattr(small.backbone.synthesis, "forward", lambda *a: calls.append(len(a[0])) or synthesis(*a))
@@ -71,7 +71,7 @@ def test_several_cameras_share_one_codes_planes(small, monkeypatch):
 
 
 def test_cameras_are_grouped_by_code(small):
-    codes = small.mapping(torch.randn(2, 38, generator=torch.Generator().manual_seed(1)))
+    codes = small.mapping(torch.randn(2, 66, generator=torch.Generator().manual_seed(1)))
     both = small(codes, cameras(-0.3, 0.3, -0.3, 0.3), 16)
     second = small(codes[1:], cameras(-0.3, 0.3), 16)
     assert torch.allclose(both.image[2:], second.image, atol=1e-4)
@@ -80,7 +80,7 @@ def test_cameras_are_grouped_by_code(small):
 
 
 def test_chunks_change_nothing(small):
-    codes = small.mapping(torch.randn(1, 38)).requires_grad_()
+    codes = small.mapping(torch.randn(1, 66)).requires_grad_()
     whole = small(codes, cameras(0.2), 16, chunk=1 << 20)
     (gradient,) = torch.autograd.grad(whole.image.square().mean(), codes)
     parts = small(codes, cameras(0.2), 16, chunk=50)
@@ -90,7 +90,7 @@ def test_chunks_change_nothing(small):
 
 
 def test_seed_decides_sampling(small):
-    codes = small.mapping(torch.randn(1, 38))
+    codes = small.mapping(torch.randn(1, 66))
     first, again, other = (
         small(codes, cameras(0.2), 16, generator=torch.Generator().manual_seed(seed)).image for seed in (1, 1, 2)
     )
@@ -112,7 +112,7 @@ def test_depth_render_skips_superresolution(tiny, reference, monkeypatch):
 def test_gradients_reach_codes_weights_and_cameras():
     torch.manual_seed(0)
     generator = TriplaneGenerator(demo_config())
-    codes = generator.mapping(torch.randn(1, 38)).detach().requires_grad_()
+    codes = generator.mapping(torch.randn(1, 66)).detach().requires_grad_()
     yaw = torch.zeros(1, requires_grad=True)
     generator(codes, look_at(yaw, torch.zeros(1)), 16).image.square().mean().backward()
     assert codes.grad.abs().sum() > 0
@@ -124,7 +124,7 @@ def test_gradients_reach_codes_weights_and_cameras():
 def test_skipping_empty_rays_changes_nothing(demo):
     """With gradients every ray is evaluated, without only those that may meet something."""
     generator = demo.generator
-    codes = generator.mapping(torch.randn(1, 38, generator=torch.Generator().manual_seed(2)))
+    codes = generator.mapping(torch.randn(1, 66, generator=torch.Generator().manual_seed(2)))
     full = generator(codes.clone().requires_grad_(), cameras(0.4), 48)
     with torch.no_grad():
         skipped = generator(codes, cameras(0.4), 48)

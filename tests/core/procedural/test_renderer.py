@@ -5,9 +5,9 @@ import torch
 
 from inv3d.core.camera import look_at
 from inv3d.core.procedural.clip import HeadTurn
-from inv3d.core.procedural.parameters import Parameters
+from inv3d.core.procedural.parameters import PARAMETER_NAMES, Parameters
 from inv3d.core.procedural.renderer import FAR, HeadRenderer
-from inv3d.core.procedural.samples import sample_heads
+from inv3d.core.procedural.samples import sample_heads, sample_pixels
 
 from .test_surface import draw
 
@@ -28,11 +28,46 @@ def test_depth_lands_on_the_surface(renderer):
     assert (render.depth.reshape(1, -1)[~on_head] == FAR).all()
 
 
-def test_the_background_is_the_parameters_colour(renderer):
+def test_the_background_has_one_colour_above_another(renderer):
     parameters = draw(3, 1)
-    render = renderer.render(parameters, look_at(torch.zeros(1), torch.zeros(1)), 16, supersample=1)
-    expected = torch.cat(Parameters(parameters).colour("background"), 1)[0] * 2 - 1
-    assert torch.allclose(render.image[0, :, 0, 0], expected, atol=1e-5)
+    for name, value in (("backdrop_height", 0.0), ("backdrop_edge", 30.0)):
+        parameters[:, PARAMETER_NAMES.index(name)] = value
+    image = renderer.render(parameters, look_at(torch.zeros(1), torch.zeros(1)), 16, supersample=1).image[0]
+    for name, pixel in (("backdrop", image[:, 0, 0]), ("background", image[:, 10, 0])):
+        expected = torch.cat(Parameters(parameters).colour(name), 1)[0] * 2 - 1
+        assert torch.allclose(pixel, expected, atol=1e-3)
+
+
+def test_lenses_darken_only_what_is_seen_through_them(renderer):
+    parameters = draw(3, 1)
+    for name, value in (
+        ("glasses", 0.004),
+        ("glasses_shape", 0.0),
+        ("glasses_size", 0.04),
+        ("lens", 0.0),
+        ("hat", -0.07),
+    ):
+        parameters[:, PARAMETER_NAMES.index(name)] = value
+    tinted = parameters.clone()
+    tinted[:, PARAMETER_NAMES.index("lens")] = 0.8
+    camera = look_at(torch.tensor([0.0, math.pi]), torch.zeros(2))
+    pictures = [renderer.render(p.expand(2, -1), camera, 48, supersample=1).image for p in (parameters, tinted)]
+    change = (pictures[0] - pictures[1]).abs().amax(1)
+    assert change[0].amax() > 0.2 and 0.01 < (change[0] > 0.02).float().mean() < 0.15
+    assert change[1].amax() == 0
+
+
+def test_pixels_are_those_of_the_whole_picture(renderer):
+    parameters = draw(5, 1)
+    camera = look_at(torch.tensor([0.6]), torch.tensor([0.1]))
+    whole = renderer.render(parameters, camera, 40)
+    picked = sample_pixels(renderer, parameters, camera, 60, 40, torch.Generator().manual_seed(2))
+    colours = (whole.image[0].flatten(1)[:, picked.pixels[0]].t() + 1) / 2
+    assert (picked.colours[0] - colours).abs().max() < 0.02
+    assert torch.equal(picked.alpha[0], whole.alpha.flatten()[picked.pixels[0]])
+    covered = picked.alpha[0] == 1
+    assert torch.allclose(picked.depth[0][covered], whole.depth.flatten()[picked.pixels[0]][covered], atol=2e-3)
+    assert (picked.depth[0][~covered] == 0).all()
 
 
 def test_normals_point_outwards(renderer):

@@ -1,14 +1,19 @@
 """A smoke version of every part of the recipe: it runs, learns a little, and goes on after a stop."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save
+
+from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training import dataset
-from inv3d.core.training.generator import Recipe, Trainer
-from inv3d.core.training.networks import AlignerTrainer, IdentityTrainer, PerceptualTrainer
+from inv3d.core.training.generator import Recipe, Shards, Trainer, point_batch
+from inv3d.core.training.demo import SHAPE_LAYERS, exchange_looks
+from inv3d.core.training.networks import AlignerTrainer, IdentityTrainer, PerceptualTrainer, beyond_the_frame
 
 TINY = Recipe(
     point_steps=6, ray_steps=2, mapping_steps=2, point_heads=2, points=96, queries=48, ray_heads=2, rays=24, ray_samples=6,
@@ -23,6 +28,8 @@ def data(tmp_path_factory) -> Path:
     renderer = HeadRenderer()
     dataset.write_shard(folder / "points-0000.safetensors", dataset.point_shard(renderer, 0, heads=8, points=240))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset, "RAYS_PER_VIEW", 48)
+        dataset.write_shard(folder / "rays-0000.safetensors", dataset.ray_shard(renderer, 0, heads=4))
         patch.setattr(dataset, "IMAGE_RESOLUTION", 32)
         patch.setattr(dataset, "WIDE_RESOLUTION", 48)
         dataset.write_shard(folder / "images-0000.safetensors", dataset.image_shard(renderer, 0, heads=4))
@@ -38,7 +45,7 @@ def test_shards_are_reproducible(data):
 
 def test_generation_goes_on_where_it_stopped(data):
     lines: list[str] = []
-    dataset.generate(data, 1, 1, 1, compiled=False, report=lines.append)
+    dataset.generate(data, dataset.DataPlan(1, 1, 1, 1), compiled=False, report=lines.append)
     assert lines == []
 
 
@@ -63,13 +70,48 @@ def test_points_teach_the_generator_something(data):
     recipe = Recipe(point_steps=25, ray_steps=0, mapping_steps=0, point_heads=2, points=96, queries=48)
     trainer = Trainer(recipe, data, CPU)
     random = torch.Generator().manual_seed(0)
-    from inv3d.core.training.generator import PointShards
+    batch = point_batch(Shards(data, "points"), recipe, 8, random, CPU)
 
-    batch = PointShards(data).batch(recipe, 8, random, CPU)
-    before = float(trainer.point_losses(batch)["colour"].detach())
+    def colour() -> float:
+        return float(trainer.point_losses(batch, torch.Generator().manual_seed(1))["colour"].detach())
+
+    before = colour()
     for _ in trainer.run(data / "learn.pt", print):
         pass
-    assert float(trainer.point_losses(batch)["colour"].detach()) < 0.7 * before
+    assert colour() < 0.7 * before
+
+
+def test_training_goes_on_from_a_finished_bundle(data, tmp_path):
+    first = Trainer(TINY, data, CPU)
+    (tmp_path / "generator.safetensors").write_bytes(save(first.generator.state_dict()))
+    first.save_embedding(tmp_path)
+    torch.manual_seed(9)
+    second = Trainer(replace(TINY, seed=5), data, CPU)
+    second.start_from(tmp_path)
+    ours, theirs = first.generator.state_dict(), second.generator.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    with pytest.raises(FileNotFoundError):
+        second.start_from(data)
+
+
+def test_mixed_codes_take_shape_from_one_head_and_looks_from_another(data):
+    trainer = Trainer(replace(TINY, mixed=1.0), data, CPU)
+    z = torch.randn(3, IDENTITY_DIM, generator=torch.Generator().manual_seed(0))
+    parameters = head_parameters(z, torch.zeros(3, EXPRESSION_DIM))
+    codes = trainer._codes(parameters, torch.Generator().manual_seed(0))
+    others = parameters.roll(1, 0)
+    expected = trainer.embedding(exchange_looks(parameters, others))
+    assert torch.allclose(codes[:, SHAPE_LAYERS - 1], expected)
+    expected = trainer.embedding(exchange_looks(others, parameters))
+    assert torch.allclose(codes[:, SHAPE_LAYERS], expected)
+
+
+def test_crops_beyond_the_frame_repeat_its_border():
+    image = torch.arange(16.0).expand(4, 3, 16, 16)
+    cut = beyond_the_frame(image, torch.zeros(4, 2), torch.ones(4), torch.Generator().manual_seed(3))
+    changed = (cut != image).flatten(1).any(1)
+    assert changed.any() and not changed.all()
+    assert cut.amin() >= 0 and cut.amax() <= 15
 
 
 @pytest.mark.parametrize("kind", [AlignerTrainer, IdentityTrainer, PerceptualTrainer])

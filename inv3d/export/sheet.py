@@ -1,0 +1,80 @@
+"""Contact sheets: heads of a generator, or of the procedural source it was trained on, from chosen sides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from inv3d.core.bundle import Bundle
+from inv3d.core.camera import Camera, look_at
+from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
+from inv3d.core.procedural.renderer import HeadRenderer
+from inv3d.core.training.demo import SHAPE_LAYERS
+from inv3d.export.pictures import column, row
+
+Progress = Callable[[int, int], None]
+
+
+def latent(seed: int, dimensions: int) -> Tensor:
+    """The z [1,dimensions] of a seed, the same on every machine."""
+    return torch.randn(1, dimensions, generator=torch.Generator().manual_seed(seed))
+
+
+def grid(images: list[Tensor], columns: int) -> Tensor:
+    """Equal pictures [3,H,W] in rows of `columns`; what is missing in the last row is black."""
+    missing = -len(images) % columns
+    images = images + [torch.full_like(images[0], -1.0)] * missing
+    return column([row(images[i : i + columns]) for i in range(0, len(images), columns)])
+
+
+@torch.no_grad()
+def generator_sheet(
+    bundle: Bundle, seeds: list[int], cameras: Camera, resolution: int | None, truncation: float, progress: Progress
+) -> list[Tensor]:
+    """For every seed its pictures [3,R,R*C] from C cameras side by side."""
+    generator = bundle.generator
+    sheets = []
+    for done, seed in enumerate(seeds):
+        codes = _code(bundle, seed, truncation)
+        sheets.append(row(list(generator(codes, cameras, resolution).image.cpu())))
+        progress(done + 1, len(seeds))
+    return sheets
+
+
+@torch.no_grad()
+def mixing_sheet(
+    bundle: Bundle, seeds: list[int], camera: Camera, resolution: int | None, truncation: float, progress: Progress
+) -> list[Tensor]:
+    """Style mixing: row i has the shape of seed i, column j the looks of seed j; [3,R,R] each, row after row."""
+    codes = torch.cat([_code(bundle, seed, truncation) for seed in seeds])
+    pictures = []
+    for shape in codes:
+        for looks in codes:
+            mixed = torch.cat([shape[:SHAPE_LAYERS], looks[SHAPE_LAYERS:]])[None]
+            pictures.append(bundle.generator(mixed, camera, resolution).image[0].cpu())
+            progress(len(pictures), len(seeds) ** 2)
+    return pictures
+
+
+def _code(bundle: Bundle, seed: int, truncation: float) -> Tensor:
+    generator = bundle.generator
+    z = latent(seed, generator.config.z_dim).to(generator.device)
+    camera = None
+    if generator.config.c_dim:
+        front = look_at(torch.zeros(1), torch.zeros(1), bundle.info.radius, focal=bundle.info.focal)
+        camera = front.vector().to(generator.device)
+    return generator.mapping(z, camera, truncation)
+
+
+def source_sheet(seeds: list[int], cameras: Camera, resolution: int, progress: Progress) -> list[Tensor]:
+    """The same heads as `generator_sheet` of the embedded model, as the procedural source draws them."""
+    renderer = HeadRenderer()
+    sheets = []
+    for done, seed in enumerate(seeds):
+        z = latent(seed, IDENTITY_DIM + EXPRESSION_DIM)
+        parameters = head_parameters(z[:, :IDENTITY_DIM], z[:, IDENTITY_DIM:]).expand(len(cameras), -1)
+        sheets.append(row(list(renderer.render(parameters, cameras, resolution).image)))
+        progress(done + 1, len(seeds))
+    return sheets
