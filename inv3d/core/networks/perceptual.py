@@ -1,9 +1,10 @@
-"""The perceptual network: distances between deep features, in the form of LPIPS (Zhang et al. 2018, Eq. 1)."""
+"""The perceptual network: weighted distances between deep features, as LPIPS (Zhang et al. 2018, Eq. 1)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from inv3d.core.networks.trunk import Trunk
 
@@ -14,7 +15,10 @@ def unit_channels(x: Tensor) -> Tensor:
 
 
 class PerceptualNetwork(nn.Module):
-    """Features of images [B,3,R,R] in [-1,1], learned by reading anatomy, expression and pose off pictures."""
+    """Features of images [B,3,R,R] in [-1,1], learned by reading anatomy, expression and pose off pictures.
+
+    How much each channel counts in the distance is learned from pairs of distortions whose order is known.
+    """
 
     def __init__(self, outputs: int, widths: tuple[int, ...] = (24, 48, 72, 96)) -> None:
         super().__init__()
@@ -22,13 +26,17 @@ class PerceptualNetwork(nn.Module):
         self.head = nn.Sequential(
             nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(widths[-1] * 16, 256), nn.SiLU(), nn.Linear(256, outputs)
         )
+        self.weights = nn.ParameterList(torch.zeros(width) for width in widths)
 
     def forward(self, image: Tensor) -> Tensor:
         """What the network was trained to read, [B,outputs]."""
         return self.head(self.trunk(image)).float()
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
-        """Perceptual distance [B]: squared differences of unit features, mean over places, summed over stages."""
-        pairs = zip(self.trunk.features(a), self.trunk.features(b), strict=True)
-        stages = [(unit_channels(x) - unit_channels(y)).square().sum(1).mean((1, 2)) for x, y in pairs]
+        """Perceptual distance [B]: weighted squared differences of unit features, mean over places, summed over stages."""
+        pairs = zip(self.trunk.features(a), self.trunk.features(b), self.weights, strict=True)
+        stages = [
+            ((unit_channels(x) - unit_channels(y)).square().mean((2, 3)) * F.softplus(weight)).sum(1)
+            for x, y, weight in pairs
+        ]
         return torch.stack(stages).sum(0)

@@ -1,4 +1,4 @@
-"""Random backgrounds and picture degradations for training the helper networks."""
+"""Random backgrounds, degradations and graded distortions for training the helper networks."""
 
 from __future__ import annotations
 
@@ -37,3 +37,38 @@ def degrade(image: Tensor, generator: torch.Generator, noise: float = 0.06) -> T
     image = image + (softened - image) * uniform(1) * (uniform(1) < 0.5)
     grain = torch.randn(image.shape, generator=generator) * noise * uniform(1) ** 2
     return (image + grain).clamp(-1.0, 1.0)
+
+
+def noisy(image: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Add grain; [B,3,R,R], `strength` [B] from 0 (nothing) to 1 (severe), as for all distortions."""
+    grain = torch.randn(image.shape, generator=generator).to(image.device)
+    return image + 0.45 * strength.to(image.device)[:, None, None, None] * grain
+
+
+def soft(image: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Blur by shrinking and growing."""
+    blurred = []
+    for one, amount in zip(image, strength.tolist(), strict=True):
+        size = max(3, round(image.shape[-1] / (1.0 + 7.0 * amount)))
+        small = F.interpolate(one[None], (size, size), mode="bilinear", antialias=True)
+        blurred.append(F.interpolate(small, image.shape[-2:], mode="bicubic", align_corners=False))
+    return torch.cat(blurred)
+
+
+def moved(image: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Shift to a random side, by at most a tenth of the picture."""
+    angle = torch.rand(len(image), generator=generator) * 6.2832
+    shift = 0.2 * strength[:, None] * torch.stack([angle.cos(), angle.sin()], 1)
+    theta = torch.cat([torch.eye(2).expand(len(image), -1, -1), shift[..., None]], 2).to(image.device)
+    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
+    return F.grid_sample(image, grid, padding_mode="border", align_corners=False)
+
+
+def tinted(image: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Add one colour to the whole picture."""
+    colour = F.normalize(torch.randn(len(image), 3, generator=generator), dim=1)
+    return image + (0.7 * strength[:, None] * colour).to(image.device)[:, :, None, None]
+
+
+DISTORTIONS = (noisy, soft, moved, tinted)
+"""Distortions whose order in strength is known."""

@@ -18,7 +18,7 @@ from inv3d.core.networks.identity import IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
 from inv3d.core.procedural.parameters import head_parameters
 from inv3d.core.training import dataset
-from inv3d.core.training.augment import clutter, degrade, over
+from inv3d.core.training.augment import DISTORTIONS, clutter, degrade, over
 from inv3d.core.training.demo import ParameterEmbedding
 
 
@@ -177,7 +177,7 @@ class IdentityTrainer(NetworkTrainer):
 
 
 class PerceptualTrainer(NetworkTrainer):
-    """Reads all parameters of the head and the pose off full-resolution pictures."""
+    """Reads all parameters of the head and the pose off pictures, and puts distortions in order."""
 
     images_kind = "images"
     batch = 24
@@ -196,9 +196,29 @@ class PerceptualTrainer(NetworkTrainer):
         pose = torch.stack([self.images["yaw"][heads, views], self.images["pitch"][heads, views]], -1)
         target = torch.cat([parameters, 2.0 * pose], 1).to(self.device)
         # what people overlook should not change the features
-        picture = degrade(jitter(picture, generator), generator, noise=0.3)
-        predicted = self.network(picture.to(self.device, memory_format=torch.channels_last))
-        return {"reading": F.smooth_l1_loss(predicted, target, beta=0.5)}
+        seen = degrade(jitter(picture, generator), generator, noise=0.3)
+        predicted = self.network(seen.to(self.device, memory_format=torch.channels_last))
+        order = self.images["yaw"][heads, views].argsort()
+        return {"reading": F.smooth_l1_loss(predicted, target, beta=0.5), "order": self._order(picture[order], generator)}
+
+    def _order(self, picture: Tensor, generator: torch.Generator) -> Tensor:
+        """Whether the stronger of two distortions is further away, and another head further than a mild one.
+
+        `picture` [B,3,R,R] is sorted by yaw, so that the next one shows another head from about the same side.
+        """
+        whole = bool(torch.rand((), generator=generator) < 0.5)
+        half = picture.shape[-1] // 2
+        top, left = torch.randint(half + 1, (2,), generator=generator).tolist()
+        small = F.avg_pool2d(picture, 2) if whole else picture[..., top : top + half, left : left + half]
+        small = small.to(self.device)
+        weak = 0.05 + 0.45 * torch.rand(len(small), generator=generator)
+        strong = weak + 0.08 + 0.4 * torch.rand(len(small), generator=generator)
+        kind, other = torch.randint(len(DISTORTIONS), (2,), generator=generator).tolist()
+        near, far = (DISTORTIONS[kind](small, strength, generator) for strength in (weak, strong))
+        mild = DISTORTIONS[other](small, 0.6 * weak, generator)
+        distance = self.network.distance
+        logs = [torch.log(distance(small, image) + 1e-6) for image in (near, far, mild, small.roll(1, 0))]
+        return 0.1 * (F.softplus(5.0 * (logs[0] - logs[1])) + F.softplus(5.0 * (logs[2] - logs[3]))).mean()
 
 
 def beyond_the_frame(image: Tensor, head: Tensor, size: Tensor, generator: torch.Generator) -> Tensor:

@@ -22,9 +22,9 @@ from inv3d.core.training.networks import AlignerTrainer, IdentityTrainer, Networ
 Report = Callable[[str], None]
 
 HELPERS: dict[str, tuple[type[NetworkTrainer], int]] = {
-    "aligner": (AlignerTrainer, 5000),
-    "identity": (IdentityTrainer, 2000),
-    "perceptual": (PerceptualTrainer, 2200),
+    "aligner": (AlignerTrainer, 4500),
+    "identity": (IdentityTrainer, 1600),
+    "perceptual": (PerceptualTrainer, 1800),
 }
 """The networks beside the generator and their training steps."""
 DESCRIPTION = "stylised heads, trained by this project on procedural heads; no data of real people"

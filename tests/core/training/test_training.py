@@ -8,11 +8,10 @@ import torch
 from safetensors.torch import save
 
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
-
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training import dataset
-from inv3d.core.training.generator import Recipe, Shards, Trainer, point_batch
 from inv3d.core.training.demo import SHAPE_LAYERS, exchange_looks
+from inv3d.core.training.generator import Recipe, Shards, Trainer, point_batch
 from inv3d.core.training.networks import AlignerTrainer, IdentityTrainer, PerceptualTrainer, beyond_the_frame
 
 TINY = Recipe(
