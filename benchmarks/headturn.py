@@ -37,7 +37,7 @@ SEEDS = (520, 521, 522)
 
 def turn_of(seed: int) -> HeadTurn:
     """The head is off centre and turns from -70 to 70 degrees."""
-    return HeadTurn(seed, frames=100, width=640, height=360, crop=225.0, center=(0.6, 0.48))
+    return HeadTurn(seed, frames=100, width=960, height=540, crop=340.0, center=(0.6, 0.48))
 
 
 @torch.no_grad()

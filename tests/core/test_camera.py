@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inv3d.core.camera import Camera, eg3d_elevation, focal_from_fov, look_at
+from inv3d.core.camera import Camera, eg3d_elevation, focal_from_fov, look_at, screen_height
 
 from .conftest import relative
 
@@ -59,3 +59,12 @@ def test_rays_of_a_wide_image_follow_rows():
     assert directions.shape == (1, 8, 3)
     assert float(directions[0, 0, 0]) < float(directions[0, 3, 0])  # left to right
     assert float(directions[0, 0, 1]) > float(directions[0, 4, 1])  # top to bottom
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(-3.0, 3.0), st.floats(-0.5, 0.5))
+def test_screen_height_is_that_of_the_picture_from_every_side(yaw, pitch):
+    camera = look_at(torch.tensor([yaw]), torch.tensor([pitch]))
+    points = torch.tensor([[[0.1, 0.0], [0.9, 0.5], [0.3, 1.0]]])
+    height = screen_height(*camera.rays_through(points))
+    assert torch.allclose(height, torch.tensor([[1.0, 0.0, -1.0]]), atol=1e-4)

@@ -35,3 +35,24 @@ def test_doctor_finds_everything():
     done = run("doctor")
     assert done.returncode == 0, done.stderr
     assert "torch" in done.stdout and "well" in done.stdout
+
+
+def test_contact_sheets_of_generator_and_source(tmp_path):
+    from skimage.io import imread
+
+    sheets = {"sample": tmp_path / "sheet.png", "source": tmp_path / "source.png"}
+    for command, out in sheets.items():
+        name = ["demo"] if command == "sample" else []
+        options = ("--seeds", "0-2", "--yaw", "-60,60", "--resolution", "32", "--columns", "2", "--out", out)
+        done = run("models", command, *name, *options)
+        assert done.returncode == 0, done.stderr
+        assert imread(out).shape == (64, 128, 3)
+    fails(2, "exists", "models", "sample", "demo", "--out", sheets["sample"])
+    fails(2, "not a list of seeds", "models", "sample", "demo", "--seeds", "all", "--out", tmp_path / "new.png")
+    fails(2, "not a PNG", "models", "source", "--out", tmp_path / "new.jpg")
+
+
+def test_every_part_of_the_recipe_runs_on_its_own(tmp_path):
+    fails(3, "shards", "train", "generator", tmp_path / "empty", "--scale", "0.0001")
+    fails(3, "generator.pt", "train", "assemble", tmp_path / "empty")
+    assert "--from" in run("train", "generator", "--help").stdout

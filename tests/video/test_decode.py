@@ -136,3 +136,13 @@ def test_bad_files_are_named(tmp_path, kind, words):
     with pytest.raises(InputError, match=words) as caught:
         list(frames(path))
     assert "\n" not in caught.value.message and caught.value.hint
+
+
+def test_large_frames_are_shrunk_and_know_by_how_much(tmp_path):
+    ramp = np.repeat(np.linspace(0, 255, 160).astype(np.uint8)[None, :, None], 96, 0).repeat(3, 2)
+    write_mp4(tmp_path / "ramp.mp4", [ramp] * 2, fps=10)
+    small = next(iter(frames(tmp_path / "ramp.mp4", short_side=48)))
+    assert small.image.shape == (48, 80, 3) and small.scale == (2.0, 2.0)
+    assert np.abs(small.image[24, :, 0].astype(float) - ramp[48].reshape(80, 2, 3).mean(1)[:, 0]).max() < 8
+    full = next(iter(frames(tmp_path / "ramp.mp4", short_side=500)))
+    assert full.image.shape == (96, 160, 3) and full.scale == (1.0, 1.0)

@@ -28,6 +28,15 @@ def test_poses_and_places_of_a_turn(clip, turn, demo):
     assert np.median(yaw) < 3 and np.median(place) < 0.03 and np.median(size) < 0.05
 
 
+def test_places_are_in_the_pixels_of_the_clip_however_small_the_search(clip, turn, demo, monkeypatch):
+    monkeypatch.setattr("inv3d.video.track.SEARCH_SIDE", 120)
+    found = track(clip, demo.aligner)
+    x, y, side = np.median([[f.x, f.y, f.size] for f in found.frames], 0)
+    truth = np.median([turn.placement(f.index) for f in found.frames], 0)
+    assert abs(x - truth[0]) < 0.08 * truth[2] and abs(y - truth[1]) < 0.08 * truth[2]
+    assert abs(side / truth[2] - 1) < 0.10
+
+
 def test_a_frame_without_a_head_has_none(demo):
     noise = np.random.default_rng(0).integers(90, 160, (90, 160, 3)).astype(np.uint8)
     assert len(search(demo.aligner, Frame(0, 0.0, noise).tensor())) == 0

@@ -148,7 +148,7 @@ class DataPlan:
     """How many shards of each kind a training set has."""
 
     points: int = 130
-    rays: int = 100
+    rays: int = 70
     images: int = 12
     wide: int = 19
 

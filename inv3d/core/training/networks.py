@@ -199,7 +199,10 @@ class PerceptualTrainer(NetworkTrainer):
         seen = degrade(jitter(picture, generator), generator, noise=0.3)
         predicted = self.network(seen.to(self.device, memory_format=torch.channels_last))
         order = self.images["yaw"][heads, views].argsort()
-        return {"reading": F.smooth_l1_loss(predicted, target, beta=0.5), "order": self._order(picture[order], generator)}
+        return {
+            "reading": F.smooth_l1_loss(predicted, target, beta=0.5),
+            "order": self._order(picture[order], generator),
+        }
 
     def _order(self, picture: Tensor, generator: torch.Generator) -> Tensor:
         """Whether the stronger of two distortions is further away, and another head further than a mild one.

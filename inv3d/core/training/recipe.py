@@ -22,7 +22,7 @@ from inv3d.core.training.networks import AlignerTrainer, IdentityTrainer, Networ
 Report = Callable[[str], None]
 
 HELPERS: dict[str, tuple[type[NetworkTrainer], int]] = {
-    "aligner": (AlignerTrainer, 4500),
+    "aligner": (AlignerTrainer, 5000),
     "identity": (IdentityTrainer, 1600),
     "perceptual": (PerceptualTrainer, 1800),
 }

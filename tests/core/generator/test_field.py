@@ -1,7 +1,7 @@
 import torch
 
 from inv3d.core.generator.config import CanonicalConfig, RenderingConfig
-from inv3d.core.generator.field import CanonicalPlanes, TriPlanes, normalise, project, sample_planes
+from inv3d.core.generator.field import CanonicalPlanes, TriPlanes, background_colors, normalise, project, sample_planes
 
 from ..conftest import relative
 
@@ -53,3 +53,11 @@ def test_canonical_lookup_moves_by_at_most_the_largest_offset():
 
 def test_planes_know_how_many_codes_they_hold():
     assert len(TriPlanes(torch.zeros(5, 3, 2, 4, 4))) == 5
+
+
+def test_backgrounds_go_from_the_lower_to_the_upper_colour():
+    raw = torch.tensor([[9.0, -9.0, -9.0, -9.0, -9.0, 9.0, 0.2, 2.0]])
+    colors = background_colors(raw, torch.tensor([[-1.0, 0.2, 1.0]]))[0]
+    assert torch.allclose(colors[0], torch.tensor([1.0, 0.0, 0.0]), atol=0.02)
+    assert torch.allclose(colors[1], torch.tensor([0.5, 0.0, 0.5]), atol=0.02)
+    assert torch.allclose(colors[2], torch.tensor([0.0, 0.0, 1.0]), atol=0.02)

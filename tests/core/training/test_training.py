@@ -7,12 +7,14 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from inv3d.core.bundle import PARTS
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training import dataset
 from inv3d.core.training.demo import SHAPE_LAYERS, exchange_looks
 from inv3d.core.training.generator import Recipe, Shards, Trainer, point_batch
 from inv3d.core.training.networks import AlignerTrainer, IdentityTrainer, PerceptualTrainer, beyond_the_frame
+from inv3d.core.training.recipe import HELPERS, assemble
 
 TINY = Recipe(
     point_steps=6, ray_steps=2, mapping_steps=2, point_heads=2, points=96, queries=48, ray_heads=2, rays=24, ray_samples=6,
@@ -121,3 +123,19 @@ def test_helper_networks_train_and_resume(data, tmp_path, kind):
     again = kind(data, 2, CPU)
     assert list(again.run(tmp_path / "net.pt", print)) == []
     assert all(torch.equal(a, b) for a, b in zip(first.network.parameters(), again.network.parameters(), strict=True))
+
+
+def test_finished_parts_become_a_bundle(data, tmp_path):
+    (tmp_path / "data").symlink_to(data)
+    for _ in Trainer(TINY, data, CPU).run(tmp_path / "generator.pt", print):
+        pass
+    for name, (kind, _) in HELPERS.items():
+        for _ in type("Tiny", (kind,), {"batch": 4, "heads": 4})(data, 1, CPU).run(tmp_path / f"{name}.pt", print):
+            pass
+    bundle = assemble(tmp_path, tmp_path / "demo")
+    files = {path.name for path in bundle.iterdir()}
+    assert files == {f"{part}.safetensors" for part in (*PARTS, "embedding")} | {"model.json"}
+    assert sum(path.stat().st_size for path in bundle.iterdir()) < 20e6
+    (tmp_path / "aligner.pt").unlink()
+    with pytest.raises(FileNotFoundError, match=r"aligner\.pt"):
+        assemble(tmp_path, tmp_path / "again")
