@@ -1,6 +1,7 @@
 """Training of the embedded generator by distillation from the procedural source, in three stages.
 
-1. points: fresh surface points and signed distances at every step; cheap, and where sharpness comes from;
+1. points: fresh surface points and signed distances at every step; cheap, and where sharpness comes from; the codes'
+   meaning (the parameter embedding) is settled here;
 2. rays: random pixels of full-resolution pictures, for silhouettes and what volume rendering makes of the field;
 3. mapping: z -> w by regression against the parameter embedding, without rendering.
 
@@ -163,8 +164,9 @@ class Trainer:
     def _optimizer(self) -> torch.optim.Adam:
         mapping = list(self.generator.backbone.mapping.parameters())
         known = {id(p) for p in mapping}
-        rest = [p for p in self.model.parameters() if id(p) not in known]
-        return torch.optim.Adam([{"params": rest}, {"params": mapping}], lr=0.0, betas=(0.9, 0.99), fused=True)
+        rest = [p for p in self.generator.parameters() if id(p) not in known]
+        groups = [{"params": parameters} for parameters in (rest, mapping, list(self.embedding.parameters()))]
+        return torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
 
     def save(self, path: Path) -> None:
         partial = path.with_suffix(".partial")
@@ -283,8 +285,9 @@ class Trainer:
             # one seed per step: a resumed run draws what an unbroken one would
             generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
             lr = self._learning_rate(stage, step, length)
-            self.optimizer.param_groups[0]["lr"] = 0.0 if stage == "mapping" else lr
-            self.optimizer.param_groups[1]["lr"] = lr if stage == "mapping" else 0.0
+            learning = ({"points", "rays"}, {"mapping"}, {"points"})
+            for group, stages in zip(self.optimizer.param_groups, learning, strict=True):
+                group["lr"] = lr if stage in stages else 0.0
             losses: dict[str, Tensor] = {}
             if rays is not None and stage == "rays":
                 losses |= self.ray_losses(ray_batch(rays, recipe, generator, self.device), generator)

@@ -36,6 +36,14 @@ def scaled(recipe: Recipe, factor: float) -> Recipe:
     return replace(recipe, **{name: max(2, round(getattr(recipe, name) * factor)) for name in steps})
 
 
+def recipe_for(device: torch.device) -> Recipe:
+    """Small batches on a CPU; a GPU takes eight times as many heads in a step, hardly any slower."""
+    recipe = Recipe()
+    if device.type == "cpu":
+        return recipe
+    return replace(recipe, point_heads=8 * recipe.point_heads, ray_heads=8 * recipe.ray_heads)
+
+
 def make_data(folder: Path, scale: float, compiled: bool, report: Report) -> None:
     """Shards of procedural heads in `folder`/data."""
     dataset.generate(folder / "data", dataset.DataPlan().scaled(scale), compiled, report)
@@ -45,7 +53,7 @@ def train_generator(
     folder: Path, scale: float, device: torch.device, report: Report, start: Path | None = None
 ) -> None:
     """The generator's three stages, to `folder`/generator.pt; from nothing, or from the bundle `start`."""
-    trainer = Trainer(scaled(Recipe(), scale), folder / "data", device)
+    trainer = Trainer(scaled(recipe_for(device), scale), folder / "data", device)
     checkpoint = folder / "generator.pt"
     if checkpoint.exists():
         trainer.load(checkpoint)
