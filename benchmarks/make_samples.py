@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import NDArray
-from skimage.io import imsave
 
 from inv3d.core.procedural.clip import HeadTurn
 from inv3d.core.procedural.renderer import HeadRenderer
@@ -47,7 +47,7 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     for name, (turn, frame) in PHOTOS.items():
-        imsave(options.folder / name, still(turn, frame, HeadRenderer()), quality=92)
+        imageio.imwrite(options.folder / name, still(turn, frame, HeadRenderer()), quality=92)
     for name, turn in CLIPS.items():
         write_mp4(options.folder / name, clip_frames(turn), fps=turn.fps, quality=23)
 

@@ -42,7 +42,7 @@ class Recipe:
     """Steps, batch sizes and learning rates of the three stages; the defaults are for two CPU cores."""
 
     point_steps: int = 16_000
-    ray_steps: int = 9_000
+    ray_steps: int = 7_500
     mapping_steps: int = 16_000
     point_heads: int = 6
     points: int = 1152

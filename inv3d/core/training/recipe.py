@@ -24,7 +24,7 @@ Report = Callable[[str], None]
 HELPERS: dict[str, tuple[type[NetworkTrainer], int]] = {
     "aligner": (AlignerTrainer, 5000),
     "identity": (IdentityTrainer, 1600),
-    "perceptual": (PerceptualTrainer, 1800),
+    "perceptual": (PerceptualTrainer, 1200),
 }
 """The networks beside the generator and their training steps."""
 DESCRIPTION = "stylised heads, trained by this project on procedural heads; no data of real people"
