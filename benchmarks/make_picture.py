@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from skimage.io import imread, imsave
-from skimage.transform import resize
 
 
 def main() -> None:
@@ -21,9 +20,8 @@ def main() -> None:
     pairs = [imread(path) for path in sorted((options.output / "views").glob("*-pair.png"))][::2]
     columns = [np.concatenate(np.split(pair, 2, axis=1), axis=0) for pair in pairs]
     sheet = np.concatenate(columns, axis=1)
-    larger = resize(sheet, (sheet.shape[0] * 3 // 2, sheet.shape[1] * 3 // 2), order=3)
     options.picture.parent.mkdir(parents=True, exist_ok=True)
-    imsave(options.picture, (larger * 255).round().astype(np.uint8))
+    imsave(options.picture, sheet)
 
 
 if __name__ == "__main__":

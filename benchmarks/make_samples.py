@@ -15,7 +15,7 @@ from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.video.write import write_mp4
 
 CLIPS = {
-    "headturn.mp4": HeadTurn(510),
+    "headturn.mp4": HeadTurn(513),
     "headturn-glasses.mp4": HeadTurn(512, frames=100, crop=470.0, center=(0.55, 0.50)),
     "headturn-hat.mp4": HeadTurn(514, frames=100, crop=380.0, center=(0.47, 0.45)),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,7 +90,9 @@ def _write(out: Path, pictures: list[Tensor], columns: int | None) -> None:
 
 
 def _count(done: int, total: int) -> None:
-    typer.echo(f"\r{done} of {total}", nl=done == total, err=True)
+    """A counter for people who watch; logs stay clean."""
+    if sys.stderr.isatty():
+        typer.echo(f"\r{done} of {total}", nl=done == total, err=True)
 
 
 @app.command("sample")
