@@ -31,6 +31,8 @@ from inv3d.memory import peak_memory_mb
 
 SEED = 500
 SIZE = 256
+SMALL = 96
+"""Pixels of the pictures for the Frechet distance; the identity network sees them at 64."""
 BINS = ((0, 25), (25, 50), (50, 75), (75, 180))
 VIEWS_PER_BIN = 3
 NORMAL_PIXELS = 1500
@@ -183,10 +185,9 @@ def frechet(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float(mean @ mean + np.trace(ca) + np.trace(cb) - 2 * cross)
 
 
-def frechet_distances(bundle: Bundle, count: int) -> dict[str, float]:
+def frechet_distances(bundle: Bundle, renderer: HeadRenderer, count: int) -> dict[str, float]:
     """Generated against source, and source against other heads of the source (what no generator can beat)."""
     random = torch.Generator().manual_seed(SEED + 3)
-    renderer = HeadRenderer(compiled=True)
 
     def features(image: Tensor) -> NDArray[np.float64]:
         result: NDArray[np.float64] = bundle.identity(image).double().numpy()
@@ -197,7 +198,7 @@ def frechet_distances(bundle: Bundle, count: int) -> dict[str, float]:
         camera = cameras(count, 0, 60, random)
         return np.concatenate(
             [
-                features(renderer.render(parameters[i : i + 50], camera[i : i + 50], 128).image)
+                features(renderer.render(parameters[i : i + 50], camera[i : i + 50], SMALL, 1).image)
                 for i in range(0, count, 50)
             ]
         )
@@ -206,7 +207,7 @@ def frechet_distances(bundle: Bundle, count: int) -> dict[str, float]:
     z, _ = held_out(count, random)
     camera = cameras(count, 0, 60, random)
     generated = np.concatenate(
-        [features(bundle.generator(bundle.generator.mapping(z[i : i + 1]), camera[i], 128, chunk=2048).image)
+        [features(bundle.generator(bundle.generator.mapping(z[i : i + 1]), camera[i], SMALL, chunk=2048).image)
          for i in range(count)]
     )  # fmt: skip
     return {"generated against source": frechet(generated, first), "source against source": frechet(second, first)}
@@ -217,8 +218,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--heads", type=int, default=24)
     parser.add_argument("--frechet", type=int, default=0, help="pictures per set (5000 takes about 20 minutes)")
+    parser.add_argument("--plain", action="store_true", help="do not compile the source's renderer (no C++ compiler)")
     options = parser.parse_args()
-    bundle, renderer = load_bundle("demo"), HeadRenderer()
+    bundle, renderer = load_bundle("demo"), HeadRenderer(compiled=not options.plain)
     rows, setup = views_table(bundle, renderer, options.heads)
 
     def mean(chosen: list[dict[str, float]]) -> list[float]:
@@ -244,7 +246,7 @@ def main() -> None:
         "heads_seen": found,
     }  # fmt: skip
     if options.frechet:
-        distances = frechet_distances(bundle, options.frechet)
+        distances = frechet_distances(bundle, renderer, options.frechet)
         text += f"\n\nFrechet distance in identity features, {options.frechet} pictures a set, yaws to ±60°.\n\n"
         text += table(["sets", "distance"], [list(item) for item in distances.items()])
         data["frechet"] = {"pictures": options.frechet, **distances}
