@@ -1,6 +1,6 @@
 """The helper networks on heads they never saw: `python benchmarks/networks.py`.
 
-Aligner: errors, reliability of the confidence and time of the whole search in frames with a head of any size, anywhere,
+Aligner: errors, and reliability of the confidence of the whole search in frames with a head of any size, anywhere,
 partly outside, on clutter. Identity: verification accuracy per yaw distance. Perceptual: how often the stronger of
 two distortions is the more distant one, beside L2 and SSIM.
 """
@@ -8,7 +8,6 @@ two distortions is the more distant one, beside L2 and SSIM.
 from __future__ import annotations
 
 import math
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -24,8 +23,7 @@ from inv3d.core.metrics.image import mse, ssim
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, PARAMETER_NAMES, head_parameters
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training.augment import clutter, over
-from inv3d.video.decode import Frame
-from inv3d.video.locate import align, search
+from inv3d.video.locate import search
 from inv3d.video.track import SEARCH_SIDE
 
 SEED = 501
@@ -111,23 +109,6 @@ def aligner_report(
         rows,
         {"heads found (%)": 100 * found / SCENES, "empty frames with a head (%)": 100 * imagined / EMPTY},
     )
-
-
-def aligner_seconds(random: torch.Generator) -> dict[str, float]:
-    """Median time of the search in a 1080p frame, and of following a head to the next one, decoded frame to pose."""
-    aligner = load_bundle("demo").aligner
-    pixels = torch.randint(0, 255, (*FRAME, 3), generator=random, dtype=torch.uint8).numpy()
-    frame = Frame(0, 0.0, pixels)
-    crop = Crops(torch.tensor([[480.0, 270.0]]), torch.tensor([300.0]), torch.zeros(1))
-    seconds: dict[str, list[float]] = {"search": [], "follow": []}
-    for _ in range(9):
-        start = time.perf_counter()
-        search(aligner, frame.tensor())
-        seconds["search"].append(time.perf_counter() - start)
-        start = time.perf_counter()
-        align(aligner, frame.tensor(), crop, iterations=2)
-        seconds["follow"].append(time.perf_counter() - start)
-    return {name: float(np.median(values)) for name, values in seconds.items()}
 
 
 def portraits(random: torch.Generator, size: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -247,7 +228,7 @@ def perceptual_rows(random: torch.Generator) -> list[list[object]]:
 @torch.no_grad()
 def main() -> None:
     random = torch.Generator().manual_seed(SEED)
-    (errors, reliability, shares), seconds = aligner_report(random), aligner_seconds(random)
+    errors, reliability, shares = aligner_report(random)
     identity, perceptual = identity_rows(random), perceptual_rows(random)
     text = (
         f"Aligner: the whole search in {SCENES} frames with a head of 15 to 90 % of the height, up to a third of it\n"
@@ -257,8 +238,6 @@ def main() -> None:
     text += table(["error", "median", "95th percentile"], [[name, *values] for name, values in errors.items()])
     text += f"\n\nReliability, with {EMPTY} frames of clutter alone; right: yaw, pitch to 20 degrees, shift, scale to 20 %.\n\n"
     text += table(["confidence", "mean confidence (%)", "right (%)", "frames"], reliability)
-    text += f"\n\nOn {torch.get_num_threads()} threads the search in a 1080p frame takes {seconds['search']:.2f} s, "
-    text += f"following a head to the next frame {1000 * seconds['follow']:.0f} ms."
     text += f"\n\nIdentity, {HEADS} held-out heads, {VIEWS} pictures each with other expressions and backgrounds; the threshold\n"
     text += "is chosen on one half of the heads, the figures are of the other half:\n\n"
     text += table(["yaw distance", "accuracy (%)", "same head", "other head", "gap", "pairs"], identity)
@@ -266,7 +245,7 @@ def main() -> None:
     text += "contrast are kinds that training never used:\n\n"
     text += table(["case", "perceptual", "L2", "1 - SSIM"], perceptual)
     data = {
-        "aligner": errors, "reliability": reliability, "found": shares, "seconds": seconds, "identity": identity,
+        "aligner": errors, "reliability": reliability, "found": shares, "identity": identity,
         "perceptual": perceptual,
     }  # fmt: skip
     publish("networks", data, text)
