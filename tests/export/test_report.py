@@ -10,7 +10,7 @@ from inv3d.export.report import write_report
 def test_the_page_holds_everything_itself(head, tmp_path):
     cameras = head.camera(torch.tensor([-0.4, 0.4]), torch.zeros(2))
     images = torch.cat([head.render(cameras[i], 32).image for i in range(2)])
-    views = Views(torch.nn.functional.interpolate(images, size=(256, 128)), cameras, (3, 8), (0.1, 0.4))
+    views = Views(torch.nn.functional.interpolate(images, size=(256, 256)), cameras, (3, 8), (0.1, 0.4))
     rows = evaluate(head, views)
     metrics = {"fit": means(rows), "held_out": means(rows[1:]), "depth_consistency": 0.0012, "latent_distance": 1.5}
     run = {
