@@ -216,9 +216,9 @@ def main() -> None:
     bundle, renderer = load_bundle("demo"), HeadRenderer(compiled=not options.plain)
     rows = views_table(bundle, renderer, options.heads)
 
-    def mean(chosen: list[dict[str, float]]) -> list[float]:
+    def mean(chosen: list[dict[str, float]]) -> list[float | None]:
         values = [[row[name] for row in chosen if name in row] for name in COLUMNS]
-        return [float(np.mean(v)) if v else math.nan for v in values]
+        return [float(np.mean(v)) if v else None for v in values]
 
     lines = [["all", *mean(rows)]]
     lines += [[f"{low}-{high}°", *mean([row for row in rows if row["bin"] == i])] for i, (low, high) in enumerate(BINS)]

@@ -10,9 +10,11 @@ FOLDER = Path(__file__).parent / "results"
 
 
 def table(header: list[str], rows: list[list[Any]]) -> str:
-    """A Markdown table; floats with three significant digits."""
+    """A Markdown table; floats with three significant digits, a dash for None."""
 
     def cell(value: Any) -> str:
+        if value is None:
+            return "–"
         return (
             f"{value:.3g}"
             if isinstance(value, float) and abs(value) < 1
