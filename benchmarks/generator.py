@@ -223,7 +223,9 @@ def main() -> None:
     lines = [["all", *mean(rows)]]
     lines += [[f"{low}-{high}°", *mean([row for row in rows if row["bin"] == i])] for i, (low, high) in enumerate(BINS)]
     text = f"{options.heads} held-out heads, {len(rows)} views, {SIZE} px, z -> mapping -> render. "
-    text += "Face figures: yaws to 75°. Depth and\nnormal errors are medians over the surface seen.\n\n" + table(["yaw", *COLUMNS.values()], lines)
+    text += "Face figures: yaws to 75°. Depth and\nnormal errors are medians over the surface seen.\n\n" + table(
+        ["yaw", *COLUMNS.values()], lines
+    )
     mixed, found = mixing(bundle, renderer, options.heads), walks(bundle, 4 * options.heads)
     text += "\n\nStyle mixing: PSNR against the source's head of one shape and another's looks.\n\n"
     text += table(["codes", "PSNR"], [list(item) for item in mixed.items()])
