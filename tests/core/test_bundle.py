@@ -8,7 +8,7 @@ from inv3d.core import bundle as bundles
 from inv3d.core.bundle import load_bundle, read_info
 from inv3d.core.errors import ModelError
 
-LIMIT = 15 * 10**6
+LIMIT = 20 * 10**6
 
 
 def test_the_embedded_model_is_small_and_free():
