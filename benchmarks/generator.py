@@ -25,7 +25,7 @@ from inv3d.core.generator.field import TriPlanes
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, Parameters, head_parameters
 from inv3d.core.procedural.renderer import HeadRender, HeadRenderer
 from inv3d.core.procedural.surface import WORLD_PER_HEAD_UNIT
-from inv3d.core.training.demo import SHAPE_LAYERS, exchange_looks
+from inv3d.core.training.demo import exchange_looks, mix_codes
 
 SEED = 500
 SIZE = 256
@@ -136,7 +136,7 @@ def mixing(bundle: Bundle, renderer: HeadRenderer, pairs: int) -> dict[str, floa
     z, parameters = held_out(2 * pairs, random)
     codes = bundle.generator.mapping(z)
     shape, looks = codes[:pairs], codes[pairs:]
-    mixed = torch.cat([shape[:, :SHAPE_LAYERS], looks[:, SHAPE_LAYERS:]], 1)
+    mixed = mix_codes(shape, looks)
     truth = exchange_looks(parameters[:pairs], parameters[pairs:])
     camera = cameras(pairs, 0, 50, random)
     sums: dict[str, list[float]] = {"mixed": [], "shape's own head": [], "looks' own head": []}

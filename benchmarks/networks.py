@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.bundle import load_bundle
-from inv3d.core.camera import FFHQ_FOCAL, Camera, look_at
+from inv3d.core.camera import in_frame, look_at
 from inv3d.core.crops import Crops, cut
 from inv3d.core.metrics.image import mse, ssim
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, PARAMETER_NAMES, head_parameters
@@ -48,10 +48,8 @@ def scene(random: torch.Generator, renderer: HeadRenderer) -> tuple[Tensor, Crop
         0.17 * head + float(u) * (extent - 0.34 * head) for u, extent in zip(uniform[3:], (width, height), strict=True)
     )
     aligned = look_at(torch.tensor([yaw]).deg2rad(), torch.tensor([pitch]).deg2rad())
-    intrinsics = torch.tensor(
-        [[FFHQ_FOCAL * side / width, 0.0, x / width], [0.0, FFHQ_FOCAL * side / height, y / height], [0.0, 0.0, 1.0]]
-    )
-    render = renderer.render(head_parameters(z, expression), Camera(aligned.cam2world, intrinsics[None]), FRAME, 1)
+    camera = in_frame(aligned, (x, y), side, width, height)
+    render = renderer.render(head_parameters(z, expression), camera, FRAME, 1)
     picture = over(render.image, render.alpha, clutter(1, width, random)[..., :height, :])[0]
     return picture, Crops(torch.tensor([[x, y]]), torch.tensor([side]), torch.zeros(1)), yaw, pitch
 

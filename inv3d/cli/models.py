@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inv3d.cli.options import Debug, Device, Force, Json, parse_angles, parse_seeds
+from inv3d.cli.options import Debug, Device, Force, Json, check_png, parse_angles, parse_seeds
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from inv3d.core.camera import Camera
 
 app = typer.Typer(help="The generators on this machine.", no_args_is_help=True)
 
@@ -60,22 +58,12 @@ def model_info(
     )
 
 
-def _cameras(yaw: str, pitch: float) -> Camera:
+def _angles(yaw: str, pitch: float) -> tuple[Tensor, Tensor]:
+    """Yaws and pitches [C] in radians."""
     import torch
 
-    from inv3d.core.camera import look_at
-
     yaws = torch.tensor(parse_angles(yaw)).deg2rad()
-    return look_at(yaws, torch.full_like(yaws, pitch).deg2rad())
-
-
-def _check_out(out: Path, force: bool) -> None:
-    from inv3d.core.errors import UsageError
-    from inv3d.workspace import refuse_existing
-
-    if out.suffix != ".png":
-        raise UsageError(f"{out} is not a PNG file", "let --out end in .png")
-    refuse_existing(out, force)
+    return yaws, torch.full_like(yaws, pitch).deg2rad()
 
 
 def _write(out: Path, pictures: list[Tensor], columns: int | None) -> None:
@@ -114,15 +102,16 @@ def sample(
 
     Example: inv3d models sample demo --seeds 0-23 --yaw -60,0,60 --out sheet.png
     """
-    _check_out(out, force)
-    chosen, cameras = parse_seeds(seeds), _cameras(yaw, pitch)
+    check_png(out, force)
+    chosen, angles = parse_seeds(seeds), _angles(yaw, pitch)
 
     from inv3d.core.bundle import load_bundle
     from inv3d.core.device import choose_device
     from inv3d.export.sheet import generator_sheet, mixing_sheet
 
     choice = choose_device(device)
-    bundle, cameras = load_bundle(name, choice.device), cameras.to(choice.device)
+    bundle = load_bundle(name, choice.device)
+    cameras = bundle.info.camera(*angles).to(choice.device)
     if mix:
         front = cameras[len(cameras) // 2]
         _write(out, mixing_sheet(bundle, chosen, front, resolution, truncation, _count), len(chosen))
@@ -145,9 +134,10 @@ def source(
 
     Example: inv3d models source --seeds 0-23 --yaw -60,0,60 --out source.png
     """
-    _check_out(out, force)
-    chosen, cameras = parse_seeds(seeds), _cameras(yaw, pitch)
+    check_png(out, force)
+    chosen, angles = parse_seeds(seeds), _angles(yaw, pitch)
 
+    from inv3d.core.camera import look_at
     from inv3d.export.sheet import source_sheet
 
-    _write(out, source_sheet(chosen, cameras, resolution, _count), columns)
+    _write(out, source_sheet(chosen, look_at(*angles), resolution, _count), columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,16 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines for programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+
+
+def check_png(out: Path, force: bool) -> None:
+    """Whether a picture may be written to `out`. Raises UsageError."""
+    from inv3d.core.errors import UsageError
+    from inv3d.workspace import refuse_existing
+
+    refuse_existing(out, force)
+    if out.suffix != ".png":
+        raise UsageError(f"{out} is not a PNG file", "let --out end in .png")
 
 
 def parse_angles(text: str) -> list[float]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inv3d.cli.options import Debug, Device, Force, parse_angles
+from inv3d.cli.options import Debug, Device, Force, check_png, parse_angles
 
 
 def render(
@@ -29,14 +29,11 @@ def render(
     import torch
 
     from inv3d.core.device import choose_device
-    from inv3d.core.errors import UsageError
     from inv3d.core.head import Head
     from inv3d.export.pictures import row, save_png
-    from inv3d.workspace import disk_errors, refuse_existing
+    from inv3d.workspace import disk_errors
 
-    refuse_existing(out, force)
-    if out.suffix != ".png":
-        raise UsageError(f"{out} is not a PNG file", "let --out end in .png")
+    check_png(out, force)
     choice = choose_device(device)
     loaded = Head.load(head, choice.device)
     low, high = torch.tensor(loaded.yaw_range).rad2deg().tolist()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from inv3d.cli.options import Debug, Device
+
+if TYPE_CHECKING:
+    import torch
 
 app = typer.Typer(
     help="Train the embedded model again. Every part goes on where it stopped, also in a copied folder.",
@@ -26,6 +29,17 @@ def _limit(threads: int | None) -> None:
 
     if threads:
         torch.set_num_threads(threads)
+
+
+def _start(device: str, threads: int | None) -> torch.device:
+    from inv3d.core.device import choose_device
+
+    _limit(threads)
+    return choose_device(device).device
+
+
+def _finished(bundle: Path) -> None:
+    typer.echo(f"wrote {bundle}; copy it to inv3d/models/demo to ship it")
 
 
 def _needs(what: Callable[[], object], hint: str) -> None:
@@ -62,11 +76,9 @@ def train_generator(
 ) -> None:
     """Distil the procedural source into the generator, from FOLDER/data to FOLDER/generator.pt."""
     from inv3d.core.bundle import model_folder
-    from inv3d.core.device import choose_device
     from inv3d.core.training import recipe
 
-    _limit(threads)
-    chosen = choose_device(device).device
+    chosen = _start(device, threads)
     bundle = model_folder(start) if start else None
     _needs(lambda: recipe.train_generator(folder, scale, chosen, typer.echo, bundle), f"run: inv3d train data {folder}")
 
@@ -81,11 +93,9 @@ def train_network(
     debug: Debug = False,
 ) -> None:
     """Train a network beside the generator, from FOLDER/data to FOLDER/NAME.pt."""
-    from inv3d.core.device import choose_device
     from inv3d.core.training import recipe
 
-    _limit(threads)
-    chosen = choose_device(device).device
+    chosen = _start(device, threads)
     _needs(lambda: recipe.train_helper(name, folder, scale, chosen, typer.echo), f"run: inv3d train data {folder}")
 
 
@@ -95,9 +105,7 @@ def train_assemble(folder: Folder, debug: Debug = False) -> None:
     from inv3d.core.training import recipe
 
     _needs(
-        lambda: typer.echo(
-            f"wrote {recipe.assemble(folder, folder / 'demo')}; copy it to inv3d/models/demo to ship it"
-        ),
+        lambda: _finished(recipe.assemble(folder, folder / "demo")),
         "train the missing part first (inv3d train --help)",
     )
 
@@ -115,9 +123,6 @@ def train_demo(
 
     Example: inv3d train demo runs/demo
     """
-    from inv3d.core.device import choose_device
     from inv3d.core.training.recipe import train_all
 
-    _limit(threads)
-    bundle = train_all(folder, scale, choose_device(device).device, compiled, typer.echo)
-    typer.echo(f"wrote {bundle}; copy it to inv3d/models/demo to ship it")
+    _finished(train_all(folder, scale, _start(device, threads), compiled, typer.echo))

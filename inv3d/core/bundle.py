@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from inv3d.core.camera import Camera, look_at
 from inv3d.core.errors import ModelError
 from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
 from inv3d.core.networks.aligner import Aligner
@@ -39,6 +40,10 @@ class ModelInfo:
     """Cameras up to this yaw (degrees, either side) were seen in training."""
     generator: GeneratorConfig
     perceptual_outputs: int
+
+    def camera(self, yaw: Tensor, pitch: Tensor) -> Camera:
+        """Cameras of the model's own distance and focal length; angles [B] in radians."""
+        return look_at(yaw, pitch, self.radius, focal=self.focal)
 
     def to_json(self) -> dict[str, Any]:
         return {**self.__dict__, "generator": self.generator.to_json()}

@@ -132,6 +132,17 @@ def look_at(
     return Camera(cam2world, intrinsics(focal).to(yaw.device).expand(len(yaw), 3, 3))
 
 
+def in_frame(camera: Camera, center: tuple[float, float], side: float, width: int, height: int) -> Camera:
+    """The camera that sees a whole frame of `width` x `height` pixels of which one `camera` sees a square crop.
+
+    `center` (x, y) and `side` of the crop are in pixels.
+    """
+    focal = float(camera.intrinsics[0, 0, 0]) * side
+    x, y = center
+    whole = torch.tensor([[focal / width, 0.0, x / width], [0.0, focal / height, y / height], [0.0, 0.0, 1.0]])
+    return Camera(camera.cam2world, whole.to(camera.cam2world.device)[None])
+
+
 def eg3d_elevation(vertical: float) -> float:
     """Elevation in radians that EG3D's camera sampler gives for its `vertical` argument.
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.camera import Camera, look_at
+from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError, ModelError
 from inv3d.core.generator import Render, TriplaneGenerator
 from inv3d.core.latents import LatentTrack
@@ -41,7 +41,7 @@ class Head:
 
     def camera(self, yaw: Tensor, pitch: Tensor) -> Camera:
         """Cameras of the model's own distance and focal length; angles [B] in radians."""
-        return look_at(yaw, pitch, self.bundle.info.radius, focal=self.bundle.info.focal)
+        return self.bundle.info.camera(yaw, pitch)
 
     def save(self, folder: Path) -> None:
         """Write `head.json`, `codes.safetensors` and the weight changes in float16."""

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
-from inv3d.core.camera import Camera, look_at
+from inv3d.core.camera import Camera
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 from inv3d.core.procedural.renderer import HeadRenderer
-from inv3d.core.training.demo import SHAPE_LAYERS
+from inv3d.core.training.demo import mix_codes
 from inv3d.export.pictures import column, row
 
 Progress = Callable[[int, int], None]
@@ -52,8 +52,7 @@ def mixing_sheet(
     pictures = []
     for shape in codes:
         for looks in codes:
-            mixed = torch.cat([shape[:SHAPE_LAYERS], looks[SHAPE_LAYERS:]])[None]
-            pictures.append(bundle.generator(mixed, camera, resolution).image[0].cpu())
+            pictures.append(bundle.generator(mix_codes(shape, looks)[None], camera, resolution).image[0].cpu())
             progress(len(pictures), len(seeds) ** 2)
     return pictures
 
@@ -63,8 +62,7 @@ def _code(bundle: Bundle, seed: int, truncation: float) -> Tensor:
     z = latent(seed, generator.config.z_dim).to(generator.device)
     camera = None
     if generator.config.c_dim:
-        front = look_at(torch.zeros(1), torch.zeros(1), bundle.info.radius, focal=bundle.info.focal)
-        camera = front.vector().to(generator.device)
+        camera = bundle.info.camera(torch.zeros(1), torch.zeros(1)).vector().to(generator.device)
     return generator.mapping(z, camera, truncation)
 
 

@@ -49,8 +49,8 @@ def _grid(height: int, width: int) -> Crops:
 
 def _read(aligner: Aligner, image: Tensor, crops: Crops) -> Alignment:
     """What the aligner says of crops of `image`, on the CPU."""
-    out = aligner(cut(image, crops, INPUT_SIZE).to(next(aligner.parameters()).device))
-    return Alignment(*(field.cpu() for field in (out.shift, out.log_scale, out.roll, out.yaw, out.pitch, out.logit)))
+    out: Alignment = aligner(cut(image, crops, INPUT_SIZE).to(next(aligner.parameters()).device))
+    return out.map(Tensor.cpu)
 
 
 @torch.no_grad()
@@ -78,7 +78,7 @@ def align(aligner: Aligner, image: Tensor, crops: Crops, iterations: int = _ITER
         return values.unflatten(0, (len(_AROUND), count)).mean(0)
 
     crops = Crops(mean(mended.center), mean(mended.size.log()).exp(), mean(mended.roll))
-    out = Alignment(*(mean(field) for field in (out.shift, out.log_scale, out.roll, out.yaw, out.pitch, out.logit)))
+    out = out.map(mean)
     return Located(crops, out, out.confidence)
 
 
@@ -101,9 +101,7 @@ def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT) -> Loc
         ]
         if all(apart):
             keep.append(i)
-    out = found.alignment
-    fields = (out.shift, out.log_scale, out.roll, out.yaw, out.pitch, out.logit)
-    return Located(found.crops[keep], Alignment(*(field[keep] for field in fields)), found.confidence[keep])
+    return Located(found.crops[keep], found.alignment.map(lambda field: field[keep]), found.confidence[keep])
 
 
 def _inside(crops: Crops, image: Tensor) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +34,11 @@ class Alignment:
     @property
     def confidence(self) -> Tensor:
         return torch.sigmoid(self.logit)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Alignment:
+        """The alignment with `function` applied to every field."""
+        fields = (self.shift, self.log_scale, self.roll, self.yaw, self.pitch, self.logit)
+        return Alignment(*(function(field) for field in fields))
 
     def apply(self, crops: Crops) -> Crops:
         """The crops that the aligner would rather have seen."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inv3d.core.camera import FFHQ_FOCAL, Camera, look_at
+from inv3d.core.camera import Camera, in_frame, look_at
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 from inv3d.core.procedural.renderer import HeadRender, HeadRenderer
 
@@ -75,15 +75,7 @@ class HeadTurn:
     def frame_camera(self, frame: int) -> Camera:
         """The camera that filmed the whole frame."""
         x, y, side = self.placement(frame)
-        aligned = self.aligned_camera(frame)
-        intrinsics = torch.tensor(
-            [
-                [FFHQ_FOCAL * side / self.width, 0.0, x / self.width],
-                [0.0, FFHQ_FOCAL * side / self.height, y / self.height],
-                [0.0, 0.0, 1.0],
-            ]
-        )
-        return Camera(aligned.cam2world, intrinsics[None])
+        return in_frame(self.aligned_camera(frame), (x, y), side, self.width, self.height)
 
     def render(self, renderer: HeadRenderer, frame: int) -> HeadRender:
         """The whole frame, [1,3,height,width]."""

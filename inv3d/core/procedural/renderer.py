@@ -39,6 +39,14 @@ class HeadRender:
     depth: Tensor
 
 
+def backdrop(height: Tensor, parameters: Tensor) -> Tensor:
+    """The background [B,P,3] at `height` [B,P] in the picture: one colour above another, with a soft or sharp edge."""
+    p = Parameters(parameters)
+    below, above = (torch.stack(p.colour(name), -1) for name in ("background", "backdrop"))
+    step = torch.sigmoid((height - p.backdrop_height) * p.backdrop_edge)
+    return below + step[..., None] * (above - below)
+
+
 @functools.cache
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return torch.compile(function, dynamic=True)
@@ -145,13 +153,6 @@ class HeadRenderer:
         cover, glare = cover[..., None], glare[..., None]
         return colours * (1.0 - cover) + cover * (_LENS * (1.0 - 0.6 * glare) + 0.6 * glare)
 
-    def background(self, origins: Tensor, directions: Tensor, parameters: Tensor) -> Tensor:
-        """What rays see that miss the head, [B,P,3]: one colour above another, with a soft or sharp edge."""
-        p = Parameters(parameters)
-        below, above = (torch.stack(p.colour(name), -1) for name in ("background", "backdrop"))
-        step = torch.sigmoid((screen_height(origins, directions) - p.backdrop_height) * p.backdrop_edge)
-        return below + step[..., None] * (above - below)
-
     @torch.no_grad()
     def render_rays(self, parameters: Tensor, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Colours [B,P,3] in [0,1], hits [B,P] and depths [B,P] (FAR where empty) of rays [B,P,3], one head per row."""
@@ -165,7 +166,7 @@ class HeadRenderer:
     def _render_one(self, parameters: Tensor, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         radius = float(length(*origins[0, 0]))
         t, hit = self.trace(origins, directions, parameters, NEAR + radius - 2.7, FAR + radius - 2.7)
-        colours = self.background(origins, directions, parameters)
+        colours = backdrop(screen_height(origins, directions), parameters)
         if hit.any():
             o, d, t_hit = origins[hit][None], directions[hit][None], t[hit][None]
             shaded = self.shade(o + d * t_hit[..., None], parameters)

@@ -87,6 +87,11 @@ SHAPE_LAYERS = 5
 """Codes of the layers up to this one say how a head is shaped, the others how it looks."""
 
 
+def mix_codes(shape: Tensor, looks: Tensor) -> Tensor:
+    """Codes [...,num_ws,w_dim] that take their first layers from `shape` and the others from `looks`."""
+    return torch.cat([shape[..., :SHAPE_LAYERS, :], looks[..., SHAPE_LAYERS:, :]], -2)
+
+
 def exchange_looks(parameters: Tensor, others: Tensor) -> Tensor:
     """Heads [B,K] of the shape of `parameters` with the colours, textures and lights of `others`."""
     count = len(SHAPE_NAMES)

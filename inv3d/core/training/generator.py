@@ -28,9 +28,10 @@ from torch import Tensor, nn
 from inv3d.core.camera import look_at, pixel_centers
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.generator.field import TriPlanes, background_colors
-from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, Parameters, head_parameters
+from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
+from inv3d.core.procedural.renderer import backdrop
 from inv3d.core.training import dataset
-from inv3d.core.training.demo import SHAPE_LAYERS, ParameterEmbedding, demo_config, exchange_looks
+from inv3d.core.training.demo import ParameterEmbedding, demo_config, exchange_looks, mix_codes
 
 EMBEDDING_FILE = "embedding.safetensors"
 TRUNCATION = 0.02
@@ -208,8 +209,7 @@ class Trainer:
         others = parameters.roll(1, 0)
         shape = self.embedding(torch.where(mixed, exchange_looks(parameters, others), parameters))
         looks = self.embedding(torch.where(mixed, exchange_looks(others, parameters), parameters))
-        first = torch.arange(self.generator.num_ws, device=self.device) < SHAPE_LAYERS
-        return torch.where(first[:, None], shape[:, None], looks[:, None])
+        return mix_codes(*(w[:, None].expand(-1, self.generator.num_ws, -1) for w in (shape, looks)))
 
     def _planes(self, codes: Tensor) -> TriPlanes:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
@@ -230,13 +230,9 @@ class Trainer:
         distance = distance + 0.1 * torch.relu(predicted.abs() - 2.5).mean()
         error = (color[:, :count] - batch.colours) * batch.hit[..., None]
         colour = (error.abs().sum() + 2.0 * error.square().sum()) / (3.0 * batch.hit.sum())
-        p = Parameters(batch.parameters)
-        truth = torch.cat([*p.colour("background"), *p.colour("backdrop"), p.backdrop_height, p.backdrop_edge.log()], 1)
         assert planes.background is not None
-        height = torch.linspace(-1.1, 1.1, 12, device=self.device).expand(len(truth), -1)
-        # the source's own colours, through the function that draws them
-        wanted = background_colors(torch.cat([torch.logit((truth[:, :6] + 0.01) / 1.02), truth[:, 6:]], 1), height)
-        background = (background_colors(planes.background, height) - wanted).abs().mean()
+        height = torch.linspace(-1.1, 1.1, 12, device=self.device).expand(len(batch.parameters), -1)
+        background = (background_colors(planes.background, height) - backdrop(height, batch.parameters)).abs().mean()
         return {"distance": distance, "colour": 4.0 * colour, "background": background}
 
     def ray_losses(self, batch: RayBatch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -275,9 +271,8 @@ class Trainer:
     def run(self, checkpoint: Path, report: Callable[[str], None]) -> Iterator[int]:
         """Train until the recipe's last step, saving to `checkpoint`; yields the number of each finished step."""
         recipe = self.recipe
-        points = rays = None
-        if self._stage()[0] != "mapping":
-            points, rays = Shards(self.data, "points"), Shards(self.data, "rays")
+        kinds = () if self._stage()[0] == "mapping" else ("points", "rays")
+        shards = {kind: Shards(self.data, kind) for kind in kinds}
         sums: dict[str, list[float]] = {}
         start = time.perf_counter() - self.seconds
         while self.step < recipe.steps:
@@ -289,11 +284,12 @@ class Trainer:
             for group, stages in zip(self.optimizer.param_groups, learning, strict=True):
                 group["lr"] = lr if stage in stages else 0.0
             losses: dict[str, Tensor] = {}
-            if rays is not None and stage == "rays":
-                losses |= self.ray_losses(ray_batch(rays, recipe, generator, self.device), generator)
-            if points is not None and (stage == "points" or (stage == "rays" and step % 2 == 0)):
+            if stage == "rays":
+                losses |= self.ray_losses(ray_batch(shards["rays"], recipe, generator, self.device), generator)
+            if stage == "points" or (stage == "rays" and step % 2 == 0):
                 heads = recipe.point_heads if stage == "points" else recipe.ray_heads
-                losses |= self.point_losses(point_batch(points, recipe, heads, generator, self.device), generator)
+                batch = point_batch(shards["points"], recipe, heads, generator, self.device)
+                losses |= self.point_losses(batch, generator)
             if stage == "mapping":
                 losses |= self.mapping_losses(generator)
             self.optimizer.zero_grad(set_to_none=True)
@@ -313,9 +309,8 @@ class Trainer:
                 means = " ".join(f"{name} {sum(v) / len(v):.4f}" for name, v in sums.items())
                 report(f"{stage} {self.step}/{recipe.steps} {self.seconds:.0f} s lr {lr:.5f} {means}")
                 sums.clear()
-                for shards in (points, rays):
-                    if shards is not None:
-                        shards.refresh()
+                for kind in shards.values():
+                    kind.refresh()
             if self.step % recipe.checkpoint_every == 0 or self.step == recipe.steps:
                 self.save(checkpoint)
             yield self.step
