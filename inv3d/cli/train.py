@@ -85,7 +85,7 @@ def train_generator(
 
 @app.command("network")
 def train_network(
-    name: Annotated[Literal["aligner", "identity", "perceptual"], typer.Argument(help="Which network.")],
+    name: Annotated[Literal["aligner", "identity", "perceptual", "judge"], typer.Argument(help="Which network.")],
     folder: Folder,
     scale: Scale = 1.0,
     device: Device = "auto",
@@ -101,7 +101,7 @@ def train_network(
 
 @app.command("assemble")
 def train_assemble(folder: Folder, debug: Debug = False) -> None:
-    """Put the four trained parts into one model, FOLDER/demo."""
+    """Put the trained parts into one model, FOLDER/demo."""
     from inv3d.core.training import recipe
 
     _needs(
@@ -119,7 +119,7 @@ def train_demo(
     compiled: Compiled = True,
     debug: Debug = False,
 ) -> None:
-    """All parts, one after the other: data, generator, aligner, identity, perceptual, the finished model.
+    """All parts, one after the other: data, generator, aligner, identity, perceptual, judge, the finished model.
 
     Example: inv3d train demo runs/demo
     """

@@ -20,11 +20,11 @@ from inv3d.core.camera import Camera, look_at
 from inv3d.core.errors import ModelError
 from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
 from inv3d.core.networks.aligner import Aligner
-from inv3d.core.networks.identity import IdentityNetwork
+from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
 
 EMBEDDED = Path(__file__).parents[1] / "models"
-PARTS = ("generator", "aligner", "identity", "perceptual")
+PARTS = ("generator", "aligner", "identity", "perceptual", "judge")
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,17 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded model. All parts are in evaluation mode without gradients; `fingerprint` identifies the generator."""
+    """A loaded model. All parts are in evaluation mode without gradients; `fingerprint` identifies the generator.
+
+    Fits optimise `identity`; `judge`, trained apart from it, measures what came out.
+    """
 
     info: ModelInfo
     generator: TriplaneGenerator
     aligner: Aligner
     identity: IdentityNetwork
     perceptual: PerceptualNetwork
+    judge: IdentityNetwork
     fingerprint: str
 
     @property
@@ -112,6 +116,7 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
         "aligner": Aligner(),
         "identity": IdentityNetwork(),
         "perceptual": PerceptualNetwork(info.perceptual_outputs),
+        "judge": IdentityNetwork(JUDGE_WIDTHS),
     }
     for part, module in parts.items():
         path = folder / f"{part}.safetensors"

@@ -14,7 +14,7 @@ from inv3d.core.views import Views
 
 @dataclass(frozen=True)
 class FrameMetrics:
-    """Metrics of one frame; `yaw` in degrees, `time` in seconds."""
+    """Metrics of one frame; `yaw` in degrees, `time` in seconds, `identity` of a network that no fit optimises."""
 
     frame: int
     time: float
@@ -42,7 +42,7 @@ def evaluate(head: Head, views: Views) -> list[FrameMetrics]:
                 psnr=float(image.psnr(render, target)),
                 ms_ssim=float(image.ms_ssim(render, target)),
                 perceptual=float(head.bundle.perceptual.distance(render, target)),
-                identity=float(head.bundle.identity.similarity(render, target)),
+                identity=float(head.bundle.judge.similarity(render, target)),
             )
         )
     return rows

@@ -8,6 +8,8 @@ from torch.nn import functional as F
 from inv3d.core.networks.trunk import Trunk
 
 INPUT_SIZE = 64
+JUDGE_WIDTHS = (16, 32, 48, 64, 96)
+"""Widths of the network that only measures, and that no fit optimises."""
 
 
 class IdentityNetwork(nn.Module):

@@ -64,11 +64,21 @@ def moved(image: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor
     return F.grid_sample(image, grid, padding_mode="border", align_corners=False)
 
 
+def warped(image: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Bend by a smooth random field of displacements."""
+    batch = len(image)
+    field = 0.12 * strength[:, None, None, None] * torch.randn(batch, 2, 7, 7, generator=generator)
+    theta = torch.eye(2, 3).expand(batch, -1, -1)
+    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
+    grid = grid + F.interpolate(field, image.shape[-2:], mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
+    return F.grid_sample(image, grid.to(image.device), padding_mode="border", align_corners=False)
+
+
 def tinted(image: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """Add one colour to the whole picture."""
     colour = F.normalize(torch.randn(len(image), 3, generator=generator), dim=1)
     return image + (0.7 * strength[:, None] * colour).to(image.device)[:, :, None, None]
 
 
-DISTORTIONS = (noisy, soft, moved, tinted)
+DISTORTIONS = (noisy, soft, moved, warped, tinted)
 """Distortions whose order in strength is known."""

@@ -20,6 +20,7 @@ from inv3d.core.camera import FFHQ_FOCAL, look_at
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.procedural.samples import sample_heads, sample_pixels
+from inv3d.core.training.demo import lookalikes
 
 POINT_HEADS = 128
 """Heads in one shard of points."""
@@ -40,7 +41,7 @@ FACE_YAW, MAX_PITCH = math.radians(105), math.radians(28)
 BACK_SHARE = 0.12
 """Share of wide pictures that show the back of a head, from 125 degrees on: nothing to align to."""
 
-_POINT_SEED, _RAY_SEED, _IMAGE_SEED, _WIDE_SEED = 90_000, 70_000, 10_000, 50_000
+_POINT_SEED, _RAY_SEED, _IMAGE_SEED, _WIDE_SEED, _TWIN_SEED = 90_000, 70_000, 10_000, 50_000, 30_000
 # Seeds below 10,000 are never used for training; benchmarks and sample clips draw from them.
 
 
@@ -86,8 +87,10 @@ def ray_shard(renderer: HeadRenderer, index: int, heads: int = RAY_HEADS) -> dic
     z = torch.randn(heads, IDENTITY_DIM, generator=generator).repeat(2, 1)
     expression = torch.randn(2 * heads, EXPRESSION_DIM, generator=generator)
     side = torch.rand(2 * heads, generator=generator) * 2.0 - 1.0
-    # more of the front than of the back
-    yaw = torch.where(torch.rand(2 * heads, generator=generator) < 0.65, side * math.radians(80), side * math.pi)
+    # more of the front than of the back, and most of the half profiles, where the outline of the face is hardest
+    yaw = torch.where(torch.rand(2 * heads, generator=generator) < 0.8, side * math.radians(80), side * math.pi)
+    half = side.sign() * (0.5 + 0.5 * side.abs()) * math.radians(80)
+    yaw = torch.where(torch.rand(2 * heads, generator=generator) < 0.4, half, yaw)
     pitch = (torch.rand(2 * heads, generator=generator) * 2.0 - 1.0) * MAX_PITCH
     parameters, camera = head_parameters(z, expression), look_at(yaw, pitch)
     samples = sample_pixels(renderer, parameters, camera, RAYS_PER_VIEW, RAY_RESOLUTION, generator)
@@ -143,14 +146,28 @@ def wide_shard(renderer: HeadRenderer, index: int, heads: int = IMAGE_HEADS) -> 
     return _pictures(renderer, _WIDE_SEED + index, heads, WIDE_RESOLUTION, FFHQ_FOCAL / WIDE_FACTOR, 1, BACK_SHARE)
 
 
+def twin_shard(renderer: HeadRenderer, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
+    """Pairs of pictures: a head, and another face under its hair and colours; `image` [H,2,3,R,R] as bytes."""
+    generator = torch.Generator().manual_seed(_TWIN_SEED + index)
+    z = torch.randn(2, heads, IDENTITY_DIM, generator=generator)
+    expression = torch.randn(heads, EXPRESSION_DIM, generator=generator)
+    yaw = (torch.rand(heads, generator=generator) * 2.0 - 1.0) * math.radians(60)
+    pitch = (torch.rand(heads, generator=generator) * 2.0 - 1.0) * MAX_PITCH
+    own, other = (head_parameters(one, expression) for one in z)
+    camera = look_at(yaw, pitch)
+    pair = [renderer.render(p, camera, IMAGE_RESOLUTION, 2).image for p in (own, lookalikes(own, other))]
+    return {"image": to_bytes((torch.stack(pair, 1) + 1.0) / 2.0)}
+
+
 @dataclass(frozen=True)
 class DataPlan:
     """How many shards of each kind a training set has."""
 
     points: int = 130
-    rays: int = 70
+    rays: int = 110
     images: int = 12
     wide: int = 19
+    twins: int = 8
 
     def scaled(self, factor: float) -> DataPlan:
         return DataPlan(*(max(1, math.ceil(factor * count)) for count in astuple(self)))
@@ -160,9 +177,9 @@ def generate(folder: Path, plan: DataPlan, compiled: bool, report: Callable[[str
     """Write the shards that `folder` lacks, so many of each kind; `report` gets one line per shard."""
     folder.mkdir(parents=True, exist_ok=True)
     renderer = HeadRenderer(compiled)
-    makers = {"points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard}
+    makers = {"points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard, "twins": twin_shard}
     # in the order in which training needs them, so that it can begin beside
-    delays = {"points": 0.0, "wide": 0.2, "images": 0.9, "rays": 1.4}
+    delays = {"points": 0.0, "wide": 0.2, "images": 0.9, "twins": 0.9, "rays": 1.4}
     jobs = [(delays[kind] + i / getattr(plan, kind), kind, i) for kind in makers for i in range(getattr(plan, kind))]
     for _, kind, index in sorted(jobs):
         path = folder / f"{kind}-{index:04d}.safetensors"
@@ -174,7 +191,7 @@ def generate(folder: Path, plan: DataPlan, compiled: bool, report: Callable[[str
 
 
 def shards(folder: Path, kind: str) -> list[Path]:
-    """Finished shards of a `kind` ("points", "rays", "images" or "wide"), in order."""
+    """Finished shards of a `kind` ("points", "rays", "images", "wide" or "twins"), in order."""
     return sorted(folder.glob(f"{kind}-*.safetensors"))
 
 

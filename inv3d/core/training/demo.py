@@ -96,3 +96,12 @@ def exchange_looks(parameters: Tensor, others: Tensor) -> Tensor:
     """Heads [B,K] of the shape of `parameters` with the colours, textures and lights of `others`."""
     count = len(SHAPE_NAMES)
     return torch.cat([parameters[:, :count], others[:, count:]], 1)
+
+
+_KEPT = ("hair_", "beard", "glasses", "sideburn", "nape", "parting", "head_", "curl", "bun", "hat", "brim", "collar")
+
+
+def lookalikes(parameters: Tensor, others: Tensor) -> Tensor:
+    """Heads [B,K] with the faces of `others` under the colours, light, hair, beard, hat and glasses of `parameters`."""
+    kept = [name.startswith(_KEPT) or i >= len(SHAPE_NAMES) for i, name in enumerate(PARAMETER_NAMES)]
+    return torch.where(torch.tensor(kept, device=parameters.device), parameters, others)

@@ -43,7 +43,7 @@ class Recipe:
     """Steps, batch sizes and learning rates of the three stages; the defaults are for two CPU cores."""
 
     point_steps: int = 16_000
-    ray_steps: int = 7_500
+    ray_steps: int = 20_000
     mapping_steps: int = 16_000
     point_heads: int = 6
     points: int = 1152
@@ -246,7 +246,7 @@ class Trainer:
         covered = batch.depth > 0.0
         depth = (rays.depth - batch.depth).abs().clamp(max=0.05)[covered].mean()
         return {
-            "ray": 4.0 * (error.abs().mean() + 2.0 * error.square().mean()),
+            "ray": 4.0 * (error.abs().mean() + 5.0 * error.square().mean()),
             "alpha": 0.3 * (rays.alpha - batch.alpha).abs().mean(),
             "depth": 3.0 * depth,
         }

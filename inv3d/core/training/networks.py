@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from inv3d.core.crops import Crops, sampling_grid
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
-from inv3d.core.networks.identity import IdentityNetwork
+from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
 from inv3d.core.procedural.parameters import head_parameters
 from inv3d.core.training import dataset
@@ -176,6 +176,16 @@ class IdentityTrainer(NetworkTrainer):
         return {"contrast": F.cross_entropy(scores, partner)}
 
 
+class JudgeTrainer(IdentityTrainer):
+    """The identity network for measurements: other widths, other start, other batches, so that its errors are its own."""
+
+    temperature = 0.1
+
+    def __init__(self, data: Path, steps: int, device: torch.device) -> None:
+        torch.manual_seed(4)
+        NetworkTrainer.__init__(self, IdentityNetwork(JUDGE_WIDTHS), data, steps, device, seed=4)
+
+
 class PerceptualTrainer(NetworkTrainer):
     """Reads all parameters of the head and the pose off pictures, and puts distortions in order."""
 
@@ -186,6 +196,7 @@ class PerceptualTrainer(NetworkTrainer):
         torch.manual_seed(3)
         self.normalise = ParameterEmbedding(8)
         super().__init__(PerceptualNetwork(len(self.normalise.mean) + 2), data, steps, device, seed=3)
+        self.twins = dataset.load_images(data, "twins")["image"]
 
     def losses(self, generator: torch.Generator) -> dict[str, Tensor]:
         heads = torch.randint(len(self.images["z"]), (self.batch,), generator=generator)
@@ -198,30 +209,26 @@ class PerceptualTrainer(NetworkTrainer):
         # what people overlook should not change the features
         seen = degrade(jitter(picture, generator), generator, noise=0.3)
         predicted = self.network(seen.to(self.device, memory_format=torch.channels_last))
-        order = self.images["yaw"][heads, views].argsort()
         return {
             "reading": F.smooth_l1_loss(predicted, target, beta=0.5),
-            "order": self._order(picture[order], generator),
+            "order": self._order(generator),
         }
 
-    def _order(self, picture: Tensor, generator: torch.Generator) -> Tensor:
-        """Whether the stronger of two distortions is further away, and another head further than a mild one.
-
-        `picture` [B,3,R,R] is sorted by yaw, so that the next one shows another head from about the same side.
-        """
-        whole = bool(torch.rand((), generator=generator) < 0.5)
-        half = picture.shape[-1] // 2
-        top, left = torch.randint(half + 1, (2,), generator=generator).tolist()
-        small = F.avg_pool2d(picture, 2) if whole else picture[..., top : top + half, left : left + half]
-        small = small.to(self.device)
-        weak = 0.05 + 0.45 * torch.rand(len(small), generator=generator)
-        strong = weak + 0.08 + 0.4 * torch.rand(len(small), generator=generator)
+    def _order(self, generator: torch.Generator) -> Tensor:
+        """Whether the stronger of two distortions is further away, and another face further than a mild one."""
+        rows = torch.randperm(len(self.twins), generator=generator)[: self.batch // 2]
+        pair = self.twins[rows].float().to(self.device) / 127.5 - 1.0
+        if torch.rand((), generator=generator) < 0.5:
+            pair = F.avg_pool2d(pair.flatten(0, 1), 2).unflatten(0, (-1, 2))
+        image, alike = pair.unbind(1)
+        weak = 0.05 + 0.45 * torch.rand(len(image), generator=generator)
+        strong = weak + 0.08 + 0.4 * torch.rand(len(image), generator=generator)
         kind, other = torch.randint(len(DISTORTIONS), (2,), generator=generator).tolist()
-        near, far = (DISTORTIONS[kind](small, strength, generator) for strength in (weak, strong))
-        mild = DISTORTIONS[other](small, 0.6 * weak, generator)
+        near, far = (DISTORTIONS[kind](image, strength, generator) for strength in (weak, strong))
+        mild = DISTORTIONS[other](image, 0.6 * weak, generator)
         distance = self.network.distance
-        logs = [torch.log(distance(small, image) + 1e-6) for image in (near, far, mild, small.roll(1, 0))]
-        return 0.1 * (F.softplus(5.0 * (logs[0] - logs[1])) + F.softplus(5.0 * (logs[2] - logs[3]))).mean()
+        logs = [torch.log(distance(image, changed) + 1e-6) for changed in (near, far, mild, alike)]
+        return 0.2 * (F.softplus(5.0 * (logs[0] - logs[1])) + F.softplus(5.0 * (logs[2] - logs[3]))).mean()
 
 
 def beyond_the_frame(image: Tensor, head: Tensor, size: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""The whole recipe of the embedded model: data, four networks, one bundle; every part goes on where it stopped."""
+"""The whole recipe of the embedded model: data, five networks, one bundle; every part goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ from torch import nn
 from inv3d.core.bundle import Bundle, ModelInfo
 from inv3d.core.camera import FFHQ_FOCAL, FFHQ_RADIUS
 from inv3d.core.networks.aligner import Aligner
-from inv3d.core.networks.identity import IdentityNetwork
+from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
 from inv3d.core.training import dataset
 from inv3d.core.training.generator import Recipe, Trainer
-from inv3d.core.training.networks import AlignerTrainer, IdentityTrainer, NetworkTrainer, PerceptualTrainer
+from inv3d.core.training.networks import (
+    AlignerTrainer,
+    IdentityTrainer,
+    JudgeTrainer,
+    NetworkTrainer,
+    PerceptualTrainer,
+)
 
 Report = Callable[[str], None]
 
 HELPERS: dict[str, tuple[type[NetworkTrainer], int]] = {
     "aligner": (AlignerTrainer, 5000),
     "identity": (IdentityTrainer, 1600),
-    "perceptual": (PerceptualTrainer, 1200),
+    "perceptual": (PerceptualTrainer, 1650),
+    "judge": (JudgeTrainer, 1600),
 }
 """The networks beside the generator and their training steps."""
 DESCRIPTION = "stylised heads, trained by this project on procedural heads; no data of real people"
@@ -81,7 +88,7 @@ def train_all(folder: Path, scale: float, device: torch.device, compiled: bool, 
 
 
 def assemble(folder: Path, out: Path) -> Path:
-    """Build the bundle from the checkpoints of the four parts in `folder`. Raises FileNotFoundError if one is missing."""
+    """Build the bundle from the checkpoints of all parts in `folder`. Raises FileNotFoundError if one is missing."""
     trainer = Trainer(Recipe(), folder / "data", torch.device("cpu"))
     trainer.load(folder / "generator.pt")
     generator = trainer.result()
@@ -90,6 +97,7 @@ def assemble(folder: Path, out: Path) -> Path:
         "aligner": Aligner(),
         "identity": IdentityNetwork(),
         "perceptual": PerceptualNetwork(outputs),
+        "judge": IdentityNetwork(JUDGE_WIDTHS),
     }
     for name, network in networks.items():
         network.load_state_dict(torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True)["network"])

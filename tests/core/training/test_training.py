@@ -13,7 +13,13 @@ from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training import dataset
 from inv3d.core.training.demo import SHAPE_LAYERS, exchange_looks
 from inv3d.core.training.generator import Recipe, Shards, Trainer, point_batch
-from inv3d.core.training.networks import AlignerTrainer, IdentityTrainer, PerceptualTrainer, beyond_the_frame
+from inv3d.core.training.networks import (
+    AlignerTrainer,
+    IdentityTrainer,
+    JudgeTrainer,
+    PerceptualTrainer,
+    beyond_the_frame,
+)
 from inv3d.core.training.recipe import HELPERS, assemble
 
 TINY = Recipe(
@@ -35,6 +41,7 @@ def data(tmp_path_factory) -> Path:
         patch.setattr(dataset, "WIDE_RESOLUTION", 48)
         dataset.write_shard(folder / "images-0000.safetensors", dataset.image_shard(renderer, 0, heads=4))
         dataset.write_shard(folder / "wide-0000.safetensors", dataset.wide_shard(renderer, 0, heads=4))
+        dataset.write_shard(folder / "twins-0000.safetensors", dataset.twin_shard(renderer, 0, heads=4))
     return folder
 
 
@@ -46,7 +53,7 @@ def test_shards_are_reproducible(data):
 
 def test_generation_goes_on_where_it_stopped(data):
     lines: list[str] = []
-    dataset.generate(data, dataset.DataPlan(1, 1, 1, 1), compiled=False, report=lines.append)
+    dataset.generate(data, dataset.DataPlan(1, 1, 1, 1, 1), compiled=False, report=lines.append)
     assert lines == []
 
 
@@ -115,7 +122,7 @@ def test_crops_beyond_the_frame_repeat_its_border():
     assert cut.amin() >= 0 and cut.amax() <= 15
 
 
-@pytest.mark.parametrize("kind", [AlignerTrainer, IdentityTrainer, PerceptualTrainer])
+@pytest.mark.parametrize("kind", [AlignerTrainer, IdentityTrainer, PerceptualTrainer, JudgeTrainer])
 def test_helper_networks_train_and_resume(data, tmp_path, kind):
     kind = type("Tiny", (kind,), {"batch": 4, "heads": 4})
     first = kind(data, 2, CPU)
