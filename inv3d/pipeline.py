@@ -124,7 +124,7 @@ def invert(
 
     problem = problem_of(prepared.targets, prepared.between)
     wplus = stage("wplus", lambda: dict(zip(("code", "offsets"), fit_wplus(problem, progress), strict=True)))
-    prepared = _refine(prepared, wplus["offsets"].cpu())
+    prepared = refine_cameras(prepared, wplus["offsets"].cpu())
     problem = problem_of(prepared.targets, prepared.between)
     head_track = LatentTrack(wplus["code"], torch.zeros(1, device=device))
     if latents and len(prepared.targets) > 1:
@@ -138,8 +138,8 @@ def invert(
     return Fitted(head, prepared)
 
 
-def _refine(prepared: Prepared, offsets: torch.Tensor) -> Prepared:
-    """Move all cameras by what the targets' refinement found, keeping the targets in order of yaw."""
+def refine_cameras(prepared: Prepared, offsets: torch.Tensor) -> Prepared:
+    """Move all cameras by what the targets' refinement found [N,6], keeping the targets in order of yaw."""
     keys = prepared.targets.cameras.yaw
 
     def moved(views: Views) -> Views:
@@ -166,7 +166,7 @@ def estimate_seconds(job: VideoJob, info: ClipInfo) -> float:
     for _ in range(2):
         start = time.perf_counter()
         with torch.no_grad():
-            float(generator(code, camera, 64, chunk=2048, superresolution=False).depth.mean())
+            float(generator(code, camera, 64, superresolution=False).depth.mean())
         seconds.append(time.perf_counter() - start)
     steps = settings.wplus_steps + settings.tuning_steps + (settings.latent_steps if job.latents else 0)
     whole = 1 if settings.rays_per_view is not None else job.views * (generator.config.raw_resolution / 64) ** 2
