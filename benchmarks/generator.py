@@ -80,7 +80,7 @@ def compare(
 ) -> dict[str, float]:  # fmt: skip
     """All figures of one view of one head."""
     exact: HeadRender = renderer.render(parameters, camera, SIZE)
-    render = bundle.generator.render(planes, codes, camera, grid=grid, chunk=2048)
+    render = bundle.generator.render(planes, codes, camera, grid=grid)
     a, b = picture(render.image), picture(exact.image)
     _, full = structural_similarity(a, b, channel_axis=2, data_range=1.0, full=True)
     origins, directions = camera.rays(SIZE)
@@ -143,7 +143,7 @@ def mixing(bundle: Bundle, renderer: HeadRenderer, pairs: int) -> dict[str, floa
     for i in range(pairs):
         exact = picture(renderer.render(truth[i : i + 1], camera[i], SIZE).image)
         for name, code in zip(sums, (mixed, shape, looks), strict=True):
-            sums[name].append(psnr(picture(bundle.generator(code[i : i + 1], camera[i], chunk=2048).image), exact))
+            sums[name].append(psnr(picture(bundle.generator(code[i : i + 1], camera[i]).image), exact))
     return {name: float(np.mean(values)) for name, values in sums.items()}
 
 
@@ -162,7 +162,7 @@ def walks(bundle: Bundle, count: int) -> dict[str, float]:
     shares = {}
     for name, codes in sets.items():
         found = [
-            float(bundle.aligner(bundle.generator(codes[i : i + 1], camera[i], 64, chunk=2048).image).confidence > 0.5)
+            float(bundle.aligner(bundle.generator(codes[i : i + 1], camera[i], 64).image).confidence > 0.5)
             for i in range(count)
         ]
         shares[name] = 100 * float(np.mean(found))
@@ -200,7 +200,7 @@ def frechet_distances(bundle: Bundle, renderer: HeadRenderer, count: int) -> dic
     z, _ = held_out(count, random)
     camera = cameras(count, 0, 60, random)
     generated = np.concatenate(
-        [features(bundle.generator(bundle.generator.mapping(z[i : i + 1]), camera[i], SMALL, chunk=2048).image)
+        [features(bundle.generator(bundle.generator.mapping(z[i : i + 1]), camera[i], SMALL).image)
          for i in range(count)]
     )  # fmt: skip
     return {"generated against source": frechet(generated, first), "source against source": frechet(second, first)}

@@ -46,8 +46,8 @@ def main() -> None:
     figures = {
         "planes of a head": median_seconds(lambda: generator.planes(codes)),
         "density grid of a head": median_seconds(lambda: generator.proposal_grid(planes)),
-        "render, 256 px": median_seconds(lambda: generator.render(planes, codes, camera, grid=grid, chunk=2048)),
-        "render, 128 px": median_seconds(lambda: generator.render(planes, codes, camera, 128, grid=grid, chunk=2048)),
+        "render, 256 px": median_seconds(lambda: generator.render(planes, codes, camera, grid=grid)),
+        "render, 128 px": median_seconds(lambda: generator.render(planes, codes, camera, 128, grid=grid)),
         "search in a 1080p frame": median_seconds(lambda: search(bundle.aligner, frame.tensor())),
         "follow a head to the next frame": median_seconds(lambda: align(bundle.aligner, frame.tensor(), crop, 2)),
     }

@@ -47,7 +47,9 @@ class Workspace:
                     "repeat its command with --resume, or begin anew with --force",
                 )
             self.stages.mkdir(parents=True, exist_ok=True)
-            job.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            partial = job.with_suffix(".partial")  # a kill must not leave half of it
+            partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            partial.replace(job)
 
     def tensors(self, stage: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """What `make` gives, kept on disk: a finished stage is loaded instead of made again."""

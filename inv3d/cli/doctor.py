@@ -55,9 +55,7 @@ def doctor(
         code = bundle.generator.backbone.mapping.w_avg.expand(1, bundle.generator.num_ws, -1)
         start = time.perf_counter()
         with torch.no_grad():
-            image = bundle.generator(
-                code, look_at(torch.zeros(1), torch.zeros(1)).to(choice.device), 64, chunk=2048
-            ).image
+            image = bundle.generator(code, look_at(torch.zeros(1), torch.zeros(1)).to(choice.device), 64).image
         good = bool(torch.isfinite(image).all())
         typer.echo(
             f"demo: loaded in {loaded:.1f} s, 64 px render in {time.perf_counter() - start:.2f} s, {'well' if good else 'BROKEN'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +32,21 @@ class Head:
     bundle: Bundle
     yaw_range: tuple[float, float]
 
+    @functools.cached_property
+    def grid(self) -> Tensor | None:
+        """Where any of the codes has something [1,1,S,S,S]: made once, it guides the sampling of every render."""
+        with torch.no_grad():
+            grids = [self.generator.proposal_grid(self.generator.planes(code[None])) for code in self.track.codes]
+        return None if grids[0] is None else torch.cat([g for g in grids if g is not None]).amax(0, keepdim=True)
+
     @torch.no_grad()
     def render(self, camera: Camera, resolution: int | None = None, superresolution: bool = True) -> Render:
         """Render with the code that the track gives for each camera, deterministically, in bounded memory."""
         camera = camera.to(self.generator.device)
-        return self.generator(
-            self.track.grouped(camera), camera, resolution, chunk=2048, superresolution=superresolution
-        )
+        codes = self.track.grouped(camera)
+        planes = self.generator.planes(codes)
+        grid = None if self.grid is None else self.grid.expand(len(codes), -1, -1, -1, -1)
+        return self.generator.render(planes, codes, camera, resolution, None, grid, superresolution=superresolution)
 
     def camera(self, yaw: Tensor, pitch: Tensor) -> Camera:
         """Cameras of the model's own distance and focal length; angles [B] in radians."""

@@ -34,6 +34,15 @@ class Views:
             tuple(self.times[i] for i in rows),
         )
 
+    def followed_by(self, others: Views) -> Views:
+        """These views and then `others`."""
+        cameras = Camera(
+            torch.cat([self.cameras.cam2world, others.cameras.cam2world]),
+            torch.cat([self.cameras.intrinsics, others.cameras.intrinsics]),
+        )
+        images = torch.cat([self.images, others.images])
+        return Views(images, cameras, self.frames + others.frames, self.times + others.times)
+
     def to(self, device: torch.device | str) -> Views:
         return Views(self.images.to(device), self.cameras.to(device), self.frames, self.times)
 

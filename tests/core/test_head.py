@@ -23,6 +23,14 @@ def test_every_camera_gets_its_own_code(head):
     assert (both[1:] - own).abs().mean() < 1e-3 < (both[1:] - other).abs().mean()
 
 
+def test_the_grid_of_all_codes_serves_every_render(head):
+    camera = head.camera(torch.tensor([0.2]), torch.zeros(1))
+    with torch.no_grad():
+        exact = head.generator(head.track.at(camera), camera, 48).image
+    assert (head.render(camera, 48).image - exact).square().mean() < 1e-3
+    assert head.grid is head.grid
+
+
 def test_a_folder_without_a_head_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds no head"):
         Head.load(tmp_path)

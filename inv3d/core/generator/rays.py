@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_PROPOSALS = 48
+PROPOSALS = 48
+"""Looks into the density grid along a ray."""
 
 
 def stratified_depths(near: Tensor | float, far: Tensor | float, jitter: Tensor, disparity: bool = False) -> Tensor:
@@ -56,14 +57,14 @@ def importance_depths(depths: Tensor, weights: Tensor, u: Tensor) -> Tensor:
     return sample_pdf(middles, smooth[..., 1:-1], u)
 
 
-def proposal_points(origins: Tensor, directions: Tensor, near: float, far: float) -> Tensor:
-    """The places [B,P,48,3] along each ray where a density grid is looked up."""
-    t = near + (far - near) * (torch.arange(_PROPOSALS, device=origins.device) + 0.5) / _PROPOSALS
+def places_along(origins: Tensor, directions: Tensor, near: float, far: float, count: int) -> Tensor:
+    """The middles [B,P,count,3] of `count` equal parts of each ray."""
+    t = near + (far - near) * (torch.arange(count, device=origins.device) + 0.5) / count
     return origins[:, :, None] + directions[:, :, None] * t[:, None]
 
 
 def proposal_depths(density: Tensor, near: float, far: float, u: Tensor) -> Tensor:
-    """Depths [B,P,F] that follow the `density` [B,P,48] found at `proposal_points`; unsorted unless `u` is sorted.
+    """Depths [B,P,F] that follow the `density` [B,P,48] found at `places_along` rays; unsorted unless `u` is sorted.
 
     Dilated weights keep thin parts and silhouettes covered.
     """

@@ -6,6 +6,7 @@ many cameras computes its planes once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -25,11 +26,19 @@ from inv3d.core.generator.field import (
     background_colors,
 )
 from inv3d.core.generator.layers import FullyConnected, NoiseMode
-from inv3d.core.generator.rays import importance_depths, march, proposal_depths, proposal_points, stratified_depths
+from inv3d.core.generator.rays import (
+    PROPOSALS,
+    importance_depths,
+    march,
+    places_along,
+    proposal_depths,
+    stratified_depths,
+)
 from inv3d.core.generator.superresolution import SuperResolution
 
-DEFAULT_CHUNK = 32768
-"""Rays that are sampled and decoded at a time."""
+_CPU_CHUNK, _GPU_CHUNK = 4096, 1 << 17
+"""Rays that are sampled and decoded at a time: what a processor's cache holds, and what keeps a GPU busy."""
+_LOOKS = 12  # along a ray, to see whether it passes the head at all
 _OCCUPIED = 0.1  # optical depth of the softened density above which a ray may meet something
 
 
@@ -117,7 +126,7 @@ class TriplaneGenerator(nn.Module):
     def _propose(self, grid: Tensor, origins: Tensor, directions: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """Sorted depths [M,P,S] where the density grid expects the surface, and whether it expects any [M,P]."""
         config = self.config.rendering
-        points = proposal_points(origins, directions, config.near, config.far) * (2.0 / config.box)
+        points = places_along(origins, directions, config.near, config.far, PROPOSALS) * (2.0 / config.box)
         sigma = F.grid_sample(grid, points.flatten(1, 2)[:, None, None], padding_mode="border", align_corners=False)
         density = self.field.soft_density(sigma.reshape(points.shape[:-1]))
         density = density * (points.abs().amax(-1) <= 1.0)
@@ -131,17 +140,22 @@ class TriplaneGenerator(nn.Module):
         directions: Tensor,
         generator: torch.Generator | None = None,
         grid: Tensor | None = None,
-        chunk: int = DEFAULT_CHUNK,
+        chunk: int | None = None,
         samples: int | None = None,
     ) -> RayColors:
         """Render rays [M,P,3], P of them for each of M tri-planes.
 
         Without `generator` sampling is deterministic, with it reproducible. `samples` replaces the model's number of
-        fine samples. At most `chunk` rays are in memory at a time; with gradients and several chunks, each chunk is computed again in the backward pass.
+        fine samples. At most `chunk` rays (default: what suits the device) are in memory at a time; with gradients and
+        several chunks, each chunk is computed again in the backward pass.
         """
         config = self.config.rendering
         if grid is None:
             grid = self.proposal_grid(planes)
+        if chunk is None:
+            chunk = _CPU_CHUNK if self.device.type == "cpu" else _GPU_CHUNK
+        sparse = grid is not None and len(planes) == 1 and config.empty_outside and not torch.is_grad_enabled()
+        reach = self._reach(grid) if sparse and grid is not None else None
         per_code = max(1, chunk // len(planes))
         pieces: list[tuple[Tensor, Tensor, Tensor]] = []
         low, high = torch.inf, -torch.inf
@@ -149,7 +163,9 @@ class TriplaneGenerator(nn.Module):
             jitter = self._random((*o.shape[:2], config.coarse_samples), generator) if grid is None else None
             u = self._quantiles((*o.shape[:2], samples or config.fine_samples), generator, stratified=grid is not None)
             arguments = (planes, o, d, grid, jitter, u)
-            if torch.is_grad_enabled() and origins.shape[1] > per_code:
+            if reach is not None and grid is not None:
+                piece, nearest, farthest = self._render_sparse(planes, o, d, grid, reach, u), config.near, config.far
+            elif torch.is_grad_enabled() and origins.shape[1] > per_code:
                 piece, nearest, farthest = checkpoint(self._render_chunk, *arguments, use_reentrant=False)
             else:
                 piece, nearest, farthest = self._render_chunk(*arguments)
@@ -194,9 +210,7 @@ class TriplaneGenerator(nn.Module):
     ) -> tuple[tuple[Tensor, Tensor, Tensor], float, float]:
         config = self.config.rendering
         if grid is not None:
-            depths, occupied = self._propose(grid, origins, directions, u)
-            if len(planes) == 1 and config.empty_outside and not torch.is_grad_enabled():
-                return self._render_occupied(planes, origins, directions, depths, occupied), config.near, config.far
+            depths, _ = self._propose(grid, origins, directions, u)
             sigma, color = self._evaluate(planes, origins, directions, depths)
         else:
             assert jitter is not None
@@ -213,18 +227,41 @@ class TriplaneGenerator(nn.Module):
         feature, depth, weights = self._march(sigma, color, depths, self._behind(planes, origins, directions))
         return (feature, depth, weights.sum(-1)), float(depths.min()), float(depths.max())
 
-    def _render_occupied(
-        self, planes: TriPlanes, origins: Tensor, directions: Tensor, depths: Tensor, occupied: Tensor
+    def _reach(self, grid: Tensor) -> Tensor:
+        """The density grid [1,1,S,S,S] widened so that a few looks along a ray miss nothing of it."""
+        config = self.config.rendering
+        size = grid.shape[-1]
+        step = (config.far - config.near) / _LOOKS
+        width = 2 * (math.ceil(0.5 * step * size / config.box) + 1) + 1
+        for axis in range(3):
+            kernel, padding = [1, 1, 1], [0, 0, 0]
+            kernel[axis], padding[axis] = width, width // 2
+            grid = F.max_pool3d(grid, tuple(kernel), 1, tuple(padding))
+        return grid
+
+    def _may_meet(self, reach: Tensor, origins: Tensor, directions: Tensor) -> Tensor:
+        """Rays [P] of one head for which `_propose` may find something: all that it finds, and some more."""
+        config = self.config.rendering
+        points = places_along(origins, directions, config.near, config.far, _LOOKS) * (2.0 / config.box)
+        sigma = F.grid_sample(
+            reach, points.flatten(1, 2)[:, None, None], mode="nearest", padding_mode="border", align_corners=False
+        ).reshape(points.shape[:-1])
+        return (self.field.soft_density(sigma.amax(-1)) * (config.far - config.near) > _OCCUPIED)[0]
+
+    def _render_sparse(
+        self, planes: TriPlanes, origins: Tensor, directions: Tensor, grid: Tensor, reach: Tensor, u: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Evaluate only the rays of one head that meet something; the others show the background."""
-        rays = occupied[0]
         shape = (1, origins.shape[1], self.config.color_channels)
         behind = self._behind(planes, origins, directions)
-        color = depths.new_zeros(shape) if behind is None else behind.expand(shape).clone()
-        depth = depths.new_full(shape[:2], self.config.rendering.far)
-        alpha = depths.new_zeros(shape[:2])
-        if rays.any():
-            depths = depths[:, rays]
+        color = origins.new_zeros(shape) if behind is None else behind.expand(shape).clone()
+        depth = origins.new_full(shape[:2], self.config.rendering.far)
+        alpha = origins.new_zeros(shape[:2])
+        rays = self._may_meet(reach, origins, directions).nonzero()[:, 0]
+        if len(rays):
+            depths, occupied = self._propose(grid, origins[:, rays], directions[:, rays], u[:, rays])
+            rays, depths = rays[occupied[0]], depths[:, occupied[0]]
+        if len(rays):
             sigma, found = self._evaluate(planes, origins[:, rays], directions[:, rays], depths)
             color[:, rays], depth[:, rays], weights = self._march(sigma, found, depths, color[:, rays])
             alpha[:, rays] = weights.sum(-1)
@@ -253,7 +290,7 @@ class TriplaneGenerator(nn.Module):
         resolution: int | None = None,
         generator: torch.Generator | None = None,
         grid: Tensor | None = None,
-        chunk: int = DEFAULT_CHUNK,
+        chunk: int | None = None,
         superresolution: bool = True,
     ) -> Render:
         """Render planes made by `forward`'s first half; see `forward` for the arguments."""
@@ -280,7 +317,7 @@ class TriplaneGenerator(nn.Module):
         resolution: int | None = None,
         generator: torch.Generator | None = None,
         noise_mode: NoiseMode = "const",
-        chunk: int = DEFAULT_CHUNK,
+        chunk: int | None = None,
         superresolution: bool = True,
     ) -> Render:
         """Render `codes` [M,num_ws,w_dim] from N `cameras`, grouped by code (N a multiple of M).

@@ -10,9 +10,10 @@ from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera, pixel_centers
-from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.generator import Render, TriplaneGenerator
 from inv3d.core.inversion.loop import Losses
 from inv3d.core.inversion.settings import FitSettings
+from inv3d.core.inversion.warping import depth_smoothness, warp
 
 
 def resize(images: Tensor, size: int) -> Tensor:
@@ -50,19 +51,22 @@ class Reconstruction:
         """The density grid for each of `codes`."""
         return None if self.grid is None else self.grid.expand(len(codes), -1, -1, -1, -1)
 
-    def image_losses(self, image: Tensor, target: Tensor) -> Losses:
-        """Perceptual, pixel and identity losses of whole images [B,3,R,R], weighted; means over the batch."""
+    def image_losses(self, image: Tensor, target: Tensor, weights: Tensor) -> Losses:
+        """Perceptual, pixel and identity losses of whole images [B,3,R,R], summed over them with `weights` [B]."""
         settings = self.settings
+        perceptual = self.bundle.perceptual.distance(image, target)
+        identity = 1.0 - self.bundle.identity.similarity(image, target)
         return {
-            "perceptual": settings.perceptual * self.bundle.perceptual.distance(image, target).mean(),
-            "identity": settings.identity * (1.0 - self.bundle.identity.similarity(image, target)).mean(),
-            **self.pixel_losses(image - target),
+            "perceptual": settings.perceptual * (weights * perceptual).sum(),
+            "identity": settings.identity * (weights * identity).sum(),
+            **self.pixel_losses(image - target, weights),
         }
 
-    def pixel_losses(self, error: Tensor) -> Losses:
-        losses = {"pixel": self.settings.pixel * error.square().mean()}
+    def pixel_losses(self, error: Tensor, weights: Tensor) -> Losses:
+        """Losses of pixel errors [B,...], means over each image, summed over the images with `weights` [B]."""
+        losses = {"pixel": self.settings.pixel * (weights * error.square().flatten(1).mean(1)).sum()}
         if self.settings.absolute:
-            losses["absolute"] = self.settings.absolute * error.abs().mean()
+            losses["absolute"] = self.settings.absolute * (weights * error.abs().flatten(1).mean(1)).sum()
         return losses
 
     def whole(
@@ -71,18 +75,53 @@ class Reconstruction:
         codes: Tensor,
         cameras: Camera,
         images: Tensor,
+        weights: Tensor,
         resolution: int | None = None,
+        moving: bool = False,
     ) -> Losses:
-        """Losses of whole renders; `resolution` renders and compares smaller images."""
+        """Losses of whole renders; `resolution` renders and compares smaller images.
+
+        With `moving` cameras also the warping loss, whose gradient reaches them alone.
+        """
         planes = generator.planes(codes)
         grid = self.grid_for(codes)
         render = generator.render(
             planes, codes, cameras, resolution, self.random, grid, 1 << 16, superresolution=resolution is None
         )
         size = resolution or images.shape[-1]
-        return self.image_losses(resize(render.image, size), resize(images, size))
+        targets = resize(images, size)
+        losses = self.image_losses(resize(render.image, size), targets, weights)
+        if moving and self.settings.warping:
+            losses["warping"] = (
+                self.settings.warping * (weights * self.warping(generator, codes, cameras, targets, render)).sum()
+            )
+        if self.settings.smoothness and not moving:
+            smooth = depth_smoothness(render.depth, render.alpha)
+            losses["smoothness"] = self.settings.smoothness * (weights * smooth).sum()
+        return losses
 
-    def rays(self, generator: TriplaneGenerator, codes: Tensor, cameras: Camera, images: Tensor) -> Losses:
+    def warping(
+        self, generator: TriplaneGenerator, codes: Tensor, cameras: Camera, images: Tensor, seen: Render
+    ) -> Tensor:
+        """Distance [B] between the frontal render and `images` [B,3,R,R] warped to the front (Eq. 11 of Ko et al.)."""
+        zero = torch.zeros(len(images), device=images.device)
+        front = self.bundle.info.camera(zero, zero).to(images.device)
+        with torch.no_grad():
+            render = generator.render(
+                generator.planes(codes),
+                codes,
+                front,
+                images.shape[-1],
+                grid=self.grid_for(codes),
+                superresolution=False,
+            )
+        warped = warp(images, seen, cameras, render, front)
+        difference = (warped - render.image_raw).abs().flatten(1).mean(1)
+        return self.bundle.perceptual.distance(warped, render.image_raw) + difference
+
+    def rays(
+        self, generator: TriplaneGenerator, codes: Tensor, cameras: Camera, images: Tensor, weights: Tensor
+    ) -> Losses:
         """Pixel losses on random pixels of every image; cameras are grouped by code."""
         settings = self.settings
         assert settings.rays_per_view is not None
@@ -94,4 +133,4 @@ class Reconstruction:
             planes, origins, directions, self.random, self.grid_for(codes), 1 << 20, settings.samples
         )
         target = images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
-        return self.pixel_losses(rays.features[..., :3].reshape(target.shape) - target)
+        return self.pixel_losses(rays.features[..., :3].reshape(target.shape) - target, weights)

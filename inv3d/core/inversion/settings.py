@@ -44,17 +44,26 @@ class FitSettings:
     depth: float = 1.0
     """Agreement of the codes' depth maps (Eq. 6)."""
 
+    warping: float = 0.0
+    """Weight of the warping loss while cameras move (Ko et al. 2023, Eq. 11)."""
+    smoothness: float = 0.0
+    """Weight of the depth smoothness during tuning (Ko et al. 2023, Eq. 12)."""
+
     rays_per_view: int | None = None
     """Random pixels per view and step for the pixel losses; None renders whole images."""
     views_per_step: int | None = None
-    """Views with codes of their own that a step of the later stages looks at; None takes all."""
+    """Views (also in-between ones) that a step with several codes looks at, drawn at random; None takes all."""
     whole_views: int = 0
     """With random pixels: views per step that are rendered whole, for the perceptual and identity losses."""
+    whole_share: float = 1.0
+    """Share of the steps that do so; the losses of those weigh more, so that the expected gradient is the same."""
     whole_resolution: int = 64
     samples: int | None = None
     """Samples per ray during the fit; None takes the model's own."""
-    depth_rays: int = 1024
-    """Random rays on which depths are compared."""
+    depth_rays: int | None = None
+    """Random rays on which depths are compared; None compares whole depth maps."""
+    depth_codes: int | None = None
+    """Other codes, drawn at random, that stand for the mean of all in Eq. 6; None takes all."""
 
     def scaled(self, factor: float) -> FitSettings:
         """The same settings with `factor` times the steps."""
@@ -84,11 +93,13 @@ FAST = FitSettings(
     interpolation=1.0,
     depth=1.0,
     rays_per_view=400,
-    views_per_step=3,
+    views_per_step=6,
     whole_views=1,
+    whole_share=0.5,
     whole_resolution=48,
     samples=12,
     depth_rays=384,
+    depth_codes=1,
 )
 """For CPUs: random pixels of all views instead of whole images, one whole view a step."""
 

@@ -40,9 +40,15 @@ class Problem:
     def yaws(self) -> Tensor:
         return self.views.cameras.yaw
 
-
-def _scale(losses: Losses, weight: float, prefix: str = "") -> Losses:
-    return {prefix + name: weight * loss for name, loss in losses.items()}
+    def supervision(self, several_codes: bool) -> tuple[Views, Tensor]:
+        """The views that a step learns from and their weights [V]: with several codes also the frames in between."""
+        views, between, weight = self.views, self.between, self.settings.interpolation
+        weights = torch.full((len(views),), 1.0 / len(views), device=views.images.device)
+        if not (several_codes and weight and between is not None and len(between)):
+            return views, weights
+        return views.followed_by(between), torch.cat(
+            [weights, weights.new_full((len(between),), weight / len(between))]
+        )
 
 
 def _view_passes(
@@ -50,37 +56,43 @@ def _view_passes(
     reconstruction: Reconstruction,
     generator: TriplaneGenerator,
     track: LatentTrack,
-    views: Views,
     offsets: Tensor | None = None,
 ) -> Iterator[Losses]:
-    """The reconstruction losses of `views`, in passes of bounded memory.
+    """The reconstruction losses of the views, in passes of bounded memory.
 
     With one code all views share its planes. Whole images go one by one; their gradients add up (section 3.1).
+    With random pixels a step draws some of the views; their weights grow so that the expected gradient is the same.
     """
     settings, random = problem.settings, reconstruction.random
+    views, weights = problem.supervision(len(track) > 1)
 
     def cameras(rows: list[int]) -> Camera:
         chosen = views.cameras[rows]
         return chosen if offsets is None else correct(chosen, offsets[rows])
 
-    everything = list(range(len(views)))
+    def draw(count: int | None) -> tuple[list[int], Tensor]:
+        if count is None or count >= len(views):
+            return list(range(len(views))), weights
+        rows = torch.randperm(len(views), generator=random)[:count].tolist()
+        return rows, weights[rows] * (len(views) / count)
+
     if settings.rays_per_view is None:
-        for row in everything:
+        for row in range(len(views)):
             camera = cameras([row])
-            losses = reconstruction.whole(generator, track.at(camera), camera, views.images[[row]])
-            yield _scale(losses, 1.0 / len(views))
+            yield reconstruction.whole(
+                generator, track.at(camera), camera, views.images[[row]], weights[[row]], moving=offsets is not None
+            )
         return
-    rows = everything
-    if len(track) > 1 and settings.views_per_step is not None:
-        rows = torch.randperm(len(views), generator=random)[: settings.views_per_step].tolist()
+    rows, drawn = draw(settings.views_per_step if len(track) > 1 else None)
     camera = cameras(rows)
-    codes = track.grouped(camera)
-    yield reconstruction.rays(generator, codes, camera, views.images[rows])
-    if settings.whole_views:
-        rows = torch.randperm(len(views), generator=random)[: settings.whole_views].tolist()
+    yield reconstruction.rays(generator, track.grouped(camera), camera, views.images[rows], drawn)
+    if settings.whole_views and torch.rand((), generator=random) < settings.whole_share:
+        rows, drawn = draw(settings.whole_views)
         camera = cameras(rows)
         codes = track.grouped(camera)
-        yield reconstruction.whole(generator, codes, camera, views.images[rows], settings.whole_resolution)
+        images, moving = views.images[rows], offsets is not None
+        weight = drawn / settings.whole_share
+        yield reconstruction.whole(generator, codes, camera, images, weight, settings.whole_resolution, moving)
 
 
 def fit_wplus(problem: Problem, progress: Progress = silent) -> tuple[Tensor, Tensor]:
@@ -102,7 +114,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent) -> tuple[Tensor, Te
         noisy = code + noise * (settings.code_noise * spread * max(0.0, 1.0 - t / 0.75) ** 2)
         track = LatentTrack(noisy, torch.zeros(1, device=mean.device))
         moved = offsets if settings.pose_lr and t >= _POSE_START else None
-        yield from _view_passes(problem, reconstruction, generator, track, problem.views, moved)
+        yield from _view_passes(problem, reconstruction, generator, track, moved)
         yield {"prior": settings.prior * (shared + apart - mean).square().mean()}
 
     groups: list[tuple[list[Tensor], float]] = [([apart], settings.wplus_lr)]
@@ -129,42 +141,40 @@ def _depth_passes(
 ) -> Iterator[Losses]:
     """Eq. 6 at one view, drawn at random: code i's depth there against the mean over all codes.
 
-    On random rays and for one view a step, which has the expected gradient of the whole sum.
+    For one view a step, on random rays, and with a few of the other codes in the mean's place. The gradient is
+    linear in the mean, so each of these has the expected gradient of the whole sum.
     """
     settings, random = problem.settings, reconstruction.random
-    size = generator.config.raw_resolution
+    size, codes = generator.config.raw_resolution, track.codes
     row = int(torch.randint(len(track), (), generator=random))
     camera = problem.views.cameras[row]
-    pixels = torch.randint(size * size, (1, settings.depth_rays), generator=random).to(track.codes.device)
-    origins, directions = camera.rays_through(pixel_centers(pixels, size))
+    if settings.depth_rays is None:
+        origins, directions = camera.rays(size)
+    else:
+        pixels = torch.randint(size * size, (1, settings.depth_rays), generator=random).to(codes.device)
+        origins, directions = camera.rays_through(pixel_centers(pixels, size))
+    rest = torch.randperm(len(track), generator=random)
+    rest = rest[rest != row][: settings.depth_codes].to(codes.device)
 
     def depth(codes: Tensor) -> Tensor:
-        planes = generator.planes(codes)
         o, d = (r.expand(len(codes), -1, -1) for r in (origins, directions))
-        return generator.render_rays(
-            planes, o, d, random, reconstruction.grid_for(codes), 1 << 20, settings.samples
-        ).depth
+        grid = reconstruction.grid_for(codes)
+        return generator.render_rays(generator.planes(codes), o, d, random, grid, 1 << 20, settings.samples).depth
 
-    own = depth(track.codes[row : row + 1])
+    own = depth(codes[row : row + 1])
     with torch.no_grad():
-        others = depth(torch.cat([track.codes[:row], track.codes[row + 1 :]]))
-    mean = (own + others.sum(0, keepdim=True)) / len(track)
+        others = depth(codes[rest]).mean(0, keepdim=True)
+    mean = torch.lerp(others, own, 1.0 / len(track))
     yield {"depth": settings.depth * (own - mean).square().mean()}
 
 
 def _regularised_passes(
-    problem: Problem, reconstruction: Reconstruction, generator: TriplaneGenerator, codes: Tensor, yaws: Tensor
+    problem: Problem, reconstruction: Reconstruction, generator: TriplaneGenerator, track: LatentTrack
 ) -> Iterator[Losses]:
     """Reconstruction of the views and, for several codes, of the frames in between, and their common geometry."""
-    settings = problem.settings
-    yield from _view_passes(problem, reconstruction, generator, LatentTrack(codes, yaws), problem.views)
-    if len(codes) == 1:
-        return
-    if settings.interpolation and problem.between is not None and len(problem.between):
-        for losses in _view_passes(problem, reconstruction, generator, LatentTrack(codes, yaws), problem.between):
-            yield _scale(losses, settings.interpolation, "between ")
-    if settings.depth:
-        yield from _depth_passes(problem, reconstruction, generator, LatentTrack(codes, yaws))
+    yield from _view_passes(problem, reconstruction, generator, track)
+    if len(track) > 1 and problem.settings.depth:
+        yield from _depth_passes(problem, reconstruction, generator, track)
 
 
 def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> LatentTrack:
@@ -175,7 +185,7 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
 
     def passes(step: int) -> Iterator[Losses]:
         reconstruction.begin(step, generator, codes)
-        yield from _regularised_passes(problem, reconstruction, generator, codes, problem.yaws)
+        yield from _regularised_passes(problem, reconstruction, generator, LatentTrack(codes, problem.yaws))
         if settings.distance:
             yield {"distance": settings.distance * (codes - code).square().mean()}
 
@@ -193,7 +203,7 @@ def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> T
 
     def passes(step: int) -> Iterator[Losses]:
         reconstruction.begin(step, generator, track.codes)
-        yield from _regularised_passes(problem, reconstruction, generator, track.codes, track.yaws)
+        yield from _regularised_passes(problem, reconstruction, generator, track)
 
     optimise([(weights, settings.tuning_lr)], passes, settings.tuning_steps, "tuning", progress)
     return generator.requires_grad_(False)

@@ -27,5 +27,5 @@ def depth_consistency(head: Head, viewpoints: int = 12, resolution: int = 32) ->
     depths = []
     for i in range(viewpoints):
         origins, directions = (r.expand(viewpoints, -1, -1) for r in cameras[i].rays(resolution))
-        depths.append(head.generator.render_rays(planes, origins, directions, grid=grid, chunk=4096).depth)
+        depths.append(head.generator.render_rays(planes, origins, directions, grid=grid).depth)
     return mean_deviation(torch.stack(depths))

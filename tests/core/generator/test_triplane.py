@@ -89,6 +89,21 @@ def test_chunks_change_nothing(small):
     assert relative(chunked, gradient) < 1e-3
 
 
+def test_rays_that_miss_the_head_cost_nothing_and_change_nothing(demo, monkeypatch):
+    generator = demo.generator
+    codes = generator.mapping(torch.randn(1, 66, generator=torch.Generator().manual_seed(2)))
+    evaluated = []
+    evaluate = generator._evaluate
+    monkeypatch.setattr(generator, "_evaluate", lambda p, o, *a: evaluated.append(o.shape[1]) or evaluate(p, o, *a))
+    with torch.enable_grad():
+        dense = generator(codes.requires_grad_(), cameras(0.9), 48)
+    with torch.no_grad():
+        sparse = generator(codes, cameras(0.9), 48)
+    assert sum(evaluated) < 2 * 48 * 48 * 0.9
+    assert (dense.image - sparse.image).abs().max() < 0.03
+    assert (dense.alpha - sparse.alpha).abs().max() < 0.03
+
+
 def test_seed_decides_sampling(small):
     codes = small.mapping(torch.randn(1, 66))
     first, again, other = (

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from inv3d.core.camera import look_at
+from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.settings import FAST, PAPER, preset_for
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
@@ -18,10 +19,17 @@ def problem(demo) -> Problem:
     codes = demo.generator.mapping(
         torch.randn(1, demo.info.generator.z_dim, generator=torch.Generator().manual_seed(8))
     )
-    images = torch.cat([demo.generator(codes, cameras[i], 32, chunk=2048).image for i in range(5)])
+    images = torch.cat([demo.generator(codes, cameras[i], 32).image for i in range(5)])
     views = Views(images, cameras, tuple(range(5)), tuple(i / 10 for i in range(5)))
     settings = dataclasses.replace(
-        FAST, wplus_steps=12, latent_steps=4, tuning_steps=4, rays_per_view=128, whole_resolution=32, depth_rays=64
+        FAST,
+        wplus_steps=12,
+        latent_steps=4,
+        tuning_steps=4,
+        rays_per_view=128,
+        whole_share=1.0,
+        whole_resolution=32,
+        depth_rays=64,
     )
     return Problem(demo, views[[0, 2, 4]], views[[1, 3]], settings, seed=0)
 
@@ -30,7 +38,7 @@ def error(problem, generator, track) -> float:
     views = problem.views
     with torch.no_grad():
         renders = torch.cat(
-            [generator(track.at(views.cameras[i]), views.cameras[i], 32, chunk=2048).image for i in range(len(views))]
+            [generator(track.at(views.cameras[i]), views.cameras[i], 32).image for i in range(len(views))]
         )
     return float((renders - views.images).square().mean())
 
@@ -88,7 +96,33 @@ def test_whole_images_go_the_papers_way(problem):
     assert not offsets.any()  # the paper keeps its cameras
     seen = []
     fit_latents(paper, code, lambda stage, step, steps, losses: seen.append(set(losses)))
-    assert {"perceptual", "pixel", "identity", "between perceptual", "depth", "distance"} <= seen[0]
+    assert {"perceptual", "pixel", "identity", "depth", "distance"} <= seen[0]
+
+
+def test_frames_in_between_teach_several_codes_alone(problem):
+    views, weights = problem.supervision(several_codes=False)
+    assert len(views) == 3 and float(weights.sum()) == pytest.approx(1.0)
+    views, weights = problem.supervision(several_codes=True)
+    assert views.frames == (0, 2, 4, 1, 3) and float(weights.sum()) == pytest.approx(2.0)
+    alone = dataclasses.replace(problem, settings=dataclasses.replace(problem.settings, interpolation=0.0))
+    assert len(alone.supervision(several_codes=True)[0]) == 3
+
+
+def test_a_disturbed_camera_comes_back(problem):
+    wrong = correct(problem.views.cameras, torch.tensor([[0.0, 0.06, 0.0, 0.0, 0.0, 0.0]] * 3))
+    settings = dataclasses.replace(problem.settings, wplus_steps=40, warping=0.3)
+    views = dataclasses.replace(problem.views, cameras=wrong)
+    _, offsets = fit_wplus(dataclasses.replace(problem, views=views, settings=settings))
+    before = (wrong.yaw - problem.yaws).abs().mean()
+    assert (correct(wrong, offsets).yaw - problem.yaws).abs().mean() < 0.7 * before
+
+
+def test_smoothness_flattens_depth_during_tuning(problem, fitted):
+    seen = []
+    settings = dataclasses.replace(problem.settings, tuning_steps=2, smoothness=1.0)
+    track = LatentTrack(fitted[0], torch.zeros(1))
+    tune(dataclasses.replace(problem, settings=settings), track, lambda *a: seen.append(a[3]))
+    assert all(losses["smoothness"] > 0 for losses in seen)
 
 
 def test_presets_follow_the_device():

@@ -1,0 +1,45 @@
+"""Inversion problems of any size for timings: views that the generator itself renders, so that no clip is needed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import torch
+
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.camera import FFHQ_FOCAL, FFHQ_RADIUS
+from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.generator.config import eg3d_ffhq
+from inv3d.core.inversion.settings import FitSettings
+from inv3d.core.inversion.stages import Problem
+from inv3d.core.views import Views
+
+
+def full_size_bundle(device: torch.device) -> Bundle:
+    """The public EG3D FFHQ architecture (512 px, 128 px rays, 48 + 48 samples) with random weights.
+
+    The helper networks are those of the embedded model.
+    """
+    torch.manual_seed(0)
+    demo = load_bundle("demo", device)
+    config = eg3d_ffhq()
+    generator = TriplaneGenerator(config).to(device).eval().requires_grad_(False)
+    info = dataclasses.replace(demo.info, name="full size", radius=FFHQ_RADIUS, focal=FFHQ_FOCAL, generator=config)
+    return dataclasses.replace(demo, info=info, generator=generator)
+
+
+@torch.no_grad()
+def problem(bundle: Bundle, views: int, settings: FitSettings, device: torch.device) -> Problem:
+    """`views` targets and the frames between them, over 120 degrees, with flat pictures for targets.
+
+    What a step costs does not depend on what the pictures show.
+    """
+    info = bundle.info
+    yaw = torch.linspace(-math.radians(60), math.radians(60), 2 * views - 1) if views > 1 else torch.zeros(1)
+    cameras = info.camera(yaw, torch.zeros_like(yaw)).to(device)
+    images = torch.zeros(len(yaw), 3, info.generator.resolution, info.generator.resolution, device=device)
+    everything = Views(images, cameras, tuple(range(len(yaw))), tuple(float(i) for i in range(len(yaw))))
+    return Problem(
+        bundle, everything[list(range(0, len(yaw), 2))], everything[list(range(1, len(yaw), 2))], settings, 0
+    )

@@ -1,0 +1,56 @@
+"""Depth-based warping and depth smoothness (Ko et al. 2023, "3D GAN Inversion with Pose Optimization", Eq. 10-12)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inv3d.core.camera import Camera
+from inv3d.core.generator import Render
+
+_HIDDEN = 0.03  # world units by which a point must lie behind the surface to count as hidden
+
+
+def project(points: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
+    """Image points (u, v) [B,P,2] in [0,1] and distances [B,P] from the camera of world `points` [B,P,3] (Eq. 10)."""
+    offset = points - camera.position[:, None]
+    local = offset @ camera.cam2world[:, :3, :3]
+    image = local @ camera.intrinsics.transpose(1, 2)
+    return image[..., :2] / image[..., 2:], offset.norm(dim=-1)
+
+
+def surface_points(render: Render, camera: Camera) -> Tensor:
+    """World points [B,P,3] that the pixels of a render show."""
+    origins, directions = camera.rays(render.depth.shape[-1])
+    return origins + directions * render.depth.flatten(1)[..., None]
+
+
+def warp(image: Tensor, seen: Render, camera: Camera, canonical: Render, canonical_camera: Camera) -> Tensor:
+    """`image` [B,3,H,W], taken by `camera`, as it looks from `canonical_camera` [B,3,r,r]; differentiable in `camera`.
+
+    `canonical` says where the surface is, `seen` (a render by `camera`) which part of it the image shows. What it does
+    not show is filled with the canonical render itself, so that it adds nothing to a comparison.
+    """
+    size = canonical.depth.shape[-1]
+    points = surface_points(canonical, canonical_camera)
+    uv, distance = project(points, camera)
+    grid = (2.0 * uv - 1.0).reshape(-1, size, size, 2)
+    found = F.grid_sample(image, grid, padding_mode="border", align_corners=False)
+    nearest = F.grid_sample(seen.depth, grid, padding_mode="border", align_corners=False)[:, 0]
+    visible = (distance.reshape_as(nearest) < nearest + _HIDDEN) & (grid.abs().amax(-1) < 1.0)
+    visible = visible & (canonical.alpha[:, 0] > 0.9)
+    return torch.where(visible[:, None], found, canonical.image_raw)
+
+
+def depth_smoothness(depth: Tensor, alpha: Tensor) -> Tensor:
+    """Mean squared difference [B] between neighbouring depths of a map [B,1,H,W] (Eq. 12), where `alpha` covers both.
+
+    The jump from the head to the background behind it is no roughness of the head.
+    """
+    total = depth.new_zeros(len(depth))
+    for axis in (-2, -1):
+        a, b = depth.narrow(axis, 1, depth.shape[axis] - 1), depth.narrow(axis, 0, depth.shape[axis] - 1)
+        covered = alpha.narrow(axis, 1, alpha.shape[axis] - 1) * alpha.narrow(axis, 0, alpha.shape[axis] - 1)
+        total = total + ((a - b).square() * covered.detach()).flatten(1).mean(1)
+    return total
