@@ -34,15 +34,15 @@ class TestClip:
         """Whether the head comes from the distribution that the model learned."""
         return self.oddities is None
 
-    def renderer(self) -> HeadRenderer:
-        return HeadRenderer() if self.oddities is None else OddHeadRenderer(self.oddities)
+    def renderer(self, compiled: bool = False) -> HeadRenderer:
+        return HeadRenderer(compiled) if self.oddities is None else OddHeadRenderer(self.oddities, compiled)
 
     def write(self, folder: Path) -> Path:
         """The clip as H.264; rendered unless it is there."""
         path = folder / f"{self.name}.mp4"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            turn, renderer, partial = self.turn, self.renderer(), folder / f"{self.name}.partial.mp4"
+            turn, renderer, partial = self.turn, self.renderer(compiled=True), folder / f"{self.name}.partial.mp4"
             write_mp4(partial, (still(turn, frame, renderer) for frame in range(turn.frames)), turn.fps, quality=20)
             partial.replace(path)
         return path

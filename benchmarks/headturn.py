@@ -209,7 +209,7 @@ def average(results: Results, row: int, value: Callable[[dict[str, Any]], float]
 def tables(results: Results) -> str:
     """Tables 1 and 2."""
     header = ["", "MSE", "perceptual", "MS-SSIM", "ID", *(f"{m}_R" for m in ("MSE", "perceptual", "MS-SSIM", "ID"))]
-    header += ["MSE unseen", "ID unseen", "depth error %", "surface mean %", "median %", "std %", "fit s"]
+    header += ["MSE unseen", "ID unseen", "depth error %", "surface mean %", "median %", "std %"]
     lines: list[list[Any]] = []
     for i, row in enumerate(ROWS):
         cells: list[Any] = [f"{row.group}: {row.name}"]
@@ -218,7 +218,6 @@ def tables(results: Results) -> str:
         cells += [average(results, i, lambda r, m=m: r["unseen"][m]) for m in ("mse", "identity")]  # type: ignore[misc]
         cells.append(average(results, i, lambda r: r["depth_error"]))
         cells += [average(results, i, lambda r, m=m: r["surface"][m]) for m in ("mean", "median", "std")]  # type: ignore[misc]
-        cells.append(average(results, i, lambda r: r["seconds"]))
         lines.append([f"{c:.4f}" if isinstance(c, float) and c < 0.02 else c for c in cells])
     second = [
         [ROWS[i].name, *(average(results, i, lambda r, k=k: r[k]) for k in ("depth_consistency", "latent_distance"))]  # type: ignore[misc]

@@ -13,7 +13,7 @@ from torch import Tensor
 from inv3d.core.procedural import surface
 from inv3d.core.procedural.parameters import Parameters
 from inv3d.core.procedural.primitives import ellipsoid, length, smooth_max, smooth_step
-from inv3d.core.procedural.renderer import Channels, HeadRenderer
+from inv3d.core.procedural.renderer import Channels, HeadRenderer, fused
 
 _BLUE, _WHITE, _RED = (0.10, 0.25, 0.75), (0.95, 0.95, 0.92), (0.80, 0.12, 0.12)
 _GREEN, _CREAM, _PINK, _YELLOW = (0.10, 0.36, 0.25), (0.93, 0.86, 0.70), (0.86, 0.55, 0.50), (0.96, 0.78, 0.15)
@@ -31,12 +31,14 @@ class Oddities:
 
 
 class OddHeadRenderer(HeadRenderer):
-    """Renders heads with oddities, with exact depth as its parent does."""
+    """Renders heads with oddities, with exact depth; `compiled` as for its parent."""
 
-    def __init__(self, oddities: Oddities) -> None:
+    def __init__(self, oddities: Oddities, compiled: bool = False) -> None:
         super().__init__()
         self.oddities = oddities
         self._distance, self._albedo = self._odd_distance, self._odd_albedo
+        if compiled:
+            self._distance, self._albedo = fused(self._odd_distance), fused(self._odd_albedo)
 
     def _bend(self, x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """World coordinates in the head before it was bent: jaw and nose lean to one side, one eye sits lower."""

@@ -48,7 +48,8 @@ def backdrop(height: Tensor, parameters: Tensor) -> Tensor:
 
 
 @functools.cache
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def fused(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` as one kernel; needs a C++ compiler."""
     return torch.compile(function, dynamic=True)
 
 
@@ -63,7 +64,7 @@ class HeadRenderer:
         self._distance: Callable[..., Tensor] = surface.signed_distance
         self._albedo: Callable[..., Channels] = surface.albedo
         if compiled:
-            self._distance, self._albedo = _compiled(surface.signed_distance), _compiled(surface.albedo)
+            self._distance, self._albedo = fused(surface.signed_distance), fused(surface.albedo)
 
     def distance(self, points: Tensor, parameters: Tensor) -> Tensor:
         """Signed distance [B,P] in world units at `points` [B,P,3] of the heads `parameters` [B,K]."""
