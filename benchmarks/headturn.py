@@ -64,9 +64,7 @@ class Row:
         return self.group == LATENTS
 
     def settings(self, base: FitSettings) -> FitSettings:
-        """Rows with one code get the steps that the others spend on several codes, in the W+ stage."""
-        if not self.several:
-            return replace(base, wplus_steps=base.wplus_steps + base.latent_steps)
+        """All rows have the same W+ and tuning steps; several codes come in between, as in the paper."""
         return replace(
             base,
             distance=base.distance * self.distance,
@@ -165,26 +163,27 @@ def surface_error(head: Head, surface: NDArray[np.float32], clip: TestClip) -> d
     return {"mean": float(distance.mean()), "median": float(np.median(distance)), "std": float(distance.std())}
 
 
-def run_clip(clip: TestClip, folder: Path, bundle: Bundle, device: torch.device, frames: int) -> None:
-    """All rows of one clip that are not in `folder` yet."""
+def run_clip(clip: TestClip, rows: list[int], folder: Path, bundle: Bundle, device: torch.device, frames: int) -> None:
+    """The rows (by number) of one clip that are not in `folder` yet."""
     path = clip.write(folder / "clips")
     fits = Fits(path, bundle, preset_for(device), device, frames)
     learned = {frame.index for n in (1, 3, 5, 7, 9) for role in _roles(fits, n) for frame in role}
     frontal = min(fits.evenly(), key=lambda f: abs(f.yaw))
     surface = exact_surface(clip, frontal.index)
-    for i, row in enumerate(ROWS):
+    for i in rows:
+        row = ROWS[i]
         out = folder / f"{clip.name}-{i}.json"
         if out.exists():
             continue
         start = time.perf_counter()
         head, prepared = fits.fit(row)
         seconds = time.perf_counter() - start
-        rows = evaluate(head, prepared.held_out)
+        measured = evaluate(head, prepared.held_out)
         result = {
             "clip": clip.name, "known": clip.known, "row": f"{row.group}: {row.name}", "seconds": seconds,
-            "frontal": means([r for r in rows if r.frame == frontal.index]),
-            "rotation": means(rows), "unseen": means([r for r in rows if r.frame not in learned]),
-            "frames": [asdict(r) for r in rows],
+            "frontal": means([r for r in measured if r.frame == frontal.index]),
+            "rotation": means(measured), "unseen": means([r for r in measured if r.frame not in learned]),
+            "frames": [asdict(r) for r in measured],
             "depth_error": depth_error(head, prepared.held_out, clip), "surface": surface_error(head, surface, clip),
             "depth_consistency": depth_consistency(head, CONSISTENCY_CODES) if row.several else None,
             "latent_distance": head.track.neighbour_distance() if row.several else None,
@@ -341,6 +340,7 @@ def main() -> None:
         "--folder", type=Path, default=Path("runs/headturn"), help="Where clips and finished rows are kept."
     )
     parser.add_argument("--clips", default=",".join(clip.name for clip in CLIPS), help="Which clips, by name.")
+    parser.add_argument("--rows", default=",".join(map(str, range(len(ROWS)))), help="Which rows, by number from 0.")
     parser.add_argument("--frames", type=int, default=180, help="Frames over the turn that are measured.")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
@@ -349,7 +349,8 @@ def main() -> None:
     names = options.clips.split(",")
     for clip in CLIPS:
         if clip.name in names:
-            run_clip(clip, options.folder, bundle, device, options.frames)
+            rows = [int(row) for row in options.rows.split(",")]
+            run_clip(clip, rows, options.folder, bundle, device, options.frames)
     summarise(options.folder, options.frames)
 
 

@@ -26,7 +26,7 @@ class FitSettings:
     pose_lr: float = 0.0
     """Rate of the camera refinement during the W+ stage; 0 keeps the estimated cameras."""
     shared_w: bool = False
-    """Whether the W+ stage moves all layers together first (W), and apart (W+) at a third of the rate later."""
+    """Whether codes move in all layers together (W), and in each apart (W+) at a third of the rate."""
     code_noise: float = 0.05
     """Noise on the code early in the W+ stage, in standard deviations of w."""
 
@@ -75,7 +75,7 @@ PAPER = FitSettings()
 
 FAST = FitSettings(
     name="fast",
-    wplus_steps=90,
+    wplus_steps=130,
     latent_steps=40,
     tuning_steps=90,
     wplus_lr=0.06,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -42,13 +43,19 @@ class Problem:
 
     def supervision(self, several_codes: bool) -> tuple[Views, Tensor]:
         """The views that a step learns from and their weights [V]: with several codes also the frames in between."""
-        views, between, weight = self.views, self.between, self.settings.interpolation
-        weights = torch.full((len(views),), 1.0 / len(views), device=views.images.device)
-        if not (several_codes and weight and between is not None and len(between)):
-            return views, weights
-        return views.followed_by(between), torch.cat(
-            [weights, weights.new_full((len(between),), weight / len(between))]
-        )
+        return self._with_between if several_codes else (self.views, self._even(self.views))
+
+    @functools.cached_property
+    def _with_between(self) -> tuple[Views, Tensor]:
+        weight = self.settings.interpolation
+        if not weight or self.between is None or not len(self.between):
+            return self.views, self._even(self.views)
+        weights = torch.cat([self._even(self.views), weight * self._even(self.between)])
+        return self.views.followed_by(self.between), weights
+
+    @staticmethod
+    def _even(views: Views) -> Tensor:
+        return torch.full((len(views),), 1.0 / len(views), device=views.images.device)
 
 
 def _view_passes(
@@ -117,13 +124,21 @@ def fit_wplus(problem: Problem, progress: Progress = silent) -> tuple[Tensor, Te
         yield from _view_passes(problem, reconstruction, generator, track, moved)
         yield {"prior": settings.prior * (shared + apart - mean).square().mean()}
 
-    groups: list[tuple[list[Tensor], float]] = [([apart], settings.wplus_lr)]
-    if settings.shared_w:
-        groups = [([shared], settings.wplus_lr), ([apart], settings.wplus_lr / 3.0)]
+    groups = _code_groups(settings, shared, apart, settings.wplus_lr)
     if settings.pose_lr:
         groups.append(([offsets], settings.pose_lr))
     optimise(groups, passes, settings.wplus_steps, "W+", progress)
     return (shared + apart).detach(), offsets.detach()
+
+
+def _code_groups(settings: FitSettings, shared: Tensor, apart: Tensor, rate: float) -> list[tuple[list[Tensor], float]]:
+    """What moves at which rate: W+ codes, or what their layers share [N,1,w_dim] and what they do not, more slowly.
+
+    With few pixels a step, layers that move together find their way through the noise.
+    """
+    if settings.shared_w:
+        return [([shared], rate), ([apart], rate / 3.0)]
+    return [([apart], rate)]
 
 
 @torch.no_grad()
@@ -150,7 +165,9 @@ def _depth_passes(
     camera = problem.views.cameras[row]
     if settings.depth_rays is None:
         origins, directions = camera.rays(size)
+        chunk = None  # whole depth maps of many codes do not fit at once
     else:
+        chunk = settings.depth_rays * len(track)
         pixels = torch.randint(size * size, (1, settings.depth_rays), generator=random).to(codes.device)
         origins, directions = camera.rays_through(pixel_centers(pixels, size))
     rest = torch.randperm(len(track), generator=random)
@@ -159,7 +176,7 @@ def _depth_passes(
     def depth(codes: Tensor) -> Tensor:
         o, d = (r.expand(len(codes), -1, -1) for r in (origins, directions))
         grid = reconstruction.grid_for(codes)
-        return generator.render_rays(generator.planes(codes), o, d, random, grid, 1 << 20, settings.samples).depth
+        return generator.render_rays(generator.planes(codes), o, d, random, grid, chunk, settings.samples).depth
 
     own = depth(codes[row : row + 1])
     with torch.no_grad():
@@ -181,16 +198,20 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
     """One code per view, starting from the single code (section 3.2), with the three regularisers."""
     settings, generator = problem.settings, problem.bundle.generator
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(2))
-    codes = code.repeat(len(problem.views), 1, 1).requires_grad_()
+    shared = torch.zeros(len(problem.views), 1, code.shape[-1], device=code.device, requires_grad=True)
+    apart = torch.zeros(len(problem.views), *code.shape[1:], device=code.device, requires_grad=True)
 
     def passes(step: int) -> Iterator[Losses]:
+        codes = code + shared + apart
         reconstruction.begin(step, generator, codes)
         yield from _regularised_passes(problem, reconstruction, generator, LatentTrack(codes, problem.yaws))
         if settings.distance:
             yield {"distance": settings.distance * (codes - code).square().mean()}
 
-    optimise([([codes], settings.latent_lr)], passes, settings.latent_steps, "latents", progress)
-    return LatentTrack(codes.detach(), problem.yaws)
+    optimise(
+        _code_groups(settings, shared, apart, settings.latent_lr), passes, settings.latent_steps, "latents", progress
+    )
+    return LatentTrack((code + shared + apart).detach(), problem.yaws)
 
 
 def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> TriplaneGenerator:
