@@ -314,7 +314,7 @@ def summarise(folder: Path, frames: int) -> None:
         "Heads with what the model has never seen": [c for c in chosen if not c.known],
     }
     loaded = {name: load(clips) for name, clips in groups.items() if clips}
-    text = f"Preset fast; {frames} frames evenly spaced over the turn; ID by a network that no fit optimises; surface and depth\n"
+    text = f"Preset {preset_for(choose_device('auto').device).name}; {frames} frames evenly spaced over the turn; ID by a network that no fit optimises; surface and depth\n"
     text += "errors in percent of the head's width. Unseen: frames that no row's fit has used.\n"
     for name, results in loaded.items():
         text += f"\n## {name}\n\n{tables(results)}\n"
