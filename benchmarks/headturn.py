@@ -38,7 +38,7 @@ from inv3d.core.procedural.parameters import Parameters
 from inv3d.core.procedural.surface import WORLD_PER_HEAD_UNIT
 from inv3d.core.views import Views
 from inv3d.export.mesh import extract_mesh
-from inv3d.pipeline import Prepared, refine_cameras
+from inv3d.pipeline import Prepared, prepare, refine_cameras
 from inv3d.video.select import cut_views, select
 from inv3d.video.track import HeadTrack, TrackedFrame, track
 
@@ -90,7 +90,9 @@ class Fits:
     def __init__(self, clip: Path, bundle: Bundle, base: FitSettings, device: torch.device, frames: int) -> None:
         self.clip, self.bundle, self.base, self.device, self.frames = clip, bundle, base, device, frames
         self.found: HeadTrack = track(clip, bundle.aligner)
-        self._wplus: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = {}
+        info = bundle.info
+        self.measured = cut_views(clip, self.evenly(), info.generator.resolution, info.radius, info.focal)
+        self._wplus: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def evenly(self) -> tuple[TrackedFrame, ...]:
         """Frames nearest to evenly spaced yaws, each once."""
@@ -101,14 +103,7 @@ class Fits:
 
     def prepared(self, views: int) -> Prepared:
         """Targets for `views` views; what is measured are all evenly spaced frames, targets or not."""
-        chosen, info = select(self.found, views), self.bundle.info
-
-        def cut(frames: tuple[TrackedFrame, ...]) -> Views:
-            return cut_views(self.clip, frames, info.generator.resolution, info.radius, info.focal)
-
-        targets = cut(chosen.targets)
-        between = cut(chosen.between) if chosen.between else targets[:0]
-        return Prepared(self.found, chosen, targets, between, cut(self.evenly()))
+        return replace(prepare(self.clip, self.bundle, self.found, views), held_out=self.measured)
 
     def fit(self, row: Row) -> tuple[Head, Prepared]:
         """The head of a row, and the views with their refined cameras."""
@@ -118,10 +113,9 @@ class Fits:
             views = (prepared.targets.to(self.device), prepared.between.to(self.device))
             return Problem(self.bundle, *views, settings, seed=0)
 
-        key = (row.views, settings.wplus_steps)
-        if key not in self._wplus:
-            self._wplus[key] = fit_wplus(problem())
-        code, offsets = self._wplus[key]
+        if row.views not in self._wplus:
+            self._wplus[row.views] = fit_wplus(problem())
+        code, offsets = self._wplus[row.views]
         prepared = refine_cameras(prepared, offsets.cpu())
         codes = LatentTrack(code, torch.zeros(1, device=self.device))
         if row.several:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.camera import Camera
+from inv3d.core.camera import Camera, look_at
 from inv3d.core.crops import Crops
 from inv3d.core.device import choose_device
 from inv3d.core.inversion.poses import correct
@@ -44,8 +44,7 @@ def angles(a: Camera, b: Camera) -> Tensor:
 def exact_views(clip: TestClip, frames: tuple[int, ...], size: int) -> Views:
     turn, renderer = clip.turn, clip.renderer()
     images = torch.cat([turn.render_aligned(renderer, frame, size).image for frame in frames])
-    cameras = [turn.aligned_camera(frame) for frame in frames]
-    camera = Camera(torch.cat([c.cam2world for c in cameras]), torch.cat([c.intrinsics for c in cameras]))
+    camera = look_at(*(torch.tensor([angle(frame) for frame in frames]) for angle in (turn.yaw, turn.pitch)))
     return Views(images, camera, frames, tuple(frame / turn.fps for frame in frames))
 
 

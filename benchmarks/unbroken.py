@@ -27,7 +27,7 @@ def command(clip: Path, out: Path) -> list[str]:
 def finished_stages(out: Path) -> str:
     """What the unfinished run has on disk."""
     stages = out.with_name(out.name + ".partial") / "stages"
-    names = sorted(path.stem for path in stages.glob("*") if path.suffix in (".json", ".safetensors"))
+    names = {path.stem for path in stages.glob("*") if path.suffix in (".json", ".safetensors")}
     order = ("track", "wplus", "latents", "tuned")
     return ([name for name in order if name in names] or ["nothing"])[-1]
 

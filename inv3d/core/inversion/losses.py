@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera, pixel_centers
 from inv3d.core.generator import Render, TriplaneGenerator
+from inv3d.core.generator.field import TriPlanes
 from inv3d.core.inversion.loop import Losses
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.inversion.warping import depth_smoothness, warp
@@ -93,7 +94,8 @@ class Reconstruction:
         losses = self.image_losses(resize(render.image, size), targets, weights)
         if moving and self.settings.warping:
             losses["warping"] = (
-                self.settings.warping * (weights * self.warping(generator, codes, cameras, targets, render)).sum()
+                self.settings.warping
+                * (weights * self.warping(generator, planes, codes, cameras, targets, render)).sum()
             )
         if self.settings.smoothness and not moving:
             smooth = depth_smoothness(render.depth, render.alpha)
@@ -101,14 +103,20 @@ class Reconstruction:
         return losses
 
     def warping(
-        self, generator: TriplaneGenerator, codes: Tensor, cameras: Camera, images: Tensor, seen: Render
+        self,
+        generator: TriplaneGenerator,
+        planes: TriPlanes,
+        codes: Tensor,
+        cameras: Camera,
+        images: Tensor,
+        seen: Render,
     ) -> Tensor:
         """Distance [B] between the frontal render and `images` [B,3,R,R] warped to the front (Eq. 11 of Ko et al.)."""
         zero = torch.zeros(len(images), device=images.device)
         front = self.bundle.info.camera(zero, zero).to(images.device)
         with torch.no_grad():
             render = generator.render(
-                generator.planes(codes),
+                planes,
                 codes,
                 front,
                 images.shape[-1],

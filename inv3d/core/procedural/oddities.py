@@ -72,7 +72,7 @@ class OddHeadRenderer(HeadRenderer):
     def _odd_distance(self, x: Tensor, y: Tensor, z: Tensor, parameters: Tensor) -> Tensor:
         bent = self._bend(x, y, z)
         unit = surface.WORLD_PER_HEAD_UNIT
-        worn = torch.minimum(*self._worn(*_head_units(*bent), parameters)) * unit
+        worn = torch.minimum(*self._worn(*surface.to_head(*bent), parameters)) * unit
         distance = torch.minimum(surface.signed_distance(*bent, parameters), worn)
         # bends and folds stretch space, so that the steps of sphere tracing must be shorter
         return distance * (0.8 if self.oddities.skew or self.oddities.scarf else 1.0)
@@ -81,7 +81,7 @@ class OddHeadRenderer(HeadRenderer):
         bent = self._bend(x, y, z)
         colour = surface.albedo(*bent, parameters)
         own = surface.signed_distance(*bent, parameters) / surface.WORLD_PER_HEAD_UNIT
-        x, y, z = _head_units(*bent)
+        x, y, z = surface.to_head(*bent)
         scarf, cap = self._worn(x, y, z, parameters)
         face = smooth_step(z, 0.02, 0.05)
         layers: list[tuple[Tensor, tuple[float, float, float]]] = []
@@ -107,8 +107,3 @@ class OddHeadRenderer(HeadRenderer):
         for cover, (r, g, b) in layers:
             red, green, blue = (c + cover * (k - c) for c, k in zip((red, green, blue), (r, g, b), strict=True))
         return red, green, blue
-
-
-def _head_units(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    unit = surface.WORLD_PER_HEAD_UNIT
-    return x / unit, (y - surface.HEAD_OFFSET_Y) / unit, z / unit

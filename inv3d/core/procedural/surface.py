@@ -90,13 +90,14 @@ def _parts(x: Tensor, y: Tensor, z: Tensor, p: Parameters) -> _Parts:
     )  # fmt: skip
 
 
-def _to_head(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def to_head(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """World coordinates in head units, from the head's own origin."""
     return x / WORLD_PER_HEAD_UNIT, (y - HEAD_OFFSET_Y) / WORLD_PER_HEAD_UNIT, z / WORLD_PER_HEAD_UNIT
 
 
 def signed_distance(x: Tensor, y: Tensor, z: Tensor, parameters: Tensor) -> Tensor:
     """Distance to the head in world units [N,P], negative inside; a lower bound up to a factor of about 0.85."""
-    return _parts(*_to_head(x, y, z), Parameters(parameters)).nearest() * WORLD_PER_HEAD_UNIT
+    return _parts(*to_head(x, y, z), Parameters(parameters)).nearest() * WORLD_PER_HEAD_UNIT
 
 
 def _spots(x: Tensor, ax: Tensor, y: Tensor, z: Tensor, p: Parameters) -> Tensor:
@@ -135,7 +136,7 @@ def _streaks(x: Tensor, y: Tensor, z: Tensor, p: Parameters) -> Tensor:
 def albedo(x: Tensor, y: Tensor, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Unshaded colour at surface points, three channels [N,P] in [0,1]."""
     p = Parameters(parameters)
-    x, y, z = _to_head(x, y, z)
+    x, y, z = to_head(x, y, z)
     part = _parts(x, y, z, p)
     nearest = part.nearest()
     weights = [torch.exp(-(d - nearest).clamp(max=0.05) / _BLEND) for d in part.layers()]
@@ -205,7 +206,7 @@ def lens_cover(origins: Tensor, directions: Tensor, distance: Tensor, parameters
     p = Parameters(parameters)
     slope = directions[..., 2].clamp(max=-0.05)  # lenses are seen from the front alone
     t = (wear.LENS_Z * WORLD_PER_HEAD_UNIT - origins[..., 2]) / slope
-    x, y, _ = _to_head(*(origins + directions * t[..., None]).unbind(-1))
+    x, y, _ = to_head(*(origins + directions * t[..., None]).unbind(-1))
     inside = 1.0 - smooth_step(wear.rim(x.abs(), y, p), -0.003, 0.001)
     cover = p.lens * inside * (t < distance) * (directions[..., 2] < -0.05)
     glare = smooth_step(torch.cos(55.0 * (x + 0.8 * y) + 1.0), 0.75, 0.95)
