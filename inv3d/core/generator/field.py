@@ -32,6 +32,12 @@ class TriPlanes:
     def __len__(self) -> int:
         return len(self.features)
 
+    def __getitem__(self, index: slice | list[int]) -> TriPlanes:
+        """The planes of some of the codes."""
+        film = None if self.film is None else self.film[index]
+        background = None if self.background is None else self.background[index]
+        return TriPlanes(self.features[index], film, background)
+
 
 def project(coordinates: Tensor, layout: PlaneLayout) -> Tensor:
     """Plane positions (u, v) [B,3,N,2] of normalised `coordinates` [B,N,3]."""

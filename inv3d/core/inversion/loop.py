@@ -21,6 +21,12 @@ def silent(stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
     """A `Progress` that says nothing."""
 
 
+def total(parts: Sequence[Losses]) -> Losses:
+    """Losses of several parts of a step, added up by name."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: torch.stack([part[name] for part in parts if name in part]).sum() for name in names}
+
+
 def ramp(t: float, decay: float = 0.25, warmup: float = 0.05) -> float:
     """Learning-rate factor at `t` in [0,1): linear warm-up, cosine decay in the last quarter (StyleGAN2's projector)."""
     down = min(1.0, (1.0 - t) / decay)
@@ -39,7 +45,7 @@ def optimise(
 
     `passes(step)` yields losses; each is sent backward at once, so that memory is that of one pass.
     """
-    optimizer = torch.optim.Adam([{"params": tensors} for tensors, _ in groups], lr=0.0)
+    optimizer = torch.optim.Adam([{"params": tensors} for tensors, _ in groups], lr=0.0, fused=True)
     for step in range(steps):
         for group, (_, rate) in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] = rate * ramp(step / steps)

@@ -48,9 +48,9 @@ class Reconstruction:
         if size is not None and step % _GRID_AGE == 0:
             self.grid = generator.density_grid(generator.planes(codes.mean(0, keepdim=True)), min(size, _GRID_SIZE))
 
-    def grid_for(self, codes: Tensor) -> Tensor | None:
-        """The density grid for each of `codes`."""
-        return None if self.grid is None else self.grid.expand(len(codes), -1, -1, -1, -1)
+    def grid_for(self, codes: int) -> Tensor | None:
+        """The density grid for each of so many codes."""
+        return None if self.grid is None else self.grid.expand(codes, -1, -1, -1, -1)
 
     def image_losses(self, image: Tensor, target: Tensor, weights: Tensor) -> Losses:
         """Perceptual, pixel and identity losses of whole images [B,3,R,R], summed over them with `weights` [B]."""
@@ -73,6 +73,7 @@ class Reconstruction:
     def whole(
         self,
         generator: TriplaneGenerator,
+        planes: TriPlanes,
         codes: Tensor,
         cameras: Camera,
         images: Tensor,
@@ -80,12 +81,11 @@ class Reconstruction:
         resolution: int | None = None,
         moving: bool = False,
     ) -> Losses:
-        """Losses of whole renders; `resolution` renders and compares smaller images.
+        """Losses of whole renders of the `planes` of `codes`; `resolution` renders and compares smaller images.
 
         With `moving` cameras also the warping loss, whose gradient reaches them alone.
         """
-        planes = generator.planes(codes)
-        grid = self.grid_for(codes)
+        grid = self.grid_for(len(planes))
         render = generator.render(
             planes, codes, cameras, resolution, self.random, grid, 1 << 16, superresolution=resolution is None
         )
@@ -120,7 +120,7 @@ class Reconstruction:
                 codes,
                 front,
                 images.shape[-1],
-                grid=self.grid_for(codes),
+                grid=self.grid_for(len(planes)),
                 superresolution=False,
             )
         warped = warp(images, seen, cameras, render, front)
@@ -128,17 +128,16 @@ class Reconstruction:
         return self.bundle.perceptual.distance(warped, render.image_raw) + difference
 
     def rays(
-        self, generator: TriplaneGenerator, codes: Tensor, cameras: Camera, images: Tensor, weights: Tensor
+        self, generator: TriplaneGenerator, planes: TriPlanes, cameras: Camera, images: Tensor, weights: Tensor
     ) -> Losses:
-        """Pixel losses on random pixels of every image; cameras are grouped by code."""
+        """Pixel losses on random pixels of every image; cameras are grouped by their planes."""
         settings = self.settings
         assert settings.rays_per_view is not None
         count, size = len(images), images.shape[-1]
         pixels = torch.randint(size * size, (count, settings.rays_per_view), generator=self.random).to(images.device)
-        origins, directions = (r.reshape(len(codes), -1, 3) for r in cameras.rays_through(pixel_centers(pixels, size)))
-        planes = generator.planes(codes)
+        origins, directions = (r.reshape(len(planes), -1, 3) for r in cameras.rays_through(pixel_centers(pixels, size)))
         rays = generator.render_rays(
-            planes, origins, directions, self.random, self.grid_for(codes), 1 << 20, settings.samples
+            planes, origins, directions, self.random, self.grid_for(len(planes)), 1 << 20, settings.samples
         )
         target = images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
         return self.pixel_losses(rays.features[..., :3].reshape(target.shape) - target, weights)

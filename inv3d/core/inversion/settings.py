@@ -52,11 +52,9 @@ class FitSettings:
     rays_per_view: int | None = None
     """Random pixels per view and step for the pixel losses; None renders whole images."""
     views_per_step: int | None = None
-    """Views (also in-between ones) that a step with several codes looks at, drawn at random; None takes all."""
+    """With random pixels: views (also in-between ones) that a step looks at, drawn at random; None takes all."""
     whole_views: int = 0
     """With random pixels: views per step that are rendered whole, for the perceptual and identity losses."""
-    whole_share: float = 1.0
-    """Share of the steps that do so; the losses of those weigh more, so that the expected gradient is the same."""
     whole_resolution: int = 64
     samples: int | None = None
     """Samples per ray during the fit; None takes the model's own."""
@@ -75,13 +73,13 @@ PAPER = FitSettings()
 
 FAST = FitSettings(
     name="fast",
-    wplus_steps=130,
-    latent_steps=40,
-    tuning_steps=90,
+    wplus_steps=200,
+    latent_steps=55,
+    tuning_steps=140,
     wplus_lr=0.06,
     latent_lr=0.005,
     tuning_lr=1.5e-3,
-    pose_lr=2e-3,
+    pose_lr=5e-3,
     shared_w=True,
     code_noise=0.0,
     perceptual=0.05,
@@ -89,19 +87,18 @@ FAST = FitSettings(
     absolute=0.5,
     identity=0.1,
     prior=0.004,
-    distance=0.02,
+    distance=1.0,
     interpolation=1.0,
-    depth=1.0,
-    rays_per_view=400,
-    views_per_step=6,
+    depth=5.0,
+    rays_per_view=200,
+    views_per_step=4,
     whole_views=1,
-    whole_share=0.5,
     whole_resolution=48,
     samples=12,
     depth_rays=384,
     depth_codes=1,
 )
-"""For CPUs: random pixels of all views instead of whole images, one whole view a step."""
+"""For CPUs: random pixels of some views and one small whole view a step, instead of all views whole."""
 
 PRESETS = {"paper": PAPER, "fast": FAST}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,8 @@ from torch import Tensor
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera, pixel_centers
 from inv3d.core.generator import TriplaneGenerator
-from inv3d.core.inversion.loop import Losses, Progress, optimise, silent
+from inv3d.core.generator.field import TriPlanes
+from inv3d.core.inversion.loop import Losses, Progress, optimise, silent, total
 from inv3d.core.inversion.losses import Reconstruction
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.settings import FitSettings
@@ -58,48 +59,123 @@ class Problem:
         return torch.full((len(views),), 1.0 / len(views), device=views.images.device)
 
 
-def _view_passes(
+def _passes(
     problem: Problem,
     reconstruction: Reconstruction,
     generator: TriplaneGenerator,
     track: LatentTrack,
     offsets: Tensor | None = None,
 ) -> Iterator[Losses]:
-    """The reconstruction losses of the views, in passes of bounded memory.
+    """The losses of a step: of the views and, for several codes, of the frames in between and the common geometry."""
+    if problem.settings.rays_per_view is not None:
+        yield _sampled_pass(problem, reconstruction, generator, track, offsets)
+        return
+    yield from _whole_passes(problem, reconstruction, generator, track, offsets)
+    if len(track) > 1 and problem.settings.depth:
+        yield _whole_depth_pass(problem, reconstruction, generator, track)
 
-    With one code all views share its planes. Whole images go one by one; their gradients add up (section 3.1).
-    With random pixels a step draws some of the views; their weights grow so that the expected gradient is the same.
+
+def _whole_passes(
+    problem: Problem,
+    reconstruction: Reconstruction,
+    generator: TriplaneGenerator,
+    track: LatentTrack,
+    offsets: Tensor | None,
+) -> Iterator[Losses]:
+    """Whole images one by one; their gradients add up (section 3.1), so memory is that of one."""
+    views, weights = problem.supervision(len(track) > 1)
+    for row in range(len(views)):
+        camera = _cameras(views, [row], offsets)
+        codes = track.at(camera)
+        planes = generator.planes(codes)
+        yield reconstruction.whole(
+            generator, planes, codes, camera, views.images[[row]], weights[[row]], moving=offsets is not None
+        )
+
+
+def _sampled_pass(
+    problem: Problem,
+    reconstruction: Reconstruction,
+    generator: TriplaneGenerator,
+    track: LatentTrack,
+    offsets: Tensor | None,
+) -> Losses:
+    """Random pixels of some views, the first of them also whole, and the depths of the first codes.
+
+    The views come in random order and their weights grow as they are fewer, so that the expected gradient is that of
+    all. Everything shares the planes of the drawn views; memory does not depend on the number of views. A step that
+    draws fewer than two targets has no depths to compare.
     """
     settings, random = problem.settings, reconstruction.random
     views, weights = problem.supervision(len(track) > 1)
+    count = min(settings.views_per_step or len(views), len(views))
+    rows = torch.randperm(len(views), generator=random)[:count].tolist()
+    camera, images = _cameras(views, rows, offsets), views.images[rows]
+    weights = weights[rows] * len(views)
+    codes = track.grouped(camera)
+    planes = generator.planes(codes)
+    losses = [reconstruction.rays(generator, planes, camera, images, weights / count)]
+    if settings.whole_views:
+        first = list(range(min(settings.whole_views, count)))
+        own = slice(None) if len(codes) == 1 else first
+        weight = weights[first] / len(first)
+        size, moving = settings.whole_resolution, offsets is not None
+        losses.append(
+            reconstruction.whole(generator, planes[own], codes[own], camera[first], images[first], weight, size, moving)
+        )
+    keys = [i for i, row in enumerate(rows) if row < len(track)][: 1 + (settings.depth_codes or len(track))]
+    if len(track) > 1 and settings.depth and len(keys) > 1:
+        size = generator.config.raw_resolution
+        pixels = torch.randint(size * size, (1, settings.depth_rays or size * size), generator=random)
+        rays = problem.views.cameras[rows[keys[0]]].rays_through(pixel_centers(pixels.to(codes.device), size))
+        others = (planes[[i]] for i in keys[1:])
+        losses.append(_depth_loss(problem, reconstruction, generator, planes[[keys[0]]], others, *rays))
+    return total(losses)
 
-    def cameras(rows: list[int]) -> Camera:
-        chosen = views.cameras[rows]
-        return chosen if offsets is None else correct(chosen, offsets[rows])
 
-    def draw(count: int | None) -> tuple[list[int], Tensor]:
-        if count is None or count >= len(views):
-            return list(range(len(views))), weights
-        rows = torch.randperm(len(views), generator=random)[:count].tolist()
-        return rows, weights[rows] * (len(views) / count)
+def _cameras(views: Views, rows: list[int], offsets: Tensor | None) -> Camera:
+    """Cameras of some views, moved by `offsets` [N,6] (see `poses.correct`)."""
+    chosen = views.cameras[rows]
+    return chosen if offsets is None else correct(chosen, offsets[rows])
 
-    if settings.rays_per_view is None:
-        for row in range(len(views)):
-            camera = cameras([row])
-            yield reconstruction.whole(
-                generator, track.at(camera), camera, views.images[[row]], weights[[row]], moving=offsets is not None
-            )
-        return
-    rows, drawn = draw(settings.views_per_step if len(track) > 1 else None)
-    camera = cameras(rows)
-    yield reconstruction.rays(generator, track.grouped(camera), camera, views.images[rows], drawn)
-    if settings.whole_views and torch.rand((), generator=random) < settings.whole_share:
-        rows, drawn = draw(settings.whole_views)
-        camera = cameras(rows)
-        codes = track.grouped(camera)
-        images, moving = views.images[rows], offsets is not None
-        weight = drawn / settings.whole_share
-        yield reconstruction.whole(generator, codes, camera, images, weight, settings.whole_resolution, moving)
+
+def _whole_depth_pass(
+    problem: Problem, reconstruction: Reconstruction, generator: TriplaneGenerator, track: LatentTrack
+) -> Losses:
+    """Eq. 6 at one view, drawn at random, with whole depth maps and all codes."""
+    order = torch.randperm(len(track), generator=reconstruction.random).tolist()
+    rays = problem.views.cameras[order[0]].rays(generator.config.raw_resolution)
+    own, *others = track.codes[order].split(1)
+    planes = (generator.planes(code) for code in others)
+    return _depth_loss(problem, reconstruction, generator, generator.planes(own), planes, *rays)
+
+
+def _depth_loss(
+    problem: Problem,
+    reconstruction: Reconstruction,
+    generator: TriplaneGenerator,
+    planes: TriPlanes,
+    others: Iterable[TriPlanes],
+    origins: Tensor,
+    directions: Tensor,
+) -> Losses:
+    """Eq. 6 on rays [1,P,3] of one view: the depth of that view's `planes` against the mean over all codes.
+
+    For one view a step, and with `others`, drawn at random, in the place of all other codes. The gradient is linear
+    in the mean, so it has the expected gradient of the whole sum.
+    """
+    settings, random = problem.settings, reconstruction.random
+
+    def depth(which: TriPlanes) -> Tensor:
+        grid = reconstruction.grid_for(1)
+        return generator.render_rays(which, origins, directions, random, grid, None, settings.samples).depth
+
+    own = depth(planes)
+    with torch.no_grad():
+        # one after the other: the depth maps of many codes do not fit at once
+        rest = torch.stack([depth(other) for other in others]).mean(0)
+    mean = torch.lerp(rest, own, 1.0 / len(problem.views))
+    return {"depth": settings.depth * (own - mean).square().mean()}
 
 
 def fit_wplus(problem: Problem, progress: Progress = silent) -> tuple[Tensor, Tensor]:
@@ -121,7 +197,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent) -> tuple[Tensor, Te
         noisy = code + noise * (settings.code_noise * spread * max(0.0, 1.0 - t / 0.75) ** 2)
         track = LatentTrack(noisy, torch.zeros(1, device=mean.device))
         moved = offsets if settings.pose_lr and t >= _POSE_START else None
-        yield from _view_passes(problem, reconstruction, generator, track, moved)
+        yield from _passes(problem, reconstruction, generator, track, moved)
         yield {"prior": settings.prior * (shared + apart - mean).square().mean()}
 
     groups = _code_groups(settings, shared, apart, settings.wplus_lr)
@@ -151,49 +227,6 @@ def _code_spread(generator: TriplaneGenerator) -> float:
     return float((codes - codes.mean(0)).square().mean().sqrt())
 
 
-def _depth_passes(
-    problem: Problem, reconstruction: Reconstruction, generator: TriplaneGenerator, track: LatentTrack
-) -> Iterator[Losses]:
-    """Eq. 6 at one view, drawn at random: code i's depth there against the mean over all codes.
-
-    For one view a step, on random rays, and with a few of the other codes in the mean's place. The gradient is
-    linear in the mean, so each of these has the expected gradient of the whole sum.
-    """
-    settings, random = problem.settings, reconstruction.random
-    size, codes = generator.config.raw_resolution, track.codes
-    row = int(torch.randint(len(track), (), generator=random))
-    camera = problem.views.cameras[row]
-    if settings.depth_rays is None:
-        origins, directions = camera.rays(size)
-        chunk = None  # whole depth maps of many codes do not fit at once
-    else:
-        chunk = settings.depth_rays * len(track)
-        pixels = torch.randint(size * size, (1, settings.depth_rays), generator=random).to(codes.device)
-        origins, directions = camera.rays_through(pixel_centers(pixels, size))
-    rest = torch.randperm(len(track), generator=random)
-    rest = rest[rest != row][: settings.depth_codes].to(codes.device)
-
-    def depth(codes: Tensor) -> Tensor:
-        o, d = (r.expand(len(codes), -1, -1) for r in (origins, directions))
-        grid = reconstruction.grid_for(codes)
-        return generator.render_rays(generator.planes(codes), o, d, random, grid, chunk, settings.samples).depth
-
-    own = depth(codes[row : row + 1])
-    with torch.no_grad():
-        others = depth(codes[rest]).mean(0, keepdim=True)
-    mean = torch.lerp(others, own, 1.0 / len(track))
-    yield {"depth": settings.depth * (own - mean).square().mean()}
-
-
-def _regularised_passes(
-    problem: Problem, reconstruction: Reconstruction, generator: TriplaneGenerator, track: LatentTrack
-) -> Iterator[Losses]:
-    """Reconstruction of the views and, for several codes, of the frames in between, and their common geometry."""
-    yield from _view_passes(problem, reconstruction, generator, track)
-    if len(track) > 1 and problem.settings.depth:
-        yield from _depth_passes(problem, reconstruction, generator, track)
-
-
 def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> LatentTrack:
     """One code per view, starting from the single code (section 3.2), with the three regularisers."""
     settings, generator = problem.settings, problem.bundle.generator
@@ -204,7 +237,7 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
     def passes(step: int) -> Iterator[Losses]:
         codes = code + shared + apart
         reconstruction.begin(step, generator, codes)
-        yield from _regularised_passes(problem, reconstruction, generator, LatentTrack(codes, problem.yaws))
+        yield from _passes(problem, reconstruction, generator, LatentTrack(codes, problem.yaws))
         if settings.distance:
             yield {"distance": settings.distance * (codes - code).square().mean()}
 
@@ -224,7 +257,7 @@ def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> T
 
     def passes(step: int) -> Iterator[Losses]:
         reconstruction.begin(step, generator, track.codes)
-        yield from _regularised_passes(problem, reconstruction, generator, track)
+        yield from _passes(problem, reconstruction, generator, track)
 
     optimise([(weights, settings.tuning_lr)], passes, settings.tuning_steps, "tuning", progress)
     return generator.requires_grad_(False)

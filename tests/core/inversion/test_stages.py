@@ -27,7 +27,6 @@ def problem(demo) -> Problem:
         latent_steps=4,
         tuning_steps=4,
         rays_per_view=128,
-        whole_share=1.0,
         whole_resolution=32,
         depth_rays=64,
     )
