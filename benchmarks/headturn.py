@@ -172,7 +172,8 @@ def run_clip(clip: TestClip, rows: list[int], folder: Path, bundle: Bundle, devi
         start = time.perf_counter()
         head, prepared = fits.fit(row)
         seconds = time.perf_counter() - start
-        measured = evaluate(head, prepared.held_out)
+        images = head.render_each(prepared.held_out.cameras, lambda render: render.image)
+        measured = evaluate(prepared.held_out, images, bundle)
         result = {
             "clip": clip.name, "known": clip.known, "row": f"{row.group}: {row.name}", "seconds": seconds,
             "frontal": means([r for r in measured if r.frame == frontal.index]),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inv3d.clock import StageClock
+from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.inversion.loop import Progress
 from inv3d.core.metrics.consistency import depth_consistency
@@ -39,7 +40,8 @@ def write_output(
     head.save(folder / "head")
     done("head")
     with clock("views"):
-        _write_views(folder / "views", head, targets)
+        renders = head.render_each(targets.cameras, lambda render: render)
+        _write_views(folder / "views", targets, renders)
     done("views")
     with clock("orbit"):
         write_orbit(head, folder / "orbit.mp4")
@@ -48,7 +50,8 @@ def write_output(
         write_mesh(extract_mesh(head), folder / "mesh.glb")
     done("mesh")
     with clock("metrics"):
-        fit_rows, held_rows = evaluate(head, targets), evaluate(head, held_out)
+        fit_rows = evaluate(targets, (render.image for render in renders), head.bundle)
+        held_rows = evaluate(held_out, head.render_each(held_out.cameras, lambda render: render.image), head.bundle)
         metrics = _metrics(head, fit_rows, held_rows)
     _write_json(folder / "metrics.json", metrics)
     run["means"] = {"fit": metrics["fit"], "held_out": metrics["held_out"]}
@@ -57,11 +60,13 @@ def write_output(
     run["total_seconds"] = round(sum(clock.seconds.values()), 2)
     run["peak_memory_mb"] = peak_memory_mb()
     _write_json(folder / "run.json", run)
-    write_report(folder / "report.html", head, targets, fit_rows, held_rows, metrics, run, folder / "orbit.mp4")
+    write_report(
+        folder / "report.html", head, targets, renders, fit_rows, held_rows, metrics, run, folder / "orbit.mp4"
+    )
     done("report")
 
 
-def _write_views(folder: Path, head: Head, targets: Views) -> None:
+def _write_views(folder: Path, targets: Views, renders: list[Render]) -> None:
     """Targets as PNG, pairs of target and render, and `cameras.json` in the EG3D convention."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
@@ -69,7 +74,7 @@ def _write_views(folder: Path, head: Head, targets: Views) -> None:
         camera = targets.cameras[i]
         name = f"{i:02d}-frame{frame:05d}.png"
         save_png(folder / name, targets.images[i])
-        save_png(folder / f"{i:02d}-pair.png", row([targets.images[i], head.render(camera).image[0].cpu()]))
+        save_png(folder / f"{i:02d}-pair.png", row([targets.images[i], renders[i].image[0].cpu()]))
         entries.append(
             {
                 "file": name,

@@ -88,17 +88,16 @@ class Workspace:
             raise
 
     def finish(self) -> None:
-        """Drop the checkpoints and move everything to its final name."""
+        """Move everything to its final name and drop the checkpoints, and what was there before, with them.
+
+        A kill at any moment leaves either the unfinished run, from which `resume` goes on, or the whole output.
+        """
         with disk_errors(self.out):
-            shutil.rmtree(self.stages)
-            (self.folder / "job.json").unlink()
             if self.out.exists():
-                old = self.out.with_name(self.out.name + ".old")
-                self.out.replace(old)
-                self.folder.replace(self.out)
-                shutil.rmtree(old) if old.is_dir() else old.unlink()
-            else:
-                self.folder.replace(self.out)
+                self.out.replace(self.stages / "replaced")
+            self.folder.replace(self.out)
+            shutil.rmtree(self.out / _STAGES)
+            (self.out / "job.json").unlink()
 
 
 def refuse_existing(out: Path, force: bool) -> None:

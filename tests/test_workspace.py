@@ -1,4 +1,5 @@
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,41 @@ def test_an_unfinished_run_is_not_thrown_away(tmp_path):
         Workspace(tmp_path / "out", {"seed": 0}, force=False, resume=False)
     with pytest.raises(UsageError, match="other settings"):
         Workspace(tmp_path / "out", {"seed": 1}, force=False, resume=True)
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2, 3])
+def test_a_kill_while_finishing_loses_nothing(tmp_path, monkeypatch, calls):
+    """Whatever the last call that reached the disk, a repeated command ends with the new output."""
+
+    class KilledError(Exception):
+        pass
+
+    def killing(function):
+        def call(*arguments, **options):
+            if done.append(function) or len(done) > calls:
+                raise KilledError
+            return function(*arguments, **options)
+
+        return call
+
+    out, done = tmp_path / "out", []
+    out.mkdir()
+    (out / "old.glb").write_text("old")
+    (tmp_path / "out.old").mkdir()  # a folder of the user's own
+    space = Workspace(out, {}, force=True, resume=False)
+    space.tensors("fit", lambda: {"x": torch.ones(1)})
+    (space.folder / "mesh.glb").write_text("new")
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr(Path, "replace", killing(Path.replace))
+        patch.setattr(shutil, "rmtree", killing(shutil.rmtree))
+        patch.setattr(Path, "unlink", killing(Path.unlink))
+        space.finish()
+    if not (out / "mesh.glb").exists():
+        again = Workspace(out, {}, force=True, resume=True)
+        assert again.tensors("fit", lambda: pytest.fail("the stage was lost")) == {"x": torch.ones(1)}
+        again.finish()
+    assert (out / "mesh.glb").read_text() == "new"
+    assert (tmp_path / "out.old").is_dir() and not (tmp_path / "out.partial").exists()
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import functools
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -21,6 +23,8 @@ from inv3d.core.generator import Render, TriplaneGenerator
 from inv3d.core.latents import LatentTrack
 
 FORMAT = 1
+
+Used = TypeVar("Used")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,25 @@ class Head:
         planes = self.generator.planes(codes)
         grid = None if self.grid is None else self.grid.expand(len(codes), -1, -1, -1, -1)
         return self.generator.render(planes, codes, camera, resolution, None, grid, superresolution=superresolution)
+
+    def render_each(self, cameras: Camera, use: Callable[[Render], Used], resolution: int | None = None) -> list[Used]:
+        """`use(render)` for every camera, in order.
+
+        A CPU renders several at a time with one thread each: a render alone gains little from a second thread.
+        """
+
+        def one(i: int) -> Used:
+            return use(self.render(cameras[i], resolution))
+
+        if self.generator.device.type != "cpu":
+            return [one(i) for i in range(len(cameras))]
+        self.grid  # noqa: B018 - made before the threads ask for it
+        threads = torch.get_num_threads()
+        try:
+            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                return list(pool.map(one, range(len(cameras))))
+        finally:
+            torch.set_num_threads(threads)  # part of what the workers set holds for all threads
 
     def camera(self, yaw: Tensor, pitch: Tensor) -> Camera:
         """Cameras of the model's own distance and focal length; angles [B] in radians."""

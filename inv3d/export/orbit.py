@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.export.pictures import to_array
 from inv3d.video.write import write_mp4
@@ -27,8 +30,9 @@ def write_orbit(
     low, high = head.yaw_range
     phase = torch.arange(half + 1) * (math.pi / half)
     yaw = (low + high) / 2 - (high - low) / 2 * torch.cos(phase)
-    images = []
-    for i in range(half + 1):
-        image = head.render(head.camera(yaw[i : i + 1], torch.zeros(1)), resolution).image
-        images.append(to_array(F.interpolate(image, (size, size), mode="bicubic", align_corners=False)[0]))
+
+    def picture(render: Render) -> NDArray[np.uint8]:
+        return to_array(F.interpolate(render.image, (size, size), mode="bicubic", align_corners=False)[0])
+
+    images = head.render_each(head.camera(yaw, torch.zeros_like(yaw)), picture, resolution)
     write_mp4(path, images + images[-2:0:-1], fps)

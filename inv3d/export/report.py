@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.metrics.evaluate import FrameMetrics
 from inv3d.core.views import Views
@@ -56,11 +57,10 @@ def _curve(fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics]) -> str:
     return text[text.index("<svg") :]
 
 
-def _pairs(head: Head, targets: Views) -> str:
+def _pairs(targets: Views, renders: list[Render]) -> str:
     """Targets above, renders in the middle, depth below."""
     columns = []
     low, high = math.inf, -math.inf
-    renders = [head.render(targets.cameras[i]) for i in range(len(targets))]
     for render in renders:
         covered = render.depth[render.alpha > 0.9]
         if len(covered):
@@ -87,13 +87,14 @@ def write_report(
     path: Path,
     head: Head,
     targets: Views,
+    renders: list[Render],
     fit_rows: list[FrameMetrics],
     held_rows: list[FrameMetrics],
     metrics: dict[str, Any],
     run: dict[str, Any],
     orbit: Path,
 ) -> None:
-    """Write the self-contained page; `orbit` is the video it shows."""
+    """Write the self-contained page; `renders` are those of the `targets`, `orbit` the video it shows."""
     video = base64.b64encode(orbit.read_bytes()).decode()
     low, high = (math.degrees(yaw) for yaw in head.yaw_range)
     known = head.bundle.info.known_yaw
@@ -108,7 +109,7 @@ def write_report(
 <video controls loop autoplay muted src="data:video/mp4;base64,{video}"></video>
 <p>The clip covers yaws from {low:.0f}&deg; to {high:.0f}&deg;; the orbit stays within. The model knows heads up to &plusmn;{known:.0f}&deg;.</p>
 <h2>Views of the fit</h2>
-<figure><img alt="targets, renders and depth" src="{_pairs(head, targets)}"><figcaption>Above the targets, in the middle the renders,
+<figure><img alt="targets, renders and depth" src="{_pairs(targets, renders)}"><figcaption>Above the targets, in the middle the renders,
 below their depth (bright is near).</figcaption></figure>
 <h2>Figures</h2>
 {_table(metrics)}

@@ -31,6 +31,15 @@ def test_the_grid_of_all_codes_serves_every_render(head):
     assert head.grid is head.grid
 
 
+def test_renders_side_by_side_are_those_made_one_by_one(head):
+    cameras = head.camera(torch.tensor([-0.9, -0.2, 0.3, 0.8]), torch.zeros(4))
+    threads = torch.get_num_threads()
+    images = head.render_each(cameras, lambda render: render.image, 24)
+    for i, image in enumerate(images):
+        assert torch.allclose(image, head.render(cameras[i], 24).image, atol=1e-4)
+    assert torch.get_num_threads() == threads
+
+
 def test_a_folder_without_a_head_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds no head"):
         Head.load(tmp_path)

@@ -9,9 +9,10 @@ from inv3d.export.report import write_report
 
 def test_the_page_holds_everything_itself(head, tmp_path):
     cameras = head.camera(torch.tensor([-0.4, 0.4]), torch.zeros(2))
-    images = torch.cat([head.render(cameras[i], 32).image for i in range(2)])
-    views = Views(torch.nn.functional.interpolate(images, size=(256, 256)), cameras, (3, 8), (0.1, 0.4))
-    rows = evaluate(head, views)
+    renders = head.render_each(cameras, lambda render: render, 32)
+    images = torch.cat([render.image for render in renders]).roll(1, 3)
+    views = Views(images, cameras, (3, 8), (0.1, 0.4))
+    rows = evaluate(views, (render.image for render in renders), head.bundle)
     metrics = {"fit": means(rows), "held_out": means(rows[1:]), "depth_consistency": 0.0012, "latent_distance": 1.5}
     run = {
         "clip": "<b>clip</b>.mp4",
@@ -21,7 +22,9 @@ def test_the_page_holds_everything_itself(head, tmp_path):
         "frames": {"usable": 20, "failed": [{"index": 7, "time": 0.7, "reason": "pose jumps"}]},
     }
     (tmp_path / "orbit.mp4").write_bytes(b"video")
-    write_report(tmp_path / "report.html", head, views, rows[:1], rows[1:], metrics, run, tmp_path / "orbit.mp4")
+    write_report(
+        tmp_path / "report.html", head, views, renders, rows[:1], rows[1:], metrics, run, tmp_path / "orbit.mp4"
+    )
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<b>clip</b>" not in page and "&lt;b&gt;clip" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import torch
+from torch import Tensor
 
-from inv3d.core.head import Head
+from inv3d.core.bundle import Bundle
 from inv3d.core.metrics import image
 from inv3d.core.views import Views
 
@@ -27,12 +29,11 @@ class FrameMetrics:
 
 
 @torch.no_grad()
-def evaluate(head: Head, views: Views) -> list[FrameMetrics]:
-    """Render every view with the head and compare, one frame at a time."""
+def evaluate(views: Views, images: Iterable[Tensor], bundle: Bundle) -> list[FrameMetrics]:
+    """Compare every view with the rendered image [1,3,R,R] of its camera, one frame at a time."""
     rows = []
-    for i in range(len(views)):
-        target = views.images[[i]].to(head.generator.device)
-        render = head.render(views.cameras[i]).image.clamp(-1.0, 1.0)
+    for i, rendered in enumerate(images):
+        target, render = views.images[[i]].to(rendered.device), rendered.clamp(-1.0, 1.0)
         rows.append(
             FrameMetrics(
                 frame=views.frames[i],
@@ -41,8 +42,8 @@ def evaluate(head: Head, views: Views) -> list[FrameMetrics]:
                 mse=float(image.mse(render, target)),
                 psnr=float(image.psnr(render, target)),
                 ms_ssim=float(image.ms_ssim(render, target)),
-                perceptual=float(head.bundle.perceptual.distance(render, target)),
-                identity=float(head.bundle.judge.similarity(render, target)),
+                perceptual=float(bundle.perceptual.distance(render, target)),
+                identity=float(bundle.judge.similarity(render, target)),
             )
         )
     return rows

@@ -23,7 +23,9 @@ def test_equal_codes_are_consistent_and_different_ones_are_not(head):
 def test_a_head_reproduces_its_own_renders(head):
     cameras = head.camera(torch.tensor([-0.4, 0.4]), torch.zeros(2))
     images = torch.cat([head.render(cameras[i]).image for i in range(2)]).clamp(-1, 1)
-    rows = evaluate(head, Views(images, cameras, (3, 8), (0.1, 0.4)))
+    rows = evaluate(
+        Views(images, cameras, (3, 8), (0.1, 0.4)), head.render_each(cameras, lambda r: r.image), head.bundle
+    )
     assert [row.frame for row in rows] == [3, 8]
     assert rows[1].yaw == pytest.approx(22.9, abs=0.1)
     average = means(rows)
