@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,13 @@ def table(header: list[str], rows: list[list[Any]]) -> str:
 
     lines = [header, ["---"] * len(header), *([cell(value) for value in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def in_own_process(script: str, *arguments: str) -> dict[str, float]:
+    """What `script` prints as JSON when run with `arguments`: its memory is then its own."""
+    command = [sys.executable, script, *arguments]
+    result: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return result
 
 
 def publish(name: str, data: Any, markdown: str) -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 from problems import problem
-from results import publish, table
+from results import in_own_process, publish, table
 
 from inv3d.core.bundle import load_bundle
 from inv3d.core.inversion.settings import FAST
@@ -62,8 +60,7 @@ def main() -> None:
     for (what, values), axis in zip(CASES.items(), axes, strict=True):
         results[what] = []
         for value in values:
-            command = [sys.executable, __file__, "--one", what, str(value)]
-            case = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            case = in_own_process(__file__, "--one", what, str(value))
             results[what].append({"value": value, **case})
             rows.append([what, value, case["seconds"], case["memory_mb"]])
         axis.plot(values, [case["seconds"] for case in results[what]], "o-", color="#2b5d8a")

@@ -11,14 +11,12 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
 import torch
 from problems import full_size_bundle, problem
-from results import publish, table
+from results import in_own_process, publish, table
 
 from inv3d.core.bundle import load_bundle
 from inv3d.core.device import choose_device
@@ -100,9 +98,7 @@ def main() -> None:
     rows = []
     for size in options.sizes.split(","):
         for way in ("naive", "ours"):
-            command = [sys.executable, __file__, "--device", str(device), "--one", size, way]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            results[f"{size} {way}"] = json.loads(done.stdout)
+            results[f"{size} {way}"] = in_own_process(__file__, "--device", str(device), "--one", size, way)
         naive, ours = results[f"{size} naive"], results[f"{size} ours"]
         for way, case in (("naive", naive), ("ours", ours)):
             rows.append([size, way, case["seconds"], case["memory_mb"] / 1024, naive["seconds"] / case["seconds"]])

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from inv3d.core.networks.trunk import Trunk
 
 INPUT_SIZE = 64
+IDENTITY_WIDTHS = (24, 48, 64, 96, 128)
 JUDGE_WIDTHS = (16, 32, 48, 64, 96)
 """Widths of the network that only measures, and that no fit optimises."""
 
@@ -15,7 +16,7 @@ JUDGE_WIDTHS = (16, 32, 48, 64, 96)
 class IdentityNetwork(nn.Module):
     """Embeddings [B,64] of unit length from aligned images [B,3,R,R] in [-1,1] of any resolution."""
 
-    def __init__(self, widths: tuple[int, ...] = (24, 48, 64, 96, 128), embedding: int = 64) -> None:
+    def __init__(self, widths: tuple[int, ...] = IDENTITY_WIDTHS, embedding: int = 64) -> None:
         super().__init__()
         self.trunk = Trunk(widths)
         cells = (INPUT_SIZE >> len(widths)) ** 2

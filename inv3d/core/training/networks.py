@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from inv3d.core.crops import Crops, sampling_grid
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
-from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
+from inv3d.core.networks.identity import IDENTITY_WIDTHS, JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
 from inv3d.core.procedural.parameters import head_parameters
 from inv3d.core.training import dataset
@@ -155,10 +155,12 @@ class IdentityTrainer(NetworkTrainer):
     images_kind = "images"
     heads = 48
     temperature = 0.08
+    seed = 2
+    widths = IDENTITY_WIDTHS
 
     def __init__(self, data: Path, steps: int, device: torch.device) -> None:
-        torch.manual_seed(2)
-        super().__init__(IdentityNetwork(), data, steps, device, seed=2)
+        torch.manual_seed(self.seed)
+        super().__init__(IdentityNetwork(self.widths), data, steps, device, seed=self.seed)
 
     def losses(self, generator: torch.Generator) -> dict[str, Tensor]:
         heads = torch.randperm(len(self.images["z"]), generator=generator)[: self.heads].repeat(2)
@@ -180,10 +182,8 @@ class JudgeTrainer(IdentityTrainer):
     """The identity network for measurements: other widths, other start, other batches, so that its errors are its own."""
 
     temperature = 0.1
-
-    def __init__(self, data: Path, steps: int, device: torch.device) -> None:
-        torch.manual_seed(4)
-        NetworkTrainer.__init__(self, IdentityNetwork(JUDGE_WIDTHS), data, steps, device, seed=4)
+    seed = 4
+    widths = JUDGE_WIDTHS
 
 
 class PerceptualTrainer(NetworkTrainer):
