@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from inv3d.core.camera import look_at
+from inv3d.core.inversion.losses import Reconstruction
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.settings import FAST, PAPER, preset_for
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
@@ -105,6 +106,42 @@ def test_frames_in_between_teach_several_codes_alone(problem):
     assert views.frames == (0, 2, 4, 1, 3) and float(weights.sum()) == pytest.approx(2.0)
     alone = dataclasses.replace(problem, settings=dataclasses.replace(problem.settings, interpolation=0.0))
     assert len(alone.supervision(several_codes=True)[0]) == 3
+
+
+def test_drawn_views_stand_for_all(problem, fitted, monkeypatch):
+    """Over many steps every view weighs what it would if each step took them all; the whole view likewise."""
+    steps, drawn, whole = 150, {}, {}
+
+    def record(where, planes, cameras, weights):
+        for yaw, weight in zip(cameras.yaw.tolist(), weights.tolist(), strict=True):
+            where[round(yaw, 3)] = where.get(round(yaw, 3), 0.0) + weight / steps
+        return {"pixel": 0.0 * planes.features.sum()}
+
+    def rays(self, generator, planes, cameras, images, weights):
+        assert len(planes) == len(cameras) == 2
+        return record(drawn, planes, cameras, weights)
+
+    def whole_view(self, generator, planes, codes, cameras, images, weights, *rest):
+        assert len(planes) == len(codes) == len(cameras) == 1
+        return record(whole, planes, cameras, weights)
+
+    monkeypatch.setattr(Reconstruction, "rays", rays)
+    monkeypatch.setattr(Reconstruction, "whole", whole_view)
+    settings = dataclasses.replace(problem.settings, views_per_step=2, tuning_steps=steps, depth=0.0)
+    track = LatentTrack(fitted[0].repeat(3, 1, 1), problem.yaws)
+    tune(dataclasses.replace(problem, settings=settings), track)
+    expected = {-0.6: 1 / 3, 0.0: 1 / 3, 0.6: 1 / 3, -0.3: 1 / 2, 0.3: 1 / 2}
+    assert drawn == pytest.approx(expected, rel=0.3)
+    assert whole == pytest.approx(expected, rel=0.5)
+
+
+def test_depths_of_two_targets_are_compared_where_a_step_draws_two(problem, fitted):
+    seen = []
+    settings = dataclasses.replace(problem.settings, views_per_step=2, tuning_steps=12, depth=1.0)
+    track = LatentTrack(fitted[0] + 0.1 * torch.arange(3.0)[:, None, None], problem.yaws)
+    tune(dataclasses.replace(problem, settings=settings), track, lambda *a: seen.append(a[3]))
+    with_depth = [losses["depth"] for losses in seen if "depth" in losses]
+    assert 0 < len(with_depth) < 12 and min(with_depth) > 0
 
 
 def test_a_disturbed_camera_comes_back(problem):
