@@ -39,7 +39,8 @@ from inv3d.core.generator.superresolution import SuperResolution
 _CPU_CHUNK, _GPU_CHUNK = 4096, 1 << 17
 """Rays that are sampled and decoded at a time: what a processor's cache holds, and what keeps a GPU busy."""
 _LOOKS = 12  # along a ray, to see whether it passes the head at all
-_OCCUPIED = 0.1  # optical depth of the softened density above which a ray may meet something
+_VISIBLE = 1 / 255  # optical depth of a grid cell above which a ray may meet something
+_BETWEEN = 0.3  # raw density by which a place between the cells of a grid may exceed them
 
 
 @dataclass(frozen=True)
@@ -128,10 +129,16 @@ class TriplaneGenerator(nn.Module):
         config = self.config.rendering
         points = places_along(origins, directions, config.near, config.far, PROPOSALS) * (2.0 / config.box)
         sigma = F.grid_sample(grid, points.flatten(1, 2)[:, None, None], padding_mode="border", align_corners=False)
-        density = self.field.soft_density(sigma.reshape(points.shape[:-1]))
-        density = density * (points.abs().amax(-1) <= 1.0)
-        occupied = density.sum(-1) * ((config.far - config.near) / points.shape[2]) > _OCCUPIED
-        return proposal_depths(density, config.near, config.far, u).sort(-1).values, occupied
+        sigma = sigma.reshape(points.shape[:-1])
+        inside = points.abs().amax(-1) <= 1.0
+        depths = proposal_depths(self.field.soft_density(sigma) * inside, config.near, config.far, u)
+        return depths.sort(-1).values, self._visible(sigma.masked_fill(~inside, -torch.inf))
+
+    def _visible(self, sigma: Tensor) -> Tensor:
+        """Whether rays [...] on which a density grid has the values `sigma` [...,S] may show anything of the head."""
+        config = self.config.rendering
+        highest = self.field.density(sigma.amax(-1) + _BETWEEN)
+        return highest * ((config.far - config.near) / PROPOSALS) > _VISIBLE
 
     def render_rays(
         self,
@@ -246,7 +253,7 @@ class TriplaneGenerator(nn.Module):
         sigma = F.grid_sample(
             reach, points.flatten(1, 2)[:, None, None], mode="nearest", padding_mode="border", align_corners=False
         ).reshape(points.shape[:-1])
-        return (self.field.soft_density(sigma.amax(-1)) * (config.far - config.near) > _OCCUPIED)[0]
+        return self._visible(sigma)[0]
 
     def _render_sparse(
         self, planes: TriPlanes, origins: Tensor, directions: Tensor, grid: Tensor, reach: Tensor, u: Tensor
