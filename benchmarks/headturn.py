@@ -294,7 +294,7 @@ def figure(results: Results, path: Path) -> None:
     plt.savefig(path)
 
 
-def summarise(folder: Path, frames: int) -> None:
+def summarise(folder: Path, frames: int, preset: str) -> None:
     """Tables and figure from the results in `folder`."""
     chosen = [clip for clip in CLIPS if all((folder / f"{clip.name}-{i}.json").exists() for i in range(len(ROWS)))]
     if not chosen:
@@ -309,7 +309,7 @@ def summarise(folder: Path, frames: int) -> None:
         "Heads with what the model has never seen": [c for c in chosen if not c.known],
     }
     loaded = {name: load(clips) for name, clips in groups.items() if clips}
-    text = f"Preset {preset_for(choose_device('auto').device).name}; {frames} frames evenly spaced over the turn; ID by a network that no fit optimises; surface and depth\n"
+    text = f"Preset {preset}; {frames} frames evenly spaced over the turn; ID by a network that no fit optimises; surface and depth\n"
     text += "errors in percent of the head's width. Unseen: frames that no row's fit has used.\n"
     for name, results in loaded.items():
         text += f"\n## {name}\n\n{tables(results)}\n"
@@ -346,7 +346,7 @@ def main() -> None:
         if clip.name in names:
             rows = [int(row) for row in options.rows.split(",")]
             run_clip(clip, rows, options.folder, bundle, device, options.frames)
-    summarise(options.folder, options.frames)
+    summarise(options.folder, options.frames, preset_for(device).name)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -100,12 +100,8 @@ def config_of(options: dict[str, Any], raw_resolution: int) -> GeneratorConfig:
         raise refused(f"its super-resolution {name[:60]!r} is not known")
     if rendering["clamp_mode"] != "softplus" or "auto" in (rendering["ray_start"], rendering["ray_end"]):
         raise refused("its ray options (clamp_mode, ray_start, ray_end) are not supported")
-    shape = _SUPERRESOLUTION[name]
-    superresolution = SuperResolutionConfig(
-        shape.channels,
-        shape.input_resolution,
-        shape.upsample_first,
-        shape.shared_filter,
+    superresolution = replace(
+        _SUPERRESOLUTION[name],
         antialias=bool(rendering["sr_antialias"]),
         noise_mode=rendering["superresolution_noise_mode"],
         clamp=256.0 if options.get("sr_num_fp16_res", 0) > 0 else None,

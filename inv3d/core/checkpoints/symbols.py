@@ -81,24 +81,19 @@ class Storage:
     count: int
 
 
-def read_exactly(file: IO[bytes], size: int) -> bytes:
-    """`size` bytes. Raises EOFError, before any memory is asked for, if there are not as many."""
-    here = file.tell()
-    left = file.seek(0, io.SEEK_END) - here
-    file.seek(here)
-    if size > left:
-        raise EOFError
-    return file.read(size)
-
-
-class _Bounded:
-    """The part of a file that unpickling needs; reads beyond the end fail before memory is asked for."""
+class Bounded:
+    """A file as unpickling needs it; reads beyond the end raise EOFError before memory is asked for."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
+        here = file.tell()
+        self.end = file.seek(0, io.SEEK_END)
+        file.seek(here)
 
     def read(self, size: int) -> bytes:
-        return read_exactly(self.file, size)
+        if size > self.end - self.file.tell():
+            raise EOFError
+        return self.file.read(size)
 
     def readline(self) -> bytes:
         return self.file.readline()
@@ -116,7 +111,7 @@ class _Unpickler(pickle._Unpickler):
     """Makes `Symbol`s; `find_class` is the only way by which a pickle gets hold of anything that can be called."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(_Bounded(file))
+        super().__init__(Bounded(file))
         self.symbols: dict[str, type[Symbol]] = {}
         self.storages: dict[str, Storage] = {}
 

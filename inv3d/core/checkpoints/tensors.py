@@ -15,7 +15,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from inv3d.core.checkpoints.symbols import Storage, Symbol, expect, read_exactly, read_pickle, refused
+from inv3d.core.checkpoints.symbols import Bounded, Storage, Symbol, expect, read_pickle, refused
 from inv3d.core.errors import ModelError
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -58,10 +58,11 @@ class TensorReader:
         return numbers.as_strided(size, stride, offset).clone(memory_format=torch.contiguous_format)
 
     def _numbers(self, storage: Any) -> Tensor:
-        if isinstance(storage, Storage):
-            return self.lookup(storage)
         if id(storage) not in self._held:
-            self._held[id(storage)] = _nested(expect(storage, "torch.storage._load_from_bytes"))
+            outside = isinstance(storage, Storage)
+            self._held[id(storage)] = (
+                self.lookup(storage) if outside else _nested(expect(storage, "torch.storage._load_from_bytes"))
+            )
         return self._held[id(storage)]
 
 
@@ -96,14 +97,14 @@ def read_stream(file: IO[bytes]) -> tuple[Any, Lookup]:
     keys, _ = read_pickle(file)
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
         raise refused("its list of storages is damaged")
-    loaded = {}
+    loaded, bounded = {}, Bounded(file)
     for key in keys:
         storage = storages[key]
         # the count stands before the numbers once more
         if file.read(8) != struct.pack("<q", storage.count):
             raise _short(storage)
         try:
-            loaded[key] = _from_bytes(read_exactly(file, storage.count * storage.dtype.itemsize), storage)
+            loaded[key] = _from_bytes(bounded.read(storage.count * storage.dtype.itemsize), storage)
         except EOFError as error:
             raise _short(storage) from error
     return value, lambda storage: loaded[storage.key]
