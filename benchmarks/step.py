@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import json
 import time
 from dataclasses import replace
@@ -24,9 +25,17 @@ from inv3d.core.inversion.losses import Reconstruction
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.inversion.stages import Problem, tune
 from inv3d.core.latents import LatentTrack
+from inv3d.core.views import Views
 from inv3d.memory import peak_memory_mb
 
 VIEWS = 9
+
+
+def _all_views(task: Problem) -> tuple[Views, torch.Tensor]:
+    """Targets and frames in between, and how much each counts [V]."""
+    sources = task.supervision(True)
+    weights = [weight / len(views) for views, weight in sources for _ in range(len(views))]
+    return functools.reduce(Views.followed_by, (views for views, _ in sources)), torch.tensor(weights)
 
 
 def naive_step(task: Problem, track: LatentTrack, calls: int | None) -> float:
@@ -34,7 +43,7 @@ def naive_step(task: Problem, track: LatentTrack, calls: int | None) -> float:
     generator = copy.deepcopy(task.bundle.generator).requires_grad_(True)
     optimizer = torch.optim.Adam(generator.parameters(), lr=3e-4)
     reconstruction = Reconstruction(task.bundle, task.settings, task.random(0))
-    views, weights = task.supervision(True)
+    views, weights = _all_views(task)
     total = len(views) + len(track)
     todo = [("view", i) for i in range(len(views))] + [("depth", i) for i in range(len(track))]
     if calls is not None:

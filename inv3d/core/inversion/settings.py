@@ -52,10 +52,12 @@ class FitSettings:
     rays_per_view: int | None = None
     """Random pixels per view and step for the pixel losses; None renders whole images."""
     views_per_step: int | None = None
-    """With random pixels: views (also in-between ones) that a step looks at, drawn at random; None takes all."""
-    whole_views: int = 0
-    """With random pixels: views per step that are rendered whole, for the perceptual and identity losses."""
-    whole_resolution: int = 64
+    """With random pixels: targets that a step looks at, drawn at random; None takes all."""
+    between_per_step: int | None = None
+    """The same for the frames in between."""
+    whole_resolution: int | None = None
+    """With random pixels: size at which a step renders one target, and one frame in between, whole, for the perceptual
+    and identity losses; None renders none."""
     samples: int | None = None
     """Samples per ray during the fit; None takes the model's own."""
     depth_rays: int | None = None
@@ -87,12 +89,12 @@ FAST = FitSettings(
     absolute=0.5,
     identity=0.1,
     prior=0.004,
-    distance=6.0,
+    distance=4.0,
     interpolation=1.0,
-    depth=2.5,
+    depth=8.0,
     rays_per_view=200,
     views_per_step=4,
-    whole_views=1,
+    between_per_step=2,
     whole_resolution=48,
     samples=12,
     depth_rays=384,

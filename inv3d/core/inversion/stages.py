@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -42,21 +42,12 @@ class Problem:
     def yaws(self) -> Tensor:
         return self.views.cameras.yaw
 
-    def supervision(self, several_codes: bool) -> tuple[Views, Tensor]:
-        """The views that a step learns from and their weights [V]: with several codes also the frames in between."""
-        return self._with_between if several_codes else (self.views, self._even(self.views))
-
-    @functools.cached_property
-    def _with_between(self) -> tuple[Views, Tensor]:
+    def supervision(self, several_codes: bool) -> list[tuple[Views, float]]:
+        """What a step learns from, with its weight: the targets and, with several codes, the frames in between."""
         weight = self.settings.interpolation
-        if not weight or self.between is None or not len(self.between):
-            return self.views, self._even(self.views)
-        weights = torch.cat([self._even(self.views), weight * self._even(self.between)])
-        return self.views.followed_by(self.between), weights
-
-    @staticmethod
-    def _even(views: Views) -> Tensor:
-        return torch.full((len(views),), 1.0 / len(views), device=views.images.device)
+        if several_codes and weight and self.between is not None and len(self.between):
+            return [(self.views, 1.0), (self.between, weight)]
+        return [(self.views, 1.0)]
 
 
 def _passes(
@@ -83,14 +74,14 @@ def _whole_passes(
     offsets: Tensor | None,
 ) -> Iterator[Losses]:
     """Whole images one by one; their gradients add up (section 3.1), so memory is that of one."""
-    views, weights = problem.supervision(len(track) > 1)
-    for row in range(len(views)):
-        camera = _cameras(views, [row], offsets)
-        codes = track.at(camera)
-        planes = generator.planes(codes)
-        yield reconstruction.whole(
-            generator, planes, codes, camera, views.images[[row]], weights[[row]], moving=offsets is not None
-        )
+    for views, weight in problem.supervision(len(track) > 1):
+        share = torch.full((1,), weight / len(views), device=views.images.device)
+        for row in range(len(views)):
+            camera = _cameras(views, [row], offsets)
+            codes = track.at(camera)
+            planes = generator.planes(codes)
+            image, moving = views.images[[row]], offsets is not None
+            yield reconstruction.whole(generator, planes, codes, camera, image, share, moving=moving)
 
 
 def _sampled_pass(
@@ -100,36 +91,44 @@ def _sampled_pass(
     track: LatentTrack,
     offsets: Tensor | None,
 ) -> Losses:
-    """Random pixels of some views, the first of them also whole, and the depths of the first codes.
+    """Random pixels of some targets and of some frames in between, one of each whole but small, and some depths.
 
-    The views come in random order and their weights grow as they are fewer, so that the expected gradient is that of
-    all. Everything shares the planes of the drawn views; memory does not depend on the number of views. A step that
-    draws fewer than two targets has no depths to compare.
+    Views come in random order and stand for those that were not drawn, so that the expected gradient is that of all.
+    Everything shares the planes of the drawn views; memory does not depend on the number of views.
     """
     settings, random = problem.settings, reconstruction.random
-    views, weights = problem.supervision(len(track) > 1)
-    count = min(settings.views_per_step or len(views), len(views))
-    rows = torch.randperm(len(views), generator=random)[:count].tolist()
-    camera, images = _cameras(views, rows, offsets), views.images[rows]
-    weights = weights[rows] * len(views)
-    codes = track.grouped(camera)
+    sources = problem.supervision(len(track) > 1)
+    limits = (settings.views_per_step, settings.between_per_step)[: len(sources)]
+    drawn = [
+        torch.randperm(len(views), generator=random)[:limit].tolist()
+        for (views, _), limit in zip(sources, limits, strict=True)
+    ]
+    seen = [
+        replace(views[rows], cameras=_cameras(views, rows, offsets))
+        for (views, _), rows in zip(sources, drawn, strict=True)
+    ]
+    sample = functools.reduce(Views.followed_by, seen)
+    shares = [weight / len(rows) for (_, weight), rows in zip(sources, drawn, strict=True) for _ in rows]
+    codes = track.grouped(sample.cameras)
     planes = generator.planes(codes)
-    losses = [reconstruction.rays(generator, planes, camera, images, weights / count)]
-    if settings.whole_views:
-        first = list(range(min(settings.whole_views, count)))
+    device = codes.device
+    losses = [
+        reconstruction.rays(generator, planes, sample.cameras, sample.images, torch.tensor(shares, device=device))
+    ]
+    if settings.whole_resolution is not None:
+        first = [0, len(drawn[0])][: len(sources)]
         own = slice(None) if len(codes) == 1 else first
-        weight = weights[first] / len(first)
+        weights = torch.tensor([weight for _, weight in sources], device=device)
         size, moving = settings.whole_resolution, offsets is not None
-        losses.append(
-            reconstruction.whole(generator, planes[own], codes[own], camera[first], images[first], weight, size, moving)
-        )
-    keys = [i for i, row in enumerate(rows) if row < len(track)][: 1 + (settings.depth_codes or len(track))]
-    if len(track) > 1 and settings.depth and len(keys) > 1:
+        pictures = (sample.cameras[first], sample.images[first])
+        losses.append(reconstruction.whole(generator, planes[own], codes[own], *pictures, weights, size, moving))
+    keys = min(len(drawn[0]), 1 + (settings.depth_codes or len(track)))
+    if len(track) > 1 and settings.depth and keys > 1:
         size = generator.config.raw_resolution
         pixels = torch.randint(size * size, (1, settings.depth_rays or size * size), generator=random)
-        rays = problem.views.cameras[rows[keys[0]]].rays_through(pixel_centers(pixels.to(codes.device), size))
-        others = (planes[[i]] for i in keys[1:])
-        losses.append(_depth_loss(problem, reconstruction, generator, planes[[keys[0]]], others, *rays))
+        rays = sample.cameras[0].rays_through(pixel_centers(pixels.to(device), size))
+        others = (planes[[i]] for i in range(1, keys))
+        losses.append(_depth_loss(problem, reconstruction, generator, planes[[0]], others, *rays))
     return total(losses)
 
 
