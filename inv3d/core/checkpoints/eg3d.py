@@ -1,19 +1,17 @@
-"""The public EG3D checkpoints: the pickles of Chan et al. 2022 and of those who trained with their code."""
+"""Generators as EG3D's code keeps them (Chan et al. 2022): options, modules, names and shapes of all weights."""
 
 from __future__ import annotations
 
-import io
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from inv3d.core.checkpoints.symbols import Symbol, read_pickle, refused
-from inv3d.core.checkpoints.tensors import TensorReader, read_archive
-from inv3d.core.errors import ModelError
+from inv3d.core.checkpoints.symbols import Symbol, refused
+from inv3d.core.checkpoints.tensors import TensorReader
 from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
 from inv3d.core.generator.config import DecoderConfig, MappingConfig, RenderingConfig, SuperResolutionConfig
 
@@ -22,7 +20,10 @@ _DICTIONARIES = ("collections.OrderedDict", "dnnlib.util.EasyDict")
 _SCALARS = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
 _MAX_DEPTH, _MAX_LENGTH = 3, 100
 """Of options in options; a file whose parts hold each other would have no end."""
-_LIMITS = {"z_dim": 4096, "c_dim": 1024, "w_dim": 4096, "channel_base": 1 << 20, "channel_max": 4096}
+_LIMITS = {
+    "z_dim": (1, 4096), "c_dim": (0, 1024), "w_dim": (1, 4096), "channel_base": (256, 1 << 20),
+    "channel_max": (1, 4096), "raw_resolution": (16, 1024), "plane_resolution": (8, 512),
+}  # fmt: skip
 
 _SUPERRESOLUTION = {
     "SuperresolutionHybrid8XDC": SuperResolutionConfig((256, 128), 128),
@@ -33,68 +34,63 @@ _SUPERRESOLUTION = {
 
 
 @dataclass(frozen=True)
-class Eg3dCheckpoint:
-    """A generator as it lies in a checkpoint: its `config`, all parameters and buffers by name, and the distance of
-    its training cameras from the origin and the point they look at, world units."""
+class Layout:
+    """What a generator is apart from its weights: its `config`, and the cameras that see what it was trained on:
+    their distance from the origin and the point they look at, world units."""
 
     config: GeneratorConfig
+    radius: float = 2.7
+    pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A generator as it lies in a file: its layout, and all parameters and buffers by name, bit by bit."""
+
+    layout: Layout
     state: dict[str, Tensor]
-    radius: float
-    pivot: tuple[float, float, float]
 
 
-def read_eg3d(path: Path) -> Eg3dCheckpoint:
-    """Read `G_ema` from a pickle of EG3D's code, or the generator from a `torch.save` of it.
-
-    Nothing of the file is executed. Raises ModelError if it is damaged, hostile or another model.
-    """
-    try:
-        with path.open("rb") as file:
-            return _read(file)
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}", "give the path of a checkpoint") from error
-
-
-def _read(file: IO[bytes]) -> Eg3dCheckpoint:
-    zipped = file.read(4) == b"PK\x03\x04"
-    file.seek(0)
-    value, lookup = read_archive(file) if zipped else (read_pickle(file)[0], _nowhere)
-    root = _dictionary(value)
-    generator = root.get("G_ema", value)
+def of_module(generator: Symbol, reader: TensorReader) -> Checkpoint:
+    """The generator that was saved as a module, with its options. Raises ModelError if it is another model."""
     attributes = _attributes(generator)
+    layout = layout_of(attributes.get("_init_kwargs"), attributes.get("neural_rendering_resolution"))
+    return Checkpoint(layout, fitting(layout.config, _tensors(generator), reader.read))
+
+
+def layout_of(options: Any, raw_resolution: Any = None) -> Layout:
+    """The layout for the init arguments of EG3D's generator; rays per side are those of its super-resolution if not
+    told. Raises ModelError if they are no such arguments."""
     try:
-        options = _plain(attributes["_init_kwargs"])
-        size = _plain(attributes.get("neural_rendering_resolution", 64))
-        config = config_of(options, size)
-        rendering = options["rendering_kwargs"]
-        radius = float(rendering.get("avg_camera_radius", 2.7))
+        arguments = _plain(options)
+        config = config_of(arguments, None if raw_resolution is None else _plain(raw_resolution))
+        rendering = arguments["rendering_kwargs"]
         x, y, z = (float(v) for v in rendering.get("avg_camera_pivot", (0.0, 0.0, 0.0)))
+        return Layout(config, float(rendering.get("avg_camera_radius", 2.7)), (x, y, z))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise refused(f"its options are not those of an EG3D generator ({error})") from error
+
+
+def fitting(
+    config: GeneratorConfig, found: dict[str, Any], read: Callable[[Any, str, tuple[int, ...]], Tensor]
+) -> dict[str, Tensor]:
+    """The weights of a generator of `config` out of those that were `found`, each as `read` gives it for its name and
+    shape. Raises ModelError, with the name, for what is missing, too much or of another shape."""
     shapes = shapes_of(config)
-    found = _tensors(generator)
-    if extra := sorted(found.keys() - shapes.keys()):
+    if extra := sorted(str(name) for name in found.keys() - shapes.keys()):
         raise refused(f"{extra[0][:80]!r} belongs to no part of the model")
-    reader = TensorReader(lookup, file.seek(0, io.SEEK_END))
     state = {}
     for name, shape in shapes.items():
         if name not in found:
             raise refused(f"{name} is missing")
-        state[name] = reader.read(found[name], name, shape)
-    return Eg3dCheckpoint(config, state, radius, (x, y, z))
+        state[name] = read(found[name], name, shape)
+    return state
 
 
-def _nowhere(storage: Any) -> Tensor:
-    raise refused("a storage is missing")
-
-
-def config_of(options: dict[str, Any], raw_resolution: int) -> GeneratorConfig:
+def config_of(options: dict[str, Any], raw_resolution: int | None) -> GeneratorConfig:
     """The configuration for the init arguments of EG3D's generator. Raises ModelError for what is not supported."""
     rendering = options["rendering_kwargs"]
     layers = int(options["mapping_kwargs"]["num_layers"])
-    sizes = {name: int(options.get(name, 1)) for name in _LIMITS}
-    if not all(0 <= sizes[name] <= limit for name, limit in _LIMITS.items()) or not 1 <= layers <= 16:
-        raise refused("its sizes are not those of any generator")
     name = str(rendering["superresolution_module"]).rpartition(".")[2]
     if name not in _SUPERRESOLUTION:
         raise refused(f"its super-resolution {name[:60]!r} is not known")
@@ -113,7 +109,7 @@ def config_of(options: dict[str, Any], raw_resolution: int) -> GeneratorConfig:
         channel_base=int(options.get("channel_base", 32768)),
         channel_max=int(options.get("channel_max", 512)),
         conv_clamp=options.get("conv_clamp"),
-        raw_resolution=int(raw_resolution),
+        raw_resolution=int(superresolution.input_resolution if raw_resolution is None else raw_resolution),
         mapping=MappingConfig(
             layers=layers,
             camera_scale=float(rendering.get("c_scale", 0.0)),
@@ -131,8 +127,19 @@ def config_of(options: dict[str, Any], raw_resolution: int) -> GeneratorConfig:
         ),
         superresolution=superresolution,
     )
+    bounded(config)
     if config.resolution != int(options["img_resolution"]):
         raise refused(f"its super-resolution gives {config.resolution} px, not {options['img_resolution']}")
+    return config
+
+
+def bounded(config: GeneratorConfig) -> GeneratorConfig:
+    """`config` if its sizes are those that generators have. Raises ModelError: a small file could ask for a huge one."""
+    sizes = {name: getattr(config, name) for name in _LIMITS}
+    if not all(low <= sizes[name] <= high for name, (low, high) in _LIMITS.items()):
+        raise refused("its sizes are not those of any generator")
+    if not 1 <= config.mapping.layers <= 16:
+        raise refused("its sizes are not those of any generator")
     return config
 
 
@@ -145,9 +152,9 @@ def shapes_of(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
 def _attributes(module: Any) -> dict[str, Any]:
     """The attributes of a module, kept with its source (persistent objects) or without."""
     if isinstance(module, Symbol) and module.name == _PERSISTENT and len(module.arguments) == 1:
-        return _dictionary(_dictionary(module.arguments[0]).get("state"))
+        return dictionary(dictionary(module.arguments[0]).get("state"))
     if isinstance(module, Symbol):
-        return _dictionary(module.state)
+        return dictionary(module.state)
     raise refused("it holds no generator (G_ema)")
 
 
@@ -163,15 +170,15 @@ def _tensors(root: Any) -> dict[str, Any]:
         attributes = _attributes(module)
         passing = attributes.get("_non_persistent_buffers_set")
         for kind in ("_parameters", "_buffers"):
-            for name, value in _dictionary(attributes.get(kind)).items():
+            for name, value in dictionary(attributes.get(kind)).items():
                 if value is not None and not (isinstance(passing, set) and name in passing):
                     found[f"{prefix}{name}"] = value
-        children = _dictionary(attributes.get("_modules")).items()
+        children = dictionary(attributes.get("_modules")).items()
         todo += [(f"{prefix}{name}.", child) for name, child in children if child is not None]
     return found
 
 
-def _dictionary(value: Any) -> dict[Any, Any]:
+def dictionary(value: Any) -> dict[Any, Any]:
     """A dictionary, or one of those that a file has as a call; empty for anything else."""
     if isinstance(value, dict):
         return value
@@ -191,5 +198,5 @@ def _plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item, depth + 1) for item in value]
     if isinstance(value, dict) or (isinstance(value, Symbol) and value.name in _DICTIONARIES):
-        return {key: _plain(item, depth + 1) for key, item in _dictionary(value).items()}
+        return {key: _plain(item, depth + 1) for key, item in dictionary(value).items()}
     return value

@@ -18,7 +18,7 @@ from torch import Tensor
 from inv3d.core.checkpoints.symbols import Bounded, Storage, Symbol, expect, read_pickle, refused
 from inv3d.core.errors import ModelError
 
-_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 
 Lookup = Callable[[Storage], Tensor]
@@ -37,15 +37,7 @@ class TensorReader:
 
     def read(self, value: Any, name: str, shape: tuple[int, ...]) -> Tensor:
         """The tensor or parameter that `value` describes, a copy. Raises ModelError unless it has `shape`."""
-        if isinstance(value, Symbol) and value.name == "torch._utils._rebuild_parameter" and value.arguments:
-            value = value.arguments[0]
-        match expect(value, "torch._utils._rebuild_tensor_v2").arguments:
-            case (storage, int() as offset, tuple() as size, tuple() as stride, *_) if (
-                len(size) == len(stride) and offset >= 0 and all(type(n) is int and n >= 0 for n in (*size, *stride))
-            ):
-                pass
-            case _:
-                raise refused(f"{name} is damaged")
+        storage, offset, size, stride = _described(value, name)
         if size != shape:
             raise refused(f"{name} has shape {size}, not {shape}")
         numbers = self._numbers(storage)
@@ -64,6 +56,23 @@ class TensorReader:
                 self.lookup(storage) if outside else _nested(expect(storage, "torch.storage._load_from_bytes"))
             )
         return self._held[id(storage)]
+
+
+def declared_shape(value: Any, name: str) -> tuple[int, ...]:
+    """The shape that a tensor or parameter claims to have. Raises ModelError if `value` describes none."""
+    return _described(value, name)[2]
+
+
+def _described(value: Any, name: str) -> tuple[Any, int, tuple[int, ...], tuple[int, ...]]:
+    """Storage, offset, size and stride of a tensor or parameter."""
+    if isinstance(value, Symbol) and value.name == "torch._utils._rebuild_parameter" and value.arguments:
+        value = value.arguments[0]
+    match expect(value, "torch._utils._rebuild_tensor_v2").arguments:
+        case (storage, int() as offset, tuple() as size, tuple() as stride, *_) if (
+            len(size) == len(stride) and offset >= 0 and all(type(n) is int and n >= 0 for n in (*size, *stride))
+        ):
+            return storage, offset, size, stride
+    raise refused(f"{name[:80]} is damaged")
 
 
 def _nested(held: Symbol) -> Tensor:
@@ -88,7 +97,7 @@ def _short(storage: Storage) -> ModelError:
 
 def read_stream(file: IO[bytes]) -> tuple[Any, Lookup]:
     """The object in an old `torch.save` file, and where its storages are. Raises ModelError."""
-    if read_pickle(file)[0] != _LEGACY_MAGIC or read_pickle(file)[0] != _LEGACY_PROTOCOL:
+    if read_pickle(file)[0] != LEGACY_MAGIC or read_pickle(file)[0] != _LEGACY_PROTOCOL:
         raise refused("it is no file of `torch.save`")
     system, _ = read_pickle(file)
     if not isinstance(system, dict) or system.get("little_endian") is not True:

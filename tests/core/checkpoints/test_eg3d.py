@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from inv3d.core.checkpoints.eg3d import config_of, read_eg3d
+from inv3d.core.checkpoints.eg3d import config_of
+from inv3d.core.checkpoints.read import read_checkpoint
 from inv3d.core.errors import ModelError
 from inv3d.core.generator.config import eg3d_ffhq, eg3d_shapenet_cars
 
@@ -17,19 +18,19 @@ def file(tiny, options, eg3d_names, tmp_path):
 
 
 def test_every_bit_of_a_checkpoint_arrives(tiny, file):
-    found = read_eg3d(file)
+    found = read_checkpoint(file)
     expected = tiny.state_dict()
     assert found.state.keys() == expected.keys()
     assert all(torch.equal(found.state[name], tensor) for name, tensor in expected.items())
-    assert found.config == tiny.config
-    assert (found.radius, found.pivot) == (2.7, (0.0, 0.0, 0.2))
+    assert found.layout.config == tiny.config
+    assert (found.layout.radius, found.layout.pivot) == (2.7, (0.0, 0.0, 0.2))
 
 
 def test_a_saved_module_is_read_like_the_pickle(tiny, options, eg3d_names, tmp_path):
     root = tree(tiny.state_dict(), {name for name, _ in tiny.named_parameters()})
     root._init_kwargs, root.neural_rendering_resolution = options, 128
     torch.save(root, tmp_path / "tiny.pt")
-    found = read_eg3d(tmp_path / "tiny.pt")
+    found = read_checkpoint(tmp_path / "tiny.pt")
     assert all(torch.equal(found.state[name], tensor) for name, tensor in tiny.state_dict().items())
 
 
@@ -46,7 +47,7 @@ def test_what_does_not_fit_is_named(tiny, options, eg3d_names, tmp_path, change,
     change(state)
     write_eg3d(tmp_path / "x.pkl", tree(state, set()), options, 128)
     with pytest.raises(ModelError, match=message):
-        read_eg3d(tmp_path / "x.pkl")
+        read_checkpoint(tmp_path / "x.pkl")
 
 
 def test_options_of_the_public_models_give_their_configurations(options):
@@ -82,4 +83,4 @@ def test_absurd_sizes_are_refused(options):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ModelError, match=r"none\.pkl cannot be read"):
-        read_eg3d(tmp_path / "none.pkl")
+        read_checkpoint(tmp_path / "none.pkl")

@@ -14,7 +14,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inv3d.core.checkpoints.eg3d import read_eg3d
+from inv3d.core.checkpoints.read import read_checkpoint
 from inv3d.core.errors import ModelError
 
 from .conftest import tree, write_eg3d
@@ -87,7 +87,7 @@ def test_it_is_refused_and_nothing_runs(case, tmp_path, monkeypatch):
     tracemalloc.start()
     try:
         with pytest.raises(ModelError) as caught:
-            read_eg3d(tmp_path / "bad.pkl")
+            read_checkpoint(tmp_path / "bad.pkl")
         assert tracemalloc.get_traced_memory()[1] < 4 << 20
     finally:
         tracemalloc.stop()
@@ -152,7 +152,7 @@ def test_tensors_and_modules_that_lie_are_refused(small, change, message, monkey
     monkeypatch.setattr("inv3d.core.checkpoints.eg3d.shapes_of", lambda config: shapes)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelError, match=message):
-        read_eg3d(file)
+        read_checkpoint(file)
     assert not (tmp_path / MARK).exists()
 
 
@@ -172,7 +172,7 @@ def test_archives_that_lie_are_refused(tmp_path, entries, packed, message):
         for name, data in entries.items():
             archive.writestr(name, data)
     with pytest.raises(ModelError, match=message):
-        read_eg3d(tmp_path / "bad.pt")
+        read_checkpoint(tmp_path / "bad.pt")
     assert [path.name for path in tmp_path.iterdir()] == ["bad.pt"]
 
 
@@ -190,4 +190,4 @@ def test_damaged_files_fail_in_one_way_only(small, tmp_path, changes, data):
     end = data.draw(st.integers(0, len(whole)))
     (tmp_path / "damaged.pkl").write_bytes(whole[: end if end % 3 == 0 else len(whole)])
     with pytest.raises(ModelError):
-        read_eg3d(tmp_path / "damaged.pkl")
+        read_checkpoint(tmp_path / "damaged.pkl")

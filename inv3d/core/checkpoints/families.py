@@ -1,0 +1,48 @@
+"""The public families of EG3D models: what a file of bare weights does not say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from inv3d.core.checkpoints.eg3d import Layout, bounded
+from inv3d.core.checkpoints.symbols import refused
+from inv3d.core.errors import UsageError
+from inv3d.core.generator import GeneratorConfig
+from inv3d.core.generator.config import eg3d_ffhq, eg3d_shapenet_cars
+
+FAMILIES = {
+    "ffhq": Layout(eg3d_ffhq(), 2.7, (0.0, 0.0, 0.2)),
+    "afhqcats": Layout(eg3d_ffhq(), 2.7, (0.0, 0.0, -0.06)),
+    "shapenetcars": Layout(eg3d_shapenet_cars(), 1.7, (0.0, 0.0, 0.0)),
+}
+
+
+def family(name: str) -> Layout:
+    """Raises UsageError for a name that is none."""
+    if name not in FAMILIES:
+        raise UsageError(f"there is no family '{name}'", f"choose one of: {', '.join(FAMILIES)}")
+    return FAMILIES[name]
+
+
+def sized(config: GeneratorConfig, shapes: dict[str, tuple[int, ...]]) -> GeneratorConfig:
+    """`config` with the widths that the `shapes` of its weights show. Raises ModelError if they show none."""
+
+    def width(name: str, axis: int) -> Any:
+        shape = shapes.get(name, ())
+        if len(shape) <= axis:
+            raise refused(f"{name} is missing")
+        return shape[axis]
+
+    w_dim = width("backbone.mapping.fc1.weight", 0)
+    finest = config.plane_resolution
+    return bounded(
+        replace(
+            config,
+            w_dim=w_dim,
+            z_dim=width("backbone.mapping.fc0.weight", 1) - w_dim,
+            c_dim=width("backbone.mapping.embed.weight", 1),
+            channel_base=finest * width(f"backbone.synthesis.b{finest}.conv1.weight", 0),
+            channel_max=width("backbone.synthesis.b4.conv1.weight", 0),
+        )
+    )

@@ -1,0 +1,117 @@
+"""Any file that holds a generator: pickles of EG3D's code, `torch.save` files, safetensors."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from inv3d.core.checkpoints.eg3d import Checkpoint, Layout, bounded, dictionary, fitting, layout_of, of_module
+from inv3d.core.checkpoints.families import family, sized
+from inv3d.core.checkpoints.symbols import Symbol, read_pickle, refused
+from inv3d.core.checkpoints.tensors import LEGACY_MAGIC, TensorReader, declared_shape, read_archive, read_stream
+from inv3d.core.errors import ModelError
+from inv3d.core.generator import GeneratorConfig
+
+_OWN = "inv3d"
+"""Key of a safetensors file's metadata under which `to_safetensors` keeps the layout."""
+_WEIGHTS = ("G_ema", "state_dict")
+"""Under which of these a dictionary keeps the weights, if it is not made of them."""
+
+
+def read_checkpoint(path: Path, like: str | None = None) -> Checkpoint:
+    """The generator in a file. Nothing of the file is executed.
+
+    Takes `G_ema` of a pickle of EG3D's code or of a `torch.save` file, as a module or as bare weights, and safetensors.
+    Bare weights do not say how they are rendered: they are of the family `like` (see `families`), unless the file keeps
+    init arguments beside them. Raises ModelError if the file is damaged, hostile or another model.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            if start[8:] == b"{" and struct.unpack("<Q", start[:8])[0] <= size - 8:
+                return _of_safetensors(path, like)
+            return _of_pickle(file, size, like)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}", "give the path of a checkpoint") from error
+
+
+def to_safetensors(checkpoint: Checkpoint) -> bytes:
+    """A file that `read_checkpoint` reads again to the bit, without a word on its family."""
+    layout = {**asdict(checkpoint.layout), "config": checkpoint.layout.config.to_json()}
+    state = {name: tensor.contiguous() for name, tensor in checkpoint.state.items()}
+    return save(state, metadata={_OWN: json.dumps(layout)})
+
+
+def _of_pickle(file: IO[bytes], size: int, like: str | None) -> Checkpoint:
+    if file.read(4) == b"PK\x03\x04":
+        file.seek(0)
+        value, lookup = read_archive(file)
+    else:
+        file.seek(0)
+        value, lookup = read_pickle(file)[0], _nowhere
+        if value == LEGACY_MAGIC:
+            file.seek(0)
+            value, lookup = read_stream(file)
+    root = dictionary(value)
+    reader = TensorReader(lookup, size)
+    generator = next((root[key] for key in _WEIGHTS if root.get(key) is not None), value)
+    weights = dictionary(generator)
+    if isinstance(generator, Symbol) and not weights:
+        return of_module(generator, reader)
+    if not weights:
+        raise refused("it holds no generator (G_ema)")
+    shapes = {str(name): declared_shape(tensor, str(name)) for name, tensor in weights.items()}
+    layout = layout_of(root["init_kwargs"]) if "init_kwargs" in root else _like(like, shapes)
+    return Checkpoint(layout, fitting(layout.config, weights, reader.read))
+
+
+def _nowhere(storage: Any) -> Tensor:
+    raise refused("a storage is missing")
+
+
+def _like(name: str | None, shapes: dict[str, tuple[int, ...]]) -> Layout:
+    if name is None:
+        raise ModelError(
+            "the file holds bare weights, which do not say how they are rendered",
+            "say which family of models they are, for instance --like ffhq",
+        )
+    layout = family(name)
+    return Layout(sized(layout.config, shapes), layout.radius, layout.pivot)
+
+
+def _of_safetensors(path: Path, like: str | None) -> Checkpoint:
+    try:
+        with safe_open(path, "pt") as file:
+            own = (file.metadata() or {}).get(_OWN)
+            names = {name: name for name in file.keys()}  # noqa: SIM118 - not a dictionary
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
+            layout = _like(like, shapes) if own is None else _own_layout(own)
+
+            def read(found: str, name: str, shape: tuple[int, ...]) -> Tensor:
+                if shapes[found] != shape:
+                    raise refused(f"{name} has shape {shapes[found]}, not {shape}")
+                tensor: Tensor = file.get_tensor(found)
+                return tensor
+
+            return Checkpoint(layout, fitting(layout.config, names, read))
+    except SafetensorError as error:
+        raise refused("it is damaged or cut off") from error
+
+
+def _own_layout(text: str) -> Layout:
+    try:
+        data = json.loads(text)
+        x, y, z = (float(v) for v in data["pivot"])
+        return Layout(bounded(GeneratorConfig.from_json(data["config"])), float(data["radius"]), (x, y, z))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise refused("its options are damaged") from error
