@@ -91,7 +91,7 @@ class Fits:
         self.clip, self.bundle, self.base, self.device, self.frames = clip, bundle, base, device, frames
         self.found: HeadTrack = track(clip, bundle.aligner)
         info = bundle.info
-        self.measured = cut_views(clip, self.evenly(), info.generator.resolution, info.radius, info.focal)
+        self.measured = cut_views(clip, self.evenly(), info.generator.resolution, info.camera)
         self._wplus: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def evenly(self) -> tuple[TrackedFrame, ...]:

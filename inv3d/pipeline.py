@@ -96,9 +96,8 @@ def prepare(clip: Path, bundle: Bundle, head_track: HeadTrack, views: int) -> Pr
     selection = select(head_track, views)
     info = bundle.info
     roles = (selection.targets, selection.between, selection.held_out)
-    everything = cut_views(
-        clip, tuple(f for role in roles for f in role), info.generator.resolution, info.radius, info.focal
-    )
+    frames = tuple(frame for role in roles for frame in role)
+    everything = cut_views(clip, frames, info.generator.resolution, info.camera)
     first, second = len(roles[0]), len(roles[0]) + len(roles[1])
     return Prepared(head_track, selection, everything[:first], everything[first:second], everything[second:])
 

@@ -107,8 +107,8 @@ def refuse_existing(out: Path, force: bool) -> None:
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turns errors of the file system into errors a person can mend."""
+def disk_errors(path: Path, elsewhere: str = "choose a folder you may write to with --out") -> Iterator[None]:
+    """Turns errors of the file system into errors a person can mend; `elsewhere` says how to write elsewhere."""
     try:
         yield
     except OSError as error:
@@ -116,6 +116,4 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise UsageError(
                 f"the disk is full: {path} cannot be written", "free some space, then go on with --resume"
             ) from error
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}", "choose a folder you may write to with --out"
-        ) from error
+        raise UsageError(f"{path} cannot be written: {error.strerror}", elsewhere) from error

@@ -25,10 +25,11 @@ def doctor(
     import torch
 
     import inv3d
-    from inv3d.core.bundle import available, load_bundle
+    from inv3d.core.bundle import load_bundle
     from inv3d.core.camera import look_at
     from inv3d.core.device import choose_device
     from inv3d.core.errors import ModelError
+    from inv3d.core.library import available, home
 
     typer.echo(
         f"inv3d {inv3d.__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
@@ -45,7 +46,7 @@ def doctor(
         f"free disk here: {free / 1e9:.1f} GB; H.264 writing: {'yes' if 'libx264' in av.codecs_available else 'no'}"
     )
     names = available()
-    typer.echo(f"models: {', '.join(names) or 'none'}")
+    typer.echo(f"models: {', '.join(names) or 'none'}; imported ones lie in {home()}")
     if "demo" not in names:
         raise ModelError("the embedded model 'demo' is missing", "install inv3d again")
     if not quick:

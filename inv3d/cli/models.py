@@ -13,6 +13,9 @@ from inv3d.cli.options import Debug, Device, Force, Json, check_png, parse_angle
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from inv3d.core.imports import Import
+    from inv3d.fetch import Entry
+
 app = typer.Typer(help="The generators on this machine.", no_args_is_help=True)
 
 Seeds = Annotated[str, typer.Option(help="Whole numbers and ranges, with commas.")]
@@ -28,7 +31,8 @@ def list_models(as_json: Json = False, debug: Debug = False) -> None:
     """Name, output size, known yaw range and licence of every model."""
     import json
 
-    from inv3d.core.bundle import available, read_info
+    from inv3d.core.bundle import read_info
+    from inv3d.core.library import available
 
     infos = [read_info(name) for name in available()]
     if as_json:
@@ -47,15 +51,130 @@ def model_info(
     name: Annotated[str, typer.Argument(help="A name from `inv3d models list`.")], debug: Debug = False
 ) -> None:
     """The model card: what the model is, how it was trained, its figures and limits."""
-    from inv3d.core.bundle import model_folder, read_info
+    from inv3d.core.bundle import read_info
+    from inv3d.core.library import model_folder
 
-    info = read_info(name)
-    card = model_folder(name) / "CARD.md"
+    info, folder = read_info(name), model_folder(name)
+    card = folder / "CARD.md"
+    if card.is_file():
+        typer.echo(card.read_text(encoding="utf-8"))
+        return
+    config = info.generator
+    typer.echo(f"{info.name}: {info.description}")
+    typer.echo(f"licence: {info.license}")
     typer.echo(
-        card.read_text(encoding="utf-8")
-        if card.is_file()
-        else f"{info.name}: {info.description} (licence {info.license})"
+        f"{config.resolution} px from {config.raw_resolution} x {config.raw_resolution} rays, w of {config.w_dim}"
     )
+    typer.echo(
+        f"cameras at {info.radius} looking at {info.pivot}, focal {info.focal}; yaws to ±{info.known_yaw:.0f} degrees"
+    )
+    for key, value in (info.source or {}).items():
+        typer.echo(f"{key}: {value}")
+    ready = (folder / "aligner.safetensors").is_file()
+    typer.echo("prepared" if ready else f"finds no heads in pictures yet; run: inv3d models prepare {name}")
+
+
+License = Annotated[str | None, typer.Option(help="Its licence in one line, for the report; default: not told.")]
+
+
+@app.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="A .pkl, .pt or .safetensors file.")],
+    name: Annotated[str, typer.Option(help="What the model is to be called.")],
+    like: Annotated[str | None, typer.Option(help="Family of bare weights: ffhq, afhqcats or shapenetcars.")] = None,
+    license: License = None,
+    focal: Annotated[
+        float, typer.Option(help="Focal length of its training cameras in image widths; ShapeNet cars: 1.025.")
+    ] = 4.2647,
+    known_yaw: Annotated[float, typer.Option(help="Degrees to either side that its training pictures show.")] = 60.0,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Import a public EG3D checkpoint. Nothing of the file is executed.
+
+    Example: inv3d models import ffhq512-128.pkl --name ffhq
+    """
+    from inv3d.core.imports import UNKNOWN_LICENSE, Import
+
+    _import(Import(file, name, like, license or UNKNOWN_LICENSE, focal, known_yaw, force))
+
+
+def _import(job: Import) -> None:
+    from inv3d.core.imports import import_checkpoint
+    from inv3d.core.library import home, model_folder
+    from inv3d.workspace import disk_errors
+
+    with disk_errors(home(), "choose another folder for models with INV3D_HOME"):
+        info = import_checkpoint(job)
+    typer.echo(f"imported {info.name}: {info.generator.resolution} px, in {model_folder(info.name)}")
+    typer.echo(f"licence: {info.license}")
+    typer.echo(f"next: inv3d models prepare {info.name}")
+
+
+@app.command("fetch")
+def fetch_model(
+    name: Annotated[
+        str | None, typer.Argument(help="A name of the catalogue; without one the catalogue is shown.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Fetch a public checkpoint and import it; an interrupted download goes on.
+
+    Example: inv3d models fetch ffhq
+    """
+    from inv3d.core.imports import Import
+    from inv3d.core.library import home, new_folder
+    from inv3d.fetch import catalogue, entry, fetch
+    from inv3d.workspace import disk_errors
+
+    if name is None:
+        for known in catalogue().values():
+            typer.echo(_described(known))
+        return
+    wanted = entry(name)
+    new_folder(name, force)
+    typer.echo(_described(wanted))
+    with disk_errors(home(), "choose another folder for models with INV3D_HOME"):
+        file = fetch(wanted, offline, _megabytes)
+        _import(Import(file, name, wanted.like, wanted.license, wanted.focal, wanted.known_yaw, force))
+        file.unlink()
+
+
+def _described(entry: Entry) -> str:
+    size = "size not known" if entry.size is None else f"{entry.size / 1e6:.0f} MB"
+    check = "checked by SHA-256" if entry.sha256 else "no SHA-256 known"
+    return f"{entry.name}: {entry.address} ({size}, {check})\n  licence: {entry.license}"
+
+
+def _megabytes(done: int, total: int | None) -> None:
+    if sys.stderr.isatty():
+        of = "" if total is None else f" of {total / 1e6:.0f}"
+        typer.echo(f"\r{done / 1e6:.0f}{of} MB", nl=done == total, err=True)
+
+
+@app.command("verify")
+def verify_model(
+    name: Annotated[str, typer.Argument(help="A name from `inv3d models list`.")], debug: Debug = False
+) -> None:
+    """Check that a model's weights are those that were imported, and that it renders."""
+    from inv3d.core.imports import verify
+
+    verify(name)
+    typer.echo(f"{name} is well")
+
+
+@app.command("remove")
+def remove_model(
+    name: Annotated[str, typer.Argument(help="A name from `inv3d models list`.")], debug: Debug = False
+) -> None:
+    """Delete an imported model. Heads that were made with it cannot be rendered any more."""
+    from inv3d.core.library import home, remove
+    from inv3d.workspace import disk_errors
+
+    with disk_errors(home(), "see who owns the folder"):
+        typer.echo(f"removed {remove(name)}")
 
 
 def _angles(yaw: str, pitch: float) -> tuple[Tensor, Tensor]:

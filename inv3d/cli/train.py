@@ -75,7 +75,7 @@ def train_generator(
     debug: Debug = False,
 ) -> None:
     """Distil the procedural source into the generator, from FOLDER/data to FOLDER/generator.pt."""
-    from inv3d.core.bundle import model_folder
+    from inv3d.core.library import model_folder
     from inv3d.core.training import recipe
 
     chosen = _start(device, threads)

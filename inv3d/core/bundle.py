@@ -19,12 +19,15 @@ from torch import Tensor, nn
 from inv3d.core.camera import Camera, look_at
 from inv3d.core.errors import ModelError
 from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
+from inv3d.core.library import DESCRIPTION, model_folder
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
 
-EMBEDDED = Path(__file__).parents[1] / "models"
 PARTS = ("generator", "aligner", "identity", "perceptual", "judge")
+WEIGHTS = "generator.safetensors"
+_LENDER = "demo"
+"""The model whose networks compare pictures for models that have none of their own."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +42,24 @@ class ModelInfo:
     known_yaw: float
     """Cameras up to this yaw (degrees, either side) were seen in training."""
     generator: GeneratorConfig
-    perceptual_outputs: int
+    perceptual_outputs: int | None = None
+    """What its own perceptual network reads off pictures; None if it has none."""
+    pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """The point that cameras look at, world units."""
+    source: dict[str, str] | None = None
+    """Where an imported model comes from: the file's name, its SHA-256, and that of the weights made of it."""
 
     def camera(self, yaw: Tensor, pitch: Tensor) -> Camera:
-        """Cameras of the model's own distance and focal length; angles [B] in radians."""
-        return look_at(yaw, pitch, self.radius, focal=self.focal)
+        """Cameras as the model knows them; angles [B] in radians."""
+        return look_at(yaw, pitch, self.radius, self.pivot, self.focal)
 
     def to_json(self) -> dict[str, Any]:
         return {**self.__dict__, "generator": self.generator.to_json()}
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> ModelInfo:
-        return ModelInfo(**{**data, "generator": GeneratorConfig.from_json(data["generator"])})
+        x, y, z = data.get("pivot", (0.0, 0.0, 0.0))
+        return ModelInfo(**{**data, "generator": GeneratorConfig.from_json(data["generator"]), "pivot": (x, y, z)})
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class Bundle:
 
     info: ModelInfo
     generator: TriplaneGenerator
-    aligner: Aligner
+    own_aligner: Aligner | None
     identity: IdentityNetwork
     perceptual: PerceptualNetwork
     judge: IdentityNetwork
@@ -72,6 +81,15 @@ class Bundle:
     def name(self) -> str:
         return self.info.name
 
+    @property
+    def aligner(self) -> Aligner:
+        """Raises ModelError if none was trained for this model yet."""
+        if self.own_aligner is None:
+            raise ModelError(
+                f"the model '{self.name}' cannot find heads in pictures yet", f"run: inv3d models prepare {self.name}"
+            )
+        return self.own_aligner
+
     def save(self, folder: Path) -> None:
         """Write the bundle with weights in float16."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,27 +97,12 @@ class Bundle:
             state: dict[str, Tensor] = getattr(self, part).state_dict()
             halves = {name: tensor.half().contiguous() for name, tensor in state.items()}
             (folder / f"{part}.safetensors").write_bytes(save(halves))
-        (folder / "model.json").write_text(json.dumps(self.info.to_json(), indent=2) + "\n", encoding="utf-8")
-
-
-def available() -> list[str]:
-    """Names of the models on this machine."""
-    return sorted(path.parent.name for path in EMBEDDED.glob("*/model.json"))
-
-
-def model_folder(name: str) -> Path:
-    """Where the model `name` lies. Raises ModelError if there is none."""
-    folder = EMBEDDED / name
-    if name not in available():
-        raise ModelError(
-            f"there is no model named '{name}'", f"choose one of: {', '.join(available())} (inv3d models list)"
-        )
-    return folder
+        (folder / DESCRIPTION).write_text(json.dumps(self.info.to_json(), indent=2) + "\n", encoding="utf-8")
 
 
 def read_info(name: str) -> ModelInfo:
     """The description of a model without its weights. Raises ModelError."""
-    path = model_folder(name) / "model.json"
+    path = model_folder(name) / DESCRIPTION
     try:
         return ModelInfo.from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -107,23 +110,53 @@ def read_info(name: str) -> ModelInfo:
 
 
 def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
-    """Load the model `name` in float32. Raises ModelError if it is missing or damaged."""
+    """Load the model `name` in float32. Raises ModelError if it is missing or damaged.
+
+    A model without networks that compare pictures borrows those of the embedded one.
+    """
     info = read_info(name)
     folder = model_folder(name)
-    generator = TriplaneGenerator(info.generator)
-    parts: dict[str, nn.Module] = {
-        "generator": generator,
-        "aligner": Aligner(),
+    # the weights come at once: no time for random ones
+    with torch.device("meta"):
+        generator = TriplaneGenerator(info.generator)
+    _load(generator, folder / WEIGHTS, device)
+    own = info.perceptual_outputs is not None
+    outputs = info.perceptual_outputs if own else read_info(_LENDER).perceptual_outputs
+    assert outputs is not None
+    lender = folder if own else model_folder(_LENDER)
+    networks: dict[str, nn.Module] = {
         "identity": IdentityNetwork(),
-        "perceptual": PerceptualNetwork(info.perceptual_outputs),
+        "perceptual": PerceptualNetwork(outputs),
         "judge": IdentityNetwork(JUDGE_WIDTHS),
     }
-    for part, module in parts.items():
-        path = folder / f"{part}.safetensors"
-        try:
-            module.load_state_dict({key: tensor.float() for key, tensor in load_file(path).items()})
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise ModelError(f"{path} cannot be loaded: {str(error).splitlines()[0]}", "install inv3d again") from error
-        module.eval().requires_grad_(False).to(device)
-    fingerprint = hashlib.sha256((folder / "generator.safetensors").read_bytes()).hexdigest()[:16]
-    return Bundle(info, **parts, fingerprint=fingerprint)  # type: ignore[arg-type]
+    for part, network in networks.items():
+        _load(network, lender / f"{part}.safetensors", device)
+    aligner = Aligner()
+    prepared = own or (folder / "aligner.safetensors").exists()
+    if prepared:
+        _load(aligner, folder / "aligner.safetensors", device)
+    return Bundle(
+        info,
+        generator,
+        aligner if prepared else None,
+        **networks,  # type: ignore[arg-type]
+        fingerprint=fingerprint(folder / WEIGHTS),
+    )
+
+
+def fingerprint(path: Path) -> str:
+    """What tells one generator from another: the first digits of its file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _load(module: nn.Module, path: Path, device: torch.device | str) -> None:
+    """Weights of a part, in float32, ready for use. Raises ModelError."""
+    try:
+        state = {key: tensor.float() for key, tensor in load_file(path).items()}
+        module.load_state_dict(state, assign=True)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ModelError(
+            f"{path} cannot be loaded: {str(error).splitlines()[0]}", "install inv3d, or import the model, again"
+        ) from error
+    module.eval().requires_grad_(False).to(device)

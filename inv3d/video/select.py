@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 
-from inv3d.core.camera import Camera, look_at
+from inv3d.core.camera import Camera
 from inv3d.core.crops import cut
 from inv3d.core.errors import InputError
 from inv3d.core.views import Views
@@ -66,13 +66,17 @@ def select(track: HeadTrack, views: int, held_out: int = 24) -> Selection:
     return Selection(tuple(targets), tuple(between), tuple(rest))
 
 
-def cameras_of(tracked: Iterable[TrackedFrame], radius: float, focal: float) -> Camera:
+CameraOf = Callable[[torch.Tensor, torch.Tensor], Camera]
+"""The generator's cameras for yaws and pitches [B] in radians."""
+
+
+def cameras_of(tracked: Iterable[TrackedFrame], camera: CameraOf) -> Camera:
     """The generator's cameras for tracked frames; the crop takes care of place, size and roll."""
     rows = list(tracked)
-    return look_at(torch.tensor([f.yaw for f in rows]), torch.tensor([f.pitch for f in rows]), radius, focal=focal)
+    return camera(torch.tensor([f.yaw for f in rows]), torch.tensor([f.pitch for f in rows]))
 
 
-def cut_views(path: Path, tracked: tuple[TrackedFrame, ...], resolution: int, radius: float, focal: float) -> Views:
+def cut_views(path: Path, tracked: tuple[TrackedFrame, ...], resolution: int, camera: CameraOf) -> Views:
     """Decode once more and cut the aligned targets of `tracked` frames (any order), in their order."""
     places = {frame.index: frame for frame in tracked}
     images = {
@@ -81,7 +85,7 @@ def cut_views(path: Path, tracked: tuple[TrackedFrame, ...], resolution: int, ra
     }
     return Views(
         torch.cat([images[frame.index] for frame in tracked]),
-        cameras_of(tracked, radius, focal),
+        cameras_of(tracked, camera),
         tuple(frame.index for frame in tracked),
         tuple(frame.time for frame in tracked),
     )

@@ -111,6 +111,7 @@ def assemble(folder: Path, out: Path) -> Path:
         generator=generator.config,
         perceptual_outputs=outputs,
     )
-    Bundle(info, generator, **networks, fingerprint="").save(out)  # type: ignore[arg-type]
+    aligner = networks.pop("aligner")
+    Bundle(info, generator, aligner, **networks, fingerprint="").save(out)  # type: ignore[arg-type]
     trainer.save_embedding(out)
     return out

@@ -1,0 +1,89 @@
+"""Bringing a public checkpoint into the library: from a file that somebody else wrote to a bundle folder of ours."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from inv3d.core.bundle import WEIGHTS, ModelInfo, load_bundle, read_info
+from inv3d.core.camera import FFHQ_FOCAL
+from inv3d.core.checkpoints.read import read_checkpoint, to_safetensors
+from inv3d.core.errors import ModelError
+from inv3d.core.library import DESCRIPTION, model_folder, new_folder
+
+UNKNOWN_LICENSE = "not told; the public EG3D checkpoints are for non-commercial use only"
+
+
+@dataclass(frozen=True)
+class Import:
+    """A file to import as the model `name`. Bare weights are of the family `like`; `focal` length of the training
+    cameras in image widths, `known_yaw` in degrees."""
+
+    file: Path
+    name: str
+    like: str | None = None
+    license: str = UNKNOWN_LICENSE
+    focal: float = FFHQ_FOCAL
+    known_yaw: float = 60.0
+    force: bool = False
+
+
+def import_checkpoint(job: Import) -> ModelInfo:
+    """Read a checkpoint without executing anything of it and write its bundle folder, whole or not at all.
+
+    Raises ModelError if the file is damaged, hostile or another model, UsageError if the name is taken.
+    """
+    folder = new_folder(job.name, job.force)
+    checkpoint = read_checkpoint(job.file, job.like)
+    layout = checkpoint.layout
+    written = to_safetensors(checkpoint)
+    info = ModelInfo(
+        name=job.name,
+        description=f"imported from {job.file.name}",
+        license=job.license,
+        radius=layout.radius,
+        focal=job.focal,
+        known_yaw=job.known_yaw,
+        generator=layout.config,
+        pivot=layout.pivot,
+        source={"file": job.file.name, "sha256": sha256(job.file), WEIGHTS: hashlib.sha256(written).hexdigest()},
+    )
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    (partial / WEIGHTS).write_bytes(written)
+    (partial / DESCRIPTION).write_text(json.dumps(info.to_json(), indent=2) + "\n", encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.replace(folder)
+    return info
+
+
+def sha256(path: Path) -> str:
+    """Of a file, which may be larger than memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@torch.no_grad()
+def verify(name: str) -> None:
+    """Check a model: its weights are those that were imported, they load, all are finite, and it renders.
+
+    Raises ModelError that says what does not hold.
+    """
+    info = read_info(name)
+    hint = f"import it again: inv3d models import FILE --name {name} --force"
+    if info.source and sha256(model_folder(name) / WEIGHTS) != info.source[WEIGHTS]:
+        raise ModelError(f"the weights of '{name}' are not those that were imported", hint)
+    generator = load_bundle(name).generator
+    for part, tensor in generator.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise ModelError(f"{part} of '{name}' holds numbers that are none", hint)
+    code = generator.backbone.mapping.w_avg.expand(1, generator.num_ws, -1)
+    front = info.camera(torch.zeros(1), torch.zeros(1))
+    if not torch.isfinite(generator(code, front, 32, superresolution=False).image).all():
+        raise ModelError(f"'{name}' renders numbers that are none", hint)

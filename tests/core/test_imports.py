@@ -1,0 +1,83 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from inv3d.core.bundle import load_bundle, read_info
+from inv3d.core.checkpoints.read import read_checkpoint
+from inv3d.core.errors import ModelError, UsageError
+from inv3d.core.imports import Import, import_checkpoint, sha256, verify
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("INV3D_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def file(tiny, tmp_path):
+    save_file({name: tensor.clone() for name, tensor in tiny.state_dict().items()}, tmp_path / "net.safetensors")
+    return tmp_path / "net.safetensors"
+
+
+@pytest.fixture
+def imported(home, file):
+    return import_checkpoint(Import(file, "tiny", "ffhq", "mine", known_yaw=50.0))
+
+
+def test_an_imported_model_is_loaded_bit_by_bit(imported, tiny, file):
+    bundle = load_bundle("tiny")
+    state = bundle.generator.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in tiny.state_dict().items())
+    info = read_info("tiny")
+    assert info == imported and info.generator == tiny.config
+    assert (info.license, info.known_yaw, info.pivot, info.radius) == ("mine", 50.0, (0.0, 0.0, 0.2), 2.7)
+    assert info.source is not None and info.source["sha256"] == sha256(file)
+    # its cameras look at its pivot
+    ahead = info.camera(torch.tensor([0.5]), torch.zeros(1))
+    assert torch.allclose(ahead.rays_through(torch.tensor([[[0.5, 0.5]]]))[1][0, 0], ahead.cam2world[0, :3, 2])
+
+
+def test_what_was_imported_can_be_imported_again(imported, home):
+    weights = home / "models" / "tiny" / "generator.safetensors"
+    again = import_checkpoint(Import(weights, "again"))
+    assert again.generator == imported.generator and again.pivot == imported.pivot
+    assert (home / "models" / "again" / "generator.safetensors").read_bytes() == weights.read_bytes()
+    assert read_checkpoint(weights).state.keys() == load_file(weights).keys()
+
+
+def test_a_failed_import_leaves_nothing(home, tmp_path):
+    (tmp_path / "bad.pkl").write_bytes(b"\x80\x04nonsense")
+    with pytest.raises(ModelError):
+        import_checkpoint(Import(tmp_path / "bad.pkl", "bad"))
+    assert not home.exists()
+
+
+def test_replacing_needs_force(imported, file):
+    with pytest.raises(UsageError, match="already"):
+        import_checkpoint(Import(file, "tiny", "ffhq"))
+    assert import_checkpoint(Import(file, "tiny", "afhqcats", force=True)).pivot == (0.0, 0.0, -0.06)
+
+
+def test_a_model_without_an_aligner_says_how_to_get_one(imported):
+    with pytest.raises(ModelError, match="cannot find heads") as caught:
+        _ = load_bundle("tiny").aligner
+    assert caught.value.hint == "run: inv3d models prepare tiny"
+
+
+def test_verify_finds_changed_weights_and_numbers_that_are_none(imported, home):
+    verify("tiny")
+    verify("demo")
+    folder = home / "models" / "tiny"
+    state = load_file(folder / "generator.safetensors")
+    state["decoder.net.0.bias"][0] = torch.nan
+    save_file(state, folder / "generator.safetensors")
+    with pytest.raises(ModelError, match="not those that were imported"):
+        verify("tiny")
+    description = json.loads((folder / "model.json").read_text())
+    description["source"]["generator.safetensors"] = sha256(folder / "generator.safetensors")
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(ModelError, match=r"decoder\.net\.0\.bias"):
+        verify("tiny")
