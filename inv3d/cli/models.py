@@ -154,6 +154,34 @@ def _megabytes(done: int, total: int | None) -> None:
         typer.echo(f"\r{done / 1e6:.0f}{of} MB", nl=done == total, err=True)
 
 
+@app.command("prepare")
+def prepare_model(
+    name: Annotated[str, typer.Argument(help="A name from `inv3d models list`.")],
+    scale: Annotated[float, typer.Option(help="Factor on pictures and steps; 0.02 is a trial.")] = 1.0,
+    device: Device = "auto",
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Train an aligner for an imported model, on its own renders, and measure its codes. Goes on where it was stopped.
+
+    Example: inv3d models prepare ffhq
+    """
+    from inv3d.core.bundle import ALIGNER
+    from inv3d.core.device import choose_device
+    from inv3d.core.errors import UsageError
+    from inv3d.core.library import EMBEDDED, home, model_folder
+    from inv3d.core.training.prepare import Plan, prepare
+    from inv3d.workspace import disk_errors
+
+    folder = model_folder(name)
+    if folder.parent == EMBEDDED or ((folder / ALIGNER).exists() and not force):
+        raise UsageError(f"'{name}' is prepared already", "use --force to prepare an imported model anew")
+    choice = choose_device(device)
+    with disk_errors(home(), "choose another folder for models with INV3D_HOME"):
+        prepare(name, Plan().scaled(scale), choice.device, typer.echo)
+    typer.echo(f"prepared {name}: inv3d video clip.mp4 --model {name} --views 9 --latents")
+
+
 @app.command("verify")
 def verify_model(
     name: Annotated[str, typer.Argument(help="A name from `inv3d models list`.")], debug: Debug = False

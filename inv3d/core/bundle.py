@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from inv3d.core.camera import Camera, look_at
+from inv3d.core.codes import CodeStatistics, sample_codes
 from inv3d.core.errors import ModelError
 from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
 from inv3d.core.library import DESCRIPTION, model_folder
@@ -25,7 +26,7 @@ from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
 
 PARTS = ("generator", "aligner", "identity", "perceptual", "judge")
-WEIGHTS = "generator.safetensors"
+WEIGHTS, ALIGNER, CODES = "generator.safetensors", "aligner.safetensors", "codes.safetensors"
 _LENDER = "demo"
 """The model whose networks compare pictures for models that have none of their own."""
 
@@ -76,6 +77,22 @@ class Bundle:
     perceptual: PerceptualNetwork
     judge: IdentityNetwork
     fingerprint: str
+    statistics: CodeStatistics | None = None
+    """What `inv3d models prepare` has measured, if it did."""
+
+    @property
+    def mean_code(self) -> Tensor:
+        """The mean code [w_dim]: as measured, else as the generator's training kept it."""
+        return self.generator.backbone.mapping.w_avg if self.statistics is None else self.statistics.mean
+
+    @property
+    def code_spread(self) -> float:
+        """Root mean squared distance of codes w to their mean, per entry."""
+        if self.statistics is not None:
+            return float(self.statistics.spread)
+        front = self.info.camera(torch.zeros(1), torch.zeros(1))
+        codes = sample_codes(self.generator, front, 1000)
+        return float((codes - codes.mean(0)).square().mean().sqrt())
 
     @property
     def name(self) -> str:
@@ -132,16 +149,27 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
     for part, network in networks.items():
         _load(network, lender / f"{part}.safetensors", device)
     aligner = Aligner()
-    prepared = own or (folder / "aligner.safetensors").exists()
+    prepared = own or (folder / ALIGNER).exists()
     if prepared:
-        _load(aligner, folder / "aligner.safetensors", device)
+        _load(aligner, folder / ALIGNER, device)
     return Bundle(
         info,
         generator,
         aligner if prepared else None,
         **networks,  # type: ignore[arg-type]
         fingerprint=fingerprint(folder / WEIGHTS),
+        statistics=_statistics(folder / CODES, device),
     )
+
+
+def _statistics(path: Path, device: torch.device | str) -> CodeStatistics | None:
+    """Raises ModelError if the file is there and damaged."""
+    if not path.exists():
+        return None
+    try:
+        return CodeStatistics(**{name: tensor.to(device) for name, tensor in load_file(path).items()})
+    except (OSError, SafetensorError, TypeError) as error:
+        raise ModelError(f"{path} cannot be loaded: {str(error).splitlines()[0]}", "prepare the model again") from error
 
 
 def fingerprint(path: Path) -> str:

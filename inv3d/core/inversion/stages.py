@@ -182,8 +182,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent) -> tuple[Tensor, Te
     settings, generator = problem.settings, problem.bundle.generator
     random = problem.random(1)
     reconstruction = Reconstruction(problem.bundle, settings, random)
-    mean = generator.backbone.mapping.w_avg
-    spread = _code_spread(generator)
+    mean, spread = problem.bundle.mean_code, problem.bundle.code_spread
     shared = mean[None, None].clone().requires_grad_()
     apart = torch.zeros(1, generator.num_ws, len(mean), device=mean.device, requires_grad=True)
     offsets = torch.zeros(len(problem.views), 6, device=mean.device, requires_grad=True)
@@ -214,16 +213,6 @@ def _code_groups(settings: FitSettings, shared: Tensor, apart: Tensor, rate: flo
     if settings.shared_w:
         return [([shared], rate), ([apart], rate / 3.0)]
     return [([apart], rate)]
-
-
-@torch.no_grad()
-def _code_spread(generator: TriplaneGenerator) -> float:
-    """Root mean squared distance of codes to the mean code, per entry, over 1,000 samples."""
-    config = generator.config
-    z = torch.randn(1000, config.z_dim, generator=torch.Generator().manual_seed(123)).to(generator.device)
-    camera = torch.zeros(1000, config.c_dim, device=generator.device) if config.c_dim else None
-    codes = generator.mapping(z, camera)[:, 0]
-    return float((codes - codes.mean(0)).square().mean().sqrt())
 
 
 def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> LatentTrack:

@@ -97,9 +97,13 @@ class AlignerTrainer(NetworkTrainer):
     batch = 64
     max_roll = math.radians(25)
 
-    def __init__(self, data: Path, steps: int, device: torch.device) -> None:
+    def __init__(
+        self, data: Path, steps: int, device: torch.device, known_yaw: float = 1.05 * dataset.FACE_YAW
+    ) -> None:
+        """Pictures from beyond `known_yaw` (radians) show nothing to align to."""
         torch.manual_seed(1)
         super().__init__(Aligner(), data, steps, device, seed=1)
+        self.known_yaw = known_yaw
 
     def losses(self, generator: torch.Generator) -> dict[str, Tensor]:
         batch, images = self.batch, self.images
@@ -134,7 +138,7 @@ class AlignerTrainer(NetworkTrainer):
         image = F.avg_pool2d(beyond_the_frame(image, target[:, :2].cpu(), own / size, generator), 2)
         out = self.network(degrade(image, generator).to(self.device, memory_format=torch.channels_last))
         # the back of a head is not to be found
-        inside = present & (target[:, :2].cpu().abs().amax(1) < 0.5) & (yaw.abs() < 1.05 * dataset.FACE_YAW)
+        inside = present & (target[:, :2].cpu().abs().amax(1) < 0.5) & (yaw.abs() <= self.known_yaw)
         predicted = torch.stack([out.shift[:, 0], out.shift[:, 1], out.log_scale, out.roll, out.yaw, out.pitch], -1)
         known = inside.float().to(self.device)
         error = (F.smooth_l1_loss(predicted, target, beta=0.02, reduction="none") * known[:, None]).sum(0) / known.sum()

@@ -1,0 +1,62 @@
+"""How a generator's codes are spread: their mean, their deviation, and the directions in which they vary most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inv3d.core.camera import Camera
+from inv3d.core.generator import TriplaneGenerator
+
+_SEED = 123
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class CodeStatistics:
+    """Of the codes w that the mapping network makes, before they are repeated for all layers.
+
+    `mean` [w_dim]; `spread` [], root mean squared distance to the mean per entry; `directions` [K,w_dim], orthonormal,
+    the principal components of the codes (GANSpace, Härkönen et al. 2020), with the deviations `scales` [K] along them,
+    largest first.
+    """
+
+    mean: Tensor
+    spread: Tensor
+    directions: Tensor
+    scales: Tensor
+
+    def state(self) -> dict[str, Tensor]:
+        return {
+            "mean": self.mean, "spread": self.spread, "directions": self.directions, "scales": self.scales
+        }  # fmt: skip
+
+
+@torch.no_grad()
+def sample_codes(generator: TriplaneGenerator, front: Camera, samples: int) -> Tensor:
+    """Codes w [samples,w_dim], always the same ones; models that are conditioned on a camera get the `front` one."""
+    config = generator.config
+    z = torch.randn(samples, config.z_dim, generator=torch.Generator().manual_seed(_SEED)).to(generator.device)
+    vector = front.vector().to(generator.device)[:, : config.c_dim]
+
+    def codes(part: Tensor) -> Tensor:
+        return generator.mapping(part, vector.expand(len(part), -1) if config.c_dim else None)[:, 0]
+
+    return torch.cat([codes(part) for part in z.split(_BATCH)])
+
+
+@torch.no_grad()
+def code_statistics(
+    generator: TriplaneGenerator, front: Camera, samples: int = 10_000, directions: int = 80
+) -> CodeStatistics:
+    """Measured on `samples` codes; at most `directions` directions."""
+    codes = sample_codes(generator, front, samples)
+    mean = codes.mean(0)
+    centred = codes - mean
+    _, singular, rows = torch.linalg.svd(centred, full_matrices=False)
+    # a component and its opposite are the same: the largest entry is positive, on every machine
+    rows = rows[:directions]
+    rows = rows * rows.gather(1, rows.abs().argmax(1, keepdim=True)).sign()
+    return CodeStatistics(mean, centred.square().mean().sqrt(), rows, singular[:directions] / samples**0.5)

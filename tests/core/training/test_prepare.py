@@ -1,0 +1,67 @@
+import math
+
+import pytest
+import torch
+
+from inv3d.core.bundle import load_bundle
+from inv3d.core.checkpoints.eg3d import Checkpoint, Layout
+from inv3d.core.checkpoints.read import to_safetensors
+from inv3d.core.imports import Import, import_checkpoint
+from inv3d.core.training import prepare as preparing
+from inv3d.core.training.prepare import Plan, prepare, wide_shard
+
+PLAN = Plan(shards=2, heads=3, resolution=48, steps=3)
+
+
+@pytest.fixture
+def imported(demo, tmp_path, monkeypatch):
+    """The embedded generator as if it came from elsewhere: without networks of its own."""
+    monkeypatch.setenv("INV3D_HOME", str(tmp_path / "home"))
+    checkpoint = Checkpoint(Layout(demo.info.generator), demo.generator.state_dict())
+    (tmp_path / "x.safetensors").write_bytes(to_safetensors(checkpoint))
+    import_checkpoint(Import(tmp_path / "x.safetensors", "other", known_yaw=40.0))
+    return tmp_path / "home" / "models" / "other"
+
+
+def run(report=lambda line: None) -> None:
+    prepare("other", PLAN, torch.device("cpu"), report)
+
+
+def test_a_prepared_model_has_all_that_pictures_need(imported):
+    run()
+    assert {path.name for path in imported.iterdir()} == {
+        "aligner.safetensors", "codes.safetensors", "generator.safetensors", "model.json"
+    }  # fmt: skip
+    bundle = load_bundle("other")
+    assert bundle.aligner(torch.zeros(1, 3, 64, 64)).shift.shape == (1, 2)
+    assert bundle.statistics is not None and bundle.code_spread == float(bundle.statistics.spread)
+    assert torch.equal(bundle.mean_code, bundle.statistics.mean)
+
+
+def test_a_stopped_preparation_goes_on_and_ends_alike(imported, monkeypatch):
+    run()
+    expected = (imported / "aligner.safetensors").read_bytes()
+    (imported / "aligner.safetensors").unlink()
+    lines = []
+
+    def stop(line: str) -> None:
+        lines.append(line)
+        if line.startswith("pictures 1/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(stop)
+    drawn, real = [], preparing.wide_shard
+    monkeypatch.setattr(preparing, "wide_shard", lambda *a: drawn.append(a[1]) or real(*a))
+    run()
+    assert drawn == [1]  # the first shard was there
+    assert (imported / "aligner.safetensors").read_bytes() == expected
+
+
+def test_pictures_show_the_object_with_space_around_it(demo):
+    front = demo.info.camera(torch.zeros(1), torch.zeros(1))
+    shard = wide_shard(demo, 0, PLAN, front)
+    assert shard["image"].shape == (3, 4, 3, 48, 48) and shard["alpha"].shape == (3, 4, 1, 48, 48)
+    covered = shard["alpha"].float() / 255
+    assert covered[..., 20:28, 20:28].mean() > 0.95 and covered[..., :6, :6].mean() < 0.05
+    assert shard["yaw"].abs().max() <= math.radians(demo.info.known_yaw)
