@@ -1,0 +1,117 @@
+"""ArcFace's residual networks (Deng et al. 2019) under the names of their public weights: IR-SE50 and IR-101.
+
+`ArcFace` compares aligned images with them; the public weights are `model_ir_se50.pth` (ArcFace) and
+`CurricularFace_Backbone.pth` (Huang et al. 2020, IR-101).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+INPUT_SIZE = 112
+_CANVAS = 256
+_FACE = (slice(35, 223), slice(32, 220))
+"""Rows and columns of the face in an FFHQ-aligned picture of `_CANVAS` pixels."""
+_WIDTHS = (64, 128, 256, 512)
+
+
+class SqueezeExcitation(nn.Module):
+    """Weighs channels by what the whole picture shows; [B,C,H,W]."""
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, channels // reduction, 1, bias=False)
+        self.fc2 = nn.Conv2d(channels // reduction, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(self.fc2(F.relu(self.fc1(x.mean((2, 3), keepdim=True)))))
+
+
+class Unit(nn.Module):
+    """An improved residual unit: batch norm first, no activation after the sum."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, squeeze: bool) -> None:
+        super().__init__()
+        self.shortcut_layer: nn.Module
+        if in_channels == out_channels:
+            self.shortcut_layer = nn.MaxPool2d(1, stride)
+        else:
+            self.shortcut_layer = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+            )
+        layers: list[nn.Module] = [
+            nn.BatchNorm2d(in_channels),
+            nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=False),
+            nn.PReLU(out_channels),
+            nn.Conv2d(out_channels, out_channels, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
+        ]
+        if squeeze:
+            layers.append(SqueezeExcitation(out_channels))
+        self.res_layer = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.res_layer(x) + self.shortcut_layer(x)
+
+
+class FaceBackbone(nn.Module):
+    """Faces [B,3,112,112] in [-1,1] to unit embeddings [B,512]; `units` per group, each group halves the resolution."""
+
+    def __init__(self, units: tuple[int, int, int, int], squeeze: bool, affine: bool) -> None:
+        super().__init__()
+        self.input_layer = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
+        body: list[Unit] = []
+        channels = _WIDTHS[0]
+        for width, count in zip(_WIDTHS, units, strict=True):
+            body += [Unit(channels if i == 0 else width, width, 2 if i == 0 else 1, squeeze) for i in range(count)]
+            channels = width
+        self.body = nn.Sequential(*body)
+        self.output_layer = nn.Sequential(
+            nn.BatchNorm2d(channels),
+            nn.Dropout(0.6),
+            nn.Flatten(),
+            nn.Linear(channels * 7 * 7, 512),
+            nn.BatchNorm1d(512, affine=affine),
+        )
+
+    def forward(self, face: Tensor) -> Tensor:
+        return F.normalize(self.output_layer(self.body(self.input_layer(face))), dim=1)
+
+
+def ir_se50() -> FaceBackbone:
+    """The network of `model_ir_se50.pth`."""
+    return FaceBackbone((3, 4, 14, 3), squeeze=True, affine=True)
+
+
+def ir_101() -> FaceBackbone:
+    """The network of `CurricularFace_Backbone.pth`."""
+    return FaceBackbone((3, 13, 30, 3), squeeze=False, affine=False)
+
+
+def face_of(image: Tensor) -> Tensor:
+    """The face [B,3,112,112] in FFHQ-aligned images [B,3,R,R]."""
+    size = image.shape[-1]
+    if size > _CANVAS:
+        image = F.interpolate(image, (_CANVAS, _CANVAS), mode="area")
+    elif size < _CANVAS:
+        image = F.interpolate(image, (_CANVAS, _CANVAS), mode="bilinear", align_corners=False)
+    return F.adaptive_avg_pool2d(image[..., _FACE[0], _FACE[1]], INPUT_SIZE)
+
+
+class ArcFace(nn.Module):
+    """Whether two aligned images show one person."""
+
+    def __init__(self, backbone: FaceBackbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Unit embeddings [B,512] of aligned images [B,3,R,R] in [-1,1]."""
+        embedding: Tensor = self.backbone(face_of(image))
+        return embedding
+
+    def similarity(self, a: Tensor, b: Tensor) -> Tensor:
+        """Cosine similarity [B] of the people in two batches of images."""
+        return (self(a) * self(b)).sum(-1)

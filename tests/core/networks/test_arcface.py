@@ -1,0 +1,115 @@
+"""ArcFace's networks against numbers of the public code, with weights that a formula fills."""
+
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from inv3d.core.networks.arcface import ArcFace, FaceBackbone, face_of, ir_101, ir_se50
+
+DATA = Path(__file__).parents[2] / "data" / "irse50"
+
+
+def unit(name, count):
+    """Numbers in (0,1) by hashing the index and the name; the same on every machine."""
+    mask = np.uint64(0xFFFFFFFF)
+    h = (np.arange(count, dtype=np.uint64) * np.uint64(2654435761) + np.uint64(zlib.crc32(name.encode()))) & mask
+    for _ in range(2):
+        h ^= h >> np.uint64(16)
+        h = (h * np.uint64(0x45D9F3B)) & mask
+    h ^= h >> np.uint64(16)
+    return (h.astype(np.float64) + 0.5) / 4294967296.0
+
+
+def filled(name, shape):
+    def uniform(low, high):
+        values = unit(name, int(np.prod(shape))) if shape else unit(name, 1)
+        return torch.from_numpy((low + (high - low) * values).reshape(shape)).float()
+
+    if name.endswith("num_batches_tracked"):
+        return torch.zeros(shape)
+    if name.endswith("running_var"):
+        return uniform(0.5, 1.5)
+    if name.endswith("running_mean"):
+        return uniform(-0.2, 0.2)
+    if len(shape) >= 2:
+        limit = 3**0.5 / np.prod(shape[1:]) ** 0.5
+        return uniform(-limit, limit)
+    return uniform(0.3, 1.1) if len(shape) == 1 and name.endswith("weight") else uniform(-0.2, 0.2)
+
+
+def image(name, *shape):
+    b, c, y, x = np.meshgrid(*[np.arange(s, dtype=np.float64) for s in shape], indexing="ij")
+    waves = 0.7 * np.sin(0.11 * x + 0.07 * y * (c + 1) + b)
+    return torch.from_numpy(waves + 0.3 * (2 * unit(name, b.size).reshape(shape) - 1)).float()
+
+
+def fill(network: FaceBackbone) -> FaceBackbone:
+    network.load_state_dict({name: filled(name, tuple(t.shape)) for name, t in network.state_dict().items()})
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def se50() -> FaceBackbone:
+    return fill(ir_se50())
+
+
+@pytest.fixture(scope="module")
+def references():
+    arrays = np.load(DATA / "references.npz")
+    return lambda name: torch.from_numpy(np.asarray(arrays[name], dtype=np.float32))
+
+
+@pytest.mark.parametrize(("make", "file"), [(ir_se50, "state_dict.json"), (ir_101, "state_dict_ir101.json")])
+def test_names_and_shapes_are_those_of_the_public_weights(make, file):
+    with torch.device("meta"):
+        own = {name: list(tensor.shape) for name, tensor in make().state_dict().items()}
+    public = json.loads((DATA / file).read_text())
+    assert own == {name: entry["shape"] if isinstance(entry, dict) else entry for name, entry in public.items()}
+
+
+def test_every_stage_of_ir_se50_agrees(se50, references):
+    x = se50.input_layer(image("input", 2, 3, 112, 112))
+    assert torch.allclose(x[:, ::8, ::16, ::16], references("input_layer_stride16"), atol=1e-5)
+    for i, layer in enumerate(se50.body):
+        x = layer(x)
+        if i in (0, 2, 6, 20, 23):
+            expected = references(f"body{i}_meanstd")
+            assert torch.allclose(torch.stack([x.mean(), x.std(correction=0)]), expected, rtol=1e-3, atol=1e-4), i
+    embedding = F.normalize(se50.output_layer(x), dim=1)
+    assert torch.allclose(embedding, references("embedding"), atol=1e-5)
+
+
+def test_gradients_reach_the_picture_as_in_the_public_code(se50, references):
+    picture = image("input", 2, 3, 112, 112).requires_grad_()
+    a, b = se50(picture)
+    (1.0 - (a * b).sum()).backward()
+    expected = references("grad_of_1-cos01_stride8")
+    assert float((a * b).sum().detach()) == pytest.approx(float(references("cos01")), abs=1e-5)
+    assert (picture.grad[..., ::8, ::8] - expected).norm() < 1e-3 * expected.norm()
+
+
+def test_the_crop_of_the_face_agrees(se50, references):
+    picture = image("input256", 1, 3, 256, 256)
+    assert torch.allclose(face_of(picture)[0, 0, ::9, ::9], references("crop256_pooled_ch0_stride9"), atol=1e-5)
+    assert torch.allclose(ArcFace(se50)(picture), references("crop256_embedding"), atol=1e-5)
+
+
+def test_ir_101_agrees():
+    network = fill(ir_101())
+    embedding = network(image("input", 2, 3, 112, 112))
+    expected = torch.from_numpy(np.load(DATA / "references_ir101.npz")["embedding"])
+    assert torch.allclose(embedding, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [64, 256, 512])
+def test_any_resolution_is_compared(se50, size):
+    network = ArcFace(se50)
+    a = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    similarity = network.similarity(a, a.flip(0))
+    assert similarity.shape == (2,) and torch.allclose(network.similarity(a, a), torch.ones(2), atol=1e-5)
+    assert bool((similarity < 0.999).all())
