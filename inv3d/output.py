@@ -97,8 +97,8 @@ def _metrics(head: Head, fit_rows: list[FrameMetrics], held_rows: list[FrameMetr
         "depth_consistency": depth_consistency(head) if len(head.track) > 1 else 0.0,
         "latent_distance": head.track.neighbour_distance(),
         "networks": {
-            "identity": f"{head.bundle.name} judge, an identity network that the fit never sees",
-            "perceptual": f"{head.bundle.name} perceptual network, which the fit also optimised",
+            "identity": f"{head.bundle.names.judge}, which the fit never sees",
+            "perceptual": f"{head.bundle.names.perceptual}, which the fit also optimised",
         },
         "frames": {"fit": [asdict(r) for r in fit_rows], "held_out": [asdict(r) for r in held_rows]},
     }

@@ -20,6 +20,7 @@ from inv3d.core.camera import look_at
 from inv3d.core.errors import InputError, OutOfMemoryError, UsageError
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.head import Head
+from inv3d.core.helpers import OWN, with_helpers
 from inv3d.core.inversion.loop import Progress, silent
 from inv3d.core.inversion.poses import correct, interpolate_offsets
 from inv3d.core.inversion.settings import FitSettings, preset_for
@@ -35,13 +36,16 @@ from inv3d.workspace import Workspace, disk_errors
 
 @dataclass(frozen=True)
 class VideoJob:
-    """One clip to invert. `out` is the output folder; `settings` None takes the device's preset."""
+    """One clip to invert. `out` is the output folder; `settings` None takes the device's preset; `perceptual` and
+    `identity` name the networks of the losses (see `helpers`)."""
 
     clip: Path
     out: Path
     views: int = 9
     latents: bool = True
     model: str = "demo"
+    perceptual: str = OWN
+    identity: str = OWN
     settings: FitSettings | None = None
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -187,10 +191,10 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
     info = probe(job.clip)
     with memory_errors():
         with clock("load"):
-            bundle = load_bundle(job.model, job.device)
+            bundle = with_helpers(load_bundle(job.model, job.device), job.perceptual, job.identity, job.device)
         identity = {
             "clip": str(job.clip.resolve()), "bytes": job.clip.stat().st_size, "views": job.views, "latents": job.latents,
-            "model": job.model, "fingerprint": bundle.fingerprint, "seed": job.seed, "settings": asdict(settings),
+            "model": job.model, "fingerprint": bundle.fingerprint, "perceptual": job.perceptual, "identity": job.identity, "seed": job.seed, "settings": asdict(settings),
             "device": job.device.type, "version": inv3d.__version__,
         }  # fmt: skip
         workspace = Workspace(job.out, identity, job.force, job.resume)

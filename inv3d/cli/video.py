@@ -19,6 +19,8 @@ def video(
         bool, typer.Option("--latents/--no-latents", help="One latent code per view, for faces that move.")
     ] = False,
     model: Annotated[str, typer.Option(help="Which generator; see `inv3d models list`.")] = "demo",
+    perceptual: Annotated[str, typer.Option(help="own, lpips-alex or lpips-vgg.")] = "own",
+    identity: Annotated[str, typer.Option(help="own, arcface or curricularface.")] = "own",
     preset: Annotated[str, typer.Option(help="auto, fast or paper; auto takes paper on CUDA, fast on a CPU.")] = "auto",
     effort: Annotated[float, typer.Option(help="Factor on the preset's optimisation steps.")] = 1.0,
     out: Annotated[
@@ -52,7 +54,8 @@ def video(
     settings = (preset_for(choice.device) if preset == "auto" else PRESETS[preset]).scaled(effort)
     out = out or clip.with_name(clip.stem + "-inv3d")
     info = probe(clip)
-    job = VideoJob(clip, out, views, latents, model, settings, seed, choice.device, force, resume)
+    networks = (perceptual, identity)
+    job = VideoJob(clip, out, views, latents, model, *networks, settings, seed, choice.device, force, resume)
     seconds = estimate_seconds(job, info)
     with reporter(as_json) as progress, interruptible(out):
         if as_json:

@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -63,6 +63,27 @@ class ModelInfo:
         return ModelInfo(**{**data, "generator": GeneratorConfig.from_json(data["generator"]), "pivot": (x, y, z)})
 
 
+class Perceptual(Protocol):
+    """Says how different two batches of images [B,3,R,R] in [-1,1] look, [B]."""
+
+    def distance(self, a: Tensor, b: Tensor) -> Tensor: ...
+
+
+class Identity(Protocol):
+    """Says how alike the people in two batches of aligned images are, [B] in [-1,1]."""
+
+    def similarity(self, a: Tensor, b: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class NetworkNames:
+    """What compares pictures, for the report."""
+
+    perceptual: str = f"the perceptual network of {_LENDER}"
+    identity: str = f"the identity network of {_LENDER}"
+    judge: str = f"the judge of {_LENDER}"
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A loaded model. All parts are in evaluation mode without gradients; `fingerprint` identifies the generator.
@@ -73,12 +94,13 @@ class Bundle:
     info: ModelInfo
     generator: TriplaneGenerator
     own_aligner: Aligner | None
-    identity: IdentityNetwork
-    perceptual: PerceptualNetwork
-    judge: IdentityNetwork
+    identity: Identity
+    perceptual: Perceptual
+    judge: Identity
     fingerprint: str
     statistics: CodeStatistics | None = None
     """What `inv3d models prepare` has measured, if it did."""
+    names: NetworkNames = NetworkNames()
 
     @property
     def mean_code(self) -> Tensor:

@@ -115,7 +115,8 @@ below their depth (bright is near).</figcaption></figure>
 {_table(metrics)}
 <p>Depth consistency (Eq. 7&ndash;9): {metrics["depth_consistency"]:.4f} world units; mean distance of neighbouring codes:
 {metrics["latent_distance"]:.2f}. Weakest frame: {weakest.frame} at {weakest.yaw:.0f}&deg;, ID {weakest.identity:.2f}.</p>
-<p class=note>ID is measured by a network that the fit never sees; the perceptual distance by the one it optimised.</p>
+<p class=note>ID is measured by {html.escape(metrics["networks"]["identity"])}; the perceptual distance by
+{html.escape(metrics["networks"]["perceptual"])}.</p>
 <h2>Identity over yaw</h2>
 {_curve(fit_rows, held_rows)}
 <h2>Frames</h2>

@@ -14,6 +14,7 @@ def test_the_page_holds_everything_itself(head, tmp_path):
     views = Views(images, cameras, (3, 8), (0.1, 0.4))
     rows = evaluate(views, (render.image for render in renders), head.bundle)
     metrics = {"fit": means(rows), "held_out": means(rows[1:]), "depth_consistency": 0.0012, "latent_distance": 1.5}
+    metrics["networks"] = {"identity": "a face network", "perceptual": "a <perceptual> network"}
     run = {
         "clip": "<b>clip</b>.mp4",
         "views": 2,
@@ -29,4 +30,5 @@ def test_the_page_holds_everything_itself(head, tmp_path):
     assert "<b>clip</b>" not in page and "&lt;b&gt;clip" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     assert "frame 7 at 0.70 s: pose jumps" in page
+    assert "a face network" in page and "a &lt;perceptual&gt; network" in page
     assert f"{metrics['fit']['psnr']:.4g}" in page and f"{metrics['held_out']['psnr']:.4g}" in page

@@ -1,0 +1,105 @@
+"""Networks that compare photographs, by name: LPIPS and ArcFace, in the place of those of the embedded model."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+from urllib.error import URLError
+
+import torch
+from torch import nn
+
+from inv3d.core.bundle import Bundle, Identity, Perceptual
+from inv3d.core.errors import ModelError, UsageError
+from inv3d.core.library import home
+from inv3d.core.networks.arcface import ArcFace, FaceBackbone, ir_101, ir_se50
+
+Network = TypeVar("Network", bound=nn.Module)
+
+OWN = "own"
+_BACKBONES = {
+    "lpips-alex": ("alex", "alexnet-owt-7be5be79.pth"),
+    "lpips-vgg": ("vgg", "vgg16-397923af.pth"),
+}
+_FACES: dict[str, tuple[Callable[[], FaceBackbone], str]] = {
+    "arcface": (ir_se50, "model_ir_se50.pth"),
+    "curricularface": (ir_101, "CurricularFace_Backbone.pth"),
+}
+PERCEPTUAL = (OWN, *_BACKBONES)
+IDENTITY = (OWN, *_FACES)
+
+
+def with_helpers(bundle: Bundle, perceptual: str, identity: str, device: torch.device) -> Bundle:
+    """The bundle with other networks for its losses. ID is then measured by the other of the two face networks, if its
+    weights are there. Raises UsageError for unknown names, ModelError for missing or damaged weights."""
+    names = bundle.names
+    if perceptual != OWN:
+        bundle = replace(bundle, perceptual=load_perceptual(perceptual, device))
+        names = replace(names, perceptual=perceptual)
+    if identity != OWN:
+        bundle = replace(bundle, identity=load_identity(identity, device))
+        names = replace(names, identity=identity)
+        other = next(name for name in _FACES if name != identity)
+        if face_weights(other).is_file():
+            bundle = replace(bundle, judge=load_identity(other, device))
+            names = replace(names, judge=other)
+    return replace(bundle, names=names)
+
+
+def load_perceptual(name: str, device: torch.device) -> Perceptual:
+    """One of `PERCEPTUAL` but the own one. Raises UsageError, ModelError."""
+    if name not in _BACKBONES:
+        raise UsageError(f"there is no perceptual network '{name}'", f"choose one of: {', '.join(PERCEPTUAL)}")
+    from inv3d.core.networks.lpips import Lpips, read_backbone
+
+    net, file = _BACKBONES[name]
+    path = _backbone(file)
+    try:
+        network = Lpips(net, read_backbone(path))
+    except (RuntimeError, KeyError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise ModelError(f"{path} is damaged or another network", "remove it; it is fetched again") from error
+    return _ready(network, device)
+
+
+def load_identity(name: str, device: torch.device) -> Identity:
+    """One of `IDENTITY` but the own one. Raises UsageError, ModelError."""
+    if name not in _FACES:
+        raise UsageError(f"there is no identity network '{name}'", f"choose one of: {', '.join(IDENTITY)}")
+    path = face_weights(name)
+    if not path.is_file():
+        raise ModelError(f"the weights of '{name}' are not on this machine", f"put {path.name} at {path}")
+    backbone = _FACES[name][0]()
+    try:
+        backbone.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, TypeError) as error:
+        raise ModelError(f"{path} is damaged or another network", f"put the public {path.name} there") from error
+    return _ready(ArcFace(backbone), device)
+
+
+def face_weights(name: str) -> Path:
+    """Where the weights of a face network belong."""
+    return home() / "helpers" / _FACES[name][1]
+
+
+def _backbone(file: str) -> Path:
+    """Torchvision's weights where torchvision itself keeps them, fetched if they are missing and that is allowed."""
+    path = Path(torch.hub.get_dir()) / "checkpoints" / file
+    if not path.is_file():
+        missing = ModelError(f"{file}, which LPIPS needs, is missing and cannot be fetched", f"put it at {path}")
+        if os.environ.get("INV3D_OFFLINE"):
+            raise missing
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            digits = file.removesuffix(".pth").rpartition("-")[2]
+            torch.hub.download_url_to_file(f"https://download.pytorch.org/models/{file}", str(path), digits, False)
+        except (URLError, OSError, RuntimeError) as error:
+            raise missing from error
+    return path
+
+
+def _ready(network: Network, device: torch.device) -> Network:
+    return network.eval().requires_grad_(False).to(device)

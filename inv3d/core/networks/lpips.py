@@ -1,0 +1,41 @@
+"""LPIPS (Zhang et al. 2018) through the `lpips` package, with backbone weights read as numbers only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lpips
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_LARGEST = 256
+"""Larger images are compared at this size, as the public inversion codes do."""
+
+
+class Lpips(nn.Module):
+    """`net` is "alex" or "vgg"; `backbone` the state dict of torchvision's classifier of that name."""
+
+    def __init__(self, net: str, backbone: dict[str, Tensor]) -> None:
+        super().__init__()
+        # a random trunk: the package would load the file with code execution
+        self.network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+        features = {
+            name.removeprefix("features."): value for name, value in backbone.items() if name.startswith("features.")
+        }
+        for part in self.network.net.children():
+            wanted = part.state_dict()
+            part.load_state_dict({name: features[name] for name in wanted})
+
+    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+        """Perceptual distance [B] of two batches of images [B,3,R,R] in [-1,1]."""
+        if a.shape[-1] > _LARGEST:
+            a, b = (F.interpolate(x, (_LARGEST, _LARGEST), mode="area") for x in (a, b))
+        distance: Tensor = self.network(a, b)
+        return distance.flatten()
+
+
+def read_backbone(path: Path) -> dict[str, Tensor]:
+    """Torchvision's weights; nothing of the file is executed."""
+    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
