@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import platform
 import time
@@ -18,7 +19,6 @@ from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import look_at
 from inv3d.core.errors import InputError, OutOfMemoryError, UsageError
-from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.head import Head
 from inv3d.core.helpers import OWN, with_helpers
 from inv3d.core.inversion.loop import Progress, silent
@@ -134,9 +134,8 @@ def invert(
         codes = stage("latents", lambda: {"codes": fit_latents(problem, wplus["code"], progress).codes})["codes"]
         head_track = LatentTrack(codes, problem.yaws)
     state = stage("tuned", lambda: dict(tune(problem, head_track, progress).state_dict()))
-    generator = TriplaneGenerator(bundle.info.generator).to(device)
+    generator = copy.deepcopy(bundle.generator)
     generator.load_state_dict(state)
-    generator.eval().requires_grad_(False)
     head = Head(generator, head_track, bundle, prepared.track.yaw_range).rounded()
     return Fitted(head, prepared)
 

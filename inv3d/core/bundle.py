@@ -159,6 +159,10 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
     with torch.device("meta"):
         generator = TriplaneGenerator(info.generator)
     _load(generator, folder / WEIGHTS, device)
+    upper = generator.superresolution
+    if upper is not None:
+        # the public models clamp where they were trained in float16
+        upper.half_precision = torch.device(device).type == "cuda" and upper.config.clamp is not None
     own = info.perceptual_outputs is not None
     outputs = info.perceptual_outputs if own else read_info(_LENDER).perceptual_outputs
     assert outputs is not None

@@ -99,16 +99,21 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise_mode: NoiseMode) -> Tensor:
         style = self.affine(w)
-        scale = torch.rsqrt((style * style) @ (self.weight * self.weight).sum((2, 3)).t() + 1e-8)
-        x = x * style[:, :, None, None]
+        weight: Tensor = self.weight
+        if x.dtype == torch.float16:
+            # demodulation takes every scale out again; with these no sum leaves the range of float16
+            style = style / style.abs().amax(1, keepdim=True)
+            weight = weight / (math.sqrt(weight[0].numel()) * weight.abs().amax((1, 2, 3), keepdim=True))
+        scale = torch.rsqrt((style * style) @ (weight * weight).sum((2, 3)).t() + 1e-8)
+        x, weight = x * style[:, :, None, None].to(x.dtype), weight.to(x.dtype)
         if self.up:
-            x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
+            x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
             x = fir_filter(x, self.resample_filter, gain=4.0, padding=(1, 1))
         else:
-            x = F.conv2d(x, self.weight, padding=1)
+            x = F.conv2d(x, weight, padding=1)
         x = x * scale[:, :, None, None].to(x.dtype)
         if self.noise and noise_mode == "const":
-            x = x + self.noise_const * self.noise_strength
+            x = x + (self.noise_const * self.noise_strength).to(x.dtype)
         elif self.noise and noise_mode == "random":
             x = x + torch.randn_like(x[:, :1]) * self.noise_strength
         return leaky_relu(x + self.bias[:, None, None].to(x.dtype), self.clamp)
@@ -126,8 +131,8 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        style = self.affine(w) * self.gain
-        x = F.conv2d(x * style[:, :, None, None], self.weight) + self.bias[:, None, None]
+        style = (self.affine(w) * self.gain).to(x.dtype)
+        x = F.conv2d(x * style[:, :, None, None], self.weight.to(x.dtype)) + self.bias[:, None, None].to(x.dtype)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -12,12 +13,14 @@ from inv3d.core.generator.layers import SynthesisBlock, fir_kernel
 class SuperResolution(nn.Module):
     """Two skip blocks on top of features [B,C,r,r] and their first three channels as image.
 
-    Covers the public 8XDC and 8X modules (`upsample_first`) and the 4X and 2X ones.
+    Covers the public 8XDC and 8X modules (`upsample_first`) and the 4X and 2X ones. With `half_precision` set, renders without
+    gradients run in float16, for which the public models were trained; small gradients would be lost in it.
     """
 
     def __init__(self, config: SuperResolutionConfig, in_channels: int, w_dim: int) -> None:
         super().__init__()
         self.config = config
+        self.half_precision = False
         first, second = config.channels
         size = config.input_resolution * (2 if config.upsample_first else 1)
         self.block0 = SynthesisBlock(in_channels, first, w_dim, size, 3, up=config.upsample_first, clamp=config.clamp)
@@ -42,4 +45,7 @@ class SuperResolution(nn.Module):
     def upsampled(self, features: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Features and image after the first block."""
         features = self.resize(features)
-        return self.block0(features, features[:, :3], codes[:, -1:].repeat(1, 3, 1), self.config.noise_mode)
+        image = features[:, :3]
+        if self.half_precision and not torch.is_grad_enabled():
+            features = features.half()
+        return self.block0(features, image, codes[:, -1:].repeat(1, 3, 1), self.config.noise_mode)

@@ -1,5 +1,8 @@
 import torch
 
+from inv3d.core.generator.config import SuperResolutionConfig
+from inv3d.core.generator.superresolution import SuperResolution
+
 from ..conftest import relative
 
 
@@ -28,3 +31,20 @@ def test_resizing_matches_reference(tiny, reference):
     for resolution in (64, 192):
         resized = tiny.superresolution.resize(features(resolution))[:, 0, ::3, ::3]
         assert relative(resized, reference(f"sr/resized_features_{resolution}to128_ch0_stride3")) < 1e-4
+
+
+def test_half_precision_shows_the_same_image_without_gradients_alone():
+    torch.manual_seed(0)
+    network = SuperResolution(SuperResolutionConfig((16, 8), 16), 32, 24).requires_grad_(False)
+    # weights and codes of a size at which sums of float16 would overflow
+    for name, weight in network.named_parameters():
+        if name.endswith("conv0.weight") or name.endswith("conv1.weight"):
+            weight.mul_(300.0)
+    codes = 40.0 * torch.randn(2, 14, 24)
+    with torch.no_grad():
+        whole = network(features(16), codes)
+        network.half_precision = True
+        half = network(features(16), codes)
+    assert half.dtype == torch.float32 and not torch.equal(half, whole)
+    assert relative(half, whole) < 5e-3
+    assert torch.equal(network(features(16), codes), whole)
