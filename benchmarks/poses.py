@@ -67,7 +67,7 @@ def estimated(views: Views, bundle: Bundle) -> Views:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--clips", type=int, default=len(CLIPS), help="How many of the clips.")
+    parser.add_argument("--clips", default=",".join(clip.name for clip in CLIPS), help="Which clips, by name.")
     options = parser.parse_args()
     device = choose_device(options.device).device
     bundle = load_bundle("demo", device)
@@ -76,11 +76,12 @@ def main() -> None:
         "joint": replace(base, warping=0.0),
         "joint and warping": replace(base, warping=0.3),
     }
+    names = options.clips.split(",")
     rows: list[list[object]] = []
     data: list[dict[str, object]] = []
     size = bundle.info.generator.resolution
     for label, frames in (("9 views", FRAMES), ("1 view", FRAMES[3:4])):
-        cases = [(clip, exact_views(clip, frames, size)) for clip in CLIPS[: options.clips]]
+        cases = [(clip, exact_views(clip, frames, size)) for clip in CLIPS if clip.name in names]
         for disturbance in (*DISTURBANCES, None):
             before: list[Tensor] = []
             after: dict[str, list[Tensor]] = {name: [] for name in ways}
@@ -100,7 +101,7 @@ def main() -> None:
                 {"views": label, "disturbance": shown, **dict(zip(("before", *ways), rows[-1][2:], strict=True))}
             )
             print(rows[-1], flush=True)
-    text = f"Median angular error of the cameras in degrees, {options.clips} heads.\n\n"
+    text = f"Median angular error of the cameras in degrees over the views of {', '.join(names)}.\n\n"
     publish("poses", data, text + table(["", "turned by (°)", "before", *(f"after: {name}" for name in ways)], rows))
 
 

@@ -1,10 +1,14 @@
 """The small commands."""
 
 import json
+import os
 import subprocess
 import sys
 
+import torch
+
 import inv3d
+from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
 
 from .test_video import fails
 from .test_video import inv3d as run
@@ -56,3 +60,25 @@ def test_every_part_of_the_recipe_runs_on_its_own(tmp_path):
     fails(3, "shards", "train", "generator", tmp_path / "empty", "--scale", "0.0001")
     fails(3, "generator.pt", "train", "assemble", tmp_path / "empty")
     assert "--from" in run("train", "generator", "--help").stdout
+
+
+def test_a_public_checkpoint_from_import_to_removal(clip, tmp_path):
+    small = TriplaneGenerator(GeneratorConfig(z_dim=64, channel_base=2048, channel_max=32))
+    torch.save(small.state_dict(), tmp_path / "net.pt")
+    home = {"env": {**os.environ, "INV3D_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}}
+    options = ("--name", "small", "--like", "ffhq", "--license", "mine")
+    done = run("models", "import", tmp_path / "net.pt", *options, **home)
+    assert done.returncode == 0, done.stderr
+    assert "licence: mine" in done.stdout and "inv3d models prepare small" in done.stdout
+    assert "licence mine" in run("models", "list", **home).stdout
+    fails(4, "cannot find heads", "video", clip, "--model", "small", "--out", tmp_path / "out", **home)
+    assert not (tmp_path / "out").exists() and not (tmp_path / "out.partial").exists()
+    assert run("models", "verify", "small", **home).returncode == 0
+    assert run("models", "remove", "small", **home).returncode == 0
+    assert "small" not in run("models", "list", **home).stdout
+
+
+def test_the_catalogue_is_shown_and_kept_off_the_network(tmp_path):
+    home = {"env": {**os.environ, "INV3D_HOME": str(tmp_path / "home")}}
+    assert "not commercial" in run("models", "fetch", **home).stdout
+    fails(4, "fetching is off", "models", "fetch", "ffhq", "--offline", **home)
