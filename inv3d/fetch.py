@@ -30,7 +30,7 @@ _NVIDIA = "NVIDIA Source Code License for EG3D: research and evaluation only, no
 
 @dataclass(frozen=True)
 class Entry:
-    """A public checkpoint; `sha256` and `size` (bytes) where known. `focal` and `known_yaw` as in `imports.Import`."""
+    """A public checkpoint; `sha256` and `size` (bytes) where known. The others as in `imports.Import`."""
 
     name: str
     address: str
@@ -40,13 +40,14 @@ class Entry:
     like: str | None = None
     focal: float = FFHQ_FOCAL
     known_yaw: float = 60.0
+    faces: bool = True
 
 
 CATALOGUE = (
     Entry("ffhq", _EG3D + "ffhq512-128.pkl", _NVIDIA),
     Entry("ffhqrebalanced", _EG3D + "ffhqrebalanced512-128.pkl", _NVIDIA, known_yaw=75.0),
-    Entry("afhqcats", _EG3D + "afhqcats512-128.pkl", _NVIDIA),
-    Entry("shapenetcars", _EG3D + "shapenetcars128-64.pkl", _NVIDIA, focal=1.025, known_yaw=180.0),
+    Entry("afhqcats", _EG3D + "afhqcats512-128.pkl", _NVIDIA, faces=False),
+    Entry("shapenetcars", _EG3D + "shapenetcars128-64.pkl", _NVIDIA, focal=1.025, known_yaw=180.0, faces=False),
 )
 
 

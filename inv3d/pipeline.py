@@ -26,10 +26,10 @@ from inv3d.core.inversion.poses import correct, interpolate_offsets
 from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
-from inv3d.core.networks.aligner import Aligner
 from inv3d.core.views import Views
 from inv3d.output import write_output
 from inv3d.video.decode import ClipInfo, probe
+from inv3d.video.detect import faces
 from inv3d.video.select import Selection, cut_views, select
 from inv3d.video.track import FailedFrame, HeadTrack, TrackedFrame, track
 from inv3d.workspace import Workspace, disk_errors
@@ -192,7 +192,9 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
     with memory_errors():
         with clock("load"):
             bundle = with_helpers(load_bundle(job.model, job.device), job.perceptual, job.identity, job.device)
-            aligner = bundle.aligner
+            bundle.aligner  # noqa: B018 - whether there is one is to be known before anything is written
+            if bundle.info.subject == "things":
+                settings = dataclasses.replace(settings, identity=0.0)
         identity = {
             "clip": str(job.clip.resolve()), "bytes": job.clip.stat().st_size, "views": job.views, "latents": job.latents,
             "model": job.model, "fingerprint": bundle.fingerprint, "perceptual": job.perceptual, "identity": job.identity, "seed": job.seed, "settings": asdict(settings),
@@ -201,7 +203,7 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
         workspace = Workspace(job.out, identity, job.force, job.resume)
         with workspace.discarded_on(InputError):
             with clock("track"):
-                data = workspace.json("track", lambda: _track_to_json(_tracked(job.clip, aligner, progress)))
+                data = workspace.json("track", lambda: _track_to_json(_tracked(job.clip, bundle, progress)))
             with clock("cut"):
                 prepared = prepare(job.clip, bundle, _track_from_json(data), job.views)
         with clock("fit"):
@@ -221,5 +223,8 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
     return run
 
 
-def _tracked(clip: Path, aligner: Aligner, progress: Progress) -> HeadTrack:
-    return track(clip, aligner, lambda done, total: progress("track", done, max(done, total), {}))
+def _tracked(clip: Path, bundle: Bundle, progress: Progress) -> HeadTrack:
+    def tell(done: int, total: int) -> None:
+        progress("track", done, max(done, total), {})
+
+    return track(clip, bundle.aligner, tell, faces if bundle.info.subject == "faces" else None)

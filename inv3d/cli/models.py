@@ -87,6 +87,7 @@ def import_model(
         float, typer.Option(help="Focal length of its training cameras in image widths; ShapeNet cars: 1.025.")
     ] = 4.2647,
     known_yaw: Annotated[float, typer.Option(help="Degrees to either side that its training pictures show.")] = 60.0,
+    faces: Annotated[bool, typer.Option("--faces/--no-faces", help="Whether it shows people.")] = True,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
@@ -96,7 +97,7 @@ def import_model(
     """
     from inv3d.core.imports import UNKNOWN_LICENSE, Import
 
-    _import(Import(file, name, like, license or UNKNOWN_LICENSE, focal, known_yaw, force))
+    _import(Import(file, name, like, license or UNKNOWN_LICENSE, focal, known_yaw, faces, force))
 
 
 def _import(job: Import) -> None:
@@ -138,7 +139,7 @@ def fetch_model(
     typer.echo(_described(wanted))
     with disk_errors(home(), "choose another folder for models with INV3D_HOME"):
         file = fetch(wanted, offline, _megabytes)
-        _import(Import(file, name, wanted.like, wanted.license, wanted.focal, wanted.known_yaw, force))
+        _import(Import(file, name, wanted.like, wanted.license, wanted.focal, wanted.known_yaw, wanted.faces, force))
         file.unlink()
 
 

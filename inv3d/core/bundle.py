@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -47,6 +47,8 @@ class ModelInfo:
     """What its own perceptual network reads off pictures; None if it has none."""
     pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """The point that cameras look at, world units."""
+    subject: Literal["heads", "faces", "things"] = "heads"
+    """Stylised heads, photographed faces (which face detectors find), or what has no face (and no identity)."""
     source: dict[str, str] | None = None
     """Where an imported model comes from: the file's name, its SHA-256, and that of the weights made of it."""
 

@@ -29,6 +29,11 @@ class Crops:
         return Crops(self.center[index], self.size[index], self.roll[index])
 
 
+def joined(a: Crops, b: Crops) -> Crops:
+    """The crops of `a` and then those of `b`."""
+    return Crops(torch.cat([a.center, b.center]), torch.cat([a.size, b.size]), torch.cat([a.roll, b.roll]))
+
+
 def sampling_grid(crops: Crops, resolution: int, height: int, width: int) -> Tensor:
     """Grid [B,resolution,resolution,2] for `grid_sample` (align_corners False) over an image of the given size."""
     axis = (torch.arange(resolution, device=crops.size.device) + 0.5) / resolution - 0.5

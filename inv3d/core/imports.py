@@ -22,7 +22,7 @@ UNKNOWN_LICENSE = "not told; the public EG3D checkpoints are for non-commercial 
 @dataclass(frozen=True)
 class Import:
     """A file to import as the model `name`. Bare weights are of the family `like`; `focal` length of the training
-    cameras in image widths, `known_yaw` in degrees."""
+    cameras in image widths, `known_yaw` in degrees; `faces` says whether it shows people."""
 
     file: Path
     name: str
@@ -30,6 +30,7 @@ class Import:
     license: str = UNKNOWN_LICENSE
     focal: float = FFHQ_FOCAL
     known_yaw: float = 60.0
+    faces: bool = True
     force: bool = False
 
 
@@ -51,6 +52,7 @@ def import_checkpoint(job: Import) -> ModelInfo:
         known_yaw=job.known_yaw,
         generator=layout.config,
         pivot=layout.pivot,
+        subject="faces" if job.faces else "things",
         source={"file": job.file.name, "sha256": sha256(job.file), WEIGHTS: hashlib.sha256(written).hexdigest()},
     )
     partial = folder.with_name(folder.name + ".partial")

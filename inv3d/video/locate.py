@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from inv3d.core.crops import Crops, cut
+from inv3d.core.crops import Crops, cut, joined
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner, Alignment
 
+Detector = Callable[[Tensor], Crops]
+"""Proposes crops of an image [3,H,W] in [-1,1]."""
 CONFIDENT = 0.5
 """Confidence from which a crop counts as showing a head."""
 _SIZES = (0.30, 0.52, 0.90, 1.55)  # of the frame's height: a crop is about twice as high as the head in it
@@ -83,9 +86,14 @@ def align(aligner: Aligner, image: Tensor, crops: Crops, iterations: int = _ITER
 
 
 @torch.no_grad()
-def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT) -> Located:
-    """All heads of a frame [3,H,W] in [-1,1] from a confidence on, best first; empty if there is none."""
+def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT, detect: Detector | None = None) -> Located:
+    """All heads of a frame [3,H,W] in [-1,1] from a confidence on, best first; empty if there is none.
+
+    What `detect` proposes is tried beside the grid of crops.
+    """
     crops = _grid(*image.shape[-2:])
+    if detect is not None:
+        crops = joined(crops, detect(image))
     parts = [crops[rows.tolist()] for rows in torch.arange(len(crops)).split(32)]
     scores = torch.cat([_read(aligner, image, part).confidence for part in parts])
     best = scores.topk(min(_REFINED, len(crops))).indices

@@ -16,7 +16,7 @@ from inv3d.core.crops import Crops
 from inv3d.core.errors import InputError
 from inv3d.core.networks.aligner import Aligner
 from inv3d.video.decode import Frame, frames, probe
-from inv3d.video.locate import CONFIDENT, Located, align, search
+from inv3d.video.locate import CONFIDENT, Detector, Located, align, search
 
 SEARCH_SIDE = 540
 """Frames are searched and followed at this many pixels on their shorter side."""
@@ -83,9 +83,9 @@ def _tracked(frame: Frame, located: Located) -> TrackedFrame:
     return TrackedFrame(frame.index, frame.time, x, y, size, *(float(value) for value in values))
 
 
-def _find(aligner: Aligner, frame: Frame) -> Located:
+def _find(aligner: Aligner, frame: Frame, detect: Detector | None) -> Located:
     """The one head of a frame, or nothing. Raises InputError for several heads."""
-    found = search(aligner, frame.tensor())
+    found = search(aligner, frame.tensor(), detect=detect)
     if len(found) > 1:
         centers = (found.crops.center[:2] * torch.tensor(frame.scale)).tolist()
         places = " and ".join(f"({x:.0f}, {y:.0f})" for x, y in centers)
@@ -96,8 +96,16 @@ def _find(aligner: Aligner, frame: Frame) -> Located:
     return found
 
 
-def track(path: Path, aligner: Aligner, progress: Callable[[int, int], None] = lambda done, total: None) -> HeadTrack:
-    """Find the head in every frame of the clip. Raises InputError for clips without one steady head."""
+def track(
+    path: Path,
+    aligner: Aligner,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    detect: Detector | None = None,
+) -> HeadTrack:
+    """Find the head in every frame of the clip, with the help of `detect`, if any.
+
+    Raises InputError for clips without one steady head.
+    """
     info = probe(path)
     stride = max(1, round(info.frames / MAX_FRAMES)) if info.frames else 1
     total = max(1, info.frames // stride)
@@ -115,9 +123,9 @@ def track(path: Path, aligner: Aligner, progress: Callable[[int, int], None] = l
         previous = thumbnail
         # a fresh look at the whole frame now and then finds a second head
         look = last is None or count % max(20, total // 4) == 0
-        located = _find(aligner, frame) if look else align(aligner, frame.tensor(), last.crops, iterations=2)  # type: ignore[union-attr]
+        located = _find(aligner, frame, detect) if look else align(aligner, frame.tensor(), last.crops, iterations=2)  # type: ignore[union-attr]
         if len(located) and float(located.confidence[0]) < CONFIDENT:
-            located = _find(aligner, frame)
+            located = _find(aligner, frame, detect)
         if len(located):
             usable.append(_tracked(frame, located))
             last = located
