@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inv3d.clock import StageClock
+from inv3d.core.camera import CONVENTION
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.inversion.loop import Progress
@@ -86,8 +87,7 @@ def _write_views(folder: Path, targets: Views, renders: list[Render]) -> None:
                 "intrinsics": camera.intrinsics[0].tolist(),
             }
         )
-    convention = "cam2world 4x4, OpenCV axes (x right, y down, z forward); intrinsics normalised by the image size"
-    _write_json(folder / "cameras.json", {"convention": convention, "views": entries})
+    _write_json(folder / "cameras.json", {"convention": CONVENTION, "views": entries})
 
 
 def _metrics(head: Head, fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from inv3d.core.camera import Camera, look_at
+from inv3d.core.camera import CONVENTION, Camera, look_at
 from inv3d.core.codes import CodeStatistics, sample_codes
 from inv3d.core.errors import ModelError
 from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
@@ -49,6 +49,7 @@ class ModelInfo:
     """The point that cameras look at, world units."""
     subject: Literal["heads", "faces", "things"] = "heads"
     """Stylised heads, photographed faces (which face detectors find), or what has no face (and no identity)."""
+    camera_convention: str = CONVENTION
     source: dict[str, str] | None = None
     """Where an imported model comes from: the file's name, its SHA-256, and that of the weights made of it."""
 

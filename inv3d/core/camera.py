@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+CONVENTION = "cam2world 4x4, OpenCV axes (x right, y down, z forward); intrinsics normalised by the image size"
 FFHQ_FOCAL = 2985.29 / 700.0
 FFHQ_RADIUS = 2.7
 
