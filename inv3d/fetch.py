@@ -14,6 +14,7 @@ import requests
 
 from inv3d.core.camera import FFHQ_FOCAL
 from inv3d.core.errors import ModelError
+from inv3d.core.imports import sha256
 from inv3d.core.library import home
 
 Report = Callable[[int, int | None], None]
@@ -80,7 +81,11 @@ def fetch(wanted: Entry, offline: bool, report: Report) -> Path:
     """
     folder = home() / "downloads"
     file = folder / f"{wanted.name}{Path(wanted.address).suffix}"
-    if not file.exists() and (offline or os.environ.get("INV3D_OFFLINE")):
+    if file.exists():
+        if wanted.sha256 and sha256(file) != wanted.sha256:
+            raise ModelError(f"{file} is not '{wanted.name}': its SHA-256 differs", "remove it, then fetch it again")
+        return file
+    if offline or os.environ.get("INV3D_OFFLINE"):
         raise ModelError(f"'{wanted.name}' is not on this machine, and fetching is off", f"put its file at {file}")
     known = f"sha256:{wanted.sha256}" if wanted.sha256 else None
     download = _Resuming(file.with_name(file.name + ".part"), wanted.size, report)

@@ -162,6 +162,10 @@ def test_offline_never_asks(server, home, monkeypatch):
     monkeypatch.setenv("INV3D_OFFLINE", "1")
     with pytest.raises(ModelError, match="fetching is off"):
         get(wanted(server))
+    (home / "downloads").mkdir()
+    (home / "downloads" / "x.pkl").write_bytes(b"something else")
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        get(wanted(server))
     assert server.requests == []
 
 
