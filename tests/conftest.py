@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.video.write import write_mp4
 
 TURN = HeadTurn(seed=701, frames=28, fps=10, width=320, height=180, crop=116.0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder for models that is not the one of the person who runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INV3D_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(scope="session")
