@@ -1,14 +1,13 @@
 """Kills the main command again and again, resumes it, and compares the head: `python benchmarks/unbroken.py`.
 
-A run is killed (SIGKILL) at a random moment of what it still has to do, resumed, killed again at another, until the
-given number of kills is reached; every run that comes to its end must have made the same bytes as an unbroken one.
+A run is killed (SIGKILL) once in every stage, at a random moment of it, resumed each time and brought to its end; then
+the next run, until the given number of kills is reached. Every run must have made the same bytes as an unbroken one.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,18 +17,49 @@ from pathlib import Path
 
 from results import publish, table
 
+STAGES = ("track", "wplus", "latents", "tuned", "output")
+"""In order; each but the last leaves a file of its name."""
 
-def command(clip: Path, out: Path) -> list[str]:
+
+def start(clip: Path, out: Path) -> subprocess.Popen[bytes]:
     quick = ["--views", "5", "--latents", "--effort", "0.2", "--out", str(out)]
-    return [sys.executable, "-m", "inv3d", "video", str(clip), *quick, "--resume"]
+    command = [sys.executable, "-m", "inv3d", "video", str(clip), *quick, "--resume"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
-def finished_stages(out: Path) -> str:
-    """What the unfinished run has on disk."""
-    stages = out.with_name(out.name + ".partial") / "stages"
-    names = {path.stem for path in stages.glob("*") if path.suffix in (".json", ".safetensors")}
-    order = ("track", "wplus", "latents", "tuned")
-    return ([name for name in order if name in names] or ["nothing"])[-1]
+def unfinished(out: Path) -> int:
+    """Index of the stage that is under way."""
+    if out.exists():
+        return len(STAGES)
+    folder = out.with_name(out.name + ".partial") / "stages"
+    names = {path.stem for path in folder.glob("*") if path.suffix in (".json", ".safetensors")}
+    return next(i for i, stage in enumerate(STAGES) if stage not in names)
+
+
+def durations(clip: Path, out: Path) -> list[float]:
+    """Seconds of each stage of an unbroken run that writes `out`; loading counts to the first."""
+    process, ends, begin = start(clip, out), list[float](), time.perf_counter()
+    while len(ends) < len(STAGES):
+        if unfinished(out) > len(ends):
+            ends.append(time.perf_counter() - begin)
+        elif process.poll():
+            raise SystemExit("the unbroken run failed")
+        else:
+            time.sleep(0.02)
+    process.wait()
+    return [end - before for end, before in zip(ends, [0.0, *ends], strict=False)]
+
+
+def kill_in(stage: int, seconds: float, clip: Path, out: Path, source: random.Random) -> bool:
+    """Go on with the run at `out` and kill it in a stage; False if it was over before."""
+    process = start(clip, out)
+    while unfinished(out) < stage and process.poll() is None:
+        time.sleep(0.02)
+    time.sleep(source.uniform(0.0, seconds))
+    alive = process.poll() is None
+    process.kill()
+    process.wait()
+    return alive
 
 
 def main() -> None:
@@ -42,26 +72,21 @@ def main() -> None:
     ended = differing = 0
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder, "whole")
-        start = time.perf_counter()
-        subprocess.run(command(options.clip, whole), check=True, stdout=subprocess.DEVNULL)
-        unbroken = time.perf_counter() - start
+        seconds = durations(options.clip, whole)
         expected = {path.name: path.read_bytes() for path in (whole / "head").iterdir()}
-        while killed.total() < options.kills or ended == 0:
+        while killed.total() < options.kills:
             out = Path(folder, f"broken{ended}")
-            while not out.exists():
-                process = subprocess.Popen(command(options.clip, out), stdout=subprocess.DEVNULL)
-                try:
-                    process.wait(source.uniform(2.0, unbroken) if killed.total() < options.kills else None)
-                except subprocess.TimeoutExpired:
-                    process.send_signal(signal.SIGKILL)
-                    process.wait()
-                    killed[finished_stages(out)] += 1
+            for stage, name in enumerate(STAGES):
+                if killed.total() < options.kills and kill_in(stage, seconds[stage], options.clip, out, source):
+                    killed[name] += 1
+            if not out.exists():
+                start(options.clip, out).wait()
             ended += 1
             found = {path.name: path.read_bytes() for path in (out / "head").iterdir()}
             differing += found != expected
     text = f"`inv3d video {options.clip}` killed {killed.total()} times and resumed: {ended} runs came to their end, {differing} of them\n"
-    text += f"with other bytes in head/ than the unbroken run of {unbroken:.0f} s.\n\n"
-    text += table(["last finished stage when killed", "kills"], [[name, count] for name, count in killed.items()])
+    text += f"with other bytes in head/ than the unbroken run of {sum(seconds):.0f} s.\n\n"
+    text += table(["killed during", "kills"], [[name, killed[name]] for name in STAGES])
     publish("unbroken", {"kills": dict(killed), "ended": ended, "differing": differing}, text)
     sys.exit(differing > 0)
 
