@@ -173,8 +173,8 @@ def estimate_seconds(job: VideoJob, info: ClipInfo) -> float:
         seconds.append(time.perf_counter() - start)
     steps = settings.wplus_steps + settings.tuning_steps + (settings.latent_steps if job.latents else 0)
     whole = 1 if settings.rays_per_view is not None else job.views * (generator.config.raw_resolution / 64) ** 2
-    # measured: a step costs about 2.1 such renders, everything after the fit about 400
-    renders = 2.1 * steps * whole + 400.0
+    # measured: a step costs about 2.7 such renders, everything after the fit about 400
+    renders = 2.7 * steps * whole + 400.0
     return 5.0 + 0.03 * (info.frames or 25 * info.duration) + renders * min(seconds)
 
 

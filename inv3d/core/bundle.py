@@ -158,9 +158,7 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
     """
     info = read_info(name)
     folder = model_folder(name)
-    # the weights come at once: no time for random ones
-    with torch.device("meta"):
-        generator = TriplaneGenerator(info.generator)
+    generator = TriplaneGenerator(info.generator)
     _load(generator, folder / WEIGHTS, device)
     upper = generator.superresolution
     if upper is not None:
@@ -211,7 +209,7 @@ def _load(module: nn.Module, path: Path, device: torch.device | str) -> None:
     """Weights of a part, in float32, ready for use. Raises ModelError."""
     try:
         state = {key: tensor.float() for key, tensor in load_file(path).items()}
-        module.load_state_dict(state, assign=True)
+        module.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise ModelError(
             f"{path} cannot be loaded: {str(error).splitlines()[0]}", "install inv3d, or import the model, again"
