@@ -42,7 +42,7 @@ def measure(case: str, device: torch.device) -> dict[str, float]:
     start = time.perf_counter()
     if case == "render":
         with torch.no_grad():
-            bundle.generator(code, bundle.info.camera(torch.zeros(1), torch.zeros(1)).to(device)).image.cpu()
+            bundle.generator(code, bundle.info.front.to(device)).image.cpu()
     else:
         stage, name = case.split(" step, ")
         settings = replace(PRESETS[name], wplus_steps=1, tuning_steps=1)

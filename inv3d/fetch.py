@@ -14,8 +14,7 @@ import requests
 
 from inv3d.core.camera import FFHQ_FOCAL
 from inv3d.core.errors import ModelError
-from inv3d.core.imports import sha256
-from inv3d.core.library import home
+from inv3d.core.library import home, sha256
 
 Report = Callable[[int, int | None], None]
 """Told how many bytes are there, and of how many (None if the server does not say)."""

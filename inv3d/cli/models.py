@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,7 +52,7 @@ def model_info(
     name: Annotated[str, typer.Argument(help="A name from `inv3d models list`.")], debug: Debug = False
 ) -> None:
     """The model card: what the model is, how it was trained, its figures and limits."""
-    from inv3d.core.bundle import read_info
+    from inv3d.core.bundle import ALIGNER, read_info
     from inv3d.core.library import model_folder
 
     info, folder = read_info(name), model_folder(name)
@@ -70,7 +71,7 @@ def model_info(
     )
     for key, value in (info.source or {}).items():
         typer.echo(f"{key}: {value}")
-    ready = (folder / "aligner.safetensors").is_file()
+    ready = (folder / ALIGNER).is_file()
     typer.echo("prepared" if ready else f"finds no heads in pictures yet; run: inv3d models prepare {name}")
 
 
@@ -100,12 +101,19 @@ def import_model(
     _import(Import(file, name, like, license or UNKNOWN_LICENSE, focal, known_yaw, faces, force))
 
 
-def _import(job: Import) -> None:
-    from inv3d.core.imports import import_checkpoint
-    from inv3d.core.library import home, model_folder
+def _home_errors() -> AbstractContextManager[None]:
+    """Errors of writing to the folder of the models, with how to choose another."""
+    from inv3d.core.library import home
     from inv3d.workspace import disk_errors
 
-    with disk_errors(home(), "choose another folder for models with INV3D_HOME"):
+    return disk_errors(home(), "choose another folder for models with INV3D_HOME")
+
+
+def _import(job: Import) -> None:
+    from inv3d.core.imports import import_checkpoint
+    from inv3d.core.library import model_folder
+
+    with _home_errors():
         info = import_checkpoint(job)
     typer.echo(f"imported {info.name}: {info.generator.resolution} px, in {model_folder(info.name)}")
     typer.echo(f"licence: {info.license}")
@@ -126,9 +134,8 @@ def fetch_model(
     Example: inv3d models fetch ffhq
     """
     from inv3d.core.imports import Import
-    from inv3d.core.library import home, new_folder
+    from inv3d.core.library import new_folder
     from inv3d.fetch import catalogue, entry, fetch
-    from inv3d.workspace import disk_errors
 
     if name is None:
         for known in catalogue().values():
@@ -137,7 +144,7 @@ def fetch_model(
     wanted = entry(name)
     new_folder(name, force)
     typer.echo(_described(wanted))
-    with disk_errors(home(), "choose another folder for models with INV3D_HOME"):
+    with _home_errors():
         file = fetch(wanted, offline, _megabytes)
         _import(Import(file, name, wanted.like, wanted.license, wanted.focal, wanted.known_yaw, wanted.faces, force))
         file.unlink()
@@ -170,15 +177,14 @@ def prepare_model(
     from inv3d.core.bundle import ALIGNER
     from inv3d.core.device import choose_device
     from inv3d.core.errors import UsageError
-    from inv3d.core.library import EMBEDDED, home, model_folder
+    from inv3d.core.library import EMBEDDED, model_folder
     from inv3d.core.training.prepare import Plan, prepare
-    from inv3d.workspace import disk_errors
 
     folder = model_folder(name)
     if folder.parent == EMBEDDED or ((folder / ALIGNER).exists() and not force):
         raise UsageError(f"'{name}' is prepared already", "use --force to prepare an imported model anew")
     choice = choose_device(device)
-    with disk_errors(home(), "choose another folder for models with INV3D_HOME"):
+    with _home_errors():
         prepare(name, Plan().scaled(scale), choice.device, typer.echo)
     typer.echo(f"prepared {name}: inv3d video clip.mp4 --model {name} --views 9 --latents")
 

@@ -5,7 +5,6 @@ A folder with `model.json` and one safetensors file per part. The model `demo` i
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from inv3d.core.camera import CONVENTION, Camera, look_at
 from inv3d.core.codes import CodeStatistics, sample_codes
 from inv3d.core.errors import ModelError
 from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
-from inv3d.core.library import DESCRIPTION, model_folder
+from inv3d.core.library import DESCRIPTION, model_folder, sha256
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
@@ -57,6 +56,11 @@ class ModelInfo:
         """Cameras as the model knows them; angles [B] in radians."""
         return look_at(yaw, pitch, self.radius, self.pivot, self.focal)
 
+    @property
+    def front(self) -> Camera:
+        """The one camera that sees the front."""
+        return self.camera(torch.zeros(1), torch.zeros(1))
+
     def to_json(self) -> dict[str, Any]:
         return {**self.__dict__, "generator": self.generator.to_json()}
 
@@ -89,7 +93,8 @@ class NetworkNames:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded model. All parts are in evaluation mode without gradients; `fingerprint` identifies the generator.
+    """A loaded model. All parts are in evaluation mode without gradients; `fingerprint`, the first digits of its
+    file's SHA-256, identifies the generator.
 
     Fits optimise `identity`; `judge`, trained apart from it, measures what came out.
     """
@@ -115,8 +120,7 @@ class Bundle:
         """Root mean squared distance of codes w to their mean, per entry."""
         if self.statistics is not None:
             return float(self.statistics.spread)
-        front = self.info.camera(torch.zeros(1), torch.zeros(1))
-        codes = sample_codes(self.generator, front, 1000)
+        codes = sample_codes(self.generator, self.info.front, 1000)
         return float((codes - codes.mean(0)).square().mean().sqrt())
 
     @property
@@ -184,7 +188,7 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
         generator,
         aligner if prepared else None,
         **networks,  # type: ignore[arg-type]
-        fingerprint=fingerprint(folder / WEIGHTS),
+        fingerprint=sha256(folder / WEIGHTS)[:16],
         statistics=_statistics(folder / CODES, device),
     )
 
@@ -197,12 +201,6 @@ def _statistics(path: Path, device: torch.device | str) -> CodeStatistics | None
         return CodeStatistics(**{name: tensor.to(device) for name, tensor in load_file(path).items()})
     except (OSError, SafetensorError, TypeError) as error:
         raise ModelError(f"{path} cannot be loaded: {str(error).splitlines()[0]}", "prepare the model again") from error
-
-
-def fingerprint(path: Path) -> str:
-    """What tells one generator from another: the first digits of its file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _load(module: nn.Module, path: Path, device: torch.device | str) -> None:

@@ -37,14 +37,11 @@ class CodeStatistics:
 @torch.no_grad()
 def sample_codes(generator: TriplaneGenerator, front: Camera, samples: int) -> Tensor:
     """Codes w [samples,w_dim], always the same ones; models that are conditioned on a camera get the `front` one."""
-    config = generator.config
-    z = torch.randn(samples, config.z_dim, generator=torch.Generator().manual_seed(_SEED)).to(generator.device)
-    vector = front.vector().to(generator.device)[:, : config.c_dim]
-
-    def codes(part: Tensor) -> Tensor:
-        return generator.mapping(part, vector.expand(len(part), -1) if config.c_dim else None)[:, 0]
-
-    return torch.cat([codes(part) for part in z.split(_BATCH)])
+    z = torch.randn(samples, generator.config.z_dim, generator=torch.Generator().manual_seed(_SEED)).to(
+        generator.device
+    )
+    vector = front.vector().to(generator.device)
+    return torch.cat([generator.mapping(part, vector.expand(len(part), -1))[:, 0] for part in z.split(_BATCH)])
 
 
 @torch.no_grad()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.error import URLError
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from inv3d.core.bundle import Bundle, Identity, Perceptual
 from inv3d.core.errors import ModelError, UsageError
@@ -54,15 +55,12 @@ def load_perceptual(name: str, device: torch.device) -> Perceptual:
     """One of `PERCEPTUAL` but the own one. Raises UsageError, ModelError."""
     if name not in _BACKBONES:
         raise UsageError(f"there is no perceptual network '{name}'", f"choose one of: {', '.join(PERCEPTUAL)}")
-    from inv3d.core.networks.lpips import Lpips, read_backbone
+    from inv3d.core.networks.lpips import Lpips
 
     net, file = _BACKBONES[name]
     path = _backbone(file)
-    try:
-        network = Lpips(net, read_backbone(path))
-    except (RuntimeError, KeyError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise ModelError(f"{path} is damaged or another network", "remove it; it is fetched again") from error
-    return _ready(network, device)
+    with _damage(path, "remove it; it is fetched again"):
+        return _ready(Lpips(net, _numbers(path)), device)
 
 
 def load_identity(name: str, device: torch.device) -> Identity:
@@ -73,11 +71,24 @@ def load_identity(name: str, device: torch.device) -> Identity:
     if not path.is_file():
         raise ModelError(f"the weights of '{name}' are not on this machine", f"put {path.name} at {path}")
     backbone = _FACES[name][0]()
-    try:
-        backbone.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, TypeError) as error:
-        raise ModelError(f"{path} is damaged or another network", f"put the public {path.name} there") from error
+    with _damage(path, f"put the public {path.name} there"):
+        backbone.load_state_dict(_numbers(path))
     return _ready(ArcFace(backbone), device)
+
+
+def _numbers(path: Path) -> dict[str, Tensor]:
+    """A public state dict; nothing of the file is executed."""
+    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+@contextmanager
+def _damage(path: Path, hint: str) -> Iterator[None]:
+    """Turns what loading a damaged or foreign state dict raises into a ModelError."""
+    try:
+        yield
+    except (RuntimeError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise ModelError(f"{path} is damaged or another network", hint) from error
 
 
 def face_weights(name: str) -> Path:

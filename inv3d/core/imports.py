@@ -14,7 +14,7 @@ from inv3d.core.bundle import WEIGHTS, ModelInfo, load_bundle, read_info
 from inv3d.core.camera import FFHQ_FOCAL
 from inv3d.core.checkpoints.read import read_checkpoint, to_safetensors
 from inv3d.core.errors import ModelError
-from inv3d.core.library import DESCRIPTION, model_folder, new_folder
+from inv3d.core.library import DESCRIPTION, model_folder, new_folder, sha256
 
 UNKNOWN_LICENSE = "not told; the public EG3D checkpoints are for non-commercial use only"
 
@@ -65,12 +65,6 @@ def import_checkpoint(job: Import) -> ModelInfo:
     return info
 
 
-def sha256(path: Path) -> str:
-    """Of a file, which may be larger than memory."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @torch.no_grad()
 def verify(name: str) -> None:
     """Check a model: its weights are those that were imported, they load, all are finite, and it renders.
@@ -86,6 +80,5 @@ def verify(name: str) -> None:
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{part} of '{name}' holds numbers that are none", hint)
     code = generator.backbone.mapping.w_avg.expand(1, generator.num_ws, -1)
-    front = info.camera(torch.zeros(1), torch.zeros(1))
-    if not torch.isfinite(generator(code, front, 32, superresolution=False).image).all():
+    if not torch.isfinite(generator(code, info.front, 32, superresolution=False).image).all():
         raise ModelError(f"'{name}' renders numbers that are none", hint)

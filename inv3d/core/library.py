@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -33,12 +34,16 @@ def available() -> list[str]:
 
 def model_folder(name: str) -> Path:
     """Where the model `name` lies. Raises ModelError if there is none."""
-    for root in (EMBEDDED, installed()):
-        if name in available() and (root / name / DESCRIPTION).is_file():
-            return root / name
-    raise ModelError(
-        f"there is no model named '{name}'", f"choose one of: {', '.join(available())} (inv3d models list)"
-    )
+    names = available()
+    if name not in names:  # a name, never a path
+        raise ModelError(f"there is no model named '{name}'", f"choose one of: {', '.join(names)} (inv3d models list)")
+    return next(root / name for root in (EMBEDDED, installed()) if (root / name / DESCRIPTION).is_file())
+
+
+def sha256(path: Path) -> str:
+    """Of a file, which may be larger than memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def new_folder(name: str, force: bool) -> Path:

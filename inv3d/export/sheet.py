@@ -60,10 +60,7 @@ def mixing_sheet(
 def _code(bundle: Bundle, seed: int, truncation: float) -> Tensor:
     generator = bundle.generator
     z = latent(seed, generator.config.z_dim).to(generator.device)
-    camera = None
-    if generator.config.c_dim:
-        camera = bundle.info.camera(torch.zeros(1), torch.zeros(1)).vector().to(generator.device)
-    return generator.mapping(z, camera, truncation)
+    return generator.mapping(z, bundle.info.front.vector().to(generator.device), truncation)
 
 
 def source_sheet(seeds: list[int], cameras: Camera, resolution: int, progress: Progress) -> list[Tensor]:

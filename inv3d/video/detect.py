@@ -62,10 +62,10 @@ def _landmarked(pixels: NDArray[np.uint8]) -> Crops:
     """One crop for every face that MediaPipe finds."""
     landmarker, image = _landmarker(str(landmarks_model())), _as_mediapipe(pixels)
     size = np.array([pixels.shape[1], pixels.shape[0]])
-    faces = [
+    found = [
         np.array([(point.x, point.y) for point in face]) * size for face in landmarker.detect(image).face_landmarks
     ]
-    return _crops([ffhq_crop(*(points[rows].mean(0) for rows in _PLACES)) for points in faces])
+    return _crops([ffhq_crop(*(points[rows].mean(0) for rows in _PLACES)) for points in found])
 
 
 _PLACES = ([33, 133], [263, 362], [61], [291])

@@ -7,7 +7,8 @@ from safetensors.torch import load_file, save_file
 from inv3d.core.bundle import load_bundle, read_info
 from inv3d.core.checkpoints.read import read_checkpoint
 from inv3d.core.errors import ModelError, UsageError
-from inv3d.core.imports import Import, import_checkpoint, sha256, verify
+from inv3d.core.imports import Import, import_checkpoint, verify
+from inv3d.core.library import sha256
 
 
 @pytest.fixture

@@ -135,10 +135,8 @@ def config_of(options: dict[str, Any], raw_resolution: int | None) -> GeneratorC
 
 def bounded(config: GeneratorConfig) -> GeneratorConfig:
     """`config` if its sizes are those that generators have. Raises ModelError: a small file could ask for a huge one."""
-    sizes = {name: getattr(config, name) for name in _LIMITS}
-    if not all(low <= sizes[name] <= high for name, (low, high) in _LIMITS.items()):
-        raise refused("its sizes are not those of any generator")
-    if not 1 <= config.mapping.layers <= 16:
+    within = all(low <= getattr(config, name) <= high for name, (low, high) in _LIMITS.items())
+    if not (within and 1 <= config.mapping.layers <= 16):
         raise refused("its sizes are not those of any generator")
     return config
 

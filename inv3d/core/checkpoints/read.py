@@ -16,7 +16,7 @@ from torch import Tensor
 from inv3d.core.checkpoints.eg3d import Checkpoint, Layout, bounded, dictionary, fitting, layout_of, of_module
 from inv3d.core.checkpoints.families import family, sized
 from inv3d.core.checkpoints.symbols import Symbol, read_pickle, refused
-from inv3d.core.checkpoints.tensors import LEGACY_MAGIC, TensorReader, declared_shape, read_archive, read_stream
+from inv3d.core.checkpoints.tensors import LEGACY_MAGIC, Lookup, TensorReader, declared_shape, read_archive, read_stream
 from inv3d.core.errors import ModelError
 from inv3d.core.generator import GeneratorConfig
 
@@ -40,7 +40,9 @@ def read_checkpoint(path: Path, like: str | None = None) -> Checkpoint:
             file.seek(0)
             if start[8:] == b"{" and struct.unpack("<Q", start[:8])[0] <= size - 8:
                 return _of_safetensors(path, like)
-            return _of_pickle(file, size, like)
+            archive = start.startswith(b"PK\x03\x04")
+            value, lookup = read_archive(file) if archive else _read_pickle(file)
+            return _of_value(value, TensorReader(lookup, size), like)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}", "give the path of a checkpoint") from error
 
@@ -52,18 +54,17 @@ def to_safetensors(checkpoint: Checkpoint) -> bytes:
     return save(state, metadata={_OWN: json.dumps(layout)})
 
 
-def _of_pickle(file: IO[bytes], size: int, like: str | None) -> Checkpoint:
-    if file.read(4) == b"PK\x03\x04":
+def _read_pickle(file: IO[bytes]) -> tuple[Any, Lookup]:
+    """What a pickle of EG3D's code or an old `torch.save` file holds, and where its storages are."""
+    value, _ = read_pickle(file)
+    if value == LEGACY_MAGIC:
         file.seek(0)
-        value, lookup = read_archive(file)
-    else:
-        file.seek(0)
-        value, lookup = read_pickle(file)[0], _nowhere
-        if value == LEGACY_MAGIC:
-            file.seek(0)
-            value, lookup = read_stream(file)
+        return read_stream(file)
+    return value, _nowhere
+
+
+def _of_value(value: Any, reader: TensorReader, like: str | None) -> Checkpoint:
     root = dictionary(value)
-    reader = TensorReader(lookup, size)
     generator = next((root[key] for key in _WEIGHTS if root.get(key) is not None), value)
     weights = dictionary(generator)
     if isinstance(generator, Symbol) and not weights:

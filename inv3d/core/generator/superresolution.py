@@ -13,8 +13,8 @@ from inv3d.core.generator.layers import SynthesisBlock, fir_kernel
 class SuperResolution(nn.Module):
     """Two skip blocks on top of features [B,C,r,r] and their first three channels as image.
 
-    Covers the public 8XDC and 8X modules (`upsample_first`) and the 4X and 2X ones. With `half_precision` set, renders without
-    gradients run in float16, for which the public models were trained; small gradients would be lost in it.
+    Covers the public 8XDC and 8X modules (`upsample_first`) and the 4X and 2X ones. With `half_precision` set,
+    renders without gradients run in float16, for which the public models were trained; small gradients would be lost.
     """
 
     def __init__(self, config: SuperResolutionConfig, in_channels: int, w_dim: int) -> None:

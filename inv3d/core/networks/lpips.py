@@ -1,11 +1,8 @@
-"""LPIPS (Zhang et al. 2018) through the `lpips` package, with backbone weights read as numbers only."""
+"""LPIPS (Zhang et al. 2018) through the `lpips` package, with backbone weights that the caller has read."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import lpips
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -33,9 +30,3 @@ class Lpips(nn.Module):
             a, b = (F.interpolate(x, (_LARGEST, _LARGEST), mode="area") for x in (a, b))
         distance: Tensor = self.network(a, b)
         return distance.flatten()
-
-
-def read_backbone(path: Path) -> dict[str, Tensor]:
-    """Torchvision's weights; nothing of the file is executed."""
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from inv3d.core.bundle import ALIGNER, CODES, Bundle, load_bundle
-from inv3d.core.camera import Camera
 from inv3d.core.codes import code_statistics
 from inv3d.core.library import model_folder
 from inv3d.core.training import dataset
@@ -52,40 +50,34 @@ def prepare(name: str, plan: Plan, device: torch.device, report: Report) -> None
     bundle, folder = load_bundle(name, device), model_folder(name)
     work = folder / "prepare"
     work.mkdir(exist_ok=True)
-    front = bundle.info.camera(torch.zeros(1), torch.zeros(1)).to(device)
-    statistics = code_statistics(bundle.generator, front)
-    _write(folder / CODES, statistics.state())
+    statistics = code_statistics(bundle.generator, bundle.info.front)
+    dataset.write_shard(folder / CODES, statistics.state())
     share = float(statistics.scales.square().sum() / (len(statistics.mean) * statistics.spread.square()))
     report(f"codes: spread {float(statistics.spread):.3f}; {len(statistics.scales)} directions hold {share:.0%} of it")
-    _draw(bundle, work, plan, front, report)
+    _draw(bundle, work, plan, report)
     yaw = math.radians(bundle.info.known_yaw)
     trainer = AlignerTrainer(work, plan.steps, device, known_yaw=yaw)
     for _ in trainer.run(work / "aligner.pt", report):
         pass
-    _write(folder / ALIGNER, {key: tensor.half() for key, tensor in trainer.network.state_dict().items()})
+    weights = trainer.network.state_dict()
+    dataset.write_shard(folder / ALIGNER, {name: tensor.half() for name, tensor in weights.items()})
     shutil.rmtree(work)
 
 
-def _write(path: Path, tensors: dict[str, Tensor]) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}))
-    partial.replace(path)
-
-
-def _draw(bundle: Bundle, folder: Path, plan: Plan, front: Camera, report: Report) -> None:
+def _draw(bundle: Bundle, folder: Path, plan: Plan, report: Report) -> None:
     """The shards that `folder` lacks, with how long the rest will take."""
     for index in range(plan.shards):
         path = folder / f"wide-{index:04d}.safetensors"
         if path.exists():
             continue
         start = time.perf_counter()
-        dataset.write_shard(path, wide_shard(bundle, index, plan, front))
+        dataset.write_shard(path, wide_shard(bundle, index, plan))
         seconds = time.perf_counter() - start
         report(f"pictures {index + 1}/{plan.shards}, about {seconds * (plan.shards - index - 1) / 60:.0f} min to go")
 
 
 @torch.no_grad()
-def wide_shard(bundle: Bundle, index: int, plan: Plan, front: Camera) -> dict[str, Tensor]:
+def wide_shard(bundle: Bundle, index: int, plan: Plan) -> dict[str, Tensor]:
     """Pictures of random objects of a generator with space around them, as `dataset.wide_shard` makes them of heads."""
     generator, info = bundle.generator, bundle.info
     random = torch.Generator().manual_seed(_SEED + index)
@@ -94,22 +86,13 @@ def wide_shard(bundle: Bundle, index: int, plan: Plan, front: Camera) -> dict[st
     limit = math.radians(info.known_yaw)
     yaw = (torch.rand(heads, views, generator=random) * 2.0 - 1.0) * limit
     pitch = (torch.rand(heads, views, generator=random) * 2.0 - 1.0) * dataset.MAX_PITCH
-    conditions = front.vector()[:, : generator.config.c_dim]
+    front = info.front.vector().to(generator.device)
+    wider = dataclasses.replace(info, focal=info.focal / dataset.WIDE_FACTOR)
     images, alphas = [], []
     for head in range(heads):
-        code = generator.mapping(
-            z[[head]].to(generator.device), conditions if generator.config.c_dim else None, _TRUNCATION
-        )
-        cameras = _wider(info.camera(yaw[head], pitch[head]).to(generator.device), dataset.WIDE_FACTOR)
+        code = generator.mapping(z[[head]].to(generator.device), front, _TRUNCATION)
+        cameras = wider.camera(yaw[head], pitch[head]).to(generator.device)
         render = generator(code, cameras, size, random, superresolution=False)
         images.append(dataset.to_bytes((render.image.cpu() + 1.0) / 2.0))
         alphas.append(dataset.to_bytes(render.alpha.cpu()))
     return {"z": z, "yaw": yaw, "pitch": pitch, "image": torch.stack(images), "alpha": torch.stack(alphas)}
-
-
-def _wider(camera: Camera, factor: float) -> Camera:
-    """The camera with `factor` times the field of view."""
-    intrinsics = camera.intrinsics.clone()
-    intrinsics[:, 0, 0] /= factor
-    intrinsics[:, 1, 1] /= factor
-    return Camera(camera.cam2world, intrinsics)

@@ -59,8 +59,7 @@ def test_a_stopped_preparation_goes_on_and_ends_alike(imported, monkeypatch):
 
 
 def test_pictures_show_the_object_with_space_around_it(demo):
-    front = demo.info.camera(torch.zeros(1), torch.zeros(1))
-    shard = wide_shard(demo, 0, PLAN, front)
+    shard = wide_shard(demo, 0, PLAN)
     assert shard["image"].shape == (3, 4, 3, 48, 48) and shard["alpha"].shape == (3, 4, 1, 48, 48)
     covered = shard["alpha"].float() / 255
     assert covered[..., 20:28, 20:28].mean() > 0.95 and covered[..., :6, :6].mean() < 0.05
