@@ -20,6 +20,7 @@ from inv3d.core.bundle import load_bundle
 from inv3d.core.camera import in_frame, look_at
 from inv3d.core.crops import Crops, cut
 from inv3d.core.metrics.image import mse, ssim
+from inv3d.core.networks.aligner import Aligner
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training.augment import clutter, noisy, over, soft
@@ -64,10 +65,10 @@ def scene(random: torch.Generator, renderer: HeadRenderer, hard: bool = False) -
 
 
 def aligner_report(
-    random: torch.Generator,
+    random: torch.Generator, aligner: Aligner
 ) -> tuple[dict[str, tuple[float, float]], list[list[object]], dict[str, float]]:
     """Errors (median, 95th percentile), reliability of the confidence, and shares of heads found and imagined."""
-    aligner, renderer = load_bundle("demo").aligner, HeadRenderer()
+    renderer = HeadRenderer()
     errors: list[list[float]] = []
     judged: list[tuple[float, bool]] = []
     found = imagined = 0
@@ -234,7 +235,7 @@ def perceptual_rows(random: torch.Generator) -> list[list[object]]:
 @torch.no_grad()
 def main() -> None:
     random = torch.Generator().manual_seed(SEED)
-    errors, reliability, shares = aligner_report(random)
+    errors, reliability, shares = aligner_report(random, load_bundle("demo").aligner)
     identity, perceptual = identity_report(random), perceptual_rows(random)
     text = (
         f"Aligner: the whole search in {SCENES} frames with a head of 15 to 90 % of the height, up to a third of it\n"
