@@ -1,4 +1,4 @@
-"""`inv3d train`: trains the embedded model again, whole or part by part."""
+"""`inv3d train`: trains the embedded model again, whole or part by part, and encoders of any model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import torch
 
 app = typer.Typer(
-    help="Train the embedded model again. Every part goes on where it stopped, also in a copied folder.",
+    help="Train the embedded model again, or an encoder for any model. Everything goes on where it stopped, also in a "
+    "copied folder.",
     no_args_is_help=True,
 )
 
@@ -126,3 +127,53 @@ def train_demo(
     from inv3d.core.training.recipe import train_all
 
     _finished(train_all(folder, scale, _start(device, threads), compiled, typer.echo))
+
+
+@app.command("encoder")
+def train_encoder(
+    recipe: Annotated[Literal["preim3d"], typer.Option(help="Which encoder, and how it is trained.")] = "preim3d",
+    model: Annotated[str, typer.Option(help="For which generator; see `inv3d models list`.")] = "demo",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Photographs to learn from; the embedded model learns from procedural heads without."),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where pictures and checkpoints go; default: runs/encoder-MODEL.")
+    ] = None,
+    alternating: Annotated[
+        bool, typer.Option(help="Rounds with the generator's own pictures; off for the paper's ablation.")
+    ] = True,
+    around: Annotated[
+        bool, typer.Option(help="The identity loss on surrounding views; off for the paper's ablation.")
+    ] = True,
+    scale: Scale = 1.0,
+    device: Device = "auto",
+    threads: Threads = None,
+    debug: Debug = False,
+) -> None:
+    """Train an encoder that turns one photo into a head. Several processes: torchrun --nproc-per-node N -m inv3d ...
+
+    Example: inv3d train encoder --recipe preim3d --model ffhq --data photos
+    """
+    from inv3d.core.bundle import load_bundle
+    from inv3d.core.training import encoders
+    from inv3d.export.pictures import save_png
+
+    own = encoders.join_processes(_start(device, threads))
+    folder = folder or Path("runs", f"encoder-{model}")
+    folder.mkdir(parents=True, exist_ok=True)
+    bundle = load_bundle(model, own)
+    plan = encoders.scaled(encoders.recipe_for(bundle), scale)
+    plan = encoders.without(plan, alternating=not alternating, around=not around)
+
+    def draw() -> None:
+        encoders.draw_inside(bundle, plan, folder, typer.echo)
+        if data is None and bundle.info.subject == "heads":
+            encoders.draw_procedural(folder, scale, typer.echo)
+
+    encoders.first_alone(draw)
+    trainer = encoders.make_trainer(model, plan, folder, own)
+    for step in trainer.run(folder / f"{recipe}.pt", typer.echo):
+        if trainer.rank == 0 and (step % 250 == 0 or step == plan.steps):
+            save_png(folder / "grid.png", trainer.grid())
+    encoders.first_alone(lambda: typer.echo(f"wrote {encoders.finish(trainer, recipe, folder)}"))

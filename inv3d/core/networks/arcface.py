@@ -14,7 +14,9 @@ INPUT_SIZE = 112
 _CANVAS = 256
 _FACE = (slice(35, 223), slice(32, 220))
 """Rows and columns of the face in an FFHQ-aligned picture of `_CANVAS` pixels."""
-_WIDTHS = (64, 128, 256, 512)
+Widths = tuple[int, int, int, int]
+WIDTHS: Widths = (64, 128, 256, 512)
+SE50_UNITS: Widths = (3, 4, 14, 3)
 
 
 class SqueezeExcitation(nn.Module):
@@ -56,23 +58,33 @@ class Unit(nn.Module):
         return self.res_layer(x) + self.shortcut_layer(x)
 
 
+def stem(width: int) -> nn.Sequential:
+    """The layers before the units, at full resolution."""
+    return nn.Sequential(nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.PReLU(width))
+
+
+def residual_body(widths: Widths, units: Widths, squeeze: bool) -> nn.Sequential:
+    """Four groups of so many `units` of these `widths`; each group halves the resolution."""
+    body: list[Unit] = []
+    channels = widths[0]
+    for width, count in zip(widths, units, strict=True):
+        body += [Unit(channels if i == 0 else width, width, 2 if i == 0 else 1, squeeze) for i in range(count)]
+        channels = width
+    return nn.Sequential(*body)
+
+
 class FaceBackbone(nn.Module):
     """Faces [B,3,112,112] in [-1,1] to unit embeddings [B,512]; `units` per group, each group halves the resolution."""
 
-    def __init__(self, units: tuple[int, int, int, int], squeeze: bool, affine: bool) -> None:
+    def __init__(self, units: Widths, squeeze: bool, affine: bool) -> None:
         super().__init__()
-        self.input_layer = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
-        body: list[Unit] = []
-        channels = _WIDTHS[0]
-        for width, count in zip(_WIDTHS, units, strict=True):
-            body += [Unit(channels if i == 0 else width, width, 2 if i == 0 else 1, squeeze) for i in range(count)]
-            channels = width
-        self.body = nn.Sequential(*body)
+        self.input_layer = stem(WIDTHS[0])
+        self.body = residual_body(WIDTHS, units, squeeze)
         self.output_layer = nn.Sequential(
-            nn.BatchNorm2d(channels),
+            nn.BatchNorm2d(WIDTHS[-1]),
             nn.Dropout(0.6),
             nn.Flatten(),
-            nn.Linear(channels * 7 * 7, 512),
+            nn.Linear(WIDTHS[-1] * 7 * 7, 512),
             nn.BatchNorm1d(512, affine=affine),
         )
 
@@ -82,7 +94,7 @@ class FaceBackbone(nn.Module):
 
 def ir_se50() -> FaceBackbone:
     """The network of `model_ir_se50.pth`."""
-    return FaceBackbone((3, 4, 14, 3), squeeze=True, affine=True)
+    return FaceBackbone(SE50_UNITS, squeeze=True, affine=True)
 
 
 def ir_101() -> FaceBackbone:

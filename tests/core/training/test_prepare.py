@@ -7,8 +7,8 @@ from inv3d.core.bundle import load_bundle
 from inv3d.core.checkpoints.eg3d import Checkpoint, Layout
 from inv3d.core.checkpoints.read import to_safetensors
 from inv3d.core.imports import Import, import_checkpoint
-from inv3d.core.training import prepare as preparing
-from inv3d.core.training.prepare import Plan, prepare, wide_shard
+from inv3d.core.training.prepare import Plan, prepare, wide_renders
+from inv3d.core.training.renders import Renders
 
 PLAN = Plan(shards=2, heads=3, resolution=48, steps=3)
 
@@ -46,21 +46,22 @@ def test_a_stopped_preparation_goes_on_and_ends_alike(imported, monkeypatch):
 
     def stop(line: str) -> None:
         lines.append(line)
-        if line.startswith("pictures 1/"):
+        if line.startswith("wide 1/"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run(stop)
-    drawn, real = [], preparing.wide_shard
-    monkeypatch.setattr(preparing, "wide_shard", lambda *a: drawn.append(a[1]) or real(*a))
+    drawn, real = [], Renders.shard
+    monkeypatch.setattr(Renders, "shard", lambda *a: drawn.append(a[2]) or real(*a))
     run()
     assert drawn == [1]  # the first shard was there
     assert (imported / "aligner.safetensors").read_bytes() == expected
 
 
 def test_pictures_show_the_object_with_space_around_it(demo):
-    shard = wide_shard(demo, 0, PLAN)
+    yaw = math.radians(70)
+    shard = wide_renders(yaw, PLAN).shard(demo, 0)
     assert shard["image"].shape == (3, 4, 3, 48, 48) and shard["alpha"].shape == (3, 4, 1, 48, 48)
     covered = shard["alpha"].float() / 255
     assert covered[..., 20:28, 20:28].mean() > 0.95 and covered[..., :6, :6].mean() < 0.05
-    assert shard["yaw"].abs().max() <= math.radians(demo.info.known_yaw)
+    assert shard["yaw"].abs().max() <= yaw

@@ -1,0 +1,160 @@
+"""Encoders of one aligned image into W+, under the names of their public weights (pSp, e4e, PREIM3D).
+
+All stand on the residual trunk of IR-SE50. `PyramidEncoder` reads every code off a level of a feature pyramid that suits
+it: the first three off the coarsest, the next four off the middle, the others off the finest (Richardson et al. 2021);
+`LastLayerEncoder` reads all off the coarsest level, as the published PREIM3D does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inv3d.core.generator.layers import FullyConnected
+from inv3d.core.networks.arcface import SE50_UNITS, WIDTHS, Widths, residual_body, stem
+
+Kind = Literal["pyramid", "offsets", "last-layer"]
+"""`pyramid` is pSp; `offsets` (e4e) reads one code for all and what the others add to it; `last-layer` PREIM3D as
+published."""
+_COARSE, _MIDDLE = 3, 7
+_POOLED = 7
+_SLOPE = 0.01
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The defaults are those of the public encoders of EG3D models."""
+
+    kind: Kind = "pyramid"
+    num_ws: int = 14
+    w_dim: int = 512
+    input_size: int = 256
+    widths: Widths = WIDTHS
+    units: Widths = SE50_UNITS
+    style_width: int = 512
+    """Channels between the pyramid and a code."""
+    code_width: int = 512
+    """Numbers from which a code is a linear function."""
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> EncoderConfig:
+        return EncoderConfig(**{**data, "widths": tuple(data["widths"]), "units": tuple(data["units"])})
+
+
+def small_config(num_ws: int, w_dim: int) -> EncoderConfig:
+    """The encoder of the embedded model: the same topology, half the input, a fortieth of the weights."""
+    return EncoderConfig(
+        num_ws=num_ws, w_dim=w_dim, input_size=128, widths=(16, 32, 48, 48), units=(2, 2, 2, 2), style_width=32,
+        code_width=64,
+    )  # fmt: skip
+
+
+class StyleBlock(nn.Module):
+    """A map [B,C,size,size] to a code [B,w_dim]: convolutions halve it until one place is left."""
+
+    def __init__(self, in_channels: int, config: EncoderConfig, size: int) -> None:
+        super().__init__()
+        steps = int(math.log2(size))
+        channels = [in_channels, *[config.style_width] * (steps - 1), config.code_width]
+        layers: list[nn.Module] = []
+        for a, b in pairwise(channels):
+            layers += [nn.Conv2d(a, b, 3, 2, 1), nn.LeakyReLU(_SLOPE)]
+        self.convs = nn.Sequential(*layers)
+        self.linear = FullyConnected(config.code_width, config.w_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        code: Tensor = self.linear(self.convs(x).flatten(1))
+        return code
+
+
+class Encoder(nn.Module):
+    """Aligned images [B,3,R,R] in [-1,1] to codes [B,num_ws,w_dim]: what a subclass reads, plus the mean code."""
+
+    mean_code: Tensor
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("mean_code", torch.zeros(config.num_ws, config.w_dim), persistent=False)
+        self.input_layer = stem(config.widths[0])
+        self.body = residual_body(config.widths, config.units, squeeze=True)
+
+    def levels(self, image: Tensor) -> list[Tensor]:
+        """Features at a quarter, an eighth and a sixteenth of `input_size`."""
+        size = self.config.input_size
+        if image.shape[-1] != size:
+            image = F.interpolate(image, (size, size), mode="bilinear", antialias=True, align_corners=False)
+        taps = [end - 1 for end in accumulate(self.config.units)][1:]
+        x, levels = self.input_layer(image), []
+        for i, unit in enumerate(self.body):
+            x = unit(x)
+            if i in taps:
+                levels.append(x)
+        return levels
+
+    def read(self, levels: list[Tensor]) -> Tensor:
+        """Codes [B,num_ws,w_dim] relative to the mean code."""
+        raise NotImplementedError
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.mean_code + self.read(self.levels(image)).float()
+
+
+class PyramidEncoder(Encoder):
+    """pSp's GradualStyleEncoder and, as `offsets`, e4e's Encoder4Editing with all of its stages."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__(config)
+        _, fine, middle, coarse = config.widths
+        size = config.input_size // 16
+        sizes = [size if row < _COARSE else 2 * size if row < _MIDDLE else 4 * size for row in range(config.num_ws)]
+        self.styles = nn.ModuleList(StyleBlock(coarse, config, each) for each in sizes)
+        self.latlayer1 = nn.Conv2d(middle, coarse, 1)
+        self.latlayer2 = nn.Conv2d(fine, coarse, 1)
+
+    def read(self, levels: list[Tensor]) -> Tensor:
+        fine, middle, coarse = levels
+        second = _grown(coarse, middle) + self.latlayer1(middle)
+        first = _grown(second, fine) + self.latlayer2(fine)
+        maps = [coarse] * _COARSE + [second] * (_MIDDLE - _COARSE) + [first] * (self.config.num_ws - _MIDDLE)
+        codes = torch.stack([style(x) for style, x in zip(self.styles, maps, strict=True)], 1)
+        if self.config.kind == "offsets":
+            codes = torch.cat([codes[:, :1], codes[:, :1] + codes[:, 1:]], 1)
+        return codes
+
+
+class LastLayerEncoder(Encoder):
+    """The encoder of the published PREIM3D command (BackboneEncoderUsingLastLayerIntoWPlus): no pyramid."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__(config)
+        channels, width = config.widths[-1], config.code_width
+        self.output_layer_2 = nn.Sequential(
+            nn.BatchNorm2d(channels), nn.AdaptiveAvgPool2d(_POOLED), nn.Flatten(),
+            nn.Linear(channels * _POOLED**2, width),
+        )  # fmt: skip
+        self.linear = FullyConnected(width, config.num_ws * config.w_dim)
+
+    def read(self, levels: list[Tensor]) -> Tensor:
+        codes: Tensor = self.linear(self.output_layer_2(levels[-1]))
+        return codes.unflatten(1, (self.config.num_ws, self.config.w_dim))
+
+
+def _grown(x: Tensor, like: Tensor) -> Tensor:
+    """`x` at the size of `like`, as pSp does it."""
+    return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=True)
+
+
+def build_encoder(config: EncoderConfig) -> Encoder:
+    """The encoder of a `config`, with random weights."""
+    return LastLayerEncoder(config) if config.kind == "last-layer" else PyramidEncoder(config)

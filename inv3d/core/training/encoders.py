@@ -1,0 +1,109 @@
+"""The recipe of a model's encoder: its pictures, its training, the finished file; every part goes on where it stopped."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import distributed
+
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
+from inv3d.core.encoders.store import encoder_file, save_encoder
+from inv3d.core.errors import InputError
+from inv3d.core.library import EMBEDDED
+from inv3d.core.training import dataset
+from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer, Pictures
+
+OUTSIDE = "images"
+"""Shards of the pictures that the generator cannot fully reproduce."""
+OUTSIDE_SHARDS = 24
+MOST_YAW = math.radians(60)
+"""Pictures from further round say too little about a face."""
+
+
+def recipe_for(bundle: Bundle) -> EncoderRecipe:
+    """The paper's; a smaller one for models without super-resolution, such as the embedded one."""
+    return EncoderRecipe() if bundle.generator.superresolution is not None else SMALL
+
+
+def config_for(bundle: Bundle) -> EncoderConfig:
+    """The public size, or the small one, with the model's codes."""
+    codes, width = bundle.generator.num_ws, bundle.info.generator.w_dim
+    if bundle.generator.superresolution is None:
+        return small_config(codes, width)
+    return EncoderConfig(num_ws=codes, w_dim=width)
+
+
+def scaled(recipe: EncoderRecipe, factor: float) -> EncoderRecipe:
+    """The recipe with `factor` times the steps and pictures, and its schedule stretched alike."""
+
+    def times(count: int) -> int:
+        return max(1, math.ceil(count * factor))
+
+    return replace(
+        recipe, steps=times(recipe.steps), code_start=times(recipe.code_start),
+        around_start=times(recipe.around_start), growth_every=times(recipe.growth_every),
+        sample_shards=times(recipe.sample_shards),
+    )  # fmt: skip
+
+
+def without(recipe: EncoderRecipe, alternating: bool, around: bool) -> EncoderRecipe:
+    """The recipe without one of the paper's ingredients, or without both (section 4.3)."""
+    if alternating:
+        recipe = replace(recipe, alternating=False)
+    return replace(recipe, around_start=recipe.steps) if around else recipe
+
+
+def draw_inside(bundle: Bundle, recipe: EncoderRecipe, folder: Path, report: Callable[[str], None]) -> None:
+    """The generator's own pictures, in `folder`."""
+    recipe.samples.draw(bundle, folder, recipe.sample_shards, report)
+
+
+def draw_procedural(folder: Path, factor: float, report: Callable[[str], None]) -> None:
+    """Procedural heads as the pictures outside of the embedded generator's domain, in `folder`."""
+    count = max(1, math.ceil(OUTSIDE_SHARDS * factor))
+    dataset.generate(folder, dataset.DataPlan(points=0, rays=0, images=count, wide=0, twins=0), False, report)
+
+
+def make_trainer(model: str, recipe: EncoderRecipe, folder: Path, device: torch.device) -> EncoderTrainer:
+    """A trainer on the shards in `folder`. Raises InputError if there are none, ModelError."""
+    bundle = load_bundle(model, device)
+    try:
+        inside = Pictures.of(dataset.load_images(folder, recipe.samples.kind), MOST_YAW, own=True)
+        outside = Pictures.of(dataset.load_images(folder, OUTSIDE), MOST_YAW, own=False)
+    except FileNotFoundError as error:
+        raise InputError(str(error), "name a folder of photographs with --data") from error
+    torch.manual_seed(recipe.seed)
+    return EncoderTrainer(bundle, build_encoder(config_for(bundle)), recipe, inside, outside, device)
+
+
+def finish(trainer: EncoderTrainer, name: str, folder: Path) -> Path:
+    """Write the trained encoder to `folder` and, for an imported model, beside its other parts; returns where to."""
+    model = trainer.bundle.name
+    path = encoder_file(model, name)
+    if path.parent.parent == EMBEDDED:
+        path = folder / path.name
+    save_encoder(trainer.average, path)
+    return path
+
+
+def join_processes(device: torch.device) -> torch.device:
+    """Take part in a group of processes if `torchrun` started this one; returns this process's device."""
+    if "WORLD_SIZE" not in os.environ:
+        return device
+    own = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if device.type == "cuda" else device
+    distributed.init_process_group("nccl" if own.type == "cuda" else "gloo")
+    return own
+
+
+def first_alone(work: Callable[[], None]) -> None:
+    """Let the first process of a group do `work` while the others wait."""
+    if not distributed.is_initialized() or distributed.get_rank() == 0:
+        work()
+    if distributed.is_initialized():
+        distributed.barrier()

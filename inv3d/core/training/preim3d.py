@@ -1,0 +1,312 @@
+"""Training of an encoder as in PREIM3D (Li et al. 2023), by rounds in and out of the generator's domain.
+
+In-domain pictures are the generator's own, whose codes are known (Eq. 4); out-of-domain pictures are those that it
+cannot fully reproduce. Both are reconstructed from the side they were seen from, and must show the same person from the
+sides around it (Eq. 6). The generator never moves.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from inv3d.core.bundle import Bundle
+from inv3d.core.camera import Camera
+from inv3d.core.encoders.pyramid import Encoder
+from inv3d.core.inversion.loop import Losses, total
+from inv3d.core.inversion.losses import Reconstruction
+from inv3d.core.inversion.settings import FAST, FitSettings
+from inv3d.core.training.networks import jitter
+from inv3d.core.training.renders import Renders
+
+_PAPER_FIT = FitSettings(pixel=1.0, perceptual=0.8, identity=0.4)
+_PAPER_SAMPLES = Renders("samples", 80_000, 100, 1, 256, math.radians(30), math.radians(20), 0.7)
+_GRID_SIZE = 20
+_SHORT = 50  # steps between two lines of the report
+
+
+@dataclass(frozen=True)
+class EncoderRecipe:
+    """Sizes, rates and the schedule of weights; the defaults are the paper's (section 3.3, appendix A.1).
+
+    The paper sums over the entries of a code where we take means: `code_growth` is its 1e-4 times their number.
+    """
+
+    steps: int = 500_000
+    batch: int = 4
+    rendered: int = 4
+    """Pictures of a batch that are rendered; the others of an in-domain batch teach their codes alone."""
+    lr: float = 1e-4
+    average: float = 0.999
+    """Decay of the moving average of the weights, which is what is kept."""
+    fit: FitSettings = _PAPER_FIT
+    """Weights of the losses from the side of the picture, and how they are sampled."""
+    alternating: bool = True
+    code_start: int = 20_000
+    code_growth: float = 0.7168
+    around_start: int = 100_000
+    around_growth: float = 1e-4
+    growth_every: int = 5_000
+    most: float = math.inf
+    """Weights grow no larger than this many times their growth."""
+    around_views: int = 4
+    around_heads: int = 4
+    """Pictures of a batch that are looked at from the sides around."""
+    around_yaw: float = math.radians(20)
+    around_pitch: float = math.radians(5)
+    sample_shards: int = 100
+    samples: Renders = _PAPER_SAMPLES
+    seed: int = 6
+
+    def code_weight(self, step: int) -> float:
+        """Weight of Eq. 4 at a step."""
+        return self._grown(step, self.code_start, self.code_growth)
+
+    def around_weight(self, step: int) -> float:
+        """Weight of the surrounding views in Eq. 6 at a step."""
+        return self._grown(step, self.around_start, self.around_growth)
+
+    def _grown(self, step: int, start: int, growth: float) -> float:
+        """`growth` more every `growth_every` steps from `start` on."""
+        return growth * min(self.most, (step - start) // self.growth_every + 1) if step >= start else 0.0
+
+
+SMALL = EncoderRecipe(
+    steps=6_000,
+    batch=16,
+    rendered=6,
+    lr=2e-3,
+    average=0.995,
+    fit=replace(FAST, rays_per_view=256, perceptual=0.1, identity=0.2, samples=10),
+    code_start=300,
+    code_growth=0.25,
+    around_start=1_500,
+    around_growth=0.05,
+    growth_every=300,
+    most=4.0,
+    around_views=1,
+    around_heads=2,
+    sample_shards=24,
+    samples=Renders("samples", 80_000, 100, 2, 128, math.radians(45), math.radians(20), 1.0),
+)
+"""For models like the embedded one on a CPU: random pixels and small views instead of whole pictures."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures [N,3,R,R] as bytes with the `yaw` and `pitch` [N] they were taken from, and the `z` [N,z_dim] of the
+    generator's own; out-of-domain ones have none."""
+
+    images: Tensor
+    yaw: Tensor
+    pitch: Tensor
+    z: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @staticmethod
+    def of(shards: dict[str, Tensor], most_yaw: float, own: bool) -> Pictures:
+        """Of shards of heads in several views [H,V,...], those up to `most_yaw` (radians)."""
+        yaw, pitch = shards["yaw"].flatten(), shards["pitch"].flatten()
+        rows = (yaw.abs() <= most_yaw).nonzero()[:, 0]
+        views = shards["yaw"].shape[1]
+        z = shards["z"][rows // views] if own else None
+        return Pictures(shards["image"].flatten(0, 1)[rows], yaw[rows], pitch[rows], z)
+
+
+@dataclass
+class EncoderTrainer:
+    """An encoder, its moving average and the step that training has reached; `inside` and `outside` are pictures of the
+    two domains. In a process group every process draws batches of its own, and gradients are averaged."""
+
+    bundle: Bundle
+    encoder: Encoder
+    recipe: EncoderRecipe
+    inside: Pictures
+    outside: Pictures
+    device: torch.device
+    step: int = 0
+    average: Encoder = field(init=False)
+
+    def __post_init__(self) -> None:
+        generator = self.bundle.generator
+        self.encoder.mean_code.copy_(self.bundle.mean_code.expand(generator.num_ws, -1))
+        self.encoder.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.encoder).eval().requires_grad_(False)
+        self.model: nn.Module = DistributedDataParallel(self.encoder) if distributed.is_initialized() else self.encoder
+        self.optimizer = torch.optim.AdamW(self.encoder.parameters(), lr=self.recipe.lr, weight_decay=1e-4)
+
+    @property
+    def rank(self) -> int:
+        """Number of this process; the first one reports and writes."""
+        return distributed.get_rank() if distributed.is_initialized() else 0
+
+    def is_inside(self, step: int) -> bool:
+        """Whether a step's round is in the domain (section 3.2, alternating training scheme)."""
+        return self.recipe.alternating and step % 2 == 1
+
+    def losses(self, step: int, random: torch.Generator) -> Losses:
+        """Weighted losses of one round (Eq. 7); `random` is seeded by the step."""
+        recipe, inside = self.recipe, self.is_inside(step)
+        pictures = self.inside if inside else self.outside
+        count = recipe.batch if inside else recipe.rendered
+        rows = torch.randint(len(pictures), (count,), generator=random)
+        images = pictures.images[rows].float() / 127.5 - 1.0
+        yaw, pitch = pictures.yaw[rows], pictures.pitch[rows]
+        if not inside and torch.rand((), generator=random) < 0.5:
+            images, yaw = images.flip(-1), -yaw
+        # alignments of photographs are not exact
+        seen = jitter(images, random).to(self.device, memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            codes: Tensor = self.model(seen)
+        parts = [self._seen_again(codes[: recipe.rendered], images, yaw, pitch, step, random)]
+        if inside and recipe.code_weight(step):
+            assert pictures.z is not None
+            true = recipe.samples.codes(self.bundle, pictures.z[rows])
+            parts.append({"code": recipe.code_weight(step) * (codes - true).square().mean()})
+        return total(parts)
+
+    def _seen_again(
+        self, codes: Tensor, images: Tensor, yaw: Tensor, pitch: Tensor, step: int, random: torch.Generator
+    ) -> Losses:
+        """Losses of renders of `codes` [B,...] against the first B `images`, from their own side and from around."""
+        recipe, generator, count = self.recipe, self.bundle.generator, len(codes)
+        images, yaw, pitch = images[:count].to(self.device), yaw[:count], pitch[:count]
+        cameras = self._cameras(yaw, pitch)
+        planes = generator.planes(codes)
+        grid = None
+        if generator.config.rendering.proposal_grid is not None:
+            grid = generator.density_grid(planes, _GRID_SIZE)
+
+        def compared(heads: int) -> Reconstruction:
+            return Reconstruction(self.bundle, recipe.fit, random, None if grid is None else grid[:heads])
+
+        def shares(heads: int) -> Tensor:
+            return torch.full((heads,), 1.0 / heads, device=self.device)
+
+        heads = min(count, recipe.around_heads) if recipe.fit.rays_per_view is not None else count
+        size = recipe.fit.whole_resolution
+        some = (planes[:heads], codes[:heads])
+        parts = [compared(heads).whole(generator, *some, cameras[:heads], images[:heads], shares(heads), size)]
+        if recipe.fit.rays_per_view is not None:
+            parts.append(compared(count).rays(generator, planes, cameras, images, shares(count)))
+        weight = recipe.around_weight(step)
+        if weight:
+            heads = min(count, recipe.around_heads)
+            around = self._around(yaw[:heads], pitch[:heads], random)
+            views = recipe.around_views
+            sampled = None if grid is None else grid[:heads]
+            render = generator.render(
+                planes[:heads], codes[:heads], around, size, random, sampled, superresolution=size is None
+            )
+            target = images[:heads].repeat_interleave(views, 0)
+            alike = self.bundle.identity.similarity(render.image, target)
+            parts.append({"around": weight * (1.0 - alike).mean()})
+        return total(parts)
+
+    def _cameras(self, yaw: Tensor, pitch: Tensor) -> Camera:
+        return self.bundle.info.camera(yaw, pitch).to(self.device)
+
+    def _around(self, yaw: Tensor, pitch: Tensor, random: torch.Generator) -> Camera:
+        """Cameras around those at `yaw` and `pitch` [B], `around_views` for each, grouped."""
+        views = self.recipe.around_views
+
+        def moved(angle: Tensor, most: float) -> Tensor:
+            offset = (torch.rand(len(angle), views, generator=random) * 2.0 - 1.0) * most
+            return (angle[:, None] + offset).flatten()
+
+        return self._cameras(moved(yaw, self.recipe.around_yaw), moved(pitch, self.recipe.around_pitch))
+
+    @torch.no_grad()
+    def grid(self, pictures: int = 3, sides: tuple[float, ...] = (-30.0, 0.0, 30.0)) -> Tensor:
+        """Some pictures of both domains, and beside each what the average makes of it: from its own side, then from
+        the `sides` (degrees); [3,H,W]."""
+        rows = []
+        for source in (self.outside, self.inside):
+            image = (source.images[:pictures].float() / 127.5 - 1.0).to(self.device)
+            codes, size = self.average(image), image.shape[-1]
+            for i in range(len(image)):
+                yaw = torch.cat([source.yaw[[i]], torch.tensor(sides).deg2rad()])
+                pitch = torch.cat([source.pitch[[i]], torch.zeros(len(sides))])
+                render = self.bundle.generator(codes[[i]], self._cameras(yaw, pitch), size, superresolution=False)
+                rows.append(torch.cat([image[i], *render.image], 2))
+        return torch.cat(rows, 1).cpu()
+
+    def load(self, checkpoint: Path) -> None:
+        """Go on from where `save` was called."""
+        state = torch.load(checkpoint, map_location=self.device, weights_only=True)
+        self.encoder.load_state_dict(state["encoder"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+
+    def save(self, checkpoint: Path) -> None:
+        partial = checkpoint.with_suffix(".partial")
+        state = {
+            "encoder": self.encoder.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+        }
+        torch.save(state, partial)
+        partial.replace(checkpoint)
+
+    def run(self, checkpoint: Path, report: Callable[[str], None]) -> Iterator[int]:
+        """Train to the last step, going on from `checkpoint` if it exists; yields the number of each finished step.
+
+        The means of the losses are reported and written, one JSON object a line, beside the checkpoint.
+        """
+        if checkpoint.exists():
+            self.load(checkpoint)
+        log = checkpoint.with_suffix(".jsonl")
+        start, first, sums = time.perf_counter(), self.step, dict[str, list[float]]()
+        self.encoder.train()
+        while self.step < self.recipe.steps:
+            for name, loss in self._advance().items():
+                sums.setdefault(name, []).append(float(loss.detach()))
+            if self.rank == 0 and self.step % _SHORT == 0:
+                means = {name: sum(values) / len(values) for name, values in sums.items()}
+                each = (time.perf_counter() - start) / (self.step - first)
+                minutes = each * (self.recipe.steps - self.step) / 60
+                shown = " ".join(f"{name} {value:.4f}" for name, value in means.items())
+                report(f"encoder {self.step}/{self.recipe.steps}, about {minutes:.0f} min to go: {shown}")
+                with log.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"step": self.step, "seconds_per_step": each, **means}) + "\n")
+                sums.clear()
+            if self.rank == 0 and (self.step % (5 * _SHORT) == 0 or self.step == self.recipe.steps):
+                self.save(checkpoint)
+            yield self.step
+
+    def _advance(self) -> Losses:
+        """One step."""
+        recipe = self.recipe
+        seed = (recipe.seed * 1_000_003 + self.step) * 64 + self.rank
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.lr * self._rate()
+        losses = self.losses(self.step, torch.Generator().manual_seed(seed))
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
+        self.optimizer.step()
+        with torch.no_grad():
+            decay = min(recipe.average, (self.step + 1) / (self.step + 10))
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.encoder.parameters()), 1.0 - decay)
+            for kept, now in zip(self.average.buffers(), self.encoder.buffers(), strict=True):
+                kept.copy_(now)
+        self.step += 1
+        return losses
+
+    def _rate(self) -> float:
+        """Of the learning rate: linear warm-up, cosine decay over the last half."""
+        left = min(1.0, 2.0 * (1.0 - self.step / self.recipe.steps))
+        return min(1.0, (self.step + 1) / 100) * (0.5 - 0.5 * math.cos(math.pi * left))
