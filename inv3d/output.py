@@ -19,7 +19,7 @@ from inv3d.core.views import Views
 from inv3d.export.mesh import extract_mesh, write_mesh
 from inv3d.export.orbit import write_orbit
 from inv3d.export.pictures import row, save_png
-from inv3d.export.report import write_report
+from inv3d.export.report import Source, write_report
 from inv3d.memory import peak_memory_mb
 
 
@@ -28,6 +28,7 @@ def write_output(
     targets: Views,
     held_out: Views,
     folder: Path,
+    source: Source,
     run: dict[str, Any],
     clock: StageClock,
     progress: Progress,
@@ -62,7 +63,7 @@ def write_output(
     run["peak_memory_mb"] = peak_memory_mb()
     _write_json(folder / "run.json", run)
     write_report(
-        folder / "report.html", head, targets, renders, fit_rows, held_rows, metrics, run, folder / "orbit.mp4"
+        folder / "report.html", source, head, targets, renders, fit_rows, held_rows, metrics, run, folder / "orbit.mp4"
     )
     done("report")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
+from inv3d.export.report import Source
 from inv3d.output import write_output
 from inv3d.video.decode import ClipInfo, probe
 from inv3d.video.detect import faces
@@ -107,6 +109,19 @@ def prepare(clip: Path, bundle: Bundle, head_track: HeadTrack, views: int) -> Pr
     return Prepared(head_track, selection, everything[:first], everything[first:second], everything[second:])
 
 
+Tensors = dict[str, torch.Tensor]
+
+
+def stages(workspace: Workspace | None, device: torch.device) -> Callable[[str, Callable[[], Tensors]], Tensors]:
+    """Runs stages by name: what one makes is kept in the workspace, if any, and loaded from there the next time."""
+
+    def stage(name: str, make: Callable[[], Tensors]) -> Tensors:
+        made = make() if workspace is None else workspace.tensors(name, make)
+        return {key: tensor.to(device) for key, tensor in made.items()}
+
+    return stage
+
+
 def invert(
     prepared: Prepared,
     bundle: Bundle,
@@ -119,9 +134,7 @@ def invert(
 ) -> Fitted:
     """Multi-view W+, then one code per view if `latents`, then pivotal tuning. Views come from `prepare`."""
 
-    def stage(name: str, make: Any) -> dict[str, torch.Tensor]:
-        made = make() if workspace is None else workspace.tensors(name, make)
-        return {key: tensor.to(device) for key, tensor in made.items()}
+    stage = stages(workspace, device)
 
     def problem_of(targets: Views, between: Views) -> Problem:
         return Problem(bundle, targets.to(device), between.to(device), settings, seed)
@@ -216,11 +229,25 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
             "clip_info": {**asdict(info), "path": str(job.clip)},
         }
         with disk_errors(job.out):
+            prepared = fitted.prepared
+            source = _source(job, settings, prepared.track)
             write_output(
-                fitted.head, fitted.prepared.targets, fitted.prepared.held_out, workspace.folder, run, clock, progress
+                fitted.head, prepared.targets, prepared.held_out, workspace.folder, source, run, clock, progress
             )
         workspace.finish()
     return run
+
+
+def _source(job: VideoJob, settings: FitSettings, head_track: HeadTrack) -> Source:
+    """What the report says of the clip."""
+    low, high = (math.degrees(yaw) for yaw in head_track.yaw_range)
+    return Source(
+        job.clip.name,
+        f"{job.views} views, preset {settings.name}",
+        f"The clip covers yaws from {low:.0f}° to {high:.0f}°; the orbit stays within.",
+        f"{len(head_track.frames)} usable, {len(head_track.failed)} failed.",
+        tuple(f"frame {frame.index} at {frame.time:.2f} s: {frame.reason}" for frame in head_track.failed),
+    )
 
 
 def _tracked(clip: Path, bundle: Bundle, progress: Progress) -> HeadTrack:

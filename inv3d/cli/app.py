@@ -8,18 +8,20 @@ from typing import Annotated
 import typer
 
 import inv3d
-from inv3d.cli import doctor, export, models, render, train, video
+from inv3d.cli import doctor, export, image, models, render, train, video
 from inv3d.core.errors import Inv3dError
 
 app = typer.Typer(
     name="inv3d",
-    help="Turn a head-turn video into a 3D head: `inv3d video clip.mp4 --views 9 --latents`.",
+    help="Turn a head-turn video, or one photo, into a 3D head: `inv3d video clip.mp4 --views 9 --latents`, `inv3d image "
+    "face.png`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 app.command("video")(video.video)
+app.command("image")(image.image)
 app.command("render")(render.render)
 app.command("export")(export.export)
 app.add_typer(models.app, name="models")

@@ -7,6 +7,7 @@ import html
 import io
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,18 @@ _METRICS = (
     ("perceptual", "perceptual distance", "lower is better"),
     ("identity", "ID similarity", "higher is better"),
 )
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a head was made of, in words: the file's `name`, how it was made, which sides it `coverage`s, and what became
+    of its `frames`, with the reasons of those that `failed`."""
+
+    name: str
+    method: str
+    coverage: str
+    frames: str
+    failed: tuple[str, ...] = ()
 
 
 def _curve(fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics]) -> str:
@@ -75,16 +88,34 @@ def _pairs(targets: Views, renders: list[Render]) -> str:
 
 
 def _table(metrics: dict[str, Any]) -> str:
+    """Fit and held-out means side by side; a photo has no frames to hold out."""
+    columns = {"views of the fit": metrics["fit"], "frames never used": metrics["held_out"]}
+    columns = {title: means for title, means in columns.items() if means}
+    head = "".join(f"<th>{title}</th>" for title in columns)
     rows = "".join(
-        f"<tr><td>{label}</td><td>{metrics['fit'].get(name, math.nan):.4g}</td>"
-        f"<td>{metrics['held_out'].get(name, math.nan):.4g}</td><td class=note>{note}</td></tr>"
+        f"<tr><td>{label}</td>"
+        + "".join(f"<td>{means[name]:.4g}</td>" for means in columns.values())
+        + f"<td class=note>{note}</td></tr>"
         for name, label, note in _METRICS
     )
-    return f"<table><tr><th></th><th>views of the fit</th><th>frames never used</th><th></th></tr>{rows}</table>"
+    return f"<table><tr><th></th>{head}<th></th></tr>{rows}</table>"
+
+
+def _over_yaw(fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics]) -> str:
+    return f"<h2>Identity over yaw</h2>{_curve(fit_rows, held_rows)}" if held_rows else ""
+
+
+def _codes(metrics: dict[str, Any]) -> str:
+    """What several codes agree on; a single one needs no agreement."""
+    if not metrics["latent_distance"]:
+        return ""
+    return f"""Depth consistency (Eq. 7&ndash;9): {metrics["depth_consistency"]:.4f} world units; mean distance of neighbouring codes:
+{metrics["latent_distance"]:.2f}."""
 
 
 def write_report(
     path: Path,
+    source: Source,
     head: Head,
     targets: Views,
     renders: list[Render],
@@ -96,31 +127,28 @@ def write_report(
 ) -> None:
     """Write the self-contained page; `renders` are those of the `targets`, `orbit` the video it shows."""
     video = base64.b64encode(orbit.read_bytes()).decode()
-    low, high = (math.degrees(yaw) for yaw in head.yaw_range)
     known = head.bundle.info.known_yaw
-    failed = run["frames"]["failed"]
-    failures = "".join(f"<li>frame {f['index']} at {f['time']:.2f} s: {html.escape(f['reason'])}</li>" for f in failed)
+    failures = "".join(f"<li>{html.escape(line)}</li>" for line in source.failed)
     weakest = min(held_rows or fit_rows, key=lambda r: r.identity)
+    name = html.escape(source.name)
     page = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>inv3d: {html.escape(Path(run["clip"]).name)}</title><style>{_STYLE}</style></head><body>
-<h1>{html.escape(Path(run["clip"]).name)}</h1>
-<p class=note>{run["views"]} views, {len(head.track)} latent code{"s" if len(head.track) > 1 else ""}, model {html.escape(head.bundle.name)}
-({html.escape(head.bundle.info.license)}), preset {html.escape(run["settings"]["name"])}, {run["total_seconds"]:.0f} s</p>
+<html lang="en"><head><meta charset="utf-8"><title>inv3d: {name}</title><style>{_STYLE}</style></head><body>
+<h1>{name}</h1>
+<p class=note>{html.escape(source.method)}, {len(head.track)} latent code{"s" if len(head.track) > 1 else ""}, model {html.escape(head.bundle.name)}
+({html.escape(head.bundle.info.license)}), {run["total_seconds"]:.0f} s</p>
 <video controls loop autoplay muted src="data:video/mp4;base64,{video}"></video>
-<p>The clip covers yaws from {low:.0f}&deg; to {high:.0f}&deg;; the orbit stays within. The model knows heads up to &plusmn;{known:.0f}&deg;.</p>
+<p>{html.escape(source.coverage)} The model knows heads up to &plusmn;{known:.0f}&deg;.</p>
 <h2>Views of the fit</h2>
 <figure><img alt="targets, renders and depth" src="{_pairs(targets, renders)}"><figcaption>Above the targets, in the middle the renders,
 below their depth (bright is near).</figcaption></figure>
 <h2>Figures</h2>
 {_table(metrics)}
-<p>Depth consistency (Eq. 7&ndash;9): {metrics["depth_consistency"]:.4f} world units; mean distance of neighbouring codes:
-{metrics["latent_distance"]:.2f}. Weakest frame: {weakest.frame} at {weakest.yaw:.0f}&deg;, ID {weakest.identity:.2f}.</p>
+<p>{_codes(metrics)} Weakest view: {weakest.frame} at {weakest.yaw:.0f}&deg;, ID {weakest.identity:.2f}.</p>
 <p class=note>ID is measured by {html.escape(metrics["networks"]["identity"])}; the perceptual distance by
 {html.escape(metrics["networks"]["perceptual"])}.</p>
-<h2>Identity over yaw</h2>
-{_curve(fit_rows, held_rows)}
+{_over_yaw(fit_rows, held_rows)}
 <h2>Frames</h2>
-<p>{run["frames"]["usable"]} usable, {len(failed)} failed.</p><ul>{failures}</ul>
+<p>{html.escape(source.frames)}</p><ul>{failures}</ul>
 <h2>Settings</h2>
 <pre>{html.escape(json.dumps({k: v for k, v in run.items() if k != "frames"}, indent=2, default=str))}</pre>
 </body></html>

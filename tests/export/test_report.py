@@ -4,7 +4,7 @@ import torch
 
 from inv3d.core.metrics.evaluate import evaluate, means
 from inv3d.core.views import Views
-from inv3d.export.report import write_report
+from inv3d.export.report import Source, write_report
 
 
 def test_the_page_holds_everything_itself(head, tmp_path):
@@ -15,20 +15,14 @@ def test_the_page_holds_everything_itself(head, tmp_path):
     rows = evaluate(views, (render.image for render in renders), head.bundle)
     metrics = {"fit": means(rows), "held_out": means(rows[1:]), "depth_consistency": 0.0012, "latent_distance": 1.5}
     metrics["networks"] = {"identity": "a face network", "perceptual": "a <perceptual> network"}
-    run = {
-        "clip": "<b>clip</b>.mp4",
-        "views": 2,
-        "settings": {"name": "fast"},
-        "total_seconds": 61.0,
-        "frames": {"usable": 20, "failed": [{"index": 7, "time": 0.7, "reason": "pose jumps"}]},
-    }
+    run = {"settings": {"name": "fast"}, "total_seconds": 61.0}
+    source = Source("<b>clip</b>.mp4", "2 views", "All sides.", "20 usable, 1 failed.", ("frame 7: pose <jumps>",))
     (tmp_path / "orbit.mp4").write_bytes(b"video")
-    write_report(
-        tmp_path / "report.html", head, views, renders, rows[:1], rows[1:], metrics, run, tmp_path / "orbit.mp4"
-    )
+    made = (rows[:1], rows[1:], metrics, run, tmp_path / "orbit.mp4")
+    write_report(tmp_path / "report.html", source, head, views, renders, *made)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<b>clip</b>" not in page and "&lt;b&gt;clip" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)
-    assert "frame 7 at 0.70 s: pose jumps" in page
+    assert "frame 7: pose &lt;jumps&gt;" in page
     assert "a face network" in page and "a &lt;perceptual&gt; network" in page
     assert f"{metrics['fit']['psnr']:.4g}" in page and f"{metrics['held_out']['psnr']:.4g}" in page

@@ -177,32 +177,37 @@ def _depth_loss(
     return {"depth": settings.depth * (own - mean).square().mean()}
 
 
-def fit_wplus(problem: Problem, progress: Progress = silent) -> tuple[Tensor, Tensor]:
-    """One code [1,num_ws,w_dim] for all views (Eq. 3), and camera offsets [N,6] (see `poses.correct`)."""
+def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """One code [1,num_ws,w_dim] for all views (Eq. 3), and camera offsets [N,6] (see `poses.correct`).
+
+    From the mean code, or from the code `start` [1,num_ws,w_dim] of an encoder, which the prior then holds on to.
+    """
     settings, generator = problem.settings, problem.bundle.generator
     random = problem.random(1)
     reconstruction = Reconstruction(problem.bundle, settings, random)
     mean, spread = problem.bundle.mean_code, problem.bundle.code_spread
-    shared = mean[None, None].clone().requires_grad_()
-    apart = torch.zeros(1, generator.num_ws, len(mean), device=mean.device, requires_grad=True)
+    if start is None:
+        start = mean.expand(1, generator.num_ws, -1)
+    shared = torch.zeros(1, 1, len(mean), device=mean.device, requires_grad=True)
+    apart = torch.zeros_like(start).requires_grad_()
     offsets = torch.zeros(len(problem.views), 6, device=mean.device, requires_grad=True)
 
     def passes(step: int) -> Iterator[Losses]:
         t = step / settings.wplus_steps
-        code = shared + apart
+        code = start + shared + apart
         reconstruction.begin(step, generator, code)
         noise = torch.randn(code.shape, generator=random).to(code.device)
         noisy = code + noise * (settings.code_noise * spread * max(0.0, 1.0 - t / 0.75) ** 2)
         track = LatentTrack(noisy, torch.zeros(1, device=mean.device))
         moved = offsets if settings.pose_lr and t >= _POSE_START else None
         yield from _passes(problem, reconstruction, generator, track, moved)
-        yield {"prior": settings.prior * (shared + apart - mean).square().mean()}
+        yield {"prior": settings.prior * (code - start).square().mean()}
 
     groups = _code_groups(settings, shared, apart, settings.wplus_lr)
     if settings.pose_lr:
         groups.append(([offsets], settings.pose_lr))
     optimise(groups, passes, settings.wplus_steps, "W+", progress)
-    return (shared + apart).detach(), offsets.detach()
+    return (start + shared + apart).detach(), offsets.detach()
 
 
 def _code_groups(settings: FitSettings, shared: Tensor, apart: Tensor, rate: float) -> list[tuple[list[Tensor], float]]:

@@ -1,0 +1,284 @@
+"""The other main job as plain functions: photos become heads, by one pass of an encoder, by optimisation, or by both."""
+
+from __future__ import annotations
+
+import copy
+import math
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+import inv3d
+from inv3d.clock import StageClock
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.encoders.pyramid import Encoder
+from inv3d.core.encoders.store import load_encoder
+from inv3d.core.errors import InputError, Inv3dError, UsageError
+from inv3d.core.head import Head
+from inv3d.core.helpers import OWN, with_helpers
+from inv3d.core.inversion.loop import Progress, silent
+from inv3d.core.inversion.poses import correct
+from inv3d.core.inversion.settings import FitSettings, preset_for
+from inv3d.core.inversion.stages import Problem, fit_wplus, tune
+from inv3d.core.latents import LatentTrack
+from inv3d.core.views import Views
+from inv3d.export.report import Source
+from inv3d.output import write_output
+from inv3d.pipeline import memory_errors, stages
+from inv3d.video.photo import Aligned, align_photo
+from inv3d.workspace import Workspace, disk_errors, refuse_existing
+
+NO_ENCODER = "none"
+BATCH = 8
+"""Photos that are encoded together."""
+AROUND = math.radians(30)
+"""How far the orbit goes beyond the front and the side that a photo shows."""
+
+
+@dataclass(frozen=True)
+class PhotoJob:
+    """How photos are inverted: by the `encoder` (or `NO_ENCODER`), then by `refine` steps on the code and the camera, then
+    by `tune` steps on the generator; without an encoder the code begins at the mean. `settings` None takes the device's
+    preset; the networks are those of `VideoJob`."""
+
+    model: str = "demo"
+    encoder: str = "preim3d"
+    refine: int = 0
+    tune: int = 0
+    perceptual: str = OWN
+    identity: str = OWN
+    settings: FitSettings | None = None
+    seed: int = 0
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    force: bool = False
+    resume: bool = False
+
+    def identify(self, photo: Path, bundle: Bundle) -> dict[str, Any]:
+        """What tells this job on a photo from any other."""
+        choices = {**self.__dict__, "settings": asdict(self.fit), "device": self.device.type}
+        for name in ("force", "resume"):
+            del choices[name]
+        return {
+            "photo": str(photo.resolve()), "bytes": photo.stat().st_size, **choices, "fingerprint": bundle.fingerprint,
+            "version": inv3d.__version__,
+        }  # fmt: skip
+
+    @property
+    def fit(self) -> FitSettings:
+        """Settings with this job's numbers of steps; from an encoder's code it goes on in smaller strides."""
+        preset = self.settings or preset_for(self.device)
+        rate = preset.wplus_lr if self.encoder == NO_ENCODER else preset.latent_lr
+        return replace(preset, wplus_steps=self.refine, tuning_steps=self.tune, wplus_lr=rate)
+
+
+@dataclass(frozen=True)
+class PhotoResult:
+    """What became of a photo: what `run.json` says, or why there is no head; neither if its head was there already."""
+
+    photo: Path
+    out: Path
+    run: dict[str, Any] | None = None
+    error: Inv3dError | None = None
+
+
+def find_photos(places: Iterable[Path]) -> list[Path]:
+    """The photos that are meant by files, folders and patterns, in order, each once. Raises InputError for none."""
+    endings = Image.registered_extensions()
+    found: list[Path] = []
+    for place in places:
+        if place.is_dir():
+            inside = sorted(path for path in place.iterdir() if path.suffix.lower() in endings and path.is_file())
+            if not inside:
+                raise InputError(f"there are no pictures in the folder {place}", "name a folder with PNG or JPEG files")
+            found += inside
+        elif not place.exists() and any(sign in place.name for sign in "*?["):
+            # shells that do not expand patterns hand them on
+            inside = sorted(place.parent.glob(place.name))
+            if not inside:
+                raise InputError(f"no file fits {place}", "check the pattern")
+            found += inside
+        else:
+            found.append(place)
+    return list(dict.fromkeys(found))
+
+
+def outputs_of(photos: list[Path], out: Path | None) -> list[Path]:
+    """The output folder of each photo: beside it, or `out` (for several photos a folder in `out`).
+
+    Raises UsageError if two photos would share one.
+    """
+    if out is not None and len(photos) == 1:
+        return [out]
+    folders = [(photo.parent if out is None else out) / f"{photo.stem}-inv3d" for photo in photos]
+    for i, folder in enumerate(folders):
+        if folder in folders[:i]:
+            twin = photos[folders.index(folder)]
+            raise UsageError(f"{twin} and {photos[i]} would both be written to {folder}", "rename one of them")
+    return folders
+
+
+def photos_to_heads(
+    photos: list[Path],
+    outputs: list[Path],
+    job: PhotoJob,
+    progress: Progress = silent,
+    finished: Callable[[PhotoResult], None] = lambda result: None,
+) -> list[PhotoResult]:
+    """Invert photos and write their output folders; `finished` hears of each. A photo that cannot be used does not stop
+    the others. With `resume`, photos whose head is there are passed over.
+
+    Raises UsageError for outputs that exist, ModelError, OutOfMemoryError.
+    """
+    if min(job.refine, job.tune) < 0:
+        raise UsageError("a negative number of steps makes no sense", "give 0 or more")
+    done = {out for out in outputs if job.resume and out.exists()}
+    for out in outputs:
+        if out not in done:
+            refuse_existing(out, job.force)
+    results: list[PhotoResult] = []
+
+    def add(result: PhotoResult) -> None:
+        results.append(result)
+        finished(result)
+
+    with memory_errors():
+        bundle = with_helpers(load_bundle(job.model, job.device), job.perceptual, job.identity, job.device)
+        bundle.aligner  # noqa: B018 - whether there is one is to be known before anything is written
+        encoder = None if job.encoder == NO_ENCODER else load_encoder(job.model, job.encoder, job.device)
+        if bundle.info.subject == "things":
+            job = replace(job, settings=replace(job.settings or preset_for(job.device), identity=0.0))
+        pairs = list(zip(photos, outputs, strict=True))
+        for batch in (pairs[i : i + BATCH] for i in range(0, len(pairs), BATCH)):
+            for photo, out in batch:
+                if out in done:
+                    add(PhotoResult(photo, out))
+            waiting = [(photo, out) for photo, out in batch if out not in done]
+            for result in _batch(waiting, job, bundle, encoder, progress):
+                add(result)
+    return results
+
+
+def _batch(
+    waiting: list[tuple[Path, Path]], job: PhotoJob, bundle: Bundle, encoder: Encoder | None, progress: Progress
+) -> Iterator[PhotoResult]:
+    """Align every photo, encode them together, then go on with one after the other."""
+    clock = StageClock()
+    found: list[tuple[Path, Path, Aligned]] = []
+    with clock("align"):
+        for photo, out in waiting:
+            try:
+                found.append((photo, out, align_photo(photo, bundle)))
+            except InputError as error:
+                yield PhotoResult(photo, out, error=error)
+    if not found:
+        return
+    with clock("encode"):
+        codes = start_codes(torch.cat([aligned.image for _, _, aligned in found]).to(job.device), bundle, encoder)
+    # the time of what is done together is shared
+    shared = {name: round(seconds / len(found), 3) for name, seconds in clock.seconds.items()}
+    for (photo, out, aligned), code in zip(found, codes, strict=True):
+        try:
+            run = _finish(photo, out, aligned, code[None], job, bundle, shared, progress)
+            yield PhotoResult(photo, out, run)
+        except (InputError, UsageError) as error:
+            yield PhotoResult(photo, out, error=error)
+
+
+@torch.no_grad()
+def start_codes(images: Tensor, bundle: Bundle, encoder: Encoder | None) -> Tensor:
+    """Codes [B,num_ws,w_dim] of aligned images [B,3,R,R]: what the encoder reads, or the mean."""
+    if encoder is not None:
+        codes: Tensor = encoder(images)
+        return codes
+    return bundle.mean_code.expand(len(images), bundle.generator.num_ws, -1)
+
+
+def invert_photo(
+    aligned: Aligned,
+    code: Tensor,
+    bundle: Bundle,
+    job: PhotoJob,
+    progress: Progress = silent,
+    workspace: Workspace | None = None,
+) -> tuple[Head, Views]:
+    """The head of an aligned photo, from the code [1,num_ws,w_dim] it begins with, and its view with the final camera."""
+    settings, device = job.fit, job.device
+    stage = stages(workspace, device)
+    view = Views(aligned.image, aligned.camera, (0,), (0.0,))
+
+    def problem() -> Problem:
+        return Problem(bundle, view.to(device), None, settings, job.seed)
+
+    if settings.wplus_steps:
+        start = None if job.encoder == NO_ENCODER else code
+        made = stage(
+            "wplus", lambda: dict(zip(("code", "offsets"), fit_wplus(problem(), progress, start), strict=True))
+        )
+        code = made["code"]
+        view = replace(view, cameras=correct(view.cameras, made["offsets"].cpu()))
+    track = LatentTrack(code, torch.zeros(1, device=device))
+    generator = bundle.generator
+    if settings.tuning_steps:
+        generator = copy.deepcopy(generator)
+        generator.load_state_dict(stage("tuned", lambda: dict(tune(problem(), track, progress).state_dict())))
+    return Head(generator, track, bundle, shown_range(float(view.cameras.yaw), bundle)).rounded(), view
+
+
+def shown_range(yaw: float, bundle: Bundle) -> tuple[float, float]:
+    """Yaws (radians) that are shown of a head seen from `yaw`: `AROUND` beyond it and the front, where the model knows."""
+    known = math.radians(bundle.info.known_yaw)
+    return max(-known, min(yaw, 0.0) - AROUND), min(known, max(yaw, 0.0) + AROUND)
+
+
+def _finish(
+    photo: Path,
+    out: Path,
+    aligned: Aligned,
+    code: Tensor,
+    job: PhotoJob,
+    bundle: Bundle,
+    shared: dict[str, float],
+    progress: Progress,
+) -> dict[str, Any]:
+    """Refine and tune one photo's head and write its output folder; returns what `run.json` says."""
+    clock = StageClock()
+    clock.seconds.update(shared)
+    identity = job.identify(photo, bundle)
+    workspace = Workspace(out, identity, job.force, job.resume)
+
+    with clock("fit"):
+        head, view = invert_photo(aligned, code, bundle, job, progress, workspace)
+    yaw, pitch = (math.degrees(float(angle)) for angle in (view.cameras.yaw, view.cameras.pitch))
+    run = {
+        **identity,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "confidence": round(aligned.confidence, 3),
+        "yaw_degrees": round(yaw, 1),
+        "pitch_degrees": round(pitch, 1),
+    }
+    low, high = (math.degrees(limit) for limit in head.yaw_range)
+    source = Source(
+        photo.name,
+        _method(job),
+        f"The photo shows the head from {yaw:.0f}°; the orbit goes from {low:.0f}° to {high:.0f}°. What the photo does not "
+        "show is the model's guess.",
+        "One photo.",
+    )
+    with disk_errors(out):
+        write_output(head, view, view[[]], workspace.folder, source, run, clock, progress)
+    workspace.finish()
+    return run
+
+
+def _method(job: PhotoJob) -> str:
+    """How a photo was inverted, in words."""
+    parts = ["mean code" if job.encoder == NO_ENCODER else f"encoder {job.encoder}"]
+    parts += [f"{steps} {what}" for steps, what in ((job.refine, "W+ steps"), (job.tune, "tuning steps")) if steps]
+    return ", ".join(parts)
