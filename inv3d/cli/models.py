@@ -101,6 +101,36 @@ def import_model(
     _import(Import(file, name, like, license or UNKNOWN_LICENSE, focal, known_yaw, faces, force))
 
 
+@app.command("import-encoder")
+def import_encoder(
+    file: Annotated[Path, typer.Argument(help="A .pt file with an encoder, such as PREIM3D's.")],
+    model: Annotated[str, typer.Option(help="The imported generator that it was trained for.")],
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Import a public encoder (PREIM3D, e4e, pSp) for an imported model. Nothing of the file is executed.
+
+    Example: inv3d models import-encoder preim3d_ffhq.pt --model ffhq
+    """
+    import torch
+
+    from inv3d.core.bundle import load_bundle
+    from inv3d.core.encoders.imports import read_public_encoder
+    from inv3d.core.encoders.store import PREIM3D, encoder_file, save_encoder
+    from inv3d.core.errors import UsageError
+    from inv3d.core.library import EMBEDDED
+    from inv3d.workspace import refuse_existing
+
+    path = encoder_file(model, PREIM3D)
+    if path.parent.parent == EMBEDDED:
+        raise UsageError(f"the encoder of '{model}' is embedded and stays", "name an imported model with --model")
+    refuse_existing(path, force)
+    encoder = read_public_encoder(file, load_bundle(model))
+    with _home_errors():
+        save_encoder(encoder, path, torch.float32)
+    typer.echo(f"imported a {encoder.config.kind} encoder for {model}: inv3d image face.png --model {model}")
+
+
 def _home_errors() -> AbstractContextManager[None]:
     """Errors of writing to the folder of the models, with how to choose another."""
     from inv3d.core.library import home

@@ -55,7 +55,7 @@ def of_module(generator: Symbol, reader: TensorReader) -> Checkpoint:
     """The generator that was saved as a module, with its options. Raises ModelError if it is another model."""
     attributes = _attributes(generator)
     layout = layout_of(attributes.get("_init_kwargs"), attributes.get("neural_rendering_resolution"))
-    return Checkpoint(layout, fitting(layout.config, _tensors(generator), reader.read))
+    return Checkpoint(layout, fitting(shapes_of(layout.config), _tensors(generator), reader.read))
 
 
 def layout_of(options: Any, raw_resolution: Any = None) -> Layout:
@@ -72,11 +72,10 @@ def layout_of(options: Any, raw_resolution: Any = None) -> Layout:
 
 
 def fitting(
-    config: GeneratorConfig, found: dict[str, Any], read: Callable[[Any, str, tuple[int, ...]], Tensor]
+    shapes: dict[str, tuple[int, ...]], found: dict[str, Any], read: Callable[[Any, str, tuple[int, ...]], Tensor]
 ) -> dict[str, Tensor]:
-    """The weights of a generator of `config` out of those that were `found`, each as `read` gives it for its name and
+    """The weights of a model of these `shapes` out of those that were `found`, each as `read` gives it for its name and
     shape. Raises ModelError, with the name, for what is missing, too much or of another shape."""
-    shapes = shapes_of(config)
     if extra := sorted(str(name) for name in found.keys() - shapes.keys()):
         raise refused(f"{extra[0][:80]!r} belongs to no part of the model")
     state = {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +15,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from inv3d.core.checkpoints.eg3d import Checkpoint, Layout, bounded, dictionary, fitting, layout_of, of_module
+from inv3d.core.checkpoints.eg3d import (
+    Checkpoint,
+    Layout,
+    bounded,
+    dictionary,
+    fitting,
+    layout_of,
+    of_module,
+    shapes_of,
+)
 from inv3d.core.checkpoints.families import family, sized
 from inv3d.core.checkpoints.symbols import Symbol, read_pickle, refused
 from inv3d.core.checkpoints.tensors import LEGACY_MAGIC, Lookup, TensorReader, declared_shape, read_archive, read_stream
@@ -33,18 +44,30 @@ def read_checkpoint(path: Path, like: str | None = None) -> Checkpoint:
     Bare weights do not say how they are rendered: they are of the family `like` (see `families`), unless the file keeps
     init arguments beside them. Raises ModelError if the file is damaged, hostile or another model.
     """
+    with opened(path) as (file, start, size):
+        if start[8:] == b"{" and struct.unpack("<Q", start[:8])[0] <= size - 8:
+            return _of_safetensors(path, like)
+        value, reader = read_object(file, start, size)
+        return _of_value(value, reader, like)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[IO[bytes], bytes, int]]:
+    """A file, its first bytes and its size. Raises ModelError if it cannot be read."""
     try:
         with path.open("rb") as file:
             start = file.read(9)
             size = file.seek(0, io.SEEK_END)
             file.seek(0)
-            if start[8:] == b"{" and struct.unpack("<Q", start[:8])[0] <= size - 8:
-                return _of_safetensors(path, like)
-            archive = start.startswith(b"PK\x03\x04")
-            value, lookup = read_archive(file) if archive else _read_pickle(file)
-            return _of_value(value, TensorReader(lookup, size), like)
+            yield file, start, size
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}", "give the path of a checkpoint") from error
+
+
+def read_object(file: IO[bytes], start: bytes, size: int) -> tuple[Any, TensorReader]:
+    """What a pickle or a `torch.save` file holds, as data, and who reads its tensors. Raises ModelError."""
+    value, lookup = read_archive(file) if start.startswith(b"PK\x03\x04") else _read_pickle(file)
+    return value, TensorReader(lookup, size)
 
 
 def to_safetensors(checkpoint: Checkpoint) -> bytes:
@@ -73,7 +96,7 @@ def _of_value(value: Any, reader: TensorReader, like: str | None) -> Checkpoint:
         raise refused("it holds no generator (G_ema)")
     shapes = {str(name): declared_shape(tensor, str(name)) for name, tensor in weights.items()}
     layout = layout_of(root["init_kwargs"]) if "init_kwargs" in root else _like(like, shapes)
-    return Checkpoint(layout, fitting(layout.config, weights, reader.read))
+    return Checkpoint(layout, fitting(shapes_of(layout.config), weights, reader.read))
 
 
 def _nowhere(storage: Any) -> Tensor:
@@ -104,7 +127,7 @@ def _of_safetensors(path: Path, like: str | None) -> Checkpoint:
                 tensor: Tensor = file.get_tensor(found)
                 return tensor
 
-            return Checkpoint(layout, fitting(layout.config, names, read))
+            return Checkpoint(layout, fitting(shapes_of(layout.config), names, read))
     except SafetensorError as error:
         raise refused("it is damaged or cut off") from error
 

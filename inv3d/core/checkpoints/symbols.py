@@ -20,6 +20,7 @@ _HINT = "import only checkpoints that EG3D's code or `torch.save` wrote; fetch t
 
 _NAMES = frozenset(
     {
+        "argparse.Namespace",
         "collections.OrderedDict",
         "dnnlib.util.EasyDict",
         "torch_utils.persistence._reconstruct_persistent_obj",

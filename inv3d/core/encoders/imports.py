@@ -1,0 +1,72 @@
+"""Public encoders of pSp's family (e4e, PREIM3D) for an imported generator, read as data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from inv3d.core.bundle import Bundle
+from inv3d.core.checkpoints.eg3d import dictionary, fitting
+from inv3d.core.checkpoints.read import opened, read_object
+from inv3d.core.checkpoints.symbols import Symbol, refused
+from inv3d.core.codes import sample_codes
+from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, Kind, build_encoder
+
+_PUBLIC = EncoderConfig()
+_KINDS: dict[str, Kind] = {
+    "GradualStyleEncoder": "pyramid",
+    "Encoder4Editing": "offsets",
+    "WPlusEncoder": "last-layer",
+    "BackboneEncoderUsingLastLayerIntoWPlus": "last-layer",
+}
+_PREFIX = "encoder."
+_TRUNCATION = 0.7
+"""Of the mean code that the public encoders add to what they read."""
+
+
+def read_public_encoder(path: Path, bundle: Bundle) -> Encoder:
+    """The encoder in a `torch.save` file of pSp's form (`state_dict` and `opts`); nothing of the file is executed.
+
+    Raises ModelError if the file is damaged, hostile, or of another model than `bundle`.
+    """
+    with opened(path) as (file, start, size):
+        value, reader = read_object(file, start, size)
+        root = dictionary(value)
+        weights = dictionary(root.get("state_dict"))
+        own = {name.removeprefix(_PREFIX): w for name, w in weights.items() if str(name).startswith(_PREFIX)}
+        if not own:
+            raise refused("it holds no encoder (encoder.* in state_dict)")
+        config = replace(
+            _PUBLIC,
+            kind=_kind(_options(root.get("opts")), own),
+            num_ws=bundle.generator.num_ws,
+            w_dim=bundle.info.generator.w_dim,
+        )
+        with torch.device("meta"):
+            shapes = {name: tuple(tensor.shape) for name, tensor in build_encoder(config).state_dict().items()}
+        state = fitting(shapes, own, reader.read)
+    with torch.device("meta"):
+        encoder = build_encoder(config)
+    encoder.load_state_dict(state, assign=True)
+    mapping = bundle.generator.backbone.mapping
+    mean = torch.lerp(mapping.w_avg, sample_codes(bundle.generator, bundle.info.front, 10_000).mean(0), _TRUNCATION)
+    encoder.mean_code = mean.expand(config.num_ws, -1).clone()
+    return encoder.eval().requires_grad_(False)
+
+
+def _options(value: Any) -> dict[Any, Any]:
+    """The training options, which are a dictionary or a namespace."""
+    if isinstance(value, Symbol) and isinstance(value.state, dict):
+        return value.state
+    return dictionary(value)
+
+
+def _kind(options: dict[Any, Any], weights: dict[str, Any]) -> Kind:
+    """pSp and e4e have weights of the same names, so the options decide; without them it is the e4e of the defaults."""
+    named = options.get("encoder_type")
+    if named in _KINDS:
+        return _KINDS[named]
+    return "last-layer" if "output_layer_2.3.weight" in weights else "offsets"

@@ -1,0 +1,62 @@
+"""Files as pSp's training code writes them, at a size for tests."""
+
+import argparse
+from dataclasses import replace
+
+import pytest
+import torch
+
+from inv3d.core.encoders import imports
+from inv3d.core.encoders.imports import read_public_encoder
+from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder
+from inv3d.core.errors import ModelError
+
+SMALL = EncoderConfig(widths=(16, 16, 16, 16), units=(1, 1, 1, 1), style_width=16, code_width=16)
+
+
+@pytest.fixture(autouse=True)
+def small_public_encoders(monkeypatch):
+    monkeypatch.setattr(imports, "_PUBLIC", SMALL)
+
+
+def write(path, demo, kind, options):
+    config = replace(SMALL, kind=kind, num_ws=demo.generator.num_ws, w_dim=demo.info.generator.w_dim)
+    encoder = build_encoder(config).eval()
+    state = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+    state["decoder.backbone.mapping.w_avg"] = torch.zeros(3)
+    torch.save({"state_dict": state, "opts": options, "latent_avg": torch.zeros(3)}, path)
+    return encoder
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("pyramid", {"encoder_type": "GradualStyleEncoder"}),
+        ("offsets", argparse.Namespace(encoder_type="Encoder4Editing", device="cuda:0")),
+        ("offsets", {}),
+        ("last-layer", {"encoder_type": "WPlusEncoder", "learning_rate": 1e-4}),
+    ],
+)
+def test_a_public_encoder_reads_what_it_read_before(demo, tmp_path, kind, options):
+    encoder = write(tmp_path / "x.pt", demo, kind, options)
+    found = read_public_encoder(tmp_path / "x.pt", demo)
+    picture = torch.rand(1, 3, 256, 256) * 2 - 1
+    assert found.config.kind == kind
+    assert torch.allclose(found(picture) - found.mean_code, encoder(picture), atol=1e-6)
+    # the mean of codes at 0.7 of the way from the model's own mean: here about the same
+    assert torch.allclose(found.mean_code[0], demo.mean_code, atol=0.1) and found.mean_code.std() > 0
+
+
+def test_other_files_are_refused_by_name(demo, tmp_path):
+    torch.save({"state_dict": {"decoder.x": torch.zeros(1)}}, tmp_path / "none.pt")
+    with pytest.raises(ModelError, match="no encoder"):
+        read_public_encoder(tmp_path / "none.pt", demo)
+    torch.save({"state_dict": {"encoder.input_layer.0.weight": torch.zeros(16, 3, 3, 3)}}, tmp_path / "part.pt")
+    with pytest.raises(ModelError, match="is missing"):
+        read_public_encoder(tmp_path / "part.pt", demo)
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_public_encoder(tmp_path / "nothing.pt", demo)
+    write(tmp_path / "x.pt", demo, "last-layer", {})
+    (tmp_path / "cut.pt").write_bytes((tmp_path / "x.pt").read_bytes()[:5000])
+    with pytest.raises(ModelError, match="refused"):
+        read_public_encoder(tmp_path / "cut.pt", demo)
