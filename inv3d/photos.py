@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 import inv3d
 from inv3d.clock import StageClock
@@ -27,16 +28,20 @@ from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.inversion.stages import Problem, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
+from inv3d.core.training.dataset import to_bytes, write_shard
+from inv3d.core.training.encoders import OUTSIDE
 from inv3d.core.views import Views
 from inv3d.export.report import Source
 from inv3d.output import write_output
-from inv3d.pipeline import memory_errors, stages
+from inv3d.pipeline import fit_renders, memory_errors, stages, trial_render
 from inv3d.video.photo import Aligned, align_photo
 from inv3d.workspace import Workspace, disk_errors, refuse_existing
 
 NO_ENCODER = "none"
 BATCH = 8
 """Photos that are encoded together."""
+SHARD = 100
+"""Photos in one file of a training set."""
 AROUND = math.radians(30)
 """How far the orbit goes beyond the front and the side that a photo shows."""
 
@@ -85,6 +90,14 @@ class PhotoResult:
     out: Path
     run: dict[str, Any] | None = None
     error: Inv3dError | None = None
+
+
+def estimate_seconds(job: PhotoJob, photos: int) -> float:
+    """About how long a job takes, from one small render timed on the spot."""
+    bundle = load_bundle(job.model, job.device)
+    # measured: the output of a photo costs about 230 such renders
+    renders = fit_renders(bundle, job.fit, job.refine + job.tune) + 230.0
+    return 3.0 + photos * renders * trial_render(bundle, job.device)
 
 
 def find_photos(places: Iterable[Path]) -> list[Path]:
@@ -282,3 +295,27 @@ def _method(job: PhotoJob) -> str:
     parts = ["mean code" if job.encoder == NO_ENCODER else f"encoder {job.encoder}"]
     parts += [f"{steps} {what}" for steps, what in ((job.refine, "W+ steps"), (job.tune, "tuning steps")) if steps]
     return ", ".join(parts)
+
+
+def draw_photos(data: Path, bundle: Bundle, resolution: int, folder: Path, report: Callable[[str], None]) -> None:
+    """Shards of the photos in `data`, aligned and of `resolution` pixels, for the training of an encoder in `folder`.
+
+    Photos that cannot be used are reported and left out; shards that are there are kept.
+    """
+    photos = find_photos([data])
+    for index in range(0, len(photos), SHARD):
+        path = folder / f"{OUTSIDE}-{index // SHARD:04d}.safetensors"
+        if path.exists():
+            continue
+        found: list[Aligned] = []
+        for photo in photos[index : index + SHARD]:
+            try:
+                found.append(align_photo(photo, bundle))
+            except InputError as error:
+                report(f"left out: {error.message}")
+        if found:
+            images = torch.cat([F.interpolate(a.image, (resolution, resolution), mode="area") for a in found])
+            yaw, pitch = (torch.cat([getattr(a.camera, angle) for a in found]) for angle in ("yaw", "pitch"))
+            shard = {"image": to_bytes((images + 1.0) / 2.0)[:, None], "yaw": yaw[:, None], "pitch": pitch[:, None]}
+            write_shard(path, shard)
+        report(f"{min(index + SHARD, len(photos))} of {len(photos)} photos aligned")

@@ -18,7 +18,6 @@ import torch
 import inv3d
 from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.camera import look_at
 from inv3d.core.errors import InputError, OutOfMemoryError, UsageError
 from inv3d.core.head import Head
 from inv3d.core.helpers import OWN, with_helpers
@@ -171,24 +170,36 @@ def refine_cameras(prepared: Prepared, offsets: torch.Tensor) -> Prepared:
     )
 
 
-def estimate_seconds(job: VideoJob, info: ClipInfo) -> float:
-    """About how long a job takes, from one small render timed on the spot."""
-    settings = job.settings or preset_for(job.device)
-    bundle = load_bundle(job.model, job.device)
+def trial_render(bundle: Bundle, device: torch.device) -> float:
+    """Seconds of a 64 px render of the mean head, the better of two; infinite if it shows numbers that are none."""
     generator = bundle.generator
     code = generator.backbone.mapping.w_avg.expand(1, generator.num_ws, -1)
-    camera = look_at(torch.zeros(1), torch.zeros(1)).to(job.device)
     seconds = []
     for _ in range(2):
         start = time.perf_counter()
         with torch.no_grad():
-            float(generator(code, camera, 64, superresolution=False).depth.mean())
+            image = generator(code, bundle.info.front.to(device), 64, superresolution=False).image
+        if not bool(torch.isfinite(image).all()):
+            return math.inf
         seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def estimate_seconds(job: VideoJob, info: ClipInfo) -> float:
+    """About how long a job takes, from one small render timed on the spot."""
+    settings = job.settings or preset_for(job.device)
+    bundle = load_bundle(job.model, job.device)
     steps = settings.wplus_steps + settings.tuning_steps + (settings.latent_steps if job.latents else 0)
-    whole = 1 if settings.rays_per_view is not None else job.views * (generator.config.raw_resolution / 64) ** 2
-    # measured: a step costs about 2.7 such renders, everything after the fit about 400
-    renders = 2.7 * steps * whole + 400.0
-    return 5.0 + 0.03 * (info.frames or 25 * info.duration) + renders * min(seconds)
+    views = 1 if settings.rays_per_view is not None else job.views
+    decoding = 0.03 * (info.frames or 25 * info.duration)
+    # measured: everything after the fit costs about 400 such renders
+    return 5.0 + decoding + (fit_renders(bundle, settings, steps * views) + 400.0) * trial_render(bundle, job.device)
+
+
+def fit_renders(bundle: Bundle, settings: FitSettings, steps: int) -> float:
+    """How many trial renders cost as much as `steps` of a fit; measured: 2.7 each, whole images by their pixels."""
+    pixels = 1.0 if settings.rays_per_view is not None else (bundle.info.generator.raw_resolution / 64) ** 2
+    return 2.7 * steps * pixels
 
 
 def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:

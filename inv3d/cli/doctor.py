@@ -15,6 +15,7 @@ def doctor(
 ) -> None:
     """Check versions, devices, codecs and the embedded model with a small render."""
     import importlib.metadata
+    import math
     import os
     import platform
     import shutil
@@ -22,14 +23,13 @@ def doctor(
     from pathlib import Path
 
     import av
-    import torch
 
     import inv3d
     from inv3d.core.bundle import load_bundle
-    from inv3d.core.camera import look_at
     from inv3d.core.device import choose_device
     from inv3d.core.errors import ModelError
     from inv3d.core.library import available, home
+    from inv3d.pipeline import trial_render
 
     typer.echo(
         f"inv3d {inv3d.__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
@@ -53,11 +53,6 @@ def doctor(
         start = time.perf_counter()
         bundle = load_bundle("demo", choice.device)
         loaded = time.perf_counter() - start
-        code = bundle.generator.backbone.mapping.w_avg.expand(1, bundle.generator.num_ws, -1)
-        start = time.perf_counter()
-        with torch.no_grad():
-            image = bundle.generator(code, look_at(torch.zeros(1), torch.zeros(1)).to(choice.device), 64).image
-        good = bool(torch.isfinite(image).all())
-        typer.echo(
-            f"demo: loaded in {loaded:.1f} s, 64 px render in {time.perf_counter() - start:.2f} s, {'well' if good else 'BROKEN'}"
-        )
+        seconds = trial_render(bundle, choice.device)
+        state = "BROKEN" if math.isinf(seconds) else f"64 px render in {seconds:.2f} s"
+        typer.echo(f"demo: loaded in {loaded:.1f} s, {state}")

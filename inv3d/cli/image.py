@@ -49,13 +49,13 @@ def image(
     Writes the same output folder as `inv3d video`.
     """
     from inv3d.cli.progress import json_line, reporter
-    from inv3d.cli.video import interruptible
+    from inv3d.cli.video import interruptible, minutes
     from inv3d.core.device import choose_device
     from inv3d.core.encoders.store import ENCODERS
     from inv3d.core.errors import UsageError
     from inv3d.core.inversion.loop import silent
     from inv3d.core.inversion.settings import preset_for
-    from inv3d.photos import NO_ENCODER, PhotoJob, find_photos, outputs_of, photos_to_heads
+    from inv3d.photos import NO_ENCODER, PhotoJob, estimate_seconds, find_photos, outputs_of, photos_to_heads
 
     choice = choose_device(device)
     if encoder not in (NO_ENCODER, *ENCODERS):
@@ -65,12 +65,13 @@ def image(
     job = PhotoJob(model, encoder, refine, tune, perceptual, identity, None, seed, choice.device, force, resume)
     found = find_photos(photos)
     outputs = outputs_of(found, out)
+    seconds = estimate_seconds(job, len(found))
     if as_json:
-        json_line({"photos": len(found), "device": str(choice.device)})
+        json_line({"photos": len(found), "device": str(choice.device), "estimated_seconds": round(seconds)})
     else:
         start = "no encoder" if encoder == NO_ENCODER else f"encoder {encoder}"
         typer.echo(f"{_count(len(found))}: {start}, {refine} W+ steps, {tune} tuning steps, model {model}")
-        typer.echo(f"device {choice.device} ({choice.reason})")
+        typer.echo(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}")
 
     def tell(result: PhotoResult) -> None:
         if as_json:

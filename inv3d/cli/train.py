@@ -158,6 +158,7 @@ def train_encoder(
     from inv3d.core.bundle import load_bundle
     from inv3d.core.training import encoders
     from inv3d.export.pictures import save_png
+    from inv3d.photos import draw_photos
 
     own = encoders.join_processes(_start(device, threads))
     folder = folder or Path("runs", f"encoder-{model}")
@@ -168,7 +169,9 @@ def train_encoder(
 
     def draw() -> None:
         encoders.draw_inside(bundle, plan, folder, typer.echo)
-        if data is None and bundle.info.subject == "heads":
+        if data is not None:
+            draw_photos(data, bundle, plan.samples.resolution, folder, typer.echo)
+        elif bundle.info.subject == "heads":
             encoders.draw_procedural(folder, scale, typer.echo)
 
     encoders.first_alone(draw)

@@ -67,7 +67,7 @@ def video(
             typer.echo(
                 f"{views} views, {'one code per view' if latents else 'one code'}, model {model}, preset {settings.name}"
             )
-            typer.echo(f"device {choice.device} ({choice.reason}); about {_minutes(seconds)}; output in {out}")
+            typer.echo(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}; output in {out}")
         run = video_to_head(job, progress)
     if as_json:
         json_line({"done": str(out), "seconds": run["total_seconds"], "metrics": run["means"]})
@@ -94,5 +94,6 @@ def interruptible(out: Path) -> Iterator[None]:
         raise StoppedError("stopped before the head was finished", hint) from stop
 
 
-def _minutes(seconds: float) -> str:
+def minutes(seconds: float) -> str:
+    """A time for a person."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -58,7 +58,9 @@ def read_photo(path: Path) -> Tensor:
                 file.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
                 return _tensor(_rgb(ImageOps.exif_transpose(_eight_bits(file))))
     except UnidentifiedImageError as error:
-        raise InputError(f"{path} is not a picture, or it is damaged", "check that a viewer opens it") from error
+        raise InputError(
+            f"{path} is not a picture, or it is damaged", "save it as PNG or JPEG, and check that a viewer opens it"
+        ) from error
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:

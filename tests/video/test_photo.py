@@ -56,7 +56,9 @@ def test_every_orientation_of_the_metadata_comes_upright(plain, portrait, tmp_pa
 def test_all_modes_become_rgb(portrait, tmp_path, mode):
     grey = Image.fromarray(portrait).convert("L")
     if mode in ("I;16", "I"):
-        image = Image.fromarray((np.asarray(grey).astype(np.int32) * 257).astype(np.uint16 if mode == "I;16" else np.int32))
+        image = Image.fromarray(
+            (np.asarray(grey).astype(np.int32) * 257).astype(np.uint16 if mode == "I;16" else np.int32)
+        )
     elif mode == "F":
         image = Image.fromarray(np.asarray(grey).astype(np.float32) / 255)
     else:
@@ -98,7 +100,9 @@ def png_that_claims(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    )
 
 
 def test_what_is_no_usable_picture_is_told_in_one_line(portrait, tmp_path):

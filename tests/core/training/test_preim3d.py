@@ -1,0 +1,176 @@
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
+from inv3d.core.encoders.store import load_encoder
+from inv3d.core.errors import InputError
+from inv3d.core.training import encoders
+from inv3d.core.training.dataset import write_shard
+from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer, Pictures
+from inv3d.core.training.renders import Renders
+
+CPU = torch.device("cpu")
+TINY = replace(
+    SMALL,
+    steps=4,
+    batch=4,
+    rendered=2,
+    fit=replace(SMALL.fit, rays_per_view=16, samples=4, whole_resolution=16),
+    code_start=0,
+    around_start=0,
+    samples=Renders("samples", 80_000, 3, 2, 24, 0.7, 0.3, 1.0),
+)
+
+
+@pytest.fixture(scope="module")
+def shards(demo, tmp_path_factory):
+    """A folder with a few small pictures of both domains."""
+    folder = tmp_path_factory.mktemp("shards")
+    TINY.samples.draw(demo, folder, 1, lambda line: None)
+    outside = replace(TINY.samples, kind="images", seed=5).shard(demo, 0)
+    write_shard(folder / "images-0000.safetensors", outside)
+    return folder
+
+
+@pytest.fixture
+def trainer(shards):
+    return encoders.make_trainer("demo", TINY, shards, CPU)
+
+
+def test_the_schedule_of_weights_is_the_papers():
+    paper = EncoderRecipe()
+    assert (paper.fit.pixel, paper.fit.perceptual, paper.fit.identity) == (1.0, 0.8, 0.4)
+    assert paper.code_weight(19_999) == 0.0 and paper.around_weight(99_999) == 0.0
+    # the paper sums over 14 codes of 512 numbers, we take means
+    assert paper.code_weight(20_000) == pytest.approx(1e-4 * 14 * 512)
+    assert paper.code_weight(32_000) == pytest.approx(3e-4 * 14 * 512)
+    assert paper.around_weight(100_000) == pytest.approx(1e-4)
+    assert paper.around_weight(112_000) == pytest.approx(3e-4)
+    assert (paper.samples.yaw, paper.samples.pitch) == pytest.approx((math.radians(30), math.radians(20)))
+    assert (paper.around_views, paper.around_yaw) == (4, pytest.approx(math.radians(20)))
+
+
+def test_ingredients_can_be_left_out(trainer):
+    plain = encoders.without(SMALL, alternating=True, around=True)
+    assert plain.around_weight(plain.steps - 1) == 0.0 and SMALL.around_weight(SMALL.steps - 1) > 0
+    trainer.recipe = replace(TINY, alternating=False)
+    assert not any(trainer.is_inside(step) for step in range(4))
+    half = encoders.scaled(SMALL, 0.5)
+    assert half.code_weight(half.code_start - 1) == 0.0 and half.code_start == SMALL.code_start // 2
+
+
+def test_rounds_alternate_and_only_known_codes_are_regressed(trainer):
+    names = [trainer.losses(step, torch.Generator().manual_seed(step)).keys() for step in (0, 1, 2)]
+    assert [("code" in each) for each in names] == [False, True, False]
+    assert all({"pixel", "perceptual", "identity", "around"} <= each for each in names)
+
+
+def test_views_around_stay_around(trainer):
+    yaw, pitch = torch.tensor([0.5, -0.2]), torch.tensor([0.1, 0.0])
+    trainer.recipe = replace(TINY, around_views=50)
+    around = trainer._around(yaw, pitch, torch.Generator().manual_seed(0))
+    assert len(around) == 100
+    offset = around.yaw.reshape(2, 50) - yaw[:, None]
+    assert float(offset.abs().max()) <= TINY.around_yaw + 1e-5 and float(offset.abs().max()) > 0.8 * TINY.around_yaw
+    assert float((around.pitch.reshape(2, 50) - pitch[:, None]).abs().max()) <= TINY.around_pitch + 1e-5
+
+
+def test_a_perfect_encoder_leaves_little_to_lose(demo, shards):
+    """The losses compare what they say they compare: with the true codes only noise of sampling is left."""
+
+    class Known(torch.nn.Module):
+        def __init__(self, codes):
+            super().__init__()
+            self.codes = codes
+
+        def forward(self, images):
+            return self.codes[: len(images)]
+
+    trainer = encoders.make_trainer("demo", replace(TINY, batch=2), shards, CPU)
+    rows = torch.randint(len(trainer.inside), (2,), generator=torch.Generator().manual_seed(7))
+    assert trainer.inside.z is not None
+    true = TINY.samples.codes(demo, trainer.inside.z[rows])
+    found = {}
+    for name, codes in (("true", true), ("mean", demo.mean_code.expand_as(true))):
+        trainer.model = Known(codes)
+        found[name] = trainer.losses(1, torch.Generator().manual_seed(7))
+    assert float(found["true"]["code"]) == 0.0 and float(found["mean"]["code"]) > 0.02
+    assert float(found["true"]["pixel"]) < 0.25 * float(found["mean"]["pixel"])
+
+
+def test_a_stopped_training_ends_with_the_same_weights(shards, tmp_path):
+    def train(folder, stops):
+        folder.mkdir()
+        for stop in stops:
+            trainer = encoders.make_trainer("demo", TINY, shards, CPU)
+            for step in trainer.run(folder / "x.pt", lambda line: None):
+                if step == stop:
+                    trainer.save(folder / "x.pt")
+                    break
+        return trainer
+
+    whole, parts = train(tmp_path / "whole", [4]), train(tmp_path / "parts", [1, 3, 4])
+    for a, b in zip(whole.average.state_dict().values(), parts.average.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_training_learns_the_codes_of_its_pictures(shards):
+    recipe = replace(TINY, steps=60, lr=5e-3, batch=6, rendered=1, around_start=60)
+    trainer = encoders.make_trainer("demo", recipe, shards, CPU)
+    trainer.recipe = replace(recipe, fit=replace(recipe.fit, pixel=0, absolute=0, perceptual=0, identity=0))
+    trainer.encoder.train()
+    losses = [trainer._advance() for _ in range(60)]
+    codes = [float(loss["code"].detach()) for loss in losses if "code" in loss]
+    assert sum(codes[-5:]) < 0.7 * sum(codes[:5])
+
+
+def test_the_finished_encoder_is_written_and_the_grid_shows_both_domains(trainer, tmp_path, monkeypatch):
+    assert trainer.grid(pictures=1).shape == (3, 2 * 24, 5 * 24)
+    path = encoders.finish(trainer, "preim3d", tmp_path)
+    assert path == tmp_path / "preim3d.safetensors"  # the embedded model is not written to
+    monkeypatch.setattr("inv3d.core.encoders.store.encoder_file", lambda model, name: path)
+    again = load_encoder("demo", "preim3d")
+    picture = trainer.inside.images[:1].float() / 127.5 - 1
+    assert torch.allclose(again(picture), trainer.average(picture), atol=0.02)
+
+
+def test_the_log_can_be_read_by_programs(shards, tmp_path, monkeypatch):
+    monkeypatch.setattr("inv3d.core.training.preim3d._SHORT", 2)
+    trainer = encoders.make_trainer("demo", TINY, shards, CPU)
+    lines = []
+    for _ in trainer.run(tmp_path / "x.pt", lines.append):
+        pass
+    records = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in records] == [2, 4] and len(lines) == 2
+    assert {"pixel", "code", "seconds_per_step"} <= records[-1].keys()
+
+
+def test_pictures_from_too_far_round_are_left_out():
+    yaw = torch.tensor([[0.1, 2.0], [-1.5, -0.3]])
+    z = torch.tensor([[1.0], [2.0]])
+    image = torch.arange(4, dtype=torch.uint8).reshape(2, 2, 1, 1, 1).expand(2, 2, 3, 4, 4)
+    found = Pictures.of({"yaw": yaw, "pitch": torch.zeros(2, 2), "image": image, "z": z}, 1.0, own=True)
+    assert found.images[:, 0, 0, 0].tolist() == [0, 3]
+    assert found.z is not None and found.z.flatten().tolist() == [1.0, 2.0]
+
+
+def test_the_size_of_the_encoder_follows_the_model(demo):
+    assert encoders.config_for(demo) == small_config(10, 128)
+    trained = build_encoder(small_config(10, 128))
+    assert sum(p.numel() for p in trained.parameters()) < 850_000
+    assert EncoderConfig().input_size == 256
+
+
+def test_missing_pictures_are_named(tmp_path):
+    with pytest.raises(InputError, match="no samples shards"):
+        encoders.make_trainer("demo", TINY, tmp_path, CPU)
+
+
+def test_trainers_are_made_alike(shards):
+    a, b = (encoders.make_trainer("demo", TINY, shards, CPU) for _ in range(2))
+    assert isinstance(a, EncoderTrainer)
+    assert all(torch.equal(x, y) for x, y in zip(a.encoder.parameters(), b.encoder.parameters(), strict=True))

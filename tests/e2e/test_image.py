@@ -1,0 +1,95 @@
+"""`inv3d image` as a person types it, and the training of its encoder."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+
+from inv3d.core.encoders.store import PREIM3D
+from inv3d.core.procedural.renderer import HeadRenderer
+from inv3d.core.training.renders import Renders
+
+from .test_video import fails, inv3d
+
+
+@pytest.fixture(scope="module")
+def photos(turn, tmp_path_factory):
+    """A folder with a photo of a head, one of nothing, and a text that calls itself a photo."""
+    folder = tmp_path_factory.mktemp("photos")
+    head = turn.render(HeadRenderer(), 13).image[0].permute(1, 2, 0).add(1).mul(127.5).byte().numpy()
+    Image.fromarray(head).save(folder / "head.png")
+    Image.fromarray(np.full((120, 160, 3), 99, np.uint8)).save(folder / "grey.jpg")
+    (folder / "text.png").write_text("no photo")
+    return folder
+
+
+QUICK = ("--encoder", "none", "--refine", "3")
+
+
+@pytest.fixture(scope="module")
+def done(photos, tmp_path_factory):
+    out = tmp_path_factory.mktemp("heads")
+    return inv3d("image", photos, *QUICK, "--out", out), out
+
+
+def test_good_photos_become_heads_and_bad_ones_do_not_stop_them(done):
+    run, out = done
+    assert run.returncode == 0, run.stderr
+    assert [path.name for path in out.iterdir()] == ["head-inv3d"]
+    assert {path.name for path in (out / "head-inv3d").iterdir()} == {
+        "head", "views", "orbit.mp4", "mesh.glb", "metrics.json", "report.html", "run.json"
+    }  # fmt: skip
+    table = run.stdout[run.stdout.index("PSNR") :]
+    assert "no head is found" in run.stdout and "not a picture" in run.stdout
+    assert all(name in table for name in ("head.png", "grey.jpg", "text.png"))
+    facts = json.loads((out / "head-inv3d" / "run.json").read_text())
+    assert facts["refine"] == 3 and facts["encoder"] == "none" and abs(facts["yaw_degrees"]) < 30
+    assert "The photo shows the head from" in (out / "head-inv3d" / "report.html").read_text()
+
+
+def test_finished_photos_are_passed_over_and_never_overwritten(done, photos):
+    out = done[1]
+    before = (out / "head-inv3d" / "run.json").read_bytes()
+    fails(2, "exists", "image", photos, *QUICK, "--out", out)
+    again = inv3d("image", photos, *QUICK, "--out", out, "--resume", "--json")
+    records = {json.loads(line).get("photo"): json.loads(line) for line in again.stdout.splitlines()}
+    assert again.returncode == 0 and records[str(photos / "head.png")]["skipped"]
+    assert "error" in records[str(photos / "grey.jpg")]
+    assert (out / "head-inv3d" / "run.json").read_bytes() == before
+
+
+def test_what_cannot_be_used_is_told_in_one_line(photos, tmp_path):
+    fails(3, "no head is found", "image", photos / "grey.jpg", "--encoder", "none")
+    fails(3, "none of the 2 photos", "image", photos / "grey.jpg", photos / "text.png", "--encoder", "none")
+    fails(3, "does not exist", "image", tmp_path / "x.png", "--encoder", "none")
+    fails(3, "no pictures in the folder", "image", tmp_path)
+    fails(2, "no encoder 'e4e'", "image", photos / "head.png", "--encoder", "e4e")
+    fails(2, "negative", "image", photos / "head.png", "--encoder", "none", "--refine", "-1")
+    fails(4, "no model named", "image", photos / "head.png", "--model", "ffhq")
+    assert not list(photos.glob("*-inv3d*"))
+
+
+@pytest.fixture
+def shards(demo, tmp_path):
+    """Small pictures of both domains, so that none are drawn."""
+    small = Renders("samples", 80_000, 8, 2, 24, 0.7, 0.3, 1.0)
+    small.draw(demo, tmp_path, 1, lambda line: None)
+    (tmp_path / "images-0000.safetensors").write_bytes((tmp_path / "samples-0000.safetensors").read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_encoder_is_trained_in_one_process_or_several(shards, processes):
+    module = ("-m", "torch.distributed.run", "--nproc-per-node", str(processes), "-m", "inv3d")
+    start = ("-m", "inv3d") if processes == 1 else module
+    command = [sys.executable, *start, "train", "encoder", "--recipe", PREIM3D, "--folder", str(shards)]
+    command += ["--scale", "0.0005", "--threads", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("wrote ") == 1
+    assert len(load_file(shards / "preim3d.safetensors")) > 100
+    assert Image.open(shards / "grid.png").size == (5 * 24, 6 * 24)
