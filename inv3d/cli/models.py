@@ -53,6 +53,7 @@ def model_info(
 ) -> None:
     """The model card: what the model is, how it was trained, its figures and limits."""
     from inv3d.core.bundle import ALIGNER, read_info
+    from inv3d.core.encoders.store import ENCODERS
     from inv3d.core.library import model_folder
 
     info, folder = read_info(name), model_folder(name)
@@ -73,6 +74,8 @@ def model_info(
         typer.echo(f"{key}: {value}")
     ready = (folder / ALIGNER).is_file()
     typer.echo("prepared" if ready else f"finds no heads in pictures yet; run: inv3d models prepare {name}")
+    encoders = [kind for kind in ENCODERS if (folder / f"{kind}.safetensors").is_file()]
+    typer.echo(f"encoders: {', '.join(encoders) or 'none'}")
 
 
 License = Annotated[str | None, typer.Option(help="Its licence in one line, for the report; default: not told.")]

@@ -29,7 +29,7 @@ Used = TypeVar("Used")
 
 @dataclass(frozen=True)
 class Head:
-    """A generator tuned to one person, the latent track, and the yaws (radians) that the clip covered."""
+    """A generator tuned to one person, the latent track, and the yaws (radians) from which it is shown."""
 
     generator: TriplaneGenerator
     track: LatentTrack
