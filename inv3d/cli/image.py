@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inv3d.cli.options import Debug, Device, Force, Json
+from inv3d.cli.options import Debug, Device, Force, Identity, Json, Model, Perceptual, Preset, Seed, chosen_settings
 
 if TYPE_CHECKING:
     from inv3d.photos import PhotoResult
@@ -24,16 +24,17 @@ def image(
         typer.Option(help="Steps of optimisation on the code; default: 0 after an encoder, else the preset's."),
     ] = None,
     tune: Annotated[int, typer.Option(help="Steps of pivotal tuning on the generator.")] = 0,
-    model: Annotated[str, typer.Option(help="Which generator; see `inv3d models list`.")] = "demo",
-    perceptual: Annotated[str, typer.Option(help="own, lpips-alex or lpips-vgg.")] = "own",
-    identity: Annotated[str, typer.Option(help="own, arcface or curricularface.")] = "own",
+    model: Model = "demo",
+    perceptual: Perceptual = "own",
+    identity: Identity = "own",
+    preset: Preset = "auto",
     out: Annotated[
         Path | None,
         typer.Option(
             help="Output folder; default: the photo's name plus -inv3d, beside it. For several photos: the folder around theirs."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
+    seed: Seed = 0,
     device: Device = "auto",
     force: Force = False,
     resume: Annotated[
@@ -54,15 +55,15 @@ def image(
     from inv3d.core.encoders.store import ENCODERS
     from inv3d.core.errors import UsageError
     from inv3d.core.inversion.loop import silent
-    from inv3d.core.inversion.settings import preset_for
     from inv3d.photos import NO_ENCODER, PhotoJob, estimate_seconds, find_photos, outputs_of, photos_to_heads
 
     choice = choose_device(device)
     if encoder not in (NO_ENCODER, *ENCODERS):
         raise UsageError(f"there is no encoder '{encoder}'", f"choose one of: {', '.join((*ENCODERS, NO_ENCODER))}")
+    settings = chosen_settings(preset, choice.device)
     if refine is None:
-        refine = preset_for(choice.device).wplus_steps if encoder == NO_ENCODER else 0
-    job = PhotoJob(model, encoder, refine, tune, perceptual, identity, None, seed, choice.device, force, resume)
+        refine = settings.wplus_steps if encoder == NO_ENCODER else 0
+    job = PhotoJob(model, encoder, refine, tune, perceptual, identity, settings, seed, choice.device, force, resume)
     found = find_photos(photos)
     outputs = outputs_of(found, out)
     seconds = estimate_seconds(job, len(found))

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    import torch
+
+    from inv3d.core.inversion.settings import FitSettings
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines for programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+Preset = Annotated[str, typer.Option(help="auto, fast or paper; auto takes paper on CUDA, fast on a CPU.")]
+Model = Annotated[str, typer.Option(help="Which generator; see `inv3d models list`.")]
+Perceptual = Annotated[str, typer.Option(help="own, lpips-alex or lpips-vgg.")]
+Identity = Annotated[str, typer.Option(help="own, arcface or curricularface.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+
+
+def chosen_settings(preset: str, device: torch.device) -> FitSettings:
+    """The settings of a `Preset`. Raises UsageError."""
+    from inv3d.core.errors import UsageError
+    from inv3d.core.inversion.settings import PRESETS, preset_for
+
+    if preset == "auto":
+        return preset_for(device)
+    if preset not in PRESETS:
+        raise UsageError(f"there is no preset '{preset}'", f"use auto, {' or '.join(PRESETS)}")
+    return PRESETS[preset]
 
 
 def check_png(out: Path, force: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from inv3d.cli.options import Debug, Device, Force, Json
+from inv3d.cli.options import Debug, Device, Force, Identity, Json, Model, Perceptual, Preset, Seed, chosen_settings
 
 
 def video(
@@ -18,15 +18,15 @@ def video(
     latents: Annotated[
         bool, typer.Option("--latents/--no-latents", help="One latent code per view, for faces that move.")
     ] = False,
-    model: Annotated[str, typer.Option(help="Which generator; see `inv3d models list`.")] = "demo",
-    perceptual: Annotated[str, typer.Option(help="own, lpips-alex or lpips-vgg.")] = "own",
-    identity: Annotated[str, typer.Option(help="own, arcface or curricularface.")] = "own",
-    preset: Annotated[str, typer.Option(help="auto, fast or paper; auto takes paper on CUDA, fast on a CPU.")] = "auto",
+    model: Model = "demo",
+    perceptual: Perceptual = "own",
+    identity: Identity = "own",
+    preset: Preset = "auto",
     effort: Annotated[float, typer.Option(help="Factor on the preset's optimisation steps.")] = 1.0,
     out: Annotated[
         Path | None, typer.Option(help="Output folder; default: the clip's name plus -inv3d, beside it.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
+    seed: Seed = 0,
     device: Device = "auto",
     force: Force = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
@@ -42,16 +42,13 @@ def video(
     from inv3d.cli.progress import json_line, reporter
     from inv3d.core.device import choose_device
     from inv3d.core.errors import UsageError
-    from inv3d.core.inversion.settings import PRESETS, preset_for
     from inv3d.pipeline import VideoJob, estimate_seconds, video_to_head
     from inv3d.video.decode import probe
 
     choice = choose_device(device)
-    if preset != "auto" and preset not in PRESETS:
-        raise UsageError(f"there is no preset '{preset}'", f"use auto, {' or '.join(PRESETS)}")
     if not effort > 0:
         raise UsageError(f"--effort {effort} makes no sense", "use a positive factor, such as 0.5 or 2")
-    settings = (preset_for(choice.device) if preset == "auto" else PRESETS[preset]).scaled(effort)
+    settings = chosen_settings(preset, choice.device).scaled(effort)
     out = out or clip.with_name(clip.stem + "-inv3d")
     info = probe(clip)
     networks = (perceptual, identity)
