@@ -122,12 +122,12 @@ def import_encoder(
     from inv3d.core.encoders.store import PREIM3D, encoder_file, save_encoder
     from inv3d.core.errors import UsageError
     from inv3d.core.library import EMBEDDED
-    from inv3d.workspace import refuse_existing
 
     path = encoder_file(model, PREIM3D)
     if path.parent.parent == EMBEDDED:
         raise UsageError(f"the encoder of '{model}' is embedded and stays", "name an imported model with --model")
-    refuse_existing(path, force)
+    if path.exists() and not force:
+        raise UsageError(f"'{model}' has an encoder already", "use --force to replace it")
     encoder = read_public_encoder(file, load_bundle(model))
     with _home_errors():
         save_encoder(encoder, path, torch.float32)
