@@ -82,12 +82,12 @@ class Row:
 
 
 VARIANTS = {
+    "full": (),
     "plain": ("--no-alternating", "--no-around"),
     "no-alternating": ("--no-alternating",),
     "no-around": ("--no-around",),
-    "full": (),
 }
-"""Folders of the trained encoders, and how they are trained."""
+"""Folders of the trained encoders, and how they are trained; the pictures of the first serve all."""
 ROWS = (
     Row("encoder without both", "plain"),
     Row("encoder without alternating training", "no-alternating"),
@@ -103,7 +103,7 @@ ROWS = (
 
 def train_variants(folder: Path, scale: float) -> None:
     """The encoders that `folder` lacks; all learn from the pictures of the full one."""
-    for name in ("full", "plain", "no-alternating", "no-around"):
+    for name, options in VARIANTS.items():
         own = folder / name
         if (own / "preim3d.safetensors").exists():
             continue
@@ -113,7 +113,7 @@ def train_variants(folder: Path, scale: float) -> None:
                 (own / shard.name).unlink(missing_ok=True)
                 (own / shard.name).symlink_to(shard.resolve())
         command = [sys.executable, "-m", "inv3d", "train", "encoder", "--folder", str(own), "--scale", str(scale)]
-        subprocess.run([*command, *VARIANTS[name]], check=True, stdout=sys.stderr)
+        subprocess.run([*command, *options], check=True, stdout=sys.stderr)
 
 
 def read_encoder(folder: Path, bundle: Bundle) -> Encoder:

@@ -22,7 +22,7 @@ from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.encoders.store import load_encoder
 from inv3d.core.errors import InputError, Inv3dError, UsageError
 from inv3d.core.head import Head
-from inv3d.core.helpers import OWN, with_helpers
+from inv3d.core.helpers import OWN
 from inv3d.core.inversion.loop import Progress, silent
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.settings import FitSettings, preset_for
@@ -33,7 +33,7 @@ from inv3d.core.training.encoders import OUTSIDE
 from inv3d.core.views import Views
 from inv3d.export.report import Source
 from inv3d.output import write_output
-from inv3d.pipeline import fit_renders, memory_errors, stages, trial_render
+from inv3d.pipeline import fit_renders, memory_errors, ready_bundle, settings_for, stages, trial_render
 from inv3d.video.photo import Aligned, align_photo
 from inv3d.workspace import Workspace, disk_errors, refuse_existing
 
@@ -161,11 +161,9 @@ def photos_to_heads(
         finished(result)
 
     with memory_errors():
-        bundle = with_helpers(load_bundle(job.model, job.device), job.perceptual, job.identity, job.device)
-        bundle.aligner  # noqa: B018 - whether there is one is to be known before anything is written
+        bundle = ready_bundle(job.model, job.perceptual, job.identity, job.device)
         encoder = None if job.encoder == NO_ENCODER else load_encoder(job.model, job.encoder, job.device)
-        if bundle.info.subject == "things":
-            job = replace(job, settings=replace(job.settings or preset_for(job.device), identity=0.0))
+        job = replace(job, settings=settings_for(bundle, job.settings or preset_for(job.device)))
         pairs = list(zip(photos, outputs, strict=True))
         for batch in (pairs[i : i + BATCH] for i in range(0, len(pairs), BATCH)):
             for photo, out in batch:

@@ -30,7 +30,7 @@ from inv3d.core.views import Views
 from inv3d.export.report import Source
 from inv3d.output import write_output
 from inv3d.video.decode import ClipInfo, probe
-from inv3d.video.detect import faces
+from inv3d.video.detect import detector
 from inv3d.video.select import Selection, cut_views, select
 from inv3d.video.track import FailedFrame, HeadTrack, TrackedFrame, track
 from inv3d.workspace import Workspace, disk_errors
@@ -95,6 +95,18 @@ def _track_to_json(head_track: HeadTrack) -> dict[str, Any]:
 
 def _track_from_json(data: dict[str, Any]) -> HeadTrack:
     return HeadTrack(tuple(TrackedFrame(**f) for f in data["frames"]), tuple(FailedFrame(**f) for f in data["failed"]))
+
+
+def ready_bundle(model: str, perceptual: str, identity: str, device: torch.device) -> Bundle:
+    """A model that can find heads, with the networks of its losses. Raises ModelError before anything is written."""
+    bundle = with_helpers(load_bundle(model, device), perceptual, identity, device)
+    bundle.aligner  # noqa: B018 - raises if there is none
+    return bundle
+
+
+def settings_for(bundle: Bundle, settings: FitSettings) -> FitSettings:
+    """The settings without what makes no sense for a model: things have no identity."""
+    return dataclasses.replace(settings, identity=0.0) if bundle.info.subject == "things" else settings
 
 
 def prepare(clip: Path, bundle: Bundle, head_track: HeadTrack, views: int) -> Prepared:
@@ -215,10 +227,8 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
     info = probe(job.clip)
     with memory_errors():
         with clock("load"):
-            bundle = with_helpers(load_bundle(job.model, job.device), job.perceptual, job.identity, job.device)
-            bundle.aligner  # noqa: B018 - whether there is one is to be known before anything is written
-            if bundle.info.subject == "things":
-                settings = dataclasses.replace(settings, identity=0.0)
+            bundle = ready_bundle(job.model, job.perceptual, job.identity, job.device)
+            settings = settings_for(bundle, settings)
         identity = {
             "clip": str(job.clip.resolve()), "bytes": job.clip.stat().st_size, "views": job.views, "latents": job.latents,
             "model": job.model, "fingerprint": bundle.fingerprint, "perceptual": job.perceptual, "identity": job.identity, "seed": job.seed, "settings": asdict(settings),
@@ -265,4 +275,4 @@ def _tracked(clip: Path, bundle: Bundle, progress: Progress) -> HeadTrack:
     def tell(done: int, total: int) -> None:
         progress("track", done, max(done, total), {})
 
-    return track(clip, bundle.aligner, tell, faces if bundle.info.subject == "faces" else None)
+    return track(clip, bundle.aligner, tell, detector(bundle.info))

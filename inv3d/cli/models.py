@@ -121,10 +121,10 @@ def import_encoder(
     from inv3d.core.encoders.imports import read_public_encoder
     from inv3d.core.encoders.store import PREIM3D, encoder_file, save_encoder
     from inv3d.core.errors import UsageError
-    from inv3d.core.library import EMBEDDED
+    from inv3d.core.library import is_embedded
 
     path = encoder_file(model, PREIM3D)
-    if path.parent.parent == EMBEDDED:
+    if is_embedded(model):
         raise UsageError(f"the encoder of '{model}' is embedded and stays", "name an imported model with --model")
     if path.exists() and not force:
         raise UsageError(f"'{model}' has an encoder already", "use --force to replace it")
@@ -210,11 +210,11 @@ def prepare_model(
     from inv3d.core.bundle import ALIGNER
     from inv3d.core.device import choose_device
     from inv3d.core.errors import UsageError
-    from inv3d.core.library import EMBEDDED, model_folder
+    from inv3d.core.library import is_embedded, model_folder
     from inv3d.core.training.prepare import Plan, prepare
 
     folder = model_folder(name)
-    if folder.parent == EMBEDDED or ((folder / ALIGNER).exists() and not force):
+    if is_embedded(name) or ((folder / ALIGNER).exists() and not force):
         raise UsageError(f"'{name}' is prepared already", "use --force to prepare an imported model anew")
     choice = choose_device(device)
     with _home_errors():

@@ -175,7 +175,7 @@ def train_encoder(
             encoders.draw_procedural(folder, scale, typer.echo)
 
     encoders.first_alone(draw)
-    trainer = encoders.make_trainer(model, plan, folder, own)
+    trainer = encoders.make_trainer(bundle, plan, folder, own)
     for step in trainer.run(folder / f"{recipe}.pt", typer.echo):
         if trainer.rank == 0 and (step % 250 == 0 or step == plan.steps):
             save_png(folder / "grid.png", trainer.grid())

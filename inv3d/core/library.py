@@ -40,6 +40,11 @@ def model_folder(name: str) -> Path:
     return next(root / name for root in (EMBEDDED, installed()) if (root / name / DESCRIPTION).is_file())
 
 
+def is_embedded(name: str) -> bool:
+    """Whether a model came with inv3d; such a model stays as it is. Raises ModelError if there is none."""
+    return model_folder(name).parent == EMBEDDED
+
+
 def sha256(path: Path) -> str:
     """Of a file, which may be larger than memory."""
     with path.open("rb") as file:
@@ -61,7 +66,7 @@ def new_folder(name: str, force: bool) -> Path:
 def remove(name: str) -> Path:
     """Delete a model that was imported; returns the folder it lay in. Raises ModelError or UsageError."""
     folder = model_folder(name)
-    if folder.parent == EMBEDDED:
+    if is_embedded(name):
         raise UsageError(f"'{name}' is embedded and stays", "only imported models can be removed")
     shutil.rmtree(folder)
     return folder

@@ -40,8 +40,8 @@ _METRICS = (
 
 @dataclass(frozen=True)
 class Source:
-    """What a head was made of, in words: the file's `name`, how it was made, which sides it `coverage`s, and what became
-    of its `frames`, with the reasons of those that `failed`."""
+    """What a head was made of, in words: the file's `name`, the `method`, the `coverage` of sides, and what became of the
+    `frames`, with the reasons of those that `failed`."""
 
     name: str
     method: str

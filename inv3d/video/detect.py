@@ -14,8 +14,10 @@ from skimage import data
 from skimage.feature import Cascade
 from torch import Tensor
 
+from inv3d.core.bundle import ModelInfo
 from inv3d.core.crops import Crops, joined
 from inv3d.core.library import home
+from inv3d.video.locate import Detector
 
 _SMALLEST = 32  # pixels; the aligner could not read less
 _SIZES = (1.8, 2.2, 2.7)  # sides of FFHQ crops in sides of the cascade's boxes
@@ -35,6 +37,11 @@ def faces(image: Tensor) -> Crops:
     pixels = image.add(1.0).mul(127.5).clamp(0, 255).byte().permute(1, 2, 0).contiguous().cpu().numpy()
     found = _boxed(pixels)
     return joined(_landmarked(pixels), found) if landmarks_model().is_file() and _has_mediapipe() else found
+
+
+def detector(info: ModelInfo) -> Detector | None:
+    """What proposes crops for a model: `faces` if it shows people, nothing else otherwise."""
+    return faces if info.subject == "faces" else None
 
 
 def landmarks_model() -> Path:

@@ -17,7 +17,7 @@ from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
 from inv3d.core.crops import Crops, cut
 from inv3d.core.errors import InputError
-from inv3d.video.detect import faces
+from inv3d.video.detect import detector
 from inv3d.video.locate import search
 from inv3d.video.track import SEARCH_SIDE
 
@@ -116,7 +116,7 @@ def align_photo(path: Path, bundle: Bundle) -> Aligned:
     shrink = min(1.0, SEARCH_SIDE / min(height, width))
     size = (round(height * shrink), round(width * shrink))
     small = F.interpolate(photo[None], size, mode="area")[0] if shrink < 1.0 else photo
-    found = search(bundle.aligner, small, detect=faces if bundle.info.subject == "faces" else None)
+    found = search(bundle.aligner, small, detect=detector(bundle.info))
     scale = torch.tensor([width / size[1], height / size[0]])
     if not len(found):
         raise InputError(

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from torch import distributed
 
-from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.bundle import Bundle
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
 from inv3d.core.encoders.store import encoder_file, save_encoder
 from inv3d.core.errors import InputError
-from inv3d.core.library import EMBEDDED
+from inv3d.core.library import is_embedded
 from inv3d.core.training import dataset
 from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer, Pictures
 
@@ -70,9 +70,8 @@ def draw_procedural(folder: Path, factor: float, report: Callable[[str], None]) 
     dataset.generate(folder, dataset.DataPlan(points=0, rays=0, images=count, wide=0, twins=0), False, report)
 
 
-def make_trainer(model: str, recipe: EncoderRecipe, folder: Path, device: torch.device) -> EncoderTrainer:
-    """A trainer on the shards in `folder`. Raises InputError if there are none, ModelError."""
-    bundle = load_bundle(model, device)
+def make_trainer(bundle: Bundle, recipe: EncoderRecipe, folder: Path, device: torch.device) -> EncoderTrainer:
+    """A trainer on the shards in `folder`. Raises InputError if there are none."""
     try:
         inside = Pictures.of(dataset.load_images(folder, recipe.samples.kind), MOST_YAW, own=True)
         outside = Pictures.of(dataset.load_images(folder, OUTSIDE), MOST_YAW, own=False)
@@ -84,9 +83,8 @@ def make_trainer(model: str, recipe: EncoderRecipe, folder: Path, device: torch.
 
 def finish(trainer: EncoderTrainer, name: str, folder: Path) -> Path:
     """Write the trained encoder to `folder` and, for an imported model, beside its other parts; returns where to."""
-    model = trainer.bundle.name
-    path = encoder_file(model, name)
-    if path.parent.parent == EMBEDDED:
+    path = encoder_file(trainer.bundle.name, name)
+    if is_embedded(trainer.bundle.name):
         path = folder / path.name
     save_encoder(trainer.average, path)
     return path

@@ -194,22 +194,19 @@ class EncoderTrainer:
         def shares(heads: int) -> Tensor:
             return torch.full((heads,), 1.0 / heads, device=self.device)
 
-        heads = min(count, recipe.around_heads) if recipe.fit.rays_per_view is not None else count
-        size = recipe.fit.whole_resolution
+        few, size = min(count, recipe.around_heads), recipe.fit.whole_resolution
+        heads = count if recipe.fit.rays_per_view is None else few
         some = (planes[:heads], codes[:heads])
         parts = [compared(heads).whole(generator, *some, cameras[:heads], images[:heads], shares(heads), size)]
         if recipe.fit.rays_per_view is not None:
             parts.append(compared(count).rays(generator, planes, cameras, images, shares(count)))
         weight = recipe.around_weight(step)
         if weight:
-            heads = min(count, recipe.around_heads)
-            around = self._around(yaw[:heads], pitch[:heads], random)
-            views = recipe.around_views
-            sampled = None if grid is None else grid[:heads]
+            around, sampled = self._around(yaw[:few], pitch[:few], random), compared(few).grid
             render = generator.render(
-                planes[:heads], codes[:heads], around, size, random, sampled, superresolution=size is None
+                planes[:few], codes[:few], around, size, random, sampled, superresolution=size is None
             )
-            target = images[:heads].repeat_interleave(views, 0)
+            target = images[:few].repeat_interleave(recipe.around_views, 0)
             alike = self.bundle.identity.similarity(render.image, target)
             parts.append({"around": weight * (1.0 - alike).mean()})
         return total(parts)

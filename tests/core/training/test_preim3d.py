@@ -37,8 +37,8 @@ def shards(demo, tmp_path_factory):
 
 
 @pytest.fixture
-def trainer(shards):
-    return encoders.make_trainer("demo", TINY, shards, CPU)
+def trainer(demo, shards):
+    return encoders.make_trainer(demo, TINY, shards, CPU)
 
 
 def test_the_schedule_of_weights_is_the_papers():
@@ -90,7 +90,7 @@ def test_a_perfect_encoder_leaves_little_to_lose(demo, shards):
         def forward(self, images):
             return self.codes[: len(images)]
 
-    trainer = encoders.make_trainer("demo", replace(TINY, batch=2), shards, CPU)
+    trainer = encoders.make_trainer(demo, replace(TINY, batch=2), shards, CPU)
     rows = torch.randint(len(trainer.inside), (2,), generator=torch.Generator().manual_seed(7))
     assert trainer.inside.z is not None
     true = TINY.samples.codes(demo, trainer.inside.z[rows])
@@ -102,11 +102,11 @@ def test_a_perfect_encoder_leaves_little_to_lose(demo, shards):
     assert float(found["true"]["pixel"]) < 0.25 * float(found["mean"]["pixel"])
 
 
-def test_a_stopped_training_ends_with_the_same_weights(shards, tmp_path):
+def test_a_stopped_training_ends_with_the_same_weights(demo, shards, tmp_path):
     def train(folder, stops):
         folder.mkdir()
         for stop in stops:
-            trainer = encoders.make_trainer("demo", TINY, shards, CPU)
+            trainer = encoders.make_trainer(demo, TINY, shards, CPU)
             for step in trainer.run(folder / "x.pt", lambda line: None):
                 if step == stop:
                     trainer.save(folder / "x.pt")
@@ -118,9 +118,9 @@ def test_a_stopped_training_ends_with_the_same_weights(shards, tmp_path):
         assert torch.equal(a, b)
 
 
-def test_training_learns_the_codes_of_its_pictures(shards):
+def test_training_learns_the_codes_of_its_pictures(demo, shards):
     recipe = replace(TINY, steps=60, lr=5e-3, batch=6, rendered=1, around_start=60)
-    trainer = encoders.make_trainer("demo", recipe, shards, CPU)
+    trainer = encoders.make_trainer(demo, recipe, shards, CPU)
     trainer.recipe = replace(recipe, fit=replace(recipe.fit, pixel=0, absolute=0, perceptual=0, identity=0))
     trainer.encoder.train()
     losses = [trainer._advance() for _ in range(60)]
@@ -138,9 +138,9 @@ def test_the_finished_encoder_is_written_and_the_grid_shows_both_domains(trainer
     assert torch.allclose(again(picture), trainer.average(picture), atol=0.02)
 
 
-def test_the_log_can_be_read_by_programs(shards, tmp_path, monkeypatch):
+def test_the_log_can_be_read_by_programs(demo, shards, tmp_path, monkeypatch):
     monkeypatch.setattr("inv3d.core.training.preim3d._SHORT", 2)
-    trainer = encoders.make_trainer("demo", TINY, shards, CPU)
+    trainer = encoders.make_trainer(demo, TINY, shards, CPU)
     lines = []
     for _ in trainer.run(tmp_path / "x.pt", lines.append):
         pass
@@ -165,12 +165,12 @@ def test_the_size_of_the_encoder_follows_the_model(demo):
     assert EncoderConfig().input_size == 256
 
 
-def test_missing_pictures_are_named(tmp_path):
+def test_missing_pictures_are_named(demo, tmp_path):
     with pytest.raises(InputError, match="no samples shards"):
-        encoders.make_trainer("demo", TINY, tmp_path, CPU)
+        encoders.make_trainer(demo, TINY, tmp_path, CPU)
 
 
-def test_trainers_are_made_alike(shards):
-    a, b = (encoders.make_trainer("demo", TINY, shards, CPU) for _ in range(2))
+def test_trainers_are_made_alike(demo, shards):
+    a, b = (encoders.make_trainer(demo, TINY, shards, CPU) for _ in range(2))
     assert isinstance(a, EncoderTrainer)
     assert all(torch.equal(x, y) for x, y in zip(a.encoder.parameters(), b.encoder.parameters(), strict=True))
