@@ -40,7 +40,7 @@ from inv3d.core.training import encoders
 from inv3d.photos import NO_ENCODER, PhotoJob, invert_photo, start_codes
 from inv3d.video.photo import Aligned, align_photo
 
-SEEDS = range(620, 640)
+SEEDS = range(620, 636)
 ODDITIES = (Oddities(paint=True), Oddities(scar=True, skew=0.015), Oddities(scarf=True), Oddities(cap=True))
 """Every fifth head has one of them."""
 RANGES = ((0, 10), (10, 20), (20, 30))

@@ -1,0 +1,72 @@
+"""Whether our way of a step costs quality: one row of Table 1 fitted our way and naively: `python benchmarks/naive.py`.
+
+The same clip, views, losses, weights, rates and numbers of steps. Naively, every step renders every pixel of every view at
+full size; our way, it looks at random pixels, and at one small whole view. About an hour and a half on two cores; finished fits are
+kept in --folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from clips import CLIPS, TestClip
+from headturn import METRICS, MULTI, Fits, Row, depth_error, exact_surface, surface_error
+from results import publish, table
+
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.inversion.settings import FAST
+from inv3d.core.metrics.evaluate import evaluate, means
+
+NAIVE = replace(
+    FAST, rays_per_view=None, views_per_step=None, between_per_step=None, whole_resolution=None, samples=None,
+    depth_rays=None, depth_codes=None,
+)  # fmt: skip
+WAYS = {"ours": FAST, "naive": NAIVE}
+
+
+def measure(way: str, views: int, clip: TestClip, folder: Path, bundle: Bundle) -> dict[str, Any]:
+    """Quality of one fit over the whole turn, and its seconds."""
+    fits = Fits(clip.write(folder / "clips"), bundle, WAYS[way], torch.device("cpu"), frames=180)
+    start = time.perf_counter()
+    head, prepared = fits.fit(Row(MULTI, f"{views} views", views))
+    seconds = time.perf_counter() - start
+    images = head.render_each(prepared.held_out.cameras, lambda render: render.image)
+    frontal = min(fits.evenly(), key=lambda frame: abs(frame.yaw))
+    return {
+        **means(evaluate(prepared.held_out, images, bundle)),
+        "depth_error": depth_error(head, prepared.held_out, clip),
+        "surface": surface_error(head, exact_surface(clip, frontal.index), clip)["mean"],
+        "seconds": seconds,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("runs/naive"), help="Where finished fits are kept.")
+    parser.add_argument("--views", type=int, default=3)
+    parser.add_argument("--clip", default=CLIPS[0].name, choices=[clip.name for clip in CLIPS])
+    options = parser.parse_args()
+    clip = next(clip for clip in CLIPS if clip.name == options.clip)
+    bundle, found = load_bundle("demo"), {}
+    for way in WAYS:
+        kept = options.folder / f"{way}-{clip.name}-{options.views}.json"
+        if not kept.exists():
+            result = measure(way, options.views, clip, options.folder, bundle)
+            kept.write_text(json.dumps(result), encoding="utf-8")
+        found[way] = json.loads(kept.read_text())
+    names = [*METRICS, "depth_error", "surface", "seconds"]
+    header = ["way", *(f"{name}_R" for name in METRICS), "depth error %", "surface %", "seconds of the fit"]
+    lines = [[way, *(result[name] for name in names)] for way, result in found.items()]
+    text = f"{clip.name}, {options.views} views, one code, {FAST.wplus_steps} + {FAST.tuning_steps} steps either way; "
+    text += "frames over the whole turn.\n\n" + table(header, lines)
+    publish("naive", {"clip": clip.name, "views": options.views, "ways": found}, text)
+
+
+if __name__ == "__main__":
+    main()
