@@ -22,6 +22,7 @@ from inv3d.core.errors import InputError, OutOfMemoryError, UsageError
 from inv3d.core.head import Head
 from inv3d.core.helpers import OWN, with_helpers
 from inv3d.core.inversion.loop import Progress, silent
+from inv3d.core.inversion.outliers import MOST_BELOW, fidelity
 from inv3d.core.inversion.poses import correct, interpolate_offsets
 from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
@@ -31,7 +32,7 @@ from inv3d.export.report import Source
 from inv3d.output import write_output
 from inv3d.video.decode import ClipInfo, probe
 from inv3d.video.detect import detector
-from inv3d.video.select import Selection, cut_views, select
+from inv3d.video.select import cut_views, select
 from inv3d.video.track import FailedFrame, HeadTrack, TrackedFrame, track
 from inv3d.workspace import Workspace, disk_errors
 
@@ -57,10 +58,9 @@ class VideoJob:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A clip made ready: the head's track, the chosen frames, and their aligned pictures."""
+    """A clip made ready: the head's track, and the chosen frames' aligned pictures."""
 
     track: HeadTrack
-    selection: Selection
     targets: Views
     between: Views
     held_out: Views
@@ -117,7 +117,7 @@ def prepare(clip: Path, bundle: Bundle, head_track: HeadTrack, views: int) -> Pr
     frames = tuple(frame for role in roles for frame in role)
     everything = cut_views(clip, frames, info.generator.resolution, info.camera)
     first, second = len(roles[0]), len(roles[0]) + len(roles[1])
-    return Prepared(head_track, selection, everything[:first], everything[first:second], everything[second:])
+    return Prepared(head_track, everything[:first], everything[first:second], everything[second:])
 
 
 Tensors = dict[str, torch.Tensor]
@@ -152,7 +152,7 @@ def invert(
 
     problem = problem_of(prepared.targets, prepared.between)
     wplus = stage("wplus", lambda: dict(zip(("code", "offsets"), fit_wplus(problem, progress), strict=True)))
-    prepared = refine_cameras(prepared, wplus["offsets"].cpu())
+    prepared = without_outliers(refine_cameras(prepared, wplus["offsets"].cpu()), wplus["code"], bundle)
     problem = problem_of(prepared.targets, prepared.between)
     head_track = LatentTrack(wplus["code"], torch.zeros(1, device=device))
     if latents and len(prepared.targets) > 1:
@@ -180,6 +180,24 @@ def refine_cameras(prepared: Prepared, offsets: torch.Tensor) -> Prepared:
     return dataclasses.replace(
         prepared, targets=targets[order], between=moved(prepared.between), held_out=moved(prepared.held_out)
     )
+
+
+def without_outliers(prepared: Prepared, code: torch.Tensor, bundle: Bundle) -> Prepared:
+    """Leave out targets and frames in between that contradict the one code of all views; the track lists them as failed."""
+    targets, between = (fidelity(views, code, bundle) for views in (prepared.targets, prepared.between))
+    least = float(targets.median()) - MOST_BELOW
+    kept, lost = [], []
+    for views, values in ((prepared.targets, targets), (prepared.between, between)):
+        kept.append(views[(values >= least).nonzero()[:, 0].tolist()])
+        wrong = views[(values < least).nonzero()[:, 0].tolist()]
+        lost += [
+            FailedFrame(*row, "contradicts the other views") for row in zip(wrong.frames, wrong.times, strict=True)
+        ]
+    numbers = {frame.index for frame in lost}
+    found = prepared.track
+    usable = tuple(frame for frame in found.frames if frame.index not in numbers)
+    failed = tuple(sorted((*found.failed, *lost), key=lambda frame: frame.index))
+    return dataclasses.replace(prepared, track=HeadTrack(usable, failed), targets=kept[0], between=kept[1])
 
 
 def trial_render(bundle: Bundle, device: torch.device) -> float:
@@ -242,15 +260,16 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
                 prepared = prepare(job.clip, bundle, _track_from_json(data), job.views)
         with clock("fit"):
             fitted = invert(prepared, bundle, settings, job.latents, job.seed, job.device, progress, workspace)
+        prepared = fitted.prepared
+        failed = _track_to_json(prepared.track)["failed"]
         run = {
             **identity,
             "torch": torch.__version__,
             "python": platform.python_version(),
-            "frames": {"usable": len(data["frames"]), "failed": data["failed"]},
+            "frames": {"usable": len(prepared.track.frames), "failed": failed},
             "clip_info": {**asdict(info), "path": str(job.clip)},
         }
         with disk_errors(job.out):
-            prepared = fitted.prepared
             source = _source(job, settings, prepared.track)
             write_output(
                 fitted.head, prepared.targets, prepared.held_out, workspace.folder, source, run, clock, progress

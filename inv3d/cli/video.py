@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,10 @@ def video(
             typer.echo(
                 f"  {label}: PSNR {means[name]['psnr']:.1f} dB, MS-SSIM {means[name]['ms_ssim']:.3f}, ID {means[name]['identity']:.2f}"
             )
+    failed = Counter(frame["reason"] for frame in run["frames"]["failed"])
+    if failed:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in failed.most_common())
+        typer.echo(f"  frames left out: {reasons} (the report lists them)")
     typer.echo(f"open {out / 'report.html'}")
 
 

@@ -1,0 +1,30 @@
+"""Views that contradict the others: where a head was found wrongly, no render of a common code comes near the picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from inv3d.core.bundle import Bundle
+from inv3d.core.inversion.losses import resize
+from inv3d.core.metrics.image import psnr
+from inv3d.core.views import Views
+
+MOST_BELOW = 10.0
+"""dB below the median view from which a view contradicts the others. On the clips of `benchmarks/clips.py` views with a
+right pose lie up to 6 below with nine views, those with face paint included, and up to 8.4 with three; wrong poses lie
+about 14 below."""
+_SIZE = 96
+
+
+@torch.no_grad()
+def fidelity(views: Views, code: Tensor, bundle: Bundle) -> Tensor:
+    """PSNR [N] in dB between small renders of one code [1,num_ws,w_dim] and the views, on the CPU."""
+    device = code.device
+    planes = bundle.generator.planes(code)
+    values = []
+    for i in range(len(views)):
+        camera = views.cameras[i].to(device)
+        render = bundle.generator.render(planes, code, camera, _SIZE, superresolution=False)
+        values.append(psnr(resize(render.image, _SIZE), resize(views.images[[i]].to(device), _SIZE)).cpu())
+    return torch.cat(values) if values else torch.empty(0)
