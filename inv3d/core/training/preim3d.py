@@ -82,13 +82,13 @@ class EncoderRecipe:
 
 SMALL = EncoderRecipe(
     steps=6_000,
-    batch=16,
+    batch=24,
     rendered=6,
     lr=2e-3,
     average=0.995,
     fit=replace(FAST, rays_per_view=256, perceptual=0.1, identity=0.2, samples=10),
     code_start=300,
-    code_growth=0.25,
+    code_growth=2.0,
     around_start=1_500,
     around_growth=0.05,
     growth_every=300,
