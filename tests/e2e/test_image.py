@@ -51,6 +51,16 @@ def test_good_photos_become_heads_and_bad_ones_do_not_stop_them(done):
     assert "The photo shows the head from" in (out / "head-inv3d" / "report.html").read_text()
 
 
+def test_a_photo_goes_through_the_encoder_unless_told_otherwise(photos, tmp_path):
+    run = inv3d("image", photos / "head.png", "--out", tmp_path / "head")
+    assert run.returncode == 0, run.stderr
+    facts = json.loads((tmp_path / "head" / "run.json").read_text())
+    assert facts["encoder"] == PREIM3D and facts["refine"] == facts["tune"] == 0
+    assert "encoder preim3d" in (tmp_path / "head" / "report.html").read_text()
+    assert load_file(tmp_path / "head" / "head" / "codes.safetensors")["codes"].shape[0] == 1
+    assert facts["means"]["fit"]["psnr"] > 15
+
+
 def test_finished_photos_are_passed_over_and_never_overwritten(done, photos):
     out = done[1]
     before = (out / "head-inv3d" / "run.json").read_bytes()
