@@ -76,10 +76,8 @@ class PhotoJob:
 
     @property
     def fit(self) -> FitSettings:
-        """Settings with this job's numbers of steps; from an encoder's code it goes on in smaller strides."""
-        preset = self.settings or preset_for(self.device)
-        rate = preset.wplus_lr if self.encoder == NO_ENCODER else preset.latent_lr
-        return replace(preset, wplus_steps=self.refine, tuning_steps=self.tune, wplus_lr=rate)
+        """Settings with this job's numbers of steps."""
+        return replace(self.settings or preset_for(self.device), wplus_steps=self.refine, tuning_steps=self.tune)
 
 
 @dataclass(frozen=True)
