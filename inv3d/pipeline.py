@@ -261,12 +261,14 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
         with clock("fit"):
             fitted = invert(prepared, bundle, settings, job.latents, job.seed, job.device, progress, workspace)
         prepared = fitted.prepared
-        failed = _track_to_json(prepared.track)["failed"]
         run = {
             **identity,
             "torch": torch.__version__,
             "python": platform.python_version(),
-            "frames": {"usable": len(prepared.track.frames), "failed": failed},
+            "frames": {
+                "usable": len(prepared.track.frames),
+                "failed": [asdict(frame) for frame in prepared.track.failed],
+            },
             "clip_info": {**asdict(info), "path": str(job.clip)},
         }
         with disk_errors(job.out):
