@@ -66,8 +66,12 @@ class FullyConnected(nn.Module):
         self.bias_gain = lr_multiplier
         self.activate = activate
 
+    def scaled(self) -> tuple[Tensor, Tensor]:
+        """The weights [out,in] and biases [out] that are applied."""
+        return self.weight * self.weight_gain, self.bias * self.bias_gain
+
     def forward(self, x: Tensor) -> Tensor:
-        x = F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
+        x = F.linear(x, *self.scaled())
         return leaky_relu(x) if self.activate else x
 
 
