@@ -23,11 +23,13 @@ _OFFSET_GAIN = 0.3
 
 @dataclass(frozen=True)
 class TriPlanes:
-    """What M codes make: `features` [M,3,C,R,R], FiLM scales and shifts [M,2H], `background` [M,8]."""
+    """What M codes make: `features` [M,3,C,R,R], FiLM scales and shifts [M,2H], `background` [M,8]; and what all heads
+    share: `canonical` planes [3,C,R,R]."""
 
     features: Tensor
     film: Tensor | None = None
     background: Tensor | None = None
+    canonical: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -36,7 +38,7 @@ class TriPlanes:
         """The planes of some of the codes."""
         film = None if self.film is None else self.film[index]
         background = None if self.background is None else self.background[index]
-        return TriPlanes(self.features[index], film, background)
+        return TriPlanes(self.features[index], film, background, self.canonical)
 
 
 def project(coordinates: Tensor, layout: PlaneLayout) -> Tensor:
@@ -81,16 +83,19 @@ class CanonicalPlanes(nn.Module):
     def __init__(self, config: CanonicalConfig) -> None:
         super().__init__()
         self.max_offset = config.max_offset
-        planes = torch.randn(3, config.channels, config.resolution, config.resolution) * 0.1
-        # the channels of a texel side by side: fewer cache lines for each lookup
-        self.planes = nn.Parameter(planes.contiguous(memory_format=torch.channels_last))
+        self.planes = nn.Parameter(torch.randn(3, config.channels, config.resolution, config.resolution) * 0.1)
 
-    def forward(self, points: Tensor, shift: Tensor, rendering: RenderingConfig) -> Tensor:
-        """Features [B,N,C] at `points` [B,N,3] moved by at most `max_offset`; `shift` [B,N,3] is unbounded."""
+    def laid_out(self) -> Tensor:
+        """The planes with the channels of a texel side by side: a lookup touches fewer cache lines."""
+        return self.planes.contiguous(memory_format=torch.channels_last)
+
+    def forward(self, planes: Tensor, points: Tensor, shift: Tensor, rendering: RenderingConfig) -> Tensor:
+        """Features [B,N,C] in `planes` (see `laid_out`) at `points` [B,N,3] moved by at most `max_offset`; `shift` [B,N,3]
+        is unbounded."""
         moved = points + self.max_offset * torch.tanh(_OFFSET_GAIN * shift)
         batch, count = points.shape[:2]
         uv = project(normalise(moved, rendering).reshape(1, -1, 3), rendering.plane_layout)
-        features = sample_planes(self.planes[None], uv).sum(1)
+        features = sample_planes(planes[None], uv).sum(1)
         return features.transpose(1, 2).reshape(batch, count, -1)
 
 
@@ -139,9 +144,9 @@ class Field(nn.Module):
         config = self.config
         uv = project(normalise(points, config), config.plane_layout)
         features = sample_planes(planes.features, uv).mean(1).transpose(1, 2)
-        if canonical is not None:
+        if canonical is not None and planes.canonical is not None:
             shift, features = features[..., :3], features[..., 3:]
-            features = torch.cat([features, canonical(points, shift, config)], -1)
+            features = torch.cat([features, canonical(planes.canonical, points, shift, config)], -1)
         sigma, color = decoder(features, planes.film)
         if config.empty_outside:
             sigma = torch.where(points.abs().amax(-1) > config.box / 2, torch.full_like(sigma, _EMPTY), sigma)

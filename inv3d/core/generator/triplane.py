@@ -107,7 +107,8 @@ class TriplaneGenerator(nn.Module):
         first, last = codes[:, 0], codes[:, -1]
         film = self.decoder.film(torch.cat([first, last], 1)) if self.decoder.film is not None else None
         background = self.background(last) if self.background is not None else None
-        return TriPlanes(features, film, background)
+        canonical = self.canonical.laid_out() if self.canonical is not None else None
+        return TriPlanes(features, film, background, canonical)
 
     @torch.no_grad()
     def density_grid(self, planes: TriPlanes, size: int, chunk: int = 8192) -> Tensor:

@@ -1,7 +1,16 @@
 import torch
+from torch.nn import functional as F
 
-from inv3d.core.generator.config import CanonicalConfig, RenderingConfig
-from inv3d.core.generator.field import CanonicalPlanes, TriPlanes, background_colors, normalise, project, sample_planes
+from inv3d.core.generator.config import CanonicalConfig, DecoderConfig, GeneratorConfig, RenderingConfig
+from inv3d.core.generator.field import (
+    CanonicalPlanes,
+    Decoder,
+    TriPlanes,
+    background_colors,
+    normalise,
+    project,
+    sample_planes,
+)
 
 from ..conftest import relative
 
@@ -26,6 +35,23 @@ def test_decoder_matches_reference(tiny, reference):
     assert relative(color, reference("sampling/decoder_rgb")) < 1e-4
 
 
+def test_film_scales_and_shifts_the_hidden_values_of_each_code():
+    torch.manual_seed(0)
+    decoder = Decoder(6, GeneratorConfig(w_dim=8, color_channels=3, decoder=DecoderConfig(hidden_dim=5, film=True)))
+    features, film = torch.randn(2, 7, 6), torch.randn(2, 10)
+    hidden = decoder.net[0](features) * (1 + film[:, None, :5]) + film[:, None, 5:]
+    out = decoder.net[2](F.softplus(hidden))
+    sigma, color = decoder(features, film)
+    assert torch.allclose(sigma, out[..., 0], atol=1e-5)
+    assert torch.allclose(color, torch.sigmoid(out[..., 1:]) * 1.002 - 0.001, atol=1e-5)
+
+
+def test_warped_coordinates_are_the_inverse_hyperbolic_sine():
+    points = torch.linspace(-0.5, 0.5, 21)
+    expected = torch.asinh(points * 2 * 1.5) / torch.asinh(torch.tensor(1.5))
+    assert torch.allclose(normalise(points, RenderingConfig(box=1.0, coordinate_warp=1.5)), expected, atol=1e-6)
+
+
 def test_field_matches_reference(tiny, reference):
     planes = tiny.planes(reference("backbone/ws"))
     sigma, color = tiny.field(planes, reference("sample_mixed/coordinates"))
@@ -47,8 +73,9 @@ def test_canonical_lookup_moves_by_at_most_the_largest_offset():
     canonical.planes.data.zero_()
     canonical.planes.data[0] = ramp.expand(1, 64, 64)  # the (x, y) plane holds x itself
     points = torch.zeros(1, 1, 3)
-    assert abs(canonical(points, torch.zeros(1, 1, 3), config).item()) < 1e-5
-    assert abs(canonical(points, torch.full((1, 1, 3), 1e3), config).item() - 0.25) < 1e-4
+    planes = canonical.laid_out()
+    assert abs(canonical(planes, points, torch.zeros(1, 1, 3), config).item()) < 1e-5
+    assert abs(canonical(planes, points, torch.full((1, 1, 3), 1e3), config).item() - 0.25) < 1e-4
 
 
 def test_planes_know_how_many_codes_they_hold():
