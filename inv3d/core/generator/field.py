@@ -123,7 +123,9 @@ class Decoder(nn.Module):
 
     def _modulated(self, features: Tensor, film: Tensor) -> Tensor:
         """The hidden layer with FiLM, applied to the weights of each code instead of to each of its points."""
-        weight, bias = self.net[0].scaled()
+        layer = self.net[0]
+        assert isinstance(layer, FullyConnected)
+        weight, bias = layer.scaled()
         scale, shift = film.chunk(2, -1)
         scale = 1.0 + scale
         return torch.baddbmm((bias * scale + shift)[:, None], features, (weight * scale[..., None]).transpose(1, 2))
