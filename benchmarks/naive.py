@@ -1,8 +1,9 @@
 """Whether our way of a step costs quality: one row of Table 1 fitted our way and naively: `python benchmarks/naive.py`.
 
 The same clip, views, losses, weights, rates and numbers of steps. Naively, every step renders every pixel of every view at
-full size; our way, it looks at random pixels, and at one small whole view. Two more fits of ours show what it takes to
-come nearer: four times the steps, and a whole view of 128 px instead of 48. One to two hours; finished fits are kept in --folder.
+full size; our way, it looks at random pixels, and at one small whole view: of 48 px (preset fast), or while tuning of
+192 px (preset fine). A fit of four times the steps shows that more steps are not what is missing. Two hours; finished
+fits are kept in --folder.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from headturn import METRICS, MULTI, Fits, Row, depth_error, exact_surface, surf
 from results import publish, table
 
 from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.inversion.settings import FAST
+from inv3d.core.inversion.settings import FAST, FINE
 from inv3d.core.metrics.evaluate import evaluate, means
 
 NAIVE = replace(
@@ -29,9 +30,9 @@ NAIVE = replace(
 )  # fmt: skip
 WAYS = {
     "naive": NAIVE,
-    "ours": FAST,
-    "ours, 4 times the steps": FAST.scaled(4),
-    "ours, whole view of 128 px": replace(FAST, whole_resolution=128),
+    "fast": FAST,
+    "fast, 4 times the steps": FAST.scaled(4),
+    "fine": FINE,
 }
 
 

@@ -94,7 +94,7 @@ def estimate_seconds(job: PhotoJob, photos: int) -> float:
     """About how long a job takes, from one small render timed on the spot."""
     bundle = load_bundle(job.model, job.device)
     # measured: the output of a photo costs about 230 such renders
-    renders = fit_renders(bundle, job.fit, job.refine + job.tune) + 230.0
+    renders = 230.0 + fit_renders(bundle, job.fit, views=1, latents=False)
     return 3.0 + photos * renders * trial_render(bundle, job.device)
 
 

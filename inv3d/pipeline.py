@@ -217,19 +217,24 @@ def trial_render(bundle: Bundle, device: torch.device) -> float:
 
 def estimate_seconds(job: VideoJob, info: ClipInfo) -> float:
     """About how long a job takes, from one small render timed on the spot."""
-    settings = job.settings or preset_for(job.device)
     bundle = load_bundle(job.model, job.device)
-    steps = settings.wplus_steps + settings.tuning_steps + (settings.latent_steps if job.latents else 0)
-    views = 1 if settings.rays_per_view is not None else job.views
     decoding = 0.03 * (info.frames or 25 * info.duration)
     # measured: everything after the fit costs about 400 such renders
-    return 5.0 + decoding + (fit_renders(bundle, settings, steps * views) + 400.0) * trial_render(bundle, job.device)
+    renders = 400.0 + fit_renders(bundle, job.settings or preset_for(job.device), job.views, job.latents)
+    return 5.0 + decoding + renders * trial_render(bundle, job.device)
 
 
-def fit_renders(bundle: Bundle, settings: FitSettings, steps: int) -> float:
-    """How many trial renders cost as much as `steps` of a fit; measured: 2.7 each, whole images by their pixels."""
-    pixels = 1.0 if settings.rays_per_view is not None else (bundle.info.generator.raw_resolution / 64) ** 2
-    return 2.7 * steps * pixels
+def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool) -> float:
+    """How many trial renders cost as much as a fit; measured: 2.7 each step of the fast preset or 64 px view."""
+    search = settings.wplus_steps + (settings.latent_steps if latents else 0)
+    if settings.rays_per_view is None:
+        return 2.7 * (search + settings.tuning_steps) * views * (bundle.info.generator.raw_resolution / 64) ** 2
+
+    def step(size: int | None) -> float:
+        return 1.6 + 1.1 * ((size or 0) / 48) ** 2
+
+    whole = settings.whole_resolution
+    return search * step(whole) + settings.tuning_steps * step(settings.tuning_resolution or whole)
 
 
 def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:

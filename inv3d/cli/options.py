@@ -16,7 +16,10 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines for programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
-Preset = Annotated[str, typer.Option(help="auto, fast or paper; auto takes paper on CUDA, fast on a CPU.")]
+Preset = Annotated[
+    str,
+    typer.Option(help="auto, fast, fine (slower and better) or paper; auto takes paper on CUDA, fast on a CPU."),
+]
 Model = Annotated[str, typer.Option(help="Which generator; see `inv3d models list`.")]
 Perceptual = Annotated[str, typer.Option(help="own, lpips-alex or lpips-vgg.")]
 Identity = Annotated[str, typer.Option(help="own, arcface or curricularface.")]
@@ -31,7 +34,7 @@ def chosen_settings(preset: str, device: torch.device) -> FitSettings:
     if preset == "auto":
         return preset_for(device)
     if preset not in PRESETS:
-        raise UsageError(f"there is no preset '{preset}'", f"use auto, {' or '.join(PRESETS)}")
+        raise UsageError(f"there is no preset '{preset}'", f"use auto, {', '.join(PRESETS)}")
     return PRESETS[preset]
 
 

@@ -28,7 +28,7 @@ def total(parts: Sequence[Losses]) -> Losses:
 
 
 def ramp(t: float, decay: float = 0.25, warmup: float = 0.05) -> float:
-    """Learning-rate factor at `t` in [0,1): linear warm-up, cosine decay in the last quarter (StyleGAN2's projector)."""
+    """Learning-rate factor at `t` in [0,1): linear warm-up, cosine decay at the end (as in StyleGAN2's projector)."""
     down = min(1.0, (1.0 - t) / decay)
     down = 0.5 - 0.5 * float(torch.cos(torch.tensor(down * torch.pi)))
     return down * min(1.0, (t + 1e-3) / warmup)
@@ -40,15 +40,16 @@ def optimise(
     steps: int,
     stage: str,
     progress: Progress,
+    decay: float = 0.25,
 ) -> None:
-    """Adam on `groups` of tensors with their peak rates.
+    """Adam on `groups` of tensors with their peak rates, which fade out in the last `decay` of the steps.
 
     `passes(step)` yields losses; each is sent backward at once, so that memory is that of one pass.
     """
     optimizer = torch.optim.Adam([{"params": tensors} for tensors, _ in groups], lr=0.0, fused=True)
     for step in range(steps):
         for group, (_, rate) in zip(optimizer.param_groups, groups, strict=True):
-            group["lr"] = rate * ramp(step / steps)
+            group["lr"] = rate * ramp(step / steps, decay)
         optimizer.zero_grad(set_to_none=True)
         values: dict[str, float] = {}
         for losses in passes(step):

@@ -1,4 +1,4 @@
-"""How long and with what weights an inversion runs. Two presets: the paper's, and one for CPUs."""
+"""How long and with what weights an inversion runs. Three presets: the paper's, and two for CPUs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ class FitSettings:
     wplus_lr: float = 0.1
     latent_lr: float = 0.01
     tuning_lr: float = 3e-4
+    tuning_decay: float = 0.25
+    """The share of the tuning steps, at their end, in which the rate fades out."""
     pose_lr: float = 0.0
     """Rate of the camera refinement during the W+ stage; 0 keeps the estimated cameras."""
     shared_w: bool = False
@@ -58,6 +60,8 @@ class FitSettings:
     whole_resolution: int | None = None
     """With random pixels: size at which a step renders one target, and one frame in between, whole, for the perceptual
     and identity losses; None renders none."""
+    tuning_resolution: int | None = None
+    """The same size during tuning; None takes `whole_resolution`."""
     samples: int | None = None
     """Samples per ray during the fit; None takes the model's own."""
     depth_rays: int | None = None
@@ -102,7 +106,10 @@ FAST = FitSettings(
 )
 """For CPUs: random pixels of some views and one small whole view a step, instead of all views whole."""
 
-PRESETS = {"paper": PAPER, "fast": FAST}
+FINE = replace(FAST, name="fine", tuning_resolution=192, tuning_decay=0.8)
+"""For CPUs: several times slower, for the quality that every pixel of every view would give."""
+
+PRESETS = {"paper": PAPER, "fast": FAST, "fine": FINE}
 
 
 def preset_for(device: torch.device) -> FitSettings:

@@ -242,7 +242,9 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
 
 def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> TriplaneGenerator:
     """Pivotal tuning (Roich et al. 2021): the codes stay, all weights of a copy of the generator move."""
-    settings = problem.settings
+    size = problem.settings.tuning_resolution or problem.settings.whole_resolution
+    settings = replace(problem.settings, whole_resolution=size)
+    problem = replace(problem, settings=settings)
     generator = copy.deepcopy(problem.bundle.generator).requires_grad_(True)
     generator.backbone.mapping.requires_grad_(False)
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(3))
@@ -252,5 +254,6 @@ def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> T
         reconstruction.begin(step, generator, track.codes)
         yield from _passes(problem, reconstruction, generator, track)
 
-    optimise([(weights, settings.tuning_lr)], passes, settings.tuning_steps, "tuning", progress)
+    groups = [(weights, settings.tuning_lr)]
+    optimise(groups, passes, settings.tuning_steps, "tuning", progress, settings.tuning_decay)
     return generator.requires_grad_(False)

@@ -10,6 +10,11 @@ def test_the_rate_warms_up_and_fades_out():
     assert all(rate == pytest.approx(1.0) for rate in rates[5:75])
 
 
+def test_a_longer_decay_begins_sooner():
+    late, early = ([ramp(step / 100, decay) for step in range(5, 100)] for decay in (0.25, 0.8))
+    assert all(a >= b for a, b in zip(late, early, strict=True)) and sum(early) < 0.75 * sum(late)
+
+
 def test_passes_add_up_to_one_step():
     x = torch.tensor([3.0], requires_grad=True)
     seen = []

@@ -146,6 +146,21 @@ def test_depths_of_two_targets_are_compared_in_every_step(problem, fitted):
     assert all(losses["depth"] > 0 for losses in seen)
 
 
+def test_tuning_looks_at_whole_views_of_its_own_size(problem, fitted, monkeypatch):
+    sizes = []
+    losses = Reconstruction.image_losses
+
+    def look(self, image, target, weights):
+        sizes.append(image.shape[-1])
+        return losses(self, image, target, weights)
+
+    monkeypatch.setattr(Reconstruction, "image_losses", look)
+    settings = dataclasses.replace(problem.settings, wplus_steps=1, tuning_steps=1, tuning_resolution=40)
+    fit_wplus(dataclasses.replace(problem, settings=settings))
+    tune(dataclasses.replace(problem, settings=settings), LatentTrack(fitted[0], torch.zeros(1)))
+    assert sizes == [problem.settings.whole_resolution, 40]
+
+
 def test_a_disturbed_camera_comes_back(problem):
     wrong = correct(problem.views.cameras, torch.tensor([[0.0, 0.06, 0.0, 0.0, 0.0, 0.0]] * 3))
     settings = dataclasses.replace(problem.settings, wplus_steps=40, warping=0.3)
