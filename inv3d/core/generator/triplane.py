@@ -125,15 +125,18 @@ class TriplaneGenerator(nn.Module):
         return None if size is None else self.density_grid(planes, size)
 
     @torch.no_grad()
-    def _propose(self, grid: Tensor, origins: Tensor, directions: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Sorted depths [M,P,S] where the density grid expects the surface, and whether it expects any [M,P]."""
+    def _look(self, grid: Tensor, origins: Tensor, directions: Tensor) -> Tensor:
+        """Raw density [M,P,S] that the density grid has along rays; outside the box there is none."""
         config = self.config.rendering
         points = places_along(origins, directions, config.near, config.far, PROPOSALS) * (2.0 / config.box)
         sigma = F.grid_sample(grid, points.flatten(1, 2)[:, None, None], padding_mode="border", align_corners=False)
-        sigma = sigma.reshape(points.shape[:-1])
-        inside = points.abs().amax(-1) <= 1.0
-        depths = proposal_depths(self.field.soft_density(sigma) * inside, config.near, config.far, u)
-        return depths.sort(-1).values, self._visible(sigma.masked_fill(~inside, -torch.inf))
+        return sigma.reshape(points.shape[:-1]).masked_fill(points.abs().amax(-1) > 1.0, -torch.inf)
+
+    @torch.no_grad()
+    def _propose(self, sigma: Tensor, u: Tensor) -> Tensor:
+        """Sorted depths [M,P,F] where the raw densities along rays [M,P,S] (see `_look`) let expect the surface."""
+        config = self.config.rendering
+        return proposal_depths(self.field.soft_density(sigma), config.near, config.far, u).sort(-1).values
 
     def _visible(self, sigma: Tensor) -> Tensor:
         """Whether rays [...] on which a density grid has the values `sigma` [...,S] may show anything of the head."""
@@ -218,7 +221,7 @@ class TriplaneGenerator(nn.Module):
     ) -> tuple[tuple[Tensor, Tensor, Tensor], float, float]:
         config = self.config.rendering
         if grid is not None:
-            depths, _ = self._propose(grid, origins, directions, u)
+            depths = self._propose(self._look(grid, origins, directions), u)
             sigma, color = self._evaluate(planes, origins, directions, depths)
         else:
             assert jitter is not None
@@ -248,7 +251,7 @@ class TriplaneGenerator(nn.Module):
         return grid
 
     def _may_meet(self, reach: Tensor, origins: Tensor, directions: Tensor) -> Tensor:
-        """Rays [P] of one head for which `_propose` may find something: all that it finds, and some more."""
+        """Rays [P] of one head for which `_look` may find something: all that it finds, and some more."""
         config = self.config.rendering
         points = places_along(origins, directions, config.near, config.far, _LOOKS) * (2.0 / config.box)
         sigma = F.grid_sample(
@@ -267,9 +270,11 @@ class TriplaneGenerator(nn.Module):
         alpha = origins.new_zeros(shape[:2])
         rays = self._may_meet(reach, origins, directions).nonzero()[:, 0]
         if len(rays):
-            depths, occupied = self._propose(grid, origins[:, rays], directions[:, rays], u[:, rays])
-            rays, depths = rays[occupied[0]], depths[:, occupied[0]]
+            looks = self._look(grid, origins[:, rays], directions[:, rays])
+            occupied = self._visible(looks)[0]
+            rays, looks = rays[occupied], looks[:, occupied]
         if len(rays):
+            depths = self._propose(looks, u[:, rays])
             sigma, found = self._evaluate(planes, origins[:, rays], directions[:, rays], depths)
             color[:, rays], depth[:, rays], weights = self._march(sigma, found, depths, color[:, rays])
             alpha[:, rays] = weights.sum(-1)
