@@ -38,7 +38,7 @@ from inv3d.core.generator.superresolution import SuperResolution
 
 _CPU_CHUNK, _GPU_CHUNK = 4096, 1 << 17
 """Rays that are sampled and decoded at a time: what a processor's cache holds, and what keeps a GPU busy."""
-_LOOKS = 12  # along a ray, to see whether it passes the head at all
+_LOOKS = 20  # along a ray, to see whether it passes the head at all
 _VISIBLE = 1 / 255  # optical depth of a grid cell above which a ray may meet something
 _BETWEEN = 0.3  # raw density by which a place between the cells of a grid may exceed them
 
@@ -243,7 +243,8 @@ class TriplaneGenerator(nn.Module):
         config = self.config.rendering
         size = grid.shape[-1]
         step = (config.far - config.near) / _LOOKS
-        width = 2 * (math.ceil(0.5 * step * size / config.box) + 1) + 1
+        # in cells: half a step to the nearest look, half a cell to its centre, less than one to what is interpolated
+        width = 2 * math.floor(0.5 * step * size / config.box + 1.5) + 1
         for axis in range(3):
             kernel, padding = [1, 1, 1], [0, 0, 0]
             kernel[axis], padding[axis] = width, width // 2
