@@ -1,6 +1,6 @@
 """The public FFHQ size (512 px, 128 x 128 rays, 96 samples) on this machine: `python benchmarks/full_size.py`.
 
-Import of a checkpoint with random weights, a render, a W+ step and a tuning step of both presets: time and peak memory,
+Import of a checkpoint with random weights, a render, a W+ step and a tuning step of every preset: time and peak memory,
 each in a process of its own.
 """
 

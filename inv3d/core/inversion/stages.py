@@ -119,7 +119,7 @@ def _sampled_pass(
         first = [0, len(drawn[0])][: len(sources)]
         own = slice(None) if len(codes) == 1 else first
         weights = torch.tensor([weight for _, weight in sources], device=device)
-        size, moving = settings.whole_resolution, offsets is not None
+        size, moving = min(settings.whole_resolution, generator.config.raw_resolution), offsets is not None
         pictures = (sample.cameras[first], sample.images[first])
         losses.append(reconstruction.whole(generator, planes[own], codes[own], *pictures, weights, size, moving))
     keys = min(len(drawn[0]), 1 + (settings.depth_codes or len(track)))
