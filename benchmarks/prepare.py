@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import torch
@@ -56,10 +55,8 @@ def main() -> None:
     os.environ["INV3D_HOME"] = str(options.folder.resolve())
     if NAME not in available():
         import_other(options.folder / "other.safetensors")
-    start = time.perf_counter()
     if not (model_folder(NAME) / ALIGNER).exists():
         prepare(NAME, Plan().scaled(options.scale), choose_device("auto").device, print)
-    seconds = time.perf_counter() - start
     models = ("demo", NAME)
     reports = {name: aligner_report(torch.Generator().manual_seed(SEED), load_bundle(name).aligner) for name in models}
     rows = [
@@ -73,8 +70,7 @@ def main() -> None:
         f"`inv3d models prepare` at scale {options.scale:g}; median / 95th percentile where there are two figures.\n\n"
     )
     text += table(["", "embedded aligner", "prepared aligner"], rows)
-    data = {"scale": options.scale, "seconds": seconds, "rows": rows}
-    publish("prepare", data, text)
+    publish("prepare", {"scale": options.scale, "rows": rows}, text)
 
 
 if __name__ == "__main__":
