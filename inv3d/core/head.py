@@ -20,6 +20,7 @@ from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError, ModelError
 from inv3d.core.generator import Render, TriplaneGenerator
+from inv3d.core.generator.field import TriPlanes
 from inv3d.core.latents import LatentTrack
 
 FORMAT = 1
@@ -37,10 +38,17 @@ class Head:
     yaw_range: tuple[float, float]
 
     @functools.cached_property
+    def _fixed(self) -> TriPlanes | None:
+        """The planes of a head of one code: made once for all renders."""
+        with torch.no_grad():
+            return self.generator.planes(self.track.codes) if len(self.track) == 1 else None
+
+    @functools.cached_property
     def grid(self) -> Tensor | None:
         """Where any of the codes has something [1,1,S,S,S]: made once, it guides the sampling of every render."""
         with torch.no_grad():
-            grids = [self.generator.proposal_grid(self.generator.planes(code[None])) for code in self.track.codes]
+            every = (self._fixed or self.generator.planes(code[None]) for code in self.track.codes)
+            grids = [self.generator.proposal_grid(planes) for planes in every]
         return None if grids[0] is None else torch.cat([g for g in grids if g is not None]).amax(0, keepdim=True)
 
     @torch.no_grad()
@@ -48,7 +56,7 @@ class Head:
         """Render with the code that the track gives for each camera, deterministically, in bounded memory."""
         camera = camera.to(self.generator.device)
         codes = self.track.grouped(camera)
-        planes = self.generator.planes(codes)
+        planes = self._fixed or self.generator.planes(codes)
         grid = None if self.grid is None else self.grid.expand(len(codes), -1, -1, -1, -1)
         return self.generator.render(planes, codes, camera, resolution, None, grid, superresolution=superresolution)
 
@@ -124,6 +132,8 @@ class Head:
 
     def rounded(self) -> Head:
         """This head as it will be after saving and loading, whose weight changes are float16."""
+        if self.generator is self.bundle.generator:
+            return self
         generator = copy.deepcopy(self.bundle.generator)
         apply_changes(generator, self._changes())
         return Head(generator, self.track, self.bundle, self.yaw_range)

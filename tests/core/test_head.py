@@ -5,6 +5,7 @@ import torch
 
 from inv3d.core.errors import InputError, ModelError
 from inv3d.core.head import Head
+from inv3d.core.latents import LatentTrack
 
 
 def test_a_saved_head_renders_the_same_bits(head, tmp_path):
@@ -29,6 +30,15 @@ def test_the_grid_of_all_codes_serves_every_render(head):
         exact = head.generator(head.track.at(camera), camera, 48).image
     assert (head.render(camera, 48).image - exact).square().mean() < 1e-3
     assert head.grid is head.grid
+
+
+def test_one_code_makes_its_planes_once(head, monkeypatch):
+    single = Head(head.generator, LatentTrack(head.track.codes[:1], torch.zeros(1)), head.bundle, head.yaw_range)
+    made, planes = [], head.generator.planes
+    monkeypatch.setattr(head.generator, "planes", lambda codes: made.append(len(codes)) or planes(codes))
+    camera = head.camera(torch.tensor([0.2, 0.4]), torch.zeros(2))
+    both, one = single.render(camera, 16).image, single.render(camera[0], 16).image
+    assert made == [1] and torch.allclose(both[:1], one, atol=1e-4)
 
 
 def test_renders_side_by_side_are_those_made_one_by_one(head):
