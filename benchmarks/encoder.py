@@ -214,13 +214,14 @@ def measured(kept: Path, measure: Callable[[Photo], dict[str, float]], photos: l
 
 def figure(rows: dict[str, dict[str, float]], path: Path) -> None:
     """Figure 7: ID by range of yaw."""
-    plt.figure(figsize=(7, 4))
+    plt.figure(figsize=(8, 4))
+    plt.gca().set_prop_cycle(color=plt.get_cmap("tab20").colors[: len(rows)])  # type: ignore[attr-defined]
     names = [f"{low}-{high}" for low, high in RANGES]
     for title, figures in rows.items():
         plt.plot(names, [figures[f"ID {name}"] for name in names], marker="o", label=title)
     plt.xlabel("yaw of the render (degrees)")
     plt.ylabel("ID similarity to the photo")
-    plt.legend(fontsize=7)
+    plt.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     plt.grid(alpha=0.3)
     plt.tight_layout()
     plt.savefig(path)
