@@ -233,8 +233,7 @@ def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool
     def step(size: int | None) -> float:
         return 1.6 + 1.1 * ((size or 0) / 48) ** 2
 
-    whole = settings.whole_resolution
-    return search * step(whole) + settings.tuning_steps * step(settings.tuning_resolution or whole)
+    return search * step(settings.whole_resolution) + settings.tuning_steps * step(settings.tuning_size)
 
 
 def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:

@@ -69,6 +69,11 @@ class FitSettings:
     depth_codes: int | None = None
     """Other codes, drawn at random, that stand for the mean of all in Eq. 6; None takes all."""
 
+    @property
+    def tuning_size(self) -> int | None:
+        """The size of whole views during tuning."""
+        return self.tuning_resolution or self.whole_resolution
+
     def scaled(self, factor: float) -> FitSettings:
         """The same settings with `factor` times the steps."""
         names = ("wplus_steps", "latent_steps", "tuning_steps")

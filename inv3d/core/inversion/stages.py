@@ -242,8 +242,7 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
 
 def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> TriplaneGenerator:
     """Pivotal tuning (Roich et al. 2021): the codes stay, all weights of a copy of the generator move."""
-    size = problem.settings.tuning_resolution or problem.settings.whole_resolution
-    settings = replace(problem.settings, whole_resolution=size)
+    settings = replace(problem.settings, whole_resolution=problem.settings.tuning_size)
     problem = replace(problem, settings=settings)
     generator = copy.deepcopy(problem.bundle.generator).requires_grad_(True)
     generator.backbone.mapping.requires_grad_(False)
