@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, PlaneLayout, RenderingConfig
-from inv3d.core.generator.layers import FullyConnected
+from inv3d.core.generator.layers import FullyConnected, Softplus, softplus
 
 _AXES: dict[PlaneLayout, tuple[tuple[int, int], ...]] = {
     "legacy": ((0, 1), (0, 2), (2, 0)),
@@ -108,7 +108,7 @@ class Decoder(nn.Module):
         out_dim = 1 + config.color_channels
         self.net = nn.Sequential(
             FullyConnected(in_dim, options.hidden_dim, options.lr_multiplier),
-            nn.Softplus(),
+            Softplus(),
             FullyConnected(options.hidden_dim, out_dim, options.lr_multiplier),
         )
         self.skip = FullyConnected(in_dim, out_dim, scale=0.3) if options.skip else None
@@ -158,7 +158,7 @@ class Field(nn.Module):
         """Volume density from raw density."""
         if self.config.density == "surface":
             return _SURFACE_DENSITY * torch.sigmoid(_SURFACE_SHARPNESS * sigma)
-        return F.softplus(sigma - 1.0)
+        return softplus(sigma - 1.0)
 
     def soft_density(self, sigma: Tensor) -> Tensor:
         """A wider, lower density for proposing samples: surfaces between the cells of a grid are not missed."""
