@@ -231,7 +231,7 @@ def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool
         return 2.7 * (search + settings.tuning_steps) * views * (bundle.info.generator.raw_resolution / 64) ** 2
 
     def step(size: int | None) -> float:
-        return 1.6 + 1.1 * ((size or 0) / 48) ** 2
+        return 1.6 + 1.1 * (min(size or 0, bundle.info.generator.raw_resolution) / 48) ** 2
 
     return search * step(settings.whole_resolution) + settings.tuning_steps * step(settings.tuning_size)
 

@@ -46,10 +46,12 @@ class Head:
     @functools.cached_property
     def grid(self) -> Tensor | None:
         """Where any of the codes has something [1,1,S,S,S]: made once, it guides the sampling of every render."""
+        size = self.generator.config.rendering.proposal_grid
+        if size is None:
+            return None
         with torch.no_grad():
             every = (self._fixed or self.generator.planes(code[None]) for code in self.track.codes)
-            grids = [self.generator.proposal_grid(planes) for planes in every]
-        return None if grids[0] is None else torch.cat([g for g in grids if g is not None]).amax(0, keepdim=True)
+            return torch.cat([self.generator.density_grid(planes, size) for planes in every]).amax(0, keepdim=True)
 
     @torch.no_grad()
     def render(self, camera: Camera, resolution: int | None = None, superresolution: bool = True) -> Render:

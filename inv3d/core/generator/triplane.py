@@ -6,6 +6,7 @@ many cameras computes its planes once.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -39,8 +40,19 @@ from inv3d.core.generator.superresolution import SuperResolution
 _CPU_CHUNK, _GPU_CHUNK = 4096, 1 << 17
 """Rays that are sampled and decoded at a time: what a processor's cache holds, and what keeps a GPU busy."""
 _LOOKS = 20  # along a ray, to see whether it passes the head at all
+_MANY = 4096  # rays for which these looks pay
 _VISIBLE = 1 / 255  # optical depth of a grid cell above which a ray may meet something
 _BETWEEN = 0.3  # raw density by which a place between the cells of a grid may exceed them
+
+
+def _marked(marks: Tensor) -> Tensor:
+    """The places [M,K] of what is marked in the rows of `marks` [M,P]; K is the most of a row, others are filled up."""
+    return marks.byte().argsort(dim=1, descending=True, stable=True)[:, : int(marks.sum(1).max())]
+
+
+def _some(values: Tensor, places: Tensor) -> Tensor:
+    """`values` [M,P,C] at some `places` [M,K]."""
+    return values.gather(1, places[..., None].expand(-1, -1, values.shape[-1]))
 
 
 @dataclass(frozen=True)
@@ -165,21 +177,19 @@ class TriplaneGenerator(nn.Module):
             grid = self.proposal_grid(planes)
         if chunk is None:
             chunk = _CPU_CHUNK if self.device.type == "cpu" else _GPU_CHUNK
-        sparse = grid is not None and len(planes) == 1 and config.empty_outside and not torch.is_grad_enabled()
-        reach = self._reach(grid) if sparse and grid is not None else None
+        sparse = config.empty_outside
+        reach = self._reach(grid) if grid is not None and sparse and origins.shape[1] > _MANY else None
         per_code = max(1, chunk // len(planes))
+        again = torch.is_grad_enabled() and origins.shape[1] > per_code
         pieces: list[tuple[Tensor, Tensor, Tensor]] = []
         low, high = torch.inf, -torch.inf
         for o, d in zip(origins.split(per_code, 1), directions.split(per_code, 1), strict=True):
             jitter = self._random((*o.shape[:2], config.coarse_samples), generator) if grid is None else None
             u = self._quantiles((*o.shape[:2], samples or config.fine_samples), generator, stratified=grid is not None)
-            arguments = (planes, o, d, grid, jitter, u)
-            if reach is not None and grid is not None:
-                piece, nearest, farthest = self._render_sparse(planes, o, d, grid, reach, u), config.near, config.far
-            elif torch.is_grad_enabled() and origins.shape[1] > per_code:
-                piece, nearest, farthest = checkpoint(self._render_chunk, *arguments, use_reentrant=False)
-            else:
-                piece, nearest, farthest = self._render_chunk(*arguments)
+            render = functools.partial(self._render_chunk, planes, o, d, grid, jitter, u)
+            if grid is not None and sparse:
+                render = functools.partial(self._render_sparse, planes, o, d, grid, reach, u)
+            piece, nearest, farthest = checkpoint(render, use_reentrant=False) if again else render()
             pieces.append(piece)
             low, high = min(low, nearest), max(high, farthest)
         features, depth, alpha = (torch.cat(parts, 1) for parts in zip(*pieces, strict=True))
@@ -252,34 +262,37 @@ class TriplaneGenerator(nn.Module):
         return grid
 
     def _may_meet(self, reach: Tensor, origins: Tensor, directions: Tensor) -> Tensor:
-        """Rays [P] of one head for which `_look` may find something: all that it finds, and some more."""
+        """Rays [M,P] for which `_look` may find something: all that it finds, and some more."""
         config = self.config.rendering
         points = places_along(origins, directions, config.near, config.far, _LOOKS) * (2.0 / config.box)
         sigma = F.grid_sample(
             reach, points.flatten(1, 2)[:, None, None], mode="nearest", padding_mode="border", align_corners=False
         ).reshape(points.shape[:-1])
-        return self._visible(sigma)[0]
+        return self._visible(sigma)
 
     def _render_sparse(
-        self, planes: TriPlanes, origins: Tensor, directions: Tensor, grid: Tensor, reach: Tensor, u: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Evaluate only the rays of one head that meet something; the others show the background."""
-        shape = (1, origins.shape[1], self.config.color_channels)
+        self, planes: TriPlanes, origins: Tensor, directions: Tensor, grid: Tensor, reach: Tensor | None, u: Tensor
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], float, float]:
+        """Evaluate only the rays that meet something; the others show the background. `reach` finds most of them soon."""
+        config, count = self.config.rendering, origins.shape[1]
         behind = self._behind(planes, origins, directions)
-        color = origins.new_zeros(shape) if behind is None else behind.expand(shape).clone()
-        depth = origins.new_full(shape[:2], self.config.rendering.far)
+        shape = (len(planes), count, self.config.color_channels)
+        color = origins.new_zeros(shape) if behind is None else behind.expand(shape)
+        depth = origins.new_full(shape[:2], config.far)
         alpha = origins.new_zeros(shape[:2])
-        rays = self._may_meet(reach, origins, directions).nonzero()[:, 0]
-        if len(rays):
-            looks = self._look(grid, origins[:, rays], directions[:, rays])
-            occupied = self._visible(looks)[0]
-            rays, looks = rays[occupied], looks[:, occupied]
-        if len(rays):
-            depths = self._propose(looks, u[:, rays])
-            sigma, found = self._evaluate(planes, origins[:, rays], directions[:, rays], depths)
-            color[:, rays], depth[:, rays], weights = self._march(sigma, found, depths, color[:, rays])
-            alpha[:, rays] = weights.sum(-1)
-        return color, depth, alpha
+        rays = torch.arange(count, device=origins.device).expand(len(planes), -1)
+        if reach is not None:
+            rays = _marked(self._may_meet(reach, origins, directions))
+        looks = self._look(grid, _some(origins, rays), _some(directions, rays))
+        occupied = _marked(self._visible(looks))
+        looks, rays = _some(looks, occupied), rays.gather(1, occupied)
+        if rays.shape[1]:
+            depths = self._propose(looks, _some(u, rays))
+            sigma, found = self._evaluate(planes, _some(origins, rays), _some(directions, rays), depths)
+            found, distance, weights = self._march(sigma, found, depths, _some(color, rays))
+            color = color.scatter(1, rays[..., None].expand_as(found), found)
+            depth, alpha = depth.scatter(1, rays, distance), alpha.scatter(1, rays, weights.sum(-1))
+        return (color, depth, alpha), config.near, config.far
 
     def _behind(self, planes: TriPlanes, origins: Tensor, directions: Tensor) -> Tensor | None:
         """What rays [M,P,3] see where there is no head, [M,P,K] or a shape that broadcasts to it."""

@@ -91,17 +91,36 @@ def test_chunks_change_nothing(small):
 
 def test_rays_that_miss_the_head_cost_nothing_and_change_nothing(demo, monkeypatch):
     generator = demo.generator
-    codes = generator.mapping(torch.randn(1, 66, generator=torch.Generator().manual_seed(2)))
+    codes = generator.mapping(torch.randn(2, 66, generator=torch.Generator().manual_seed(2))).detach().requires_grad_()
     evaluated = []
     evaluate = generator._evaluate
     monkeypatch.setattr(generator, "_evaluate", lambda p, o, *a: evaluated.append(o.shape[1]) or evaluate(p, o, *a))
-    with torch.enable_grad():
-        dense = generator(codes.requires_grad_(), cameras(0.9), 48)
-    with torch.no_grad():
-        sparse = generator(codes, cameras(0.9), 48)
-    assert sum(evaluated) < 2 * 48 * 48 * 0.9
+
+    def shown():
+        render = generator(codes, cameras(0.9, 0.2), 48, chunk=1 << 20)
+        return render, torch.autograd.grad(render.image.square().mean(), codes)[0]
+
+    sparse, gradient = shown()
+    assert sum(evaluated) < 48 * 48 * 0.7
+    assert 0.2 < float((sparse.alpha == 0).float().mean()) < 0.9
+    monkeypatch.setattr(generator, "_visible", lambda sigma: torch.ones(sigma.shape[:-1], dtype=torch.bool))
+    dense, expected = shown()
+    assert sum(evaluated) > 48 * 48 * 1.4
     assert (dense.image - sparse.image).abs().max() < 0.03
+    assert (dense.image - sparse.image).abs().mean() < 1e-3
     assert (dense.alpha - sparse.alpha).abs().max() < 0.03
+    assert relative(gradient, expected) < 0.02
+
+
+def test_a_camera_that_looks_away_sees_the_background(demo):
+    generator = demo.generator
+    front = cameras(0.0)
+    away = Camera(front.cam2world @ torch.diag(torch.tensor([-1.0, 1.0, -1.0, 1.0])), front.intrinsics)
+    codes = generator.mapping(torch.randn(1, 66, generator=torch.Generator().manual_seed(2)))
+    with torch.no_grad():
+        render = generator(codes, away, 80)
+    assert float(render.alpha.max()) == 0.0
+    assert bool((render.depth == generator.config.rendering.far).all())
 
 
 def test_seed_decides_sampling(small):
@@ -134,15 +153,3 @@ def test_gradients_reach_codes_weights_and_cameras():
     assert yaw.grad.abs().sum() > 0
     unused = [n for n, p in generator.named_parameters() if p.grad is None and "mapping" not in n]
     assert unused == []
-
-
-def test_skipping_empty_rays_changes_nothing(demo):
-    """With gradients every ray is evaluated, without only those that may meet something."""
-    generator = demo.generator
-    codes = generator.mapping(torch.randn(1, 66, generator=torch.Generator().manual_seed(2)))
-    full = generator(codes.clone().requires_grad_(), cameras(0.4), 48)
-    with torch.no_grad():
-        skipped = generator(codes, cameras(0.4), 48)
-    assert (full.image - skipped.image).abs().max() < 0.03
-    assert (full.image - skipped.image).abs().mean() < 1e-3
-    assert 0.2 < float((skipped.alpha == 0).float().mean()) < 0.9
