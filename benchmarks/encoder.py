@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from make_samples import still
-from results import publish, table
+from results import kept, publish, table
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
@@ -202,14 +201,10 @@ def itself(photo: Photo, bundle: Bundle) -> dict[str, float]:
     return judged(photo, bundle, lambda camera: renderer.render(parameters, camera, RESOLUTION, 1).image)
 
 
-def measured(kept: Path, measure: Callable[[Photo], dict[str, float]], photos: list[Photo]) -> dict[str, float]:
-    """Means of figures over the photos, from the file `kept` or put there."""
-    if not kept.exists():
-        each = [measure(photo) for photo in photos]
-        kept.write_text(json.dumps({name: float(np.mean([f[name] for f in each])) for name in each[0]}))
-    means: dict[str, float] = json.loads(kept.read_text())
-    print(kept.stem, means, file=sys.stderr)
-    return means
+def mean_over(photos: list[Photo], measure: Callable[[Photo], dict[str, float]]) -> dict[str, float]:
+    """Means of figures over the photos."""
+    each = [measure(photo) for photo in photos]
+    return {name: float(np.mean([figures[name] for figures in each])) for name in each[0]}
 
 
 def figure(rows: dict[str, dict[str, float]], path: Path) -> None:
@@ -265,13 +260,18 @@ def main() -> None:
     train_variants(options.folder, options.scale)
     bundle = load_bundle("demo")
     photos = take_photos(bundle)
-    kept = options.folder / "row-the-head-itself.json"
-    rows = {"the head itself": measured(kept, functools.partial(itself, bundle=bundle), photos)}
     networks = {name: read_encoder(options.folder / name, bundle) for name in VARIANTS}
+    measures: dict[str, Callable[[Photo], dict[str, float]]] = {
+        "the head itself": functools.partial(itself, bundle=bundle)
+    }
     for row in ROWS:
         encoder = networks.get(row.encoder)
-        kept = options.folder / f"row-{row.name.replace(' ', '-')}.json"
-        rows[row.name] = measured(kept, functools.partial(quality, row=row, bundle=bundle, encoder=encoder), photos)
+        measures[row.name] = functools.partial(quality, row=row, bundle=bundle, encoder=encoder)
+    rows = {}
+    for name, measure in measures.items():
+        path = options.folder / f"row-{name.replace(' ', '-')}.json"
+        rows[name] = kept(path, functools.partial(mean_over, photos, measure))
+        print(name, rows[name], file=sys.stderr)
     for row in ROWS:
         rows[row.name] |= seconds(photos[0], row, bundle, networks.get(row.encoder))
     names = [*(f"ID {low}-{high}" for low, high in RANGES), "ID", "APD", "MSE", "perceptual", "inversion", "and render"]

@@ -9,7 +9,7 @@ fits are kept in --folder.
 from __future__ import annotations
 
 import argparse
-import json
+import functools
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from clips import CLIPS, TestClip
 from headturn import METRICS, MULTI, Fits, Row, depth_error, exact_surface, surface_error
-from results import publish, table
+from results import kept, publish, table
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.inversion.settings import FAST, FINE
@@ -61,11 +61,8 @@ def main() -> None:
     clip = next(clip for clip in CLIPS if clip.name == options.clip)
     bundle, found = load_bundle("demo"), {}
     for way in WAYS:
-        kept = options.folder / f"{way.replace(' ', '-')}-{clip.name}-{options.views}.json"
-        if not kept.exists():
-            result = measure(way, options.views, clip, options.folder, bundle)
-            kept.write_text(json.dumps(result), encoding="utf-8")
-        found[way] = json.loads(kept.read_text())
+        path = options.folder / f"{way.replace(' ', '-')}-{clip.name}-{options.views}.json"
+        found[way] = kept(path, functools.partial(measure, way, options.views, clip, options.folder, bundle))
     names = [*METRICS, "depth_error", "surface", "seconds"]
     header = ["way", *(f"{name}_R" for name in METRICS), "depth error %", "surface %", "seconds of the fit"]
     lines = [[way, *(result[name] for name in names)] for way, result in found.items()]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import platform
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from inv3d.clock import StageClock
 from inv3d.core.camera import CONVENTION
@@ -33,7 +36,7 @@ def write_output(
     clock: StageClock,
     progress: Progress,
 ) -> None:
-    """Write head, views, orbit, mesh, metrics, run and report into `folder`; `run` gains the means and the times."""
+    """Write head, views, orbit, mesh, metrics, run and report into `folder`; `run` gains means, times and versions."""
     steps = ("head", "views", "orbit", "mesh", "metrics", "report")
 
     def done(name: str) -> None:
@@ -58,6 +61,7 @@ def write_output(
     _write_json(folder / "metrics.json", metrics)
     run["means"] = {"fit": metrics["fit"], "held_out": metrics["held_out"]}
     done("metrics")
+    run |= {"torch": torch.__version__, "python": platform.python_version()}
     run["seconds"] = clock.seconds
     run["total_seconds"] = round(sum(clock.seconds.values()), 2)
     run["peak_memory_mb"] = peak_memory_mb()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import platform
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -266,8 +265,6 @@ def _finish(
     yaw, pitch = (math.degrees(float(angle)) for angle in (view.cameras.yaw, view.cameras.pitch))
     run = {
         **identity,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
         "confidence": round(aligned.confidence, 3),
         "yaw_degrees": round(yaw, 1),
         "pitch_degrees": round(pitch, 1),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -267,8 +266,6 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
         prepared = fitted.prepared
         run = {
             **identity,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
             "frames": {
                 "usable": len(prepared.track.frames),
                 "failed": [asdict(frame) for frame in prepared.track.failed],
