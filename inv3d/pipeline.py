@@ -218,19 +218,19 @@ def estimate_seconds(job: VideoJob, info: ClipInfo) -> float:
     """About how long a job takes, from one small render timed on the spot."""
     bundle = load_bundle(job.model, job.device)
     decoding = 0.03 * (info.frames or 25 * info.duration)
-    # measured: everything after the fit costs about 400 such renders
-    renders = 400.0 + fit_renders(bundle, job.settings or preset_for(job.device), job.views, job.latents)
+    # measured: everything after the fit costs about 460 such renders
+    renders = 460.0 + fit_renders(bundle, job.settings or preset_for(job.device), job.views, job.latents)
     return 5.0 + decoding + renders * trial_render(bundle, job.device)
 
 
 def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool) -> float:
-    """How many trial renders cost as much as a fit; measured: 2.7 each step of the fast preset or 64 px view."""
+    """How many trial renders cost as much as a fit; measured: 2.7 each 64 px view."""
     search = settings.wplus_steps + (settings.latent_steps if latents else 0)
     if settings.rays_per_view is None:
         return 2.7 * (search + settings.tuning_steps) * views * (bundle.info.generator.raw_resolution / 64) ** 2
 
     def step(size: int | None) -> float:
-        return 1.6 + 1.1 * (min(size or 0, bundle.info.generator.raw_resolution) / 48) ** 2
+        return 1.2 + 1.0 * (min(size or 0, bundle.info.generator.raw_resolution) / 48) ** 2
 
     return search * step(settings.whole_resolution) + settings.tuning_steps * step(settings.tuning_size)
 
