@@ -177,8 +177,8 @@ class TriplaneGenerator(nn.Module):
             grid = self.proposal_grid(planes)
         if chunk is None:
             chunk = _CPU_CHUNK if self.device.type == "cpu" else _GPU_CHUNK
-        sparse = config.empty_outside
-        reach = self._reach(grid) if grid is not None and sparse and origins.shape[1] > _MANY else None
+        sparse = grid if config.empty_outside else None
+        reach = self._reach(sparse) if sparse is not None and origins.shape[1] > _MANY else None
         per_code = max(1, chunk // len(planes))
         again = torch.is_grad_enabled() and origins.shape[1] > per_code
         pieces: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -186,9 +186,10 @@ class TriplaneGenerator(nn.Module):
         for o, d in zip(origins.split(per_code, 1), directions.split(per_code, 1), strict=True):
             jitter = self._random((*o.shape[:2], config.coarse_samples), generator) if grid is None else None
             u = self._quantiles((*o.shape[:2], samples or config.fine_samples), generator, stratified=grid is not None)
-            render = functools.partial(self._render_chunk, planes, o, d, grid, jitter, u)
-            if grid is not None and sparse:
-                render = functools.partial(self._render_sparse, planes, o, d, grid, reach, u)
+            if sparse is not None:
+                render = functools.partial(self._render_sparse, planes, o, d, sparse, reach, u)
+            else:
+                render = functools.partial(self._render_chunk, planes, o, d, grid, jitter, u)
             piece, nearest, farthest = checkpoint(render, use_reentrant=False) if again else render()
             pieces.append(piece)
             low, high = min(low, nearest), max(high, farthest)
