@@ -20,6 +20,7 @@ from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.encoders.store import load_encoder
 from inv3d.core.errors import InputError, Inv3dError, UsageError
+from inv3d.core.files import disk_errors, refuse_existing
 from inv3d.core.head import Head
 from inv3d.core.helpers import OWN
 from inv3d.core.inversion.loop import Progress, silent
@@ -34,7 +35,7 @@ from inv3d.export.report import Source
 from inv3d.output import write_output
 from inv3d.pipeline import fit_renders, memory_errors, ready_bundle, settings_for, stages, trial_render
 from inv3d.video.photo import Aligned, align_photo
-from inv3d.workspace import Workspace, disk_errors, refuse_existing
+from inv3d.workspace import Workspace
 
 NO_ENCODER = "none"
 BATCH = 8

@@ -18,6 +18,7 @@ import inv3d
 from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.errors import InputError, OutOfMemoryError, UsageError
+from inv3d.core.files import disk_errors
 from inv3d.core.head import Head
 from inv3d.core.helpers import OWN, with_helpers
 from inv3d.core.inversion.loop import Progress, silent
@@ -33,7 +34,7 @@ from inv3d.video.decode import ClipInfo, probe
 from inv3d.video.detect import detector
 from inv3d.video.select import cut_views, select
 from inv3d.video.track import FailedFrame, HeadTrack, TrackedFrame, track
-from inv3d.workspace import Workspace, disk_errors
+from inv3d.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from inv3d.core.errors import UsageError
+from inv3d.core.files import disk_errors, refuse_existing, write_whole
 
 _STAGES = "stages"
 
@@ -47,9 +47,8 @@ class Workspace:
                     "repeat its command with --resume, or begin anew with --force",
                 )
             self.stages.mkdir(parents=True, exist_ok=True)
-            partial = job.with_suffix(".partial")  # a kill must not leave half of it
-            partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-            partial.replace(job)
+            with write_whole(job, replace=True) as part:
+                part.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
     def tensors(self, stage: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """What `make` gives, kept on disk: a finished stage is loaded instead of made again."""
@@ -60,10 +59,8 @@ class Workspace:
             except SafetensorError:
                 path.unlink()
         made = {name: tensor.detach().cpu().contiguous() for name, tensor in make().items()}
-        with disk_errors(self.folder):
-            partial = path.with_suffix(".partial")
-            partial.write_bytes(save(made))
-            partial.replace(path)
+        with disk_errors(self.folder), write_whole(path) as part:
+            part.write_bytes(save(made))
         return made
 
     def json(self, stage: str, make: Callable[[], Any]) -> Any:
@@ -72,10 +69,8 @@ class Workspace:
         if path.is_file():
             return json.loads(path.read_text(encoding="utf-8"))
         made = make()
-        with disk_errors(self.folder):
-            partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(made), encoding="utf-8")
-            partial.replace(path)
+        with disk_errors(self.folder), write_whole(path) as part:
+            part.write_text(json.dumps(made), encoding="utf-8")
         return made
 
     @contextmanager
@@ -99,21 +94,3 @@ class Workspace:
             shutil.rmtree(self.out / _STAGES)
             (self.out / "job.json").unlink()
 
-
-def refuse_existing(out: Path, force: bool) -> None:
-    """Raises UsageError if `out` is there and `force` is not."""
-    if out.exists() and not force:
-        raise UsageError(f"{out} exists", "use --force to replace it, or --out to write elsewhere")
-
-
-@contextmanager
-def disk_errors(path: Path, elsewhere: str = "choose a folder you may write to with --out") -> Iterator[None]:
-    """Turns errors of the file system into errors a person can mend; `elsewhere` says how to write elsewhere."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise UsageError(
-                f"the disk is full: {path} cannot be written", "free some space, then go on with --resume"
-            ) from error
-        raise UsageError(f"{path} cannot be written: {error.strerror}", elsewhere) from error

@@ -1,4 +1,3 @@
-import errno
 import shutil
 from pathlib import Path
 
@@ -6,7 +5,7 @@ import pytest
 import torch
 
 from inv3d.core.errors import UsageError
-from inv3d.workspace import Workspace, disk_errors
+from inv3d.workspace import Workspace
 
 
 def test_output_appears_whole(tmp_path):
@@ -98,8 +97,3 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot be written"):
         Workspace(tmp_path / "file" / "out", {}, force=False, resume=False)
-
-
-def test_a_full_disk_is_told_apart():
-    with pytest.raises(UsageError, match="disk is full"), disk_errors(Path("out")):
-        raise OSError(errno.ENOSPC, "No space left on device")

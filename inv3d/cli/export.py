@@ -27,23 +27,18 @@ def export(
     """
     from inv3d.core.device import choose_device
     from inv3d.core.errors import UsageError
+    from inv3d.core.files import disk_errors, refuse_existing, write_whole
     from inv3d.core.head import Head
     from inv3d.export.mesh import FORMATS, extract_mesh, write_mesh
     from inv3d.export.orbit import write_orbit
-    from inv3d.workspace import disk_errors, refuse_existing
 
     if out.suffix not in (*FORMATS, ".mp4"):
         raise UsageError(f"'{out.suffix}' is not a format to export", f"let --out end in {', '.join(FORMATS)} or .mp4")
     refuse_existing(out, force)
     loaded = Head.load(head, choose_device(device).device)
-    partial = out.with_name(f".{out.stem}.partial{out.suffix}")
-    with disk_errors(out):
-        try:
-            if out.suffix == ".mp4":
-                write_orbit(loaded, partial, resolution=resolution)
-            else:
-                write_mesh(extract_mesh(loaded, resolution or 144, faces), partial)
-            partial.replace(out)
-        finally:
-            partial.unlink(missing_ok=True)
+    with disk_errors(out), write_whole(out, force) as part:
+        if out.suffix == ".mp4":
+            write_orbit(loaded, part, resolution=resolution)
+        else:
+            write_mesh(extract_mesh(loaded, resolution or 144, faces), part)
     typer.echo(f"wrote {out}")

@@ -136,8 +136,8 @@ def import_encoder(
 
 def _home_errors() -> AbstractContextManager[None]:
     """Errors of writing to the folder of the models, with how to choose another."""
+    from inv3d.core.files import disk_errors
     from inv3d.core.library import home
-    from inv3d.workspace import disk_errors
 
     return disk_errors(home(), "choose another folder for models with INV3D_HOME")
 
@@ -238,8 +238,8 @@ def remove_model(
     name: Annotated[str, typer.Argument(help="A name from `inv3d models list`.")], debug: Debug = False
 ) -> None:
     """Delete an imported model. Heads that were made with it cannot be rendered any more."""
+    from inv3d.core.files import disk_errors
     from inv3d.core.library import home, remove
-    from inv3d.workspace import disk_errors
 
     with disk_errors(home(), "see who owns the folder"):
         typer.echo(f"removed {remove(name)}")
@@ -253,14 +253,14 @@ def _angles(yaw: str, pitch: float) -> tuple[Tensor, Tensor]:
     return yaws, torch.full_like(yaws, pitch).deg2rad()
 
 
-def _write(out: Path, pictures: list[Tensor], columns: int | None) -> None:
+def _write(out: Path, force: bool, pictures: list[Tensor], columns: int | None) -> None:
+    from inv3d.core.files import disk_errors, write_whole
     from inv3d.export.pictures import save_png
     from inv3d.export.sheet import grid
-    from inv3d.workspace import disk_errors
 
     ratio = pictures[0].shape[2] / pictures[0].shape[1]
-    with disk_errors(out):
-        save_png(out, grid(pictures, columns or max(1, round((len(pictures) / ratio) ** 0.5))))
+    with disk_errors(out), write_whole(out, force) as part:
+        save_png(part, grid(pictures, columns or max(1, round((len(pictures) / ratio) ** 0.5))))
     typer.echo(f"wrote {out}")
 
 
@@ -301,9 +301,9 @@ def sample(
     cameras = bundle.info.camera(*angles).to(choice.device)
     if mix:
         front = cameras[len(cameras) // 2]
-        _write(out, mixing_sheet(bundle, chosen, front, resolution, truncation, _count), len(chosen))
+        _write(out, force, mixing_sheet(bundle, chosen, front, resolution, truncation, _count), len(chosen))
     else:
-        _write(out, generator_sheet(bundle, chosen, cameras, resolution, truncation, _count), columns)
+        _write(out, force, generator_sheet(bundle, chosen, cameras, resolution, truncation, _count), columns)
 
 
 @app.command("source")
@@ -327,4 +327,4 @@ def source(
     from inv3d.core.camera import look_at
     from inv3d.export.sheet import source_sheet
 
-    _write(out, source_sheet(chosen, look_at(*angles), resolution, _count), columns)
+    _write(out, force, source_sheet(chosen, look_at(*angles), resolution, _count), columns)

@@ -41,7 +41,7 @@ def chosen_settings(preset: str, device: torch.device) -> FitSettings:
 def check_png(out: Path, force: bool) -> None:
     """Whether a picture may be written to `out`. Raises UsageError."""
     from inv3d.core.errors import UsageError
-    from inv3d.workspace import refuse_existing
+    from inv3d.core.files import refuse_existing
 
     refuse_existing(out, force)
     if out.suffix != ".png":

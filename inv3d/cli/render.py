@@ -29,9 +29,9 @@ def render(
     import torch
 
     from inv3d.core.device import choose_device
+    from inv3d.core.files import disk_errors, write_whole
     from inv3d.core.head import Head
     from inv3d.export.pictures import row, save_png
-    from inv3d.workspace import disk_errors
 
     check_png(out, force)
     choice = choose_device(device)
@@ -43,6 +43,6 @@ def render(
     yaws = torch.tensor(angles).deg2rad()
     camera = loaded.camera(yaws, torch.full_like(yaws, pitch).deg2rad())
     pictures = [loaded.render(camera[i], resolution).image[0].cpu() for i in range(len(camera))]
-    with disk_errors(out):
-        save_png(out, row(pictures))
+    with disk_errors(out), write_whole(out, force) as part:
+        save_png(part, row(pictures))
     typer.echo(f"wrote {out}")

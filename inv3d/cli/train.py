@@ -156,6 +156,7 @@ def train_encoder(
     Example: inv3d train encoder --recipe preim3d --model ffhq --data photos
     """
     from inv3d.core.bundle import load_bundle
+    from inv3d.core.files import write_whole
     from inv3d.core.training import encoders
     from inv3d.export.pictures import save_png
     from inv3d.photos import draw_photos
@@ -178,5 +179,6 @@ def train_encoder(
     trainer = encoders.make_trainer(bundle, plan, folder, own)
     for step in trainer.run(folder / f"{recipe}.pt", typer.echo):
         if trainer.rank == 0 and (step % 250 == 0 or step == plan.steps):
-            save_png(folder / "grid.png", trainer.grid())
+            with write_whole(folder / "grid.png", replace=True) as part:
+                save_png(part, trainer.grid())
     encoders.first_alone(lambda: typer.echo(f"wrote {encoders.finish(trainer, recipe, folder)}"))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, build_encoder
 from inv3d.core.errors import ModelError
+from inv3d.core.files import write_whole
 from inv3d.core.library import model_folder
 
 PREIM3D = "preim3d"
@@ -29,9 +30,8 @@ def save_encoder(encoder: Encoder, path: Path, dtype: torch.dtype = torch.float1
     """Write an encoder with its configuration and mean code, whole or not at all."""
     state: dict[str, Tensor] = {**encoder.state_dict(), _MEAN: encoder.mean_code}
     kept = {key: (t.to(dtype) if t.is_floating_point() else t).cpu().contiguous() for key, t in state.items()}
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(save(kept, metadata={_KEY: json.dumps(encoder.config.to_json())}))
-    partial.replace(path)
+    with write_whole(path, replace=True) as part:
+        part.write_bytes(save(kept, metadata={_KEY: json.dumps(encoder.config.to_json())}))
 
 
 def load_encoder(model: str, name: str, device: torch.device | str = "cpu") -> Encoder:

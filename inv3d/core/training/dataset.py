@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from inv3d.core.camera import FFHQ_FOCAL, look_at
+from inv3d.core.files import write_whole
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.procedural.samples import sample_heads, sample_pixels
@@ -47,9 +48,8 @@ _POINT_SEED, _RAY_SEED, _IMAGE_SEED, _WIDE_SEED, _TWIN_SEED = 90_000, 70_000, 10
 
 def write_shard(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write a shard so that `path` is either complete or absent."""
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
-    partial.replace(path)
+    with write_whole(path, replace=True) as part:
+        part.write_bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
 
 
 def to_bytes(values: Tensor) -> Tensor:

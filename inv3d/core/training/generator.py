@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from inv3d.core.camera import look_at, pixel_centers
+from inv3d.core.files import write_whole
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.generator.field import TriPlanes, background_colors
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
@@ -170,7 +171,6 @@ class Trainer:
         return torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
 
     def save(self, path: Path) -> None:
-        partial = path.with_suffix(".partial")
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -178,8 +178,8 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
         }
-        torch.save(state, partial)
-        partial.replace(path)
+        with write_whole(path, replace=True) as part:
+            torch.save(state, part)
 
     def load(self, path: Path) -> None:
         state = torch.load(path, map_location=self.device, weights_only=True)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inv3d.core.crops import Crops, sampling_grid
+from inv3d.core.files import write_whole
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
 from inv3d.core.networks.identity import IDENTITY_WIDTHS, JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
@@ -72,14 +73,13 @@ class NetworkTrainer(ABC):
                 )
                 sums.clear()
             if self.step % 500 == 0 or self.step == self.steps:
-                partial = checkpoint.with_suffix(".partial")
                 state = {
                     "network": self.network.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "step": self.step,
                 }
-                torch.save(state, partial)
-                partial.replace(checkpoint)
+                with write_whole(checkpoint, replace=True) as part:
+                    torch.save(state, part)
             yield self.step
 
 

@@ -22,6 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
 from inv3d.core.encoders.pyramid import Encoder
+from inv3d.core.files import write_whole
 from inv3d.core.inversion.loop import Losses, total
 from inv3d.core.inversion.losses import Reconstruction
 from inv3d.core.inversion.settings import FAST, FitSettings
@@ -248,15 +249,14 @@ class EncoderTrainer:
         self.step = state["step"]
 
     def save(self, checkpoint: Path) -> None:
-        partial = checkpoint.with_suffix(".partial")
         state = {
             "encoder": self.encoder.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
         }
-        torch.save(state, partial)
-        partial.replace(checkpoint)
+        with write_whole(checkpoint, replace=True) as part:
+            torch.save(state, part)
 
     def run(self, checkpoint: Path, report: Callable[[str], None]) -> Iterator[int]:
         """Train to the last step, going on from `checkpoint` if it exists; yields the number of each finished step.

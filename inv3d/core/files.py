@@ -1,0 +1,85 @@
+"""Files that are there whole or not at all, and what the file system's errors mean to a person."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from inv3d.core.errors import UsageError
+
+_LONGEST_SUFFIX = 16
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def write_whole(path: Path, replace: bool = False) -> Iterator[Path]:
+    """Gives a new empty file beside `path`, with the same suffix, to write to; at the end it becomes `path`.
+
+    Until then `path` is what it was before. If anything is raised meanwhile, the new file is removed. The data are on the
+    disk before the name is. A symbolic link is never written through: with `replace` the link itself is replaced.
+
+    Raises UsageError if `path` exists without `replace`, or is anything but a file or a link; OSError.
+    """
+    refuse_existing(path, replace)
+    _refuse_special(path)
+    suffix = path.suffix if len(path.suffix) <= _LONGEST_SUFFIX else ""
+    part = path.with_name(f".inv3d-{secrets.token_hex(8)}{suffix}")  # short: `path` may be as long as a name can be
+    part.touch(exist_ok=False)
+    try:
+        yield part
+        _flush(part)
+        refuse_existing(path, replace)  # it may have come since
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
+
+
+def refuse_existing(path: Path, replace: bool) -> None:
+    """Raises UsageError if `path` is there, be it as a link to nothing, and may not be replaced."""
+    if os.path.lexists(path) and not replace:
+        raise UsageError(f"{path} exists", "use --force to replace it, or --out to write elsewhere")
+
+
+def _refuse_special(path: Path) -> None:
+    """Raises UsageError for folders, devices and pipes, which are no files to be replaced."""
+    if os.path.lexists(path) and not (stat.S_ISREG(mode := path.lstat().st_mode) or stat.S_ISLNK(mode)):
+        raise UsageError(f"{path} is not a regular file", "name a file with --out")
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename last; where folders cannot be flushed (Windows, some network drives) the system does it by itself."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def disk_errors(path: Path, elsewhere: str = "choose a folder you may write to with --out") -> Iterator[None]:
+    """Turns errors of the file system into errors a person can mend; `elsewhere` says how to write elsewhere."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise UsageError(
+                f"the disk is full: {path} cannot be written", "free some space, then run the same command again"
+            ) from error
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}", elsewhere) from error
