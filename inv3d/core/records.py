@@ -1,0 +1,138 @@
+"""Records: what inv3d writes as JSON and reads again, one typed class for each kind of file.
+
+A record is checked once, at the border. What is in a `Record` has the declared types and sizes and finite numbers,
+whether it was read from a file or made by the program; nobody behind the border checks again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from inv3d.core.errors import InputError, Inv3dError
+from inv3d.core.files import write_whole
+
+STRICT = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, revalidate_instances="always")
+"""Nothing is converted: "3" is not 3 and true is not 1. Holds for the dataclasses inside a record, too."""
+_MOST_SHOWN = 80  # characters of a field's name or of a reason
+
+
+def _encodable(value: Any) -> Any:
+    """File names that are not UTF-8 hold lone surrogates, which JSON cannot; they are written as escapes."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+Text = Annotated[str, StringConstraints(max_length=4096), BeforeValidator(_encodable)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 in hexadecimal digits."""
+Count = Annotated[int, Field(ge=0, le=1 << 40)]
+Number = Annotated[float, Field(ge=-1e12, le=1e12)]
+Positive = Annotated[float, Field(gt=0.0, le=1e6)]
+
+
+class Border:
+    """How a kind of file is refused: the error's class and hint, and from how many bytes on."""
+
+    fault: ClassVar[type[Inv3dError]] = InputError
+    hint: ClassVar[str] = "make it again, or restore it from a copy"
+    largest: ClassVar[int] = 1 << 20
+
+
+class Record(Border, BaseModel):
+    """Base of all records. Fields that are not declared are refused.
+
+    The default of `format` is the newest number that this version knows; files that have none are of number 1. A record
+    whose layout changes declares `format` anew with the next number, and gives new fields defaults for old files.
+    """
+
+    model_config = ConfigDict(**STRICT, extra="forbid")
+
+    format: int = Field(default=1, ge=1)
+
+
+class _Numbered(BaseModel):
+    """Nothing but the format number of a file."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    format: int = 1
+
+
+AnyBorder = TypeVar("AnyBorder", bound=Border)
+
+
+def read_record(path: Path, kind: type[AnyBorder]) -> AnyBorder:
+    """The record of `kind` in a file.
+
+    Raises the kind's error with one line that names the file, the field and what is wrong: the file is missing, not a
+    regular file, too large, not JSON, nested too deeply, written by a newer inv3d, or a field is missing, unknown, of
+    another type, out of its bounds, NaN or infinite.
+    """
+    raw = read_bounded(path, kind)
+    assert issubclass(kind, BaseModel)
+    try:
+        number = _Numbered.model_validate_json(raw).format
+    except ValidationError:
+        number = 1  # the check of the whole says what is wrong
+    newest = kind.model_fields["format"].default if "format" in kind.model_fields else 1
+    if number > newest:
+        raise kind.fault(f"{path} was written by a newer inv3d (format {number}, not {newest})", "update inv3d")
+    try:
+        return kind.model_validate_json(raw)
+    except ValidationError as error:
+        raise kind.fault(f"{path} is damaged: {reason(error)}", kind.hint) from error
+
+
+def read_bounded(path: Path, kind: type[Border]) -> bytes:
+    """The bytes of a regular file that is not larger than its kind may be. Raises the kind's error."""
+    try:
+        # a FIFO would wait for a writer, a device may never end
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise kind.fault(f"{path} is not a file", kind.hint)
+            raw = file.read(kind.largest + 1)
+    except FileNotFoundError as error:
+        raise kind.fault(f"{path} is missing", kind.hint) from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "its name is not valid"
+        raise kind.fault(f"{path} cannot be read: {why}", kind.hint) from error
+    if len(raw) > kind.largest:
+        raise kind.fault(f"{path} is too large: more than {kind.largest} bytes", kind.hint)
+    return raw
+
+
+def write_record(path: Path, record: BaseModel) -> None:
+    """Write a record, whole or not at all, in the place of an older one. Raises OSError."""
+    text = record.model_dump_json(indent=2) + "\n"
+    with write_whole(path, replace=True) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def reason(error: ValidationError) -> str:
+    """What the first fault of a validation is, in one short line of printable characters."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    message = _REASONS.get(first["type"]) or first["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value error, ")
+    if first["type"] == "json_invalid":
+        return f"it is not valid JSON ({_shown(first['msg'].removeprefix('Invalid JSON: '))})"
+    return f"{_shown(field)} {_shown(message)}" if field else f"it {_shown(message)}"
+
+
+_REASONS = {
+    "missing": "is missing",
+    "extra_forbidden": "is unknown",
+    "unexpected_keyword_argument": "is unknown",
+    "finite_number": "should be a finite number",
+    "model_type": "should be an object",
+    "dataclass_type": "should be an object",
+}
+
+
+def _shown(text: str) -> str:
+    printable = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+    return printable if len(printable) <= _MOST_SHOWN else printable[: _MOST_SHOWN - 3] + "..."
