@@ -117,7 +117,9 @@ def reason(error: ValidationError) -> str:
     """What the first fault of a validation is, in one short line of printable characters."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     field = ".".join(str(part) for part in first["loc"])
-    message = _REASONS.get(first["type"]) or first["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value error, ")
+    message = _REASONS.get(first["type"]) or first["msg"].removeprefix("Input ").removeprefix("String ").removeprefix(
+        "Value error, "
+    )
     if first["type"] == "json_invalid":
         return f"it is not valid JSON ({_shown(first['msg'].removeprefix('Invalid JSON: '))})"
     return f"{_shown(field)} {_shown(message)}" if field else f"it {_shown(message)}"

@@ -1,0 +1,40 @@
+"""Damaged heads: what `inv3d render` and `inv3d export` read."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+from pathlib import Path
+
+import torch
+
+from fuzzing.damage import Random, damaged_folder, damaged_json, damaged_safetensors
+from inv3d.core import bundle, head
+from inv3d.core.head import Head
+from inv3d.core.latents import LatentTrack
+
+
+class Kind:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # models are another kind: here one is loaded once
+        head.load_bundle = functools.cache(bundle.load_bundle)  # type: ignore[assignment]
+        demo = bundle.load_bundle("demo")
+        random = torch.Generator().manual_seed(0)
+        codes = demo.generator.mapping(torch.randn(3, demo.info.generator.z_dim, generator=random))
+        sound = Head(demo.generator, LatentTrack(codes, torch.tensor([-0.8, 0.0, 0.9])), demo, (-0.8, 0.9))
+        sound.save(folder / "sound")
+
+    def make(self, random: Random) -> Path:
+        made = self.folder / "head"
+        shutil.copytree(self.folder / "sound", made)
+        damaged_folder(random, made, {"head.json": self._json, "codes.safetensors": damaged_safetensors})
+        return made
+
+    def read(self, path: Path) -> None:
+        Head.load(path)
+
+    @staticmethod
+    def _json(random: Random, data: bytes) -> bytes:
+        return damaged_json(random, json.loads(data))
