@@ -25,7 +25,7 @@ def full_size_bundle(device: torch.device) -> Bundle:
     demo = load_bundle("demo", device)
     config = eg3d_ffhq()
     generator = TriplaneGenerator(config).to(device).eval().requires_grad_(False)
-    info = dataclasses.replace(demo.info, name="full size", radius=FFHQ_RADIUS, focal=FFHQ_FOCAL, generator=config)
+    info = demo.info.changed(name="full size", radius=FFHQ_RADIUS, focal=FFHQ_FOCAL, generator=config)
     return dataclasses.replace(demo, info=info, generator=generator)
 
 

@@ -63,7 +63,7 @@ def test_the_orbit_shows_both_the_front_and_the_side_of_the_photo(demo):
     for yaw in (-50.0, 0.0, 20.0):
         low, high = shown_range(math.radians(yaw), demo)
         assert low < min(0.0, math.radians(yaw)) and high > max(0.0, math.radians(yaw))
-    narrow = dataclasses.replace(demo, info=dataclasses.replace(demo.info, known_yaw=25.0))
+    narrow = dataclasses.replace(demo, info=demo.info.changed(known_yaw=25.0))
     assert shown_range(0.0, narrow) == pytest.approx((math.radians(-25), math.radians(25)))
 
 

@@ -33,17 +33,21 @@ def list_models(as_json: Json = False, debug: Debug = False) -> None:
     import json
 
     from inv3d.core.bundle import read_info
+    from inv3d.core.errors import ModelError
     from inv3d.core.library import available
 
-    infos = [read_info(name) for name in available()]
-    if as_json:
-        for info in infos:
-            typer.echo(json.dumps(info.to_json()))
-        return
-    for info in infos:
-        size = info.generator.resolution
+    for name in available():
+        try:
+            info = read_info(name)
+        except ModelError as error:  # it must not hide the others
+            typer.echo(json.dumps({"name": name, "error": error.message}) if as_json else f"{name:<10} {error.message}")
+            continue
+        if as_json:
+            typer.echo(json.dumps(info.model_dump(mode="json")))
+            continue
         typer.echo(
-            f"{info.name:<10} {size} px, yaws to ±{info.known_yaw:.0f} degrees, licence {info.license}: {info.description}"
+            f"{name:<10} {info.generator.resolution} px, yaws to ±{info.known_yaw:.0f} degrees, "
+            f"licence {info.license}: {info.description}"
         )
 
 
@@ -54,12 +58,11 @@ def model_info(
     """The model card: what the model is, how it was trained, its figures and limits."""
     from inv3d.core.bundle import ALIGNER, read_info
     from inv3d.core.encoders.store import ENCODERS
-    from inv3d.core.library import model_folder
+    from inv3d.core.library import is_embedded, model_folder
 
     info, folder = read_info(name), model_folder(name)
-    card = folder / "CARD.md"
-    if card.is_file():
-        typer.echo(card.read_text(encoding="utf-8"))
+    if is_embedded(name):
+        typer.echo((folder / "CARD.md").read_text(encoding="utf-8"))
         return
     config = info.generator
     typer.echo(f"{info.name}: {info.description}")

@@ -5,24 +5,28 @@ A folder with `model.json` and one safetensors file per part. The model `demo` i
 
 from __future__ import annotations
 
-import json
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Literal, Protocol, Self
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from pydantic import Field, model_validator
+from safetensors.torch import save
+from torch import Tensor
 
 from inv3d.core.camera import CONVENTION, Camera, look_at
 from inv3d.core.codes import CodeStatistics, sample_codes
 from inv3d.core.errors import ModelError
-from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
+from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.generator.config import Distance, SoundConfig, Width
 from inv3d.core.library import DESCRIPTION, model_folder, sha256
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
+from inv3d.core.records import Record, Text, read_record, write_record
+from inv3d.core.weights import Module, Refuse, Shape, load_module, read_tensors
 
 PARTS = ("generator", "aligner", "identity", "perceptual", "judge")
 WEIGHTS, ALIGNER, CODES = "generator.safetensors", "aligner.safetensors", "codes.safetensors"
@@ -30,27 +34,41 @@ _LENDER = "demo"
 """The model whose networks compare pictures for models that have none of their own."""
 
 
-@dataclass(frozen=True)
-class ModelInfo:
+Limit = Annotated[float, Field(ge=-1000.0, le=1000.0)]
+
+
+class ModelInfo(Record):
     """What `model.json` says: names, licence, the generator's configuration and its cameras."""
 
-    name: str
-    description: str
-    license: str
-    radius: float
-    focal: float
-    known_yaw: float
+    fault = ModelError
+    hint = "install inv3d again, or remove the model and import it again"
+    largest = 1 << 17
+
+    name: Text
+    description: Text
+    license: Text
+    radius: Distance
+    focal: Annotated[float, Field(gt=0.01, le=1000.0)]
+    known_yaw: Annotated[float, Field(ge=0.0, le=180.0)]
     """Cameras up to this yaw (degrees, either side) were seen in training."""
-    generator: GeneratorConfig
-    perceptual_outputs: int | None = None
+    generator: SoundConfig
+    perceptual_outputs: Width | None = None
     """What its own perceptual network reads off pictures; None if it has none."""
-    pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    pivot: tuple[Limit, Limit, Limit] = (0.0, 0.0, 0.0)
     """The point that cameras look at, world units."""
     subject: Literal["heads", "faces", "things"] = "heads"
     """Stylised heads, photographed faces (which face detectors find), or what has no face (and no identity)."""
-    camera_convention: str = CONVENTION
-    source: dict[str, str] | None = None
+    camera_convention: Text = CONVENTION
+    source: Annotated[dict[Text, Text], Field(max_length=32)] | None = None
     """Where an imported model comes from: the file's name, its SHA-256, and that of the weights made of it."""
+
+    @model_validator(mode="after")
+    def _cameras(self) -> Self:
+        if math.hypot(*self.pivot) >= self.radius:
+            raise ValueError("radius should be greater than the distance of the pivot")
+        if self.camera_convention != CONVENTION:
+            raise ValueError("camera_convention is unknown")
+        return self
 
     def camera(self, yaw: Tensor, pitch: Tensor) -> Camera:
         """Cameras as the model knows them; angles [B] in radians."""
@@ -60,14 +78,6 @@ class ModelInfo:
     def front(self) -> Camera:
         """The one camera that sees the front."""
         return self.camera(torch.zeros(1), torch.zeros(1))
-
-    def to_json(self) -> dict[str, Any]:
-        return {**self.__dict__, "generator": self.generator.to_json()}
-
-    @staticmethod
-    def from_json(data: dict[str, Any]) -> ModelInfo:
-        x, y, z = data.get("pivot", (0.0, 0.0, 0.0))
-        return ModelInfo(**{**data, "generator": GeneratorConfig.from_json(data["generator"]), "pivot": (x, y, z)})
 
 
 class Perceptual(Protocol):
@@ -143,16 +153,13 @@ class Bundle:
             state: dict[str, Tensor] = getattr(self, part).state_dict()
             halves = {name: tensor.half().contiguous() for name, tensor in state.items()}
             (folder / f"{part}.safetensors").write_bytes(save(halves))
-        (folder / DESCRIPTION).write_text(json.dumps(self.info.to_json(), indent=2) + "\n", encoding="utf-8")
+        write_record(folder / DESCRIPTION, self.info)
 
 
 def read_info(name: str) -> ModelInfo:
     """The description of a model without its weights. Raises ModelError."""
-    path = model_folder(name) / DESCRIPTION
-    try:
-        return ModelInfo.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", "install inv3d again, or remove the model") from error
+    info = read_record(model_folder(name) / DESCRIPTION, ModelInfo)
+    return info.changed(name=name)  # the folder's name is the model's, also after renaming
 
 
 def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
@@ -162,54 +169,46 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
     """
     info = read_info(name)
     folder = model_folder(name)
-    generator = TriplaneGenerator(info.generator)
-    _load(generator, folder / WEIGHTS, device)
+    generator = load_module(
+        lambda: TriplaneGenerator(info.generator), folder / WEIGHTS, _refuse(folder / WEIGHTS), device
+    )
     upper = generator.superresolution
     if upper is not None:
         # the public models clamp where they were trained in float16
         upper.half_precision = torch.device(device).type == "cuda" and upper.config.clamp is not None
     own = info.perceptual_outputs is not None
     outputs = info.perceptual_outputs if own else read_info(_LENDER).perceptual_outputs
-    assert outputs is not None
+    if outputs is None:
+        raise ModelError(f"the model '{_LENDER}' has no network that compares pictures", ModelInfo.hint)
     lender = folder if own else model_folder(_LENDER)
-    networks: dict[str, nn.Module] = {
-        "identity": IdentityNetwork(),
-        "perceptual": PerceptualNetwork(outputs),
-        "judge": IdentityNetwork(JUDGE_WIDTHS),
-    }
-    for part, network in networks.items():
-        _load(network, lender / f"{part}.safetensors", device)
-    aligner = Aligner()
-    prepared = own or (folder / ALIGNER).exists()
-    if prepared:
-        _load(aligner, folder / ALIGNER, device)
+
+    def part(name: str, make: Callable[[], Module], folder: Path = lender) -> Module:
+        path = folder / f"{name}.safetensors"
+        return load_module(make, path, _refuse(path), device)
+
     return Bundle(
         info,
         generator,
-        aligner if prepared else None,
-        **networks,  # type: ignore[arg-type]
+        part("aligner", Aligner, folder) if own or (folder / ALIGNER).exists() else None,
+        identity=part("identity", IdentityNetwork),
+        perceptual=part("perceptual", lambda: PerceptualNetwork(outputs)),
+        judge=part("judge", lambda: IdentityNetwork(JUDGE_WIDTHS)),
         fingerprint=sha256(folder / WEIGHTS)[:16],
-        statistics=_statistics(folder / CODES, device),
+        statistics=_statistics(folder / CODES, info.generator.w_dim, device),
     )
 
 
-def _statistics(path: Path, device: torch.device | str) -> CodeStatistics | None:
+def _statistics(path: Path, w_dim: int, device: torch.device | str) -> CodeStatistics | None:
     """Raises ModelError if the file is there and damaged."""
     if not path.exists():
         return None
-    try:
-        return CodeStatistics(**{name: tensor.to(device) for name, tensor in load_file(path).items()})
-    except (OSError, SafetensorError, TypeError) as error:
-        raise ModelError(f"{path} cannot be loaded: {str(error).splitlines()[0]}", "prepare the model again") from error
+    shapes: dict[str, Shape] = {"mean": (w_dim,), "spread": (), "directions": (None, w_dim), "scales": (None,)}
+    refuse = _refuse(path, "prepare the model again")
+    state = read_tensors(path, shapes, refuse)
+    if len(state["directions"]) != len(state["scales"]):
+        raise refuse(f"it has {len(state['directions'])} directions and {len(state['scales'])} scales")
+    return CodeStatistics(**{name: tensor.to(device) for name, tensor in state.items()})
 
 
-def _load(module: nn.Module, path: Path, device: torch.device | str) -> None:
-    """Weights of a part, in float32, ready for use. Raises ModelError."""
-    try:
-        state = {key: tensor.float() for key, tensor in load_file(path).items()}
-        module.load_state_dict(state)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise ModelError(
-            f"{path} cannot be loaded: {str(error).splitlines()[0]}", "install inv3d, or import the model, again"
-        ) from error
-    module.eval().requires_grad_(False).to(device)
+def _refuse(path: Path, hint: str = "install inv3d, or import the model, again") -> Refuse:
+    return lambda why: ModelError(f"{path} cannot be loaded: {why}", hint)

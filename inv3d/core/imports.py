@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from inv3d.core.camera import FFHQ_FOCAL
 from inv3d.core.checkpoints.read import read_checkpoint, to_safetensors
 from inv3d.core.errors import ModelError
 from inv3d.core.library import DESCRIPTION, model_folder, new_folder, sha256
+from inv3d.core.records import write_record
 
 UNKNOWN_LICENSE = "not told; the public EG3D checkpoints are for non-commercial use only"
 
@@ -59,7 +59,7 @@ def import_checkpoint(job: Import) -> ModelInfo:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     (partial / WEIGHTS).write_bytes(written)
-    (partial / DESCRIPTION).write_text(json.dumps(info.to_json(), indent=2) + "\n", encoding="utf-8")
+    write_record(partial / DESCRIPTION, info)
     shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)
     return info

@@ -11,15 +11,22 @@ from pathlib import Path
 import platformdirs
 
 from inv3d.core.errors import ModelError, UsageError
+from inv3d.core.records import shown
 
 EMBEDDED = Path(__file__).parents[1] / "models"
 DESCRIPTION = "model.json"
 
 
 def home() -> Path:
-    """The folder of everything that is kept between runs: `$INV3D_HOME`, else the platform's place for data."""
+    """The folder of everything that is kept between runs: `$INV3D_HOME`, else the platform's place for data.
+
+    Raises UsageError if neither is known.
+    """
     own = os.environ.get("INV3D_HOME")
-    return Path(own).expanduser() if own else platformdirs.user_data_path("inv3d", appauthor=False)
+    folder = Path(os.path.expanduser(own)) if own else platformdirs.user_data_path("inv3d", appauthor=False)  # noqa: PTH111
+    if str(folder).startswith("~"):  # nobody knows what it stands for
+        raise UsageError("the folder for models is not known: there is no home folder", "name one with INV3D_HOME")
+    return folder
 
 
 def installed() -> Path:
@@ -27,17 +34,50 @@ def installed() -> Path:
     return home() / "models"
 
 
+def is_name(text: str) -> bool:
+    """Whether a model can have this name."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text, re.ASCII) is not None
+
+
 def available() -> list[str]:
     """Names of the models on this machine."""
-    return sorted({path.parent.name for root in (EMBEDDED, installed()) for path in root.glob(f"*/{DESCRIPTION}")})
+    return sorted({name for root in _roots() for name in _folders(root) if _describes(root / name)})
+
+
+def _roots() -> list[Path]:
+    """The folders of models; without a home there is the embedded model all the same."""
+    try:
+        return [EMBEDDED, installed()]
+    except UsageError:
+        return [EMBEDDED]
+
+
+def _folders(root: Path) -> list[str]:
+    """Names of what may be models in a folder, which may be missing or not readable."""
+    try:
+        return [path.name for path in root.iterdir() if is_name(path.name)]
+    except OSError:
+        return []
+
+
+def _describes(folder: Path) -> bool:
+    """Whether a folder holds a description of a model, readable or not."""
+    try:
+        return (folder / DESCRIPTION).exists()
+    except OSError:
+        return True  # there is something; reading it tells what is wrong
 
 
 def model_folder(name: str) -> Path:
     """Where the model `name` lies. Raises ModelError if there is none."""
-    names = available()
-    if name not in names:  # a name, never a path
-        raise ModelError(f"there is no model named '{name}'", f"choose one of: {', '.join(names)} (inv3d models list)")
-    return next(root / name for root in (EMBEDDED, installed()) if (root / name / DESCRIPTION).is_file())
+    if not is_name(name):
+        raise ModelError(f"{shown(repr(name))} is not a valid model name", "run: inv3d models list")
+    for root in _roots():
+        if _describes(root / name):
+            return root / name
+    raise ModelError(
+        f"there is no model named '{name}'", f"choose one of: {', '.join(available())} (inv3d models list)"
+    )
 
 
 def is_embedded(name: str) -> bool:
@@ -52,13 +92,16 @@ def sha256(path: Path) -> str:
 
 
 def new_folder(name: str, force: bool) -> Path:
-    """Where a model `name` is to be put. Raises UsageError if the name is none, or taken and not `force`."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
-        raise UsageError(f"'{name}' is no name for a model", "use small letters, digits, - and _, such as --name ffhq")
+    """Where a model `name` is to be put. Raises UsageError if it is not a valid name, or taken and not `force`."""
+    if not is_name(name):
+        raise UsageError(
+            f"{shown(repr(name))} is not a valid model name",
+            "use up to 64 lowercase letters, digits, - and _, such as --name ffhq",
+        )
     if (EMBEDDED / name).exists():
         raise UsageError(f"'{name}' is the name of an embedded model", "choose another --name")
     folder = installed() / name
-    if folder.exists() and not force:
+    if os.path.lexists(folder) and not force:
         raise UsageError(f"there is a model '{name}' already", "use --force to replace it, or another --name")
     return folder
 
@@ -68,5 +111,8 @@ def remove(name: str) -> Path:
     folder = model_folder(name)
     if is_embedded(name):
         raise UsageError(f"'{name}' is embedded and stays", "only imported models can be removed")
-    shutil.rmtree(folder)
+    if folder.is_symlink():
+        folder.unlink()  # what it points to is not ours
+    else:
+        shutil.rmtree(folder)
     return folder

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -52,6 +52,10 @@ class Record(Border, BaseModel):
     model_config = ConfigDict(**STRICT, extra="forbid")
 
     format: int = Field(default=1, ge=1)
+
+    def changed(self, **fields: Any) -> Self:
+        """This record with other values in some fields. Raises ValueError if they are not valid."""
+        return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | fields)
 
 
 class _Numbered(BaseModel):
@@ -121,8 +125,8 @@ def reason(error: ValidationError) -> str:
         "Value error, "
     )
     if first["type"] == "json_invalid":
-        return f"it is not valid JSON ({_shown(first['msg'].removeprefix('Invalid JSON: '))})"
-    return f"{_shown(field)} {_shown(message)}" if field else f"it {_shown(message)}"
+        return f"it is not valid JSON ({shown(first['msg'].removeprefix('Invalid JSON: '))})"
+    return f"{shown(field)} {shown(message)}" if field else f"it {shown(message)}"
 
 
 _REASONS = {
@@ -135,6 +139,7 @@ _REASONS = {
 }
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Foreign text as it may stand in a message: short, and of printable characters."""
     printable = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
     return printable if len(printable) <= _MOST_SHOWN else printable[: _MOST_SHOWN - 3] + "..."

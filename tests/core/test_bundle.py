@@ -34,16 +34,78 @@ def test_an_unknown_model_is_named_with_those_there_are():
     assert "nobody" in caught.value.message and "demo" in caught.value.hint
 
 
-@pytest.mark.parametrize("damage", ["cut", "missing", "json"])
-def test_a_damaged_model_is_refused(damage, tmp_path, monkeypatch):
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """The embedded model in a folder of its own."""
     shutil.copytree(library.model_folder("demo"), tmp_path / "demo")
-    broken = tmp_path / "demo" / ("model.json" if damage == "json" else "aligner.safetensors")
+    monkeypatch.setattr(library, "EMBEDDED", tmp_path)
+    return tmp_path / "demo"
+
+
+@pytest.mark.parametrize("damage", ["cut", "missing", "json", "swapped"])
+def test_a_damaged_model_is_refused(damage, copy):
+    broken = copy / ("model.json" if damage == "json" else "aligner.safetensors")
     if damage == "missing":
         broken.unlink()
     elif damage == "json":
         broken.write_text(json.dumps({"name": "demo"}))
+    elif damage == "swapped":
+        shutil.copyfile(copy / "judge.safetensors", broken)
     else:
         broken.write_bytes(broken.read_bytes()[:1000])
-    monkeypatch.setattr(library, "EMBEDDED", tmp_path)
     with pytest.raises(ModelError, match=broken.name):
         load_bundle("demo")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("w_dim", 10**9, "generator.w_dim should be less than or equal to 4096"),
+        ("w_dim", 4096, "has shape"),
+        ("mapping.layers", 10**6, "generator.mapping.layers should be"),
+        ("plane_resolution", 63, "generator.plane_resolution should be a power of two"),
+        ("plane_resolution", 1 << 40, "generator.plane_resolution should be"),
+        ("channel_max", 4096, "has shape"),
+        ("canonical.resolution", 2048, "canonical.planes has shape"),
+        ("rendering.far", 1.0, "far should be greater than near"),
+        ("rendering.box", 0, "generator.rendering.box should be greater than 0"),
+        ("rendering.fine_samples", 0, "fine_samples should be at least 2"),
+        ("rendering.proposal_grid", 10**5, "generator.rendering.proposal_grid should be"),
+        ("mapping", [1, 2], "generator.mapping should be an object"),
+        ("c_dim", 7, "generator.c_dim should be a multiple of 25"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_is_refused_before_anything_is_made(field, value, said, copy):
+    data = json.loads((copy / "model.json").read_text())
+    *parts, last = field.split(".")
+    place = data["generator"]
+    for part in parts:
+        place = place[part]
+    place[last] = value
+    (copy / "model.json").write_text(json.dumps(data))
+    with pytest.raises(ModelError, match=said):
+        load_bundle("demo")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"radius": 0.0}, "radius"),
+        ({"focal": -1.0}, "focal"),
+        ({"pivot": [0.0, 3.0, 0.0]}, "distance of the pivot"),
+        ({"camera_convention": "OpenGL"}, "camera_convention"),
+        ({"subject": "cats"}, "subject"),
+        ({"perceptual_outputs": 98}, "has shape"),
+        ({"format": 2}, "newer inv3d"),
+    ],
+)
+def test_a_description_that_makes_no_sense_is_refused(change, said, copy):
+    data = json.loads((copy / "model.json").read_text())
+    (copy / "model.json").write_text(json.dumps(data | change))
+    with pytest.raises(ModelError, match=said):
+        load_bundle("demo")
+
+
+def test_a_model_is_named_as_its_folder(copy):
+    copy.rename(copy.with_name("other"))
+    assert read_info("other").name == "other"

@@ -27,9 +27,46 @@ def test_imported_models_stand_beside_the_embedded_one(home):
     folder = put(home, "ffhq")
     assert library.available() == ["demo", "ffhq"]
     assert library.model_folder("ffhq") == folder and library.model_folder("demo").parent == library.EMBEDDED
-    for name in ("nobody", "../ffhq", ""):
-        with pytest.raises(ModelError, match="there is no model"):
-            library.model_folder(name)
+    with pytest.raises(ModelError, match="there is no model named 'nobody'"):
+        library.model_folder("nobody")
+
+
+@pytest.mark.parametrize(
+    "name", ["../ffhq", "", ".", "a/b", "ffhq\n", "\x1b[31m", "f\0", "x" * 100_000, "ffhq.partial", "٣"]
+)
+def test_names_that_are_not_valid_are_no_paths(name, home):
+    put(home, "ffhq")
+    with pytest.raises(ModelError, match="not a valid model name") as caught:
+        library.model_folder(name)
+    assert caught.value.message.isprintable() and len(caught.value.message) < 200
+
+
+def test_folders_that_cannot_be_models_are_passed_over(home):
+    put(home, "ffhq.partial")
+    put(home, "ffhq")
+    (home / "models" / "empty").mkdir()
+    (home / "models" / "loop").symlink_to(home / "models" / "loop")
+    (home / "models" / "file").write_text("x")
+    assert library.available() == ["demo", "ffhq"]
+
+
+def test_a_home_that_cannot_be_read_leaves_the_embedded_model(home):
+    home.write_text("a file")
+    assert library.available() == ["demo"] and library.model_folder("demo").is_dir()
+
+
+def test_without_a_home_the_embedded_model_is_there(monkeypatch):
+    monkeypatch.setenv("INV3D_HOME", "~nobody-of-this-name/models")
+    assert library.available() == ["demo"]
+    with pytest.raises(UsageError, match="no home folder"):
+        library.new_folder("ffhq", force=False)
+
+
+def test_removing_a_link_leaves_what_it_points_to(home, tmp_path):
+    put(home, "ffhq").rename(tmp_path / "elsewhere")
+    (home / "models" / "ffhq").symlink_to(tmp_path / "elsewhere")
+    library.remove("ffhq")
+    assert not (home / "models" / "ffhq").is_symlink() and (tmp_path / "elsewhere" / "model.json").is_file()
 
 
 @pytest.mark.parametrize("name", ["", "Up", "a/b", "..", "a b", "-x", "demo"])

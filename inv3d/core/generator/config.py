@@ -6,24 +6,45 @@ The defaults are those of the public EG3D FFHQ model; the options below `canonic
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
+
+from inv3d.core.records import STRICT, Positive
 
 PlaneLayout = Literal["legacy", "xy-xz-yz"]
 """`legacy`: planes (x,y), (x,z), (z,x), as all public EG3D checkpoints were trained; no plane sees y and z together."""
 
+Width = Annotated[int, Field(ge=1, le=4096)]
+"""Of a layer. What stands in a file is bounded: a small one could ask for a huge network."""
+Samples = Annotated[int, Field(ge=0, le=1024)]
+
+
+def _power_of_two(size: int) -> int:
+    if size & (size - 1):
+        raise ValueError("should be a power of two")
+    return size
+
+
+Distance = Annotated[float, Field(gt=0.0, le=1000.0)]
+"""In world units."""
+Side = Annotated[int, Field(ge=4, le=1024), AfterValidator(_power_of_two)]
+"""Pixels or texels per side."""
+
 
 @dataclass(frozen=True)
 class MappingConfig:
-    layers: int = 2
-    hidden_dim: int | None = None
+    layers: Annotated[int, Field(ge=1, le=16)] = 2
+    hidden_dim: Width | None = None
     """Width of the hidden layers; the width of w if None."""
-    lr_multiplier: float = 0.01
+    lr_multiplier: Positive = 0.01
     normalize: bool = True
     """Whether z is scaled to unit second moment."""
     residual: bool = False
     """SiLU layers with residual connections, a linear output and a linear path around all of them."""
-    camera_scale: float = 1.0
+    camera_scale: Annotated[float, Field(ge=-1000.0, le=1000.0)] = 1.0
     ignore_camera: bool = False
     """Whether the conditioning camera is replaced by zeros (EG3D's `c_gen_conditioning_zero`)."""
 
@@ -32,16 +53,16 @@ class MappingConfig:
 class CanonicalConfig:
     """A learned tri-plane shared by all heads, looked up at deformed positions."""
 
-    resolution: int = 192
-    channels: int = 16
-    max_offset: float = 0.06
+    resolution: Annotated[int, Field(ge=1, le=2048)] = 192
+    channels: Width = 16
+    max_offset: Annotated[float, Field(ge=0.0, le=100.0)] = 0.06
     """Largest deformation per axis, world units."""
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    hidden_dim: int = 64
-    lr_multiplier: float = 1.0
+    hidden_dim: Width = 64
+    lr_multiplier: Positive = 1.0
     skip: bool = False
     """Adds a linear path from features to outputs."""
     film: bool = False
@@ -50,22 +71,22 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class RenderingConfig:
-    near: float = 2.25
-    far: float = 3.3
-    coarse_samples: int = 48
-    fine_samples: int = 48
-    box: float = 1.0
+    near: Distance = 2.25
+    far: Distance = 3.3
+    coarse_samples: Samples = 48
+    fine_samples: Samples = 48
+    box: Distance = 1.0
     """Side of the cube that the planes cover, world units (EG3D's `box_warp`)."""
     disparity: bool = False
     white_background: bool = False
     plane_layout: PlaneLayout = "legacy"
-    coordinate_warp: float = 0.0
+    coordinate_warp: Annotated[float, Field(ge=0.0, le=1000.0)] = 0.0
     """k > 0 looks planes up at asinh(k q) / asinh(k): more texels in the middle of the box."""
     density: Literal["softplus", "surface"] = "softplus"
     """`surface`: the decoder gives a truncated signed distance; density = 300 sigmoid(8 s)."""
     empty_outside: bool = False
     """Whether space outside the box is empty, rather than decoded from zero features."""
-    proposal_grid: int | None = None
+    proposal_grid: Annotated[int, Field(ge=2, le=128)] | None = None
     """Side of a density grid that replaces the coarse network pass, if any."""
     background: bool = False
     """Whether the last code gives a background of two colours, one above the other."""
@@ -73,34 +94,37 @@ class RenderingConfig:
 
 @dataclass(frozen=True)
 class SuperResolutionConfig:
-    channels: tuple[int, int] = (256, 128)
-    input_resolution: int = 128
+    channels: tuple[Width, Width] = (256, 128)
+    input_resolution: Side = 128
     upsample_first: bool = True
     """Whether the first block doubles the resolution (8X models) or keeps it (4X, 2X)."""
     shared_filter: bool = False
     """Whether the module registers one more resampling filter, as the public 2X, 4X and 8X modules do."""
     antialias: bool = True
     noise_mode: Literal["none", "const", "random"] = "none"
-    clamp: float | None = 256.0
+    clamp: Positive | None = 256.0
 
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    z_dim: int = 512
-    c_dim: int = 25
-    w_dim: int = 512
-    plane_resolution: int = 256
-    plane_channels: int = 32
-    channel_base: int = 32768
-    channel_max: int = 512
-    conv_clamp: float | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(**STRICT, extra="forbid")
+
+    z_dim: Width = 512
+    c_dim: Annotated[int, Field(ge=0, le=25, multiple_of=25)] = 25
+    """Numbers of the camera vector that the mapping network is conditioned on, if it is."""
+    w_dim: Width = 512
+    plane_resolution: Side = 256
+    plane_channels: Width = 32
+    channel_base: Annotated[int, Field(ge=4, le=1 << 20)] = 32768
+    channel_max: Width = 512
+    conv_clamp: Positive | None = None
     noise: bool = True
     """Whether backbone layers have noise inputs."""
-    color_channels: int = 32
+    color_channels: Annotated[int, Field(ge=3, le=4096)] = 32
     """Rendered feature channels; the first three are RGB."""
-    raw_resolution: int = 128
+    raw_resolution: Annotated[int, Field(ge=4, le=1024)] = 128
     """Rays per side of a render."""
-    inject_resolution: int | None = None
+    inject_resolution: Side | None = None
     """Resolution at which a projection of w is added to the backbone features, if any."""
     mapping: MappingConfig = MappingConfig()
     decoder: DecoderConfig = DecoderConfig()
@@ -119,19 +143,33 @@ class GeneratorConfig:
         return dataclasses.asdict(self)
 
     @staticmethod
-    def from_json(data: dict[str, Any]) -> GeneratorConfig:
-        """Inverse of `to_json`. Raises TypeError for unknown fields."""
-        nested: dict[str, Any] = {
-            "mapping": MappingConfig(**data["mapping"]),
-            "decoder": DecoderConfig(**data["decoder"]),
-            "rendering": RenderingConfig(**data["rendering"]),
-            "canonical": CanonicalConfig(**data["canonical"]) if data["canonical"] else None,
-        }
-        if sr := data["superresolution"]:
-            nested["superresolution"] = SuperResolutionConfig(**{**sr, "channels": tuple(sr["channels"])})
-        else:
-            nested["superresolution"] = None
-        return GeneratorConfig(**{**data, **nested})
+    def from_json(data: Any) -> GeneratorConfig:
+        """Inverse of `to_json`. Raises ValueError or TypeError for what is no configuration of a generator."""
+        return _SOUND.validate_json(json.dumps(data))
+
+
+def sound(config: GeneratorConfig) -> GeneratorConfig:
+    """`config` if its options go together. Raises ValueError."""
+    mapping, rendering, canonical = config.mapping, config.rendering, config.canonical
+    wrong = {
+        "a residual mapping network needs 2 layers": mapping.residual and mapping.layers < 2,
+        "channel_base should not be less than plane_resolution": config.channel_base < config.plane_resolution,
+        "inject_resolution should not exceed plane_resolution": (config.inject_resolution or 0)
+        > config.plane_resolution,
+        "far should be greater than near": rendering.far <= rendering.near,
+        "a background needs 3 color_channels": rendering.background and config.color_channels != 3,
+        "canonical planes need 3 plane_channels": canonical is not None and config.plane_channels < 3,
+        "coarse_samples should be at least 2": rendering.proposal_grid is None and rendering.coarse_samples < 2,
+        "fine_samples should be at least 2": rendering.proposal_grid is not None and rendering.fine_samples < 2,
+    }
+    for complaint, found in wrong.items():
+        if found:
+            raise ValueError(complaint)
+    return config
+
+
+SoundConfig = Annotated[GeneratorConfig, AfterValidator(sound)]
+_SOUND: TypeAdapter[GeneratorConfig] = TypeAdapter(SoundConfig)
 
 
 def eg3d_ffhq() -> GeneratorConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ class Renders:
             (torch.rand(self.heads, self.views, generator=random) * 2.0 - 1.0) * limit
             for limit in (self.yaw, self.pitch)
         )
-        cameras = dataclasses.replace(info, focal=info.focal / self.widening).camera
+        cameras = info.changed(focal=info.focal / self.widening).camera
         images, alphas = [], []
         for head in range(self.heads):
             code = self.codes(bundle, z[[head]])

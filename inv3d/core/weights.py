@@ -1,0 +1,116 @@
+"""Tensors that inv3d reads from its own safetensors files: compared with what is expected before anything is made of them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Container, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from inv3d.core.errors import Inv3dError
+from inv3d.core.records import shown
+
+Shape = tuple[int | None, ...]
+"""Of a tensor; None stands for any length up to `MOST_ROWS`."""
+Refuse = Callable[[str], Inv3dError]
+"""Makes the error that says why a file is refused."""
+Module = TypeVar("Module", bound=nn.Module)
+
+MOST_ROWS = 4096
+_LARGEST_HEADER = 4 << 20  # bytes; that of a full-size encoder has 60 kB
+_LARGEST = 1 << 29  # numbers; a full-size generator has 31 million
+_FLOATS, _WHOLE = ("F16", "BF16", "F64", "F32"), ("I64",)
+
+
+def read_tensors(
+    path: Path,
+    expected: Mapping[str, Shape],
+    refuse: Refuse,
+    optional: Container[str] = (),
+    whole: Container[str] = (),
+) -> dict[str, Tensor]:
+    """The tensors of a file: those that are `expected`, less some of the `optional` ones; in float32, or in int64 those
+    of `whole` numbers.
+
+    Raises what `refuse` makes of the reason if the file is missing, damaged, no regular file, or if a tensor is missing,
+    unknown, of another shape, not of floating-point numbers, or contains NaN or infinity. Nothing is read before all shapes fit.
+    """
+    try:
+        _check_header(path, refuse)
+        with safe_open(path, "pt") as file:
+            names = list(file.keys())
+            _check_names(names, expected, optional, refuse)
+            for name in names:
+                part = file.get_slice(name)
+                kinds = _WHOLE if name in whole else _FLOATS
+                if (kind := part.get_dtype()) not in kinds:
+                    raise refuse(f"{name} contains {kind}, not {kinds[-1]} numbers")
+                if not _fits(shape := tuple(part.get_shape()), expected[name]):
+                    raise refuse(f"{name} has shape {list(shape)}, not {_described(expected[name])}")
+            return {name: _numbers(file.get_tensor(name), name, refuse) for name in names}
+    except FileNotFoundError as error:
+        raise refuse("it is missing") from error
+    except OSError as error:
+        raise refuse(error.strerror or "it cannot be read") from error
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise refuse("it is damaged or cut off") from error
+
+
+def shapes_of(module: nn.Module) -> dict[str, Shape]:
+    """Names and shapes of all parameters and buffers that a module saves."""
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+
+
+def load_module(make: Callable[[], Module], path: Path, refuse: Refuse, device: torch.device | str) -> Module:
+    """The module that `make` makes with the weights of a file, ready for use. `refuse` as in `read_tensors`.
+
+    No memory is allocated before the file is known to hold all of it.
+    """
+    with torch.device("meta"):
+        module = make()
+    tensors: dict[str, Tensor] = module.state_dict()
+    if sum(tensor.numel() for tensor in tensors.values()) > _LARGEST:
+        raise refuse("it would be larger than any model")
+    whole = {name for name, tensor in tensors.items() if not tensor.is_floating_point()}
+    module.load_state_dict(read_tensors(path, shapes_of(module), refuse, whole=whole), assign=True)
+    return module.eval().requires_grad_(False).to(device)
+
+
+def _check_header(path: Path, refuse: Refuse) -> None:
+    if not path.is_file():
+        raise refuse("it is not a file" if path.exists() else "it is missing")
+    with path.open("rb") as file:
+        start = file.read(8)
+    if len(start) < 8 or struct.unpack("<Q", start)[0] > _LARGEST_HEADER:
+        raise refuse("it is damaged or cut off")
+
+
+def _check_names(names: list[str], expected: Mapping[str, Shape], optional: Container[str], refuse: Refuse) -> None:
+    for name in names:
+        if name not in expected:
+            raise refuse(f"{shown(name)} is unknown")
+    missing = [name for name in expected if name not in names and name not in optional]
+    if missing:
+        raise refuse(f"{missing[0]} is missing")
+
+
+def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
+    return len(shape) == len(expected) and all(
+        size <= MOST_ROWS if wanted is None else size == wanted for size, wanted in zip(shape, expected, strict=True)
+    )
+
+
+def _described(expected: Shape) -> str:
+    return f"[{', '.join('any' if size is None else str(size) for size in expected)}]"
+
+
+def _numbers(tensor: Tensor, name: str, refuse: Refuse) -> Tensor:
+    # a copy: the file may change while its memory map is in use
+    numbers = tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True).contiguous()
+    if not bool(torch.isfinite(numbers).all()):
+        raise refuse(f"{name} contains NaN or infinity")
+    return numbers
