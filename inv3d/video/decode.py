@@ -1,39 +1,42 @@
-"""Streaming video decoding: frames upright, in RGB, keyed by index and time stamp."""
+"""Streaming video decoding: frames upright, in RGB, with square pixels, keyed by index and time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import errno
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import torch
 from av.error import FFmpegError
-from av.video.reformatter import ColorRange, Interpolation
+from av.filter import Graph
+from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from torch import Tensor
 
 from inv3d.core.errors import InputError
+from inv3d.video.colour import Converter
+from inv3d.video.container import Clip, ClipInfo, open_clip, probe
+from inv3d.video.cropping import Cropping
+
+__all__ = ["ClipInfo", "FailedFrame", "Frame", "frames", "probe"]
 
 
-@dataclass(frozen=True)
-class ClipInfo:
-    """What the container declares. `frames` is 0 where it does not say; `duration` in seconds."""
-
-    path: Path
-    codec: str
-    width: int
-    height: int
-    frames: int
-    duration: float
+Decoded = tuple[int, float, VideoFrame | None]
+"""Index, time in seconds and frame; None for one that is lost."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """`image` [H,W,3] uint8 RGB, upright; `index` counts decoded frames, `time` is the time stamp in seconds.
+    """`image` [H,W,3] uint8 RGB as a player shows it: cropped, with square pixels, upright.
 
-    `scale` is how many pixels of the clip, across and down, one pixel of `image` stands for.
+    `index` counts the frames of the clip, `time` is in seconds from its start. `scale` is how many pixels of the full
+    size, across and down, one pixel of `image` stands for.
     """
 
     index: int
@@ -46,75 +49,199 @@ class Frame:
         return torch.from_numpy(np.ascontiguousarray(self.image)).permute(2, 0, 1).float().div(127.5).sub(1.0)
 
 
-def _open(path: Path) -> av.container.InputContainer:
-    if not path.exists():
-        raise InputError(f"{path} does not exist", "check the path")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder, not a video", "give one video file; loop over a folder in the shell")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty (0 bytes)", "copy or record the file again")
-    try:
-        return av.open(str(path))
-    except (FFmpegError, OSError, ValueError) as error:
-        raise InputError(
-            f"{path} is not a video, or it is damaged", "check that a player opens it; copy it again, or re-encode it"
-        ) from error
+@dataclass(frozen=True)
+class FailedFrame:
+    """A frame that cannot be used, and why."""
+
+    index: int
+    time: float
+    reason: str
 
 
-def probe(path: Path) -> ClipInfo:
-    """Read the container's header. Raises InputError if there is no video in it."""
-    with _open(path) as container:
-        if not container.streams.video:
-            if len(container.streams) == 0:
-                raise InputError(f"{path} is damaged: it holds no streams", "copy or record the file again")
-            kind = "only audio" if container.streams.audio else "no video stream"
-            raise InputError(f"{path} has {kind}", "give a clip with pictures")
-        stream = container.streams.video[0]
-        duration = (container.duration or 0) / av.time_base
-        if stream.duration and stream.time_base:
-            duration = float(stream.duration * stream.time_base)
-        return ClipInfo(path, stream.codec_context.name, stream.width, stream.height, stream.frames, duration)
-
-
-def _upright(frame: av.VideoFrame, short_side: int | None) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """RGB in full range, turned as the rotation metadata asks, and its scale."""
-    full = frame.color_range == ColorRange.JPEG
-    shrink = 1.0 if short_side is None else min(1.0, short_side / min(frame.width, frame.height))
-    width, height = round(frame.width * shrink), round(frame.height * shrink)
-    image = frame.to_ndarray(
-        format="rgb24", width=width, height=height, interpolation=Interpolation.AREA,
-        src_color_range=ColorRange.JPEG if full else ColorRange.MPEG, dst_color_range=ColorRange.JPEG,
-    )  # fmt: skip
-    quarters = round(frame.rotation / 90) % 4
-    scale = (frame.width / width, frame.height / height)
-    return np.rot90(image, quarters), scale[::-1] if quarters % 2 else scale
+def _ignore(failed: FailedFrame) -> None:
+    pass
 
 
 def frames(
-    path: Path, wanted: Callable[[int], bool] = lambda index: True, short_side: int | None = None
+    path: Path,
+    wanted: Callable[[int], bool] = lambda index: True,
+    short_side: int | None = None,
+    failed: Callable[[FailedFrame], None] = _ignore,
 ) -> Iterator[Frame]:
     """Decode one frame after the other; only those `wanted` by index are converted and yielded.
 
     With `short_side` larger frames are shrunk while they are converted, so that their shorter side has so many pixels.
-    Raises InputError where the stream breaks off or holds fewer frames than its header declares.
+    Frames that are damaged are handed to `failed` instead. Raises InputError if no frame can be decoded, or if the file
+    ends before the clip does.
     """
-    info = probe(path)
-    decoded = 0
+    convert = Converter()
+    any_sound = False
     hint = "copy the file again, or re-encode it: ffmpeg -i clip -c:v libx264 fixed.mp4"
-    with _open(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
+    with open_clip(path) as clip:
+        for index, time, decoded in _deinterlaced(_Decoder(clip)):
+            if decoded is None or decoded.is_corrupt:
+                failed(FailedFrame(index, time, "cannot be decoded" if decoded is None else "damaged"))
+                continue
+            clip.check_size(decoded.width, decoded.height)
+            if wanted(index):
+                try:
+                    image, scale = _shown(decoded, clip, convert, short_side)
+                except (FFmpegError, ValueError):
+                    failed(FailedFrame(index, time, f"pixel format {decoded.format.name} cannot be converted"))
+                    continue
+                any_sound = True
+                yield Frame(index, time, image, scale)
+            any_sound = True
+        if not any_sound:
+            raise InputError(f"{path} holds no frame that can be decoded", hint)
+        declared = clip.declared_duration()
+        if declared and clip.end < 0.95 * declared - 1 / clip.rate:
+            raise InputError(f"{path} is truncated: it ends at {clip.end:.1f} of {declared:.1f} s", hint)
+
+
+class _Decoder:
+    """Decodes a clip into (index, time, frame), None for a frame that is lost."""
+
+    def __init__(self, clip: Clip) -> None:
+        self._clip = clip
+        self._pending: list[float] = []  # times of packets whose frames have not come yet
+        self._last: float | None = None
+        self._start: float | None = None
+        self._index = 0
+
+    def __iter__(self) -> Iterator[Decoded]:
+        context, interval = self._clip.stream.codec_context, 1 / self._clip.rate
         try:
-            for index, frame in enumerate(container.decode(stream)):
-                decoded = index + 1
-                if wanted(index):
-                    time = frame.time if frame.time is not None else index / float(stream.average_rate or 25)
-                    yield Frame(index, time, *_upright(frame, short_side))
+            context.open(strict=False)
         except FFmpegError as error:
             raise InputError(
-                f"{path} is damaged: decoding stops after {decoded} frames ({error.strerror})", hint
+                f"{self._clip.path} cannot be decoded: {error.strerror}", "check that a player opens it, or re-encode it"
             ) from error
-    if decoded == 0:
-        raise InputError(f"{path} holds no frame that can be decoded", hint)
-    if decoded < 0.95 * info.frames - 1:
-        raise InputError(f"{path} is truncated: {decoded} of {info.frames} frames can be decoded", hint)
+        for packet in self._clip.packets():
+            if packet.pts is not None and not packet.is_discard:
+                self._pending.append(self._clip.seconds(packet.pts))
+            try:
+                decoded = context.decode(packet)
+            except FFmpegError as error:
+                _check_memory(error)
+                continue
+            for frame in decoded:
+                yield from self._placed(frame, interval)
+        try:
+            for frame in context.decode(None):
+                yield from self._placed(frame, interval)
+        except FFmpegError as error:
+            _check_memory(error)
+        yield from self._lost(float("inf"), interval)
+
+    def _placed(self, frame: VideoFrame, interval: float) -> Iterator[Decoded]:
+        time = self._clip.seconds(frame.pts) if frame.pts is not None else None
+        if time is None or (self._last is not None and time <= self._last):
+            time = self._last + interval if self._last is not None else 0.0
+        yield from self._lost(time, interval)
+        yield self._next(time, frame)
+
+    def _lost(self, before: float, interval: float) -> Iterator[Decoded]:
+        """Packets that brought no frame; what lies close to a frame was a field or a hidden part of it."""
+        due = sorted(time for time in self._pending if time <= before)
+        self._pending = [time for time in self._pending if time > before]
+        for time in due:
+            if before - time > 0.75 * interval and (self._last is None or time - self._last > 0.75 * interval):
+                yield self._next(time, None)
+
+    def _next(self, time: float, frame: VideoFrame | None) -> Decoded:
+        self._start = time if self._start is None else self._start
+        self._last = time
+        self._index += 1
+        return self._index - 1, time - self._start, frame
+
+
+def _check_memory(error: FFmpegError) -> None:
+    if error.errno == errno.ENOMEM:
+        raise MemoryError(error.strerror) from error
+
+
+class _Deinterlacer:
+    """Makes interlaced frames progressive with libavfilter's `bwdif`, one for one; it lags a frame behind."""
+
+    def __init__(self, frame: VideoFrame) -> None:
+        self.shape = _shape(frame)
+        self._places: deque[tuple[int, float]] = deque()
+        self._graph = Graph()
+        source = self._graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, av.time_base)
+        )
+        deinterlace = self._graph.add("bwdif", "mode=send_frame:deint=interlaced")
+        sink = self._graph.add("buffersink")
+        source.link_to(deinterlace)
+        deinterlace.link_to(sink)
+        self._graph.configure()
+
+    def push(self, index: int, time: float, frame: VideoFrame | None) -> Iterator[Decoded]:
+        """Put in a frame, or None at the end; gives those that are ready."""
+        if frame is not None:
+            self._places.append((index, time))
+        self._graph.vpush(frame)
+        while True:
+            try:
+                ready = self._graph.vpull()
+            except (BlockingIOError, EOFError):
+                return
+            yield *self._places.popleft(), ready
+
+
+def _shape(frame: VideoFrame) -> tuple[int, int, str]:
+    return frame.width, frame.height, frame.format.name
+
+
+def _deinterlaced(items: Iterable[Decoded]) -> Iterator[Decoded]:
+    """Decoded frames from the first interlaced one on without interlacing."""
+    filtering: _Deinterlacer | None = None
+    for index, time, frame in items:
+        if frame is None:
+            yield index, time, None
+            continue
+        if filtering is not None and filtering.shape != _shape(frame):
+            yield from filtering.push(index, time, None)
+            filtering = None
+        if filtering is None and frame.interlaced_frame:
+            filtering = _Deinterlacer(frame)
+        if filtering is None:
+            yield index, time, frame
+        else:
+            yield from filtering.push(index, time, frame)
+    if filtering is not None:
+        yield from filtering.push(0, 0.0, None)
+
+
+def _shown(
+    frame: VideoFrame, clip: Clip, convert: Converter, short_side: int | None
+) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """The picture as a player shows it, and its scale."""
+    cut = clip.cropping if clip.cropping.fits(frame.width, frame.height) else Cropping()
+    across, down = clip.stretch
+    width, height = cut.size(frame.width, frame.height)
+    shrink = 1.0 if short_side is None else min(1.0, short_side / min(width * across, height * down))
+    columns, rows = (max(1, round(n)) for n in (frame.width * across * shrink, frame.height * down * shrink))
+    image = convert.rgb(frame, columns, rows)
+    at_x, at_y = columns / frame.width, rows / frame.height
+    image = image[
+        round(cut.top * at_y) : rows - round(cut.bottom * at_y), round(cut.left * at_x) : columns - round(cut.right * at_x)
+    ]
+    scale = (width * across / image.shape[1], height * down / image.shape[0])
+    return _upright(image, scale, frame.side_data.get("DISPLAYMATRIX"))
+
+
+def _upright(
+    image: NDArray[np.uint8], scale: tuple[float, float], matrix: object
+) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """Turned and mirrored as a display matrix asks, to the nearest quarter turn.
+
+    The matrix holds (a, b, u, c, d, v, x, y, w), by which a point (p, q) is shown at (ap + cq + x, bp + dq + y).
+    """
+    if matrix is None:
+        return image, scale
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix)[:36])  # type: ignore[call-overload]
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        image, scale, a, d = image.transpose(1, 0, 2), scale[::-1], c, b
+    return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1], scale
