@@ -152,7 +152,7 @@ def open_clip(path: Path) -> Iterator[Clip]:
     """The clip of a video file. Raises InputError for everything that is not one, before anything is decoded."""
     with _opened(path) as container:
         stream = _clip_stream(path, container)
-        cropping = declared_cropping(path, container.format.name, stream.id)
+        cropping = declared_cropping(path, container, stream)
         clip = Clip(path, container, stream, cropping, stream.sample_aspect_ratio or Fraction(1))
         if stream.width and stream.height:
             clip.check_size(stream.width, stream.height)

@@ -14,6 +14,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
 _MOST_HEADER = 64_000_000
 """Bytes of a header that is looked through."""
 
@@ -35,19 +38,18 @@ class Cropping:
         return min(self.left, self.top, self.right, self.bottom) >= 0 and min(self.size(width, height)) > 0
 
 
-def declared_cropping(path: Path, format_name: str, track: int) -> Cropping:
-    """The cropping of a track (its number in the container); none where there is none or it makes no sense."""
-    find = {"mov": _clean_aperture, "matroska": _pixel_crop}.get(format_name.split(",")[0])
-    if find is None:
-        return Cropping()
+def declared_cropping(path: Path, container: InputContainer, stream: VideoStream) -> Cropping:
+    """The cropping of a track; none where there is none or it makes no sense."""
     try:
         with path.open("rb") as file:
-            return find(file, track)
-    except (struct.error, ValueError, ZeroDivisionError, IndexError):
-        return Cropping()
-
-
-Box = tuple[bytes, bytes]
+            match container.format.name.split(",")[0]:
+                case "mov":
+                    return _clean_aperture(file, stream.id)
+                case "matroska":
+                    return _pixel_crop(file, container.streams.video.index(stream))
+    except (struct.error, ValueError, ZeroDivisionError, IndexError, KeyError, StopIteration):
+        pass  # a damaged header; the decoder has its own view of it
+    return Cropping()
 
 
 def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
@@ -76,6 +78,7 @@ def _content(data: bytes, *path: bytes) -> Iterator[bytes]:
 
 
 def _clean_aperture(file: BinaryIO, track: int) -> Cropping:
+    """Of the track with this number."""
     end = file.seek(0, 2)
     file.seek(0)
     for kind, length in _boxes(file, end):
@@ -102,7 +105,7 @@ def _clap(descriptions: bytes) -> Cropping:
     return Cropping()
 
 
-def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Identifier and content of the EBML elements in `data`; the last one may be cut off."""
     at = 0
     while at < len(data):
@@ -121,19 +124,16 @@ def _vint(data: bytes, at: int, keep_marker: bool = False) -> tuple[int, int]:
     return value if keep_marker else value & ((1 << 7 * length) - 1), at + length
 
 
-_SEGMENT, _TRACKS, _TRACK, _VIDEO = 0x18538067, 0x1654AE6B, 0xAE, 0xE0
-_NUMBER, _WIDTH, _HEIGHT = 0xD7, 0xB0, 0xBA
+_SEGMENT, _TRACKS, _TRACK, _TYPE, _VIDEO, _WIDTH, _HEIGHT = 0x18538067, 0x1654AE6B, 0xAE, 0x83, 0xE0, 0xB0, 0xBA
 _CROPS = {0x54CC: "left", 0x54BB: "top", 0x54DD: "right", 0x54AA: "bottom"}
 
 
-def _pixel_crop(file: BinaryIO, track: int) -> Cropping:
-    # tracks stand before the first cluster
-    segment = dict(_elements(file.read(1_000_000))).get(_SEGMENT, b"")
-    tracks = next((content for name, content in _elements(segment) if name == _TRACKS), b"")
-    for name, content in _elements(tracks):
-        entry = dict(_elements(content))
-        if name == _TRACK and int.from_bytes(entry.get(_NUMBER, b""), "big") == track:
-            video = {key: int.from_bytes(value, "big") for key, value in _elements(entry.get(_VIDEO, b""))}
-            cropping = Cropping(**{side: video.get(key, 0) for key, side in _CROPS.items()})
-            return cropping if cropping.fits(video[_WIDTH], video[_HEIGHT]) else Cropping()
-    return Cropping()
+def _pixel_crop(file: BinaryIO, place: int) -> Cropping:
+    """Of the video track at this place among the video tracks; tracks stand before the first cluster."""
+    segment = dict(elements(file.read(1_000_000)))[_SEGMENT]
+    tracks = next(content for name, content in elements(segment) if name == _TRACKS)
+    entries = [dict(elements(content)) for name, content in elements(tracks) if name == _TRACK]
+    video = [entry[_VIDEO] for entry in entries if entry.get(_TYPE) == b"\x01"][place]
+    values = {name: int.from_bytes(content, "big") for name, content in elements(video)}
+    cropping = Cropping(**{side: values.get(name, 0) for name, side in _CROPS.items()})
+    return cropping if cropping.fits(values[_WIDTH], values[_HEIGHT]) else Cropping()

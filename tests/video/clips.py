@@ -11,6 +11,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from inv3d.video.cropping import elements
+
 Images = Sequence[NDArray[np.uint8]]
 
 
@@ -114,8 +116,20 @@ def add_clean_aperture(path: Path, width: int, height: int, right: int, down: in
 
 
 def add_pixel_crop(path: Path, left: int, top: int, right: int, bottom: int) -> None:
-    """Write PixelCrop elements over a void of the video track of a Matroska file."""
-    data = bytearray(path.read_bytes())
+    """Give the track of a Matroska file PixelCrop elements."""
     sides = {0x54CC: left, 0x54BB: top, 0x54DD: right, 0x54AA: bottom}
-    crops = b"".join(struct.pack(">HBH", name, 0x82, value) for name, value in sides.items())
-    ...
+    crops = b"".join(struct.pack(">HBB", name, 0x81, value) for name, value in sides.items())
+
+    def rebuilt(data: bytes, *path: int) -> bytes:
+        if not path:
+            return data + crops
+        parts = []
+        for name, content in elements(data):
+            if name == path[0]:
+                content = rebuilt(content, *path[1:])
+            # the seek head would point to places that have moved
+            name = 0xEC if name == 0x114D9B74 else name
+            parts.append(name.to_bytes((name.bit_length() + 7) // 8, "big") + b"\x01" + len(content).to_bytes(7, "big") + content)
+        return b"".join(parts)
+
+    path.write_bytes(rebuilt(path.read_bytes(), 0x18538067, 0x1654AE6B, 0xAE, 0xE0))
