@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import shutil
@@ -23,13 +24,23 @@ class Kind:
         demo = bundle.load_bundle("demo")
         random = torch.Generator().manual_seed(0)
         codes = demo.generator.mapping(torch.randn(3, demo.info.generator.z_dim, generator=random))
-        sound = Head(demo.generator, LatentTrack(codes, torch.tensor([-0.8, 0.0, 0.9])), demo, (-0.8, 0.9))
+        generator = copy.deepcopy(demo.generator)
+        generator.decoder.net[0].bias.data += 0.01
+        sound = Head(generator, LatentTrack(codes, torch.tensor([-0.8, 0.0, 0.9])), demo, (-0.8, 0.9))
         sound.save(folder / "sound")
 
     def make(self, random: Random) -> Path:
         made = self.folder / "head"
         shutil.copytree(self.folder / "sound", made)
-        damaged_folder(random, made, {"head.json": self._json, "codes.safetensors": damaged_safetensors})
+        damaged_folder(
+            random,
+            made,
+            {
+                "head.json": self._json,
+                "codes.safetensors": damaged_safetensors,
+                "weights.safetensors": damaged_safetensors,
+            },
+        )
         return made
 
     def read(self, path: Path) -> None:

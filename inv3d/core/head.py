@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 import functools
-import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Self, TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from pydantic import Field, model_validator
+from safetensors.torch import save
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
@@ -22,10 +22,33 @@ from inv3d.core.errors import InputError, ModelError
 from inv3d.core.generator import Render, TriplaneGenerator
 from inv3d.core.generator.field import TriPlanes
 from inv3d.core.latents import LatentTrack
+from inv3d.core.records import Degrees, Record, read_record, write_record
+from inv3d.core.weights import MOST_ROWS, Refuse, Shape, read_tensors, shapes_of
 
-FORMAT = 1
+HEAD, CODES, WEIGHTS = "head.json", "codes.safetensors", "weights.safetensors"
+_LARGEST = 65504.0  # what float16 holds
+_HINT = "name an output folder of `inv3d video` or `inv3d image`; if it is one, make it again"
 
 Used = TypeVar("Used")
+
+
+class HeadRecord(Record):
+    """What `head.json` says."""
+
+    hint = _HINT
+    largest = 1 << 16
+
+    model: Annotated[str, Field(max_length=64)]
+    model_fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    """Of the generator that the weight changes are added to."""
+    latents: Annotated[int, Field(ge=1, le=MOST_ROWS)]
+    yaw_range_degrees: tuple[Degrees, Degrees]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.yaw_range_degrees[0] > self.yaw_range_degrees[1]:
+            raise ValueError("yaw_range_degrees should ascend")
+        return self
 
 
 @dataclass(frozen=True)
@@ -89,17 +112,17 @@ class Head:
         """Write `head.json`, `codes.safetensors` and the weight changes in float16."""
         folder.mkdir(parents=True, exist_ok=True)
         codes = {"codes": self.track.codes.cpu().contiguous(), "yaws": self.track.yaws.cpu().contiguous()}
-        (folder / "codes.safetensors").write_bytes(save(codes))
+        (folder / CODES).write_bytes(save(codes))
         weights = {name: change.cpu().contiguous() for name, change in self._changes().items()}
-        (folder / "weights.safetensors").write_bytes(save(weights))
-        description = {
-            "format": FORMAT,
-            "model": self.bundle.name,
-            "model_fingerprint": self.bundle.fingerprint,
-            "latents": len(self.track),
-            "yaw_range_degrees": [round(float(torch.rad2deg(torch.tensor(yaw))), 3) for yaw in self.yaw_range],
-        }
-        (folder / "head.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        (folder / WEIGHTS).write_bytes(save(weights))
+        low, high = (round(math.degrees(yaw), 3) for yaw in self.yaw_range)
+        record = HeadRecord(
+            model=self.bundle.name,
+            model_fingerprint=self.bundle.fingerprint,
+            latents=len(self.track),
+            yaw_range_degrees=(low, high),
+        )
+        write_record(folder / HEAD, record)
 
     @staticmethod
     def load(folder: Path, device: torch.device | str = "cpu") -> Head:
@@ -107,29 +130,21 @@ class Head:
 
         Raises InputError if the folder holds no readable head, ModelError if its model is missing or another one.
         """
-        if (folder / "head" / "head.json").is_file():
-            folder = folder / "head"
-        hint = "give the output folder of `inv3d video`"
-        try:
-            description: dict[str, Any] = json.loads((folder / "head.json").read_text(encoding="utf-8"))
-            codes = load_file(folder / "codes.safetensors")
-            changes = load_file(folder / "weights.safetensors")
-            name, fingerprint = description["model"], description["model_fingerprint"]
-            low, high = (float(torch.deg2rad(torch.tensor(yaw))) for yaw in description["yaw_range_degrees"])
-        except FileNotFoundError as error:
-            raise InputError(
-                f"{folder} holds no head: {Path(error.filename or folder).name} is missing", hint
-            ) from error
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"the head in {folder} is damaged: {str(error).splitlines()[0]}", hint) from error
-        bundle = load_bundle(name, device)
-        if bundle.fingerprint != fingerprint:
+        folder = _head_folder(folder)
+        record = read_record(folder / HEAD, HeadRecord)
+        bundle = load_bundle(record.model, device)
+        if bundle.fingerprint != record.model_fingerprint:
             raise ModelError(
-                f"the head was made with another version of the model '{name}'", "make the head again from its clip"
+                f"the head in {folder} was made with another version of the model '{record.model}'",
+                "make the head again from its clip or photo, or import the model that it was made with",
             )
-        generator = copy.deepcopy(bundle.generator)
-        apply_changes(generator, changes)
-        track = LatentTrack(codes["codes"], codes["yaws"]).to(device)
+        track = _read_track(folder / CODES, record.latents, bundle).to(device)
+        base = shapes_of(bundle.generator)
+        generator = bundle.generator
+        if changes := _read(folder / WEIGHTS, base, optional=base):
+            generator = copy.deepcopy(generator)
+            apply_changes(generator, changes)
+        low, high = (math.radians(yaw) for yaw in record.yaw_range_degrees)
         return Head(generator, track, bundle, (low, high))
 
     def rounded(self) -> Head:
@@ -144,6 +159,42 @@ class Head:
         """What tuning changed, by name, in float16."""
         own, base = self.generator.state_dict(), self.bundle.generator.state_dict()
         return {name: (own[name] - base[name]).half() for name in own if not torch.equal(own[name], base[name])}
+
+
+def _head_folder(folder: Path) -> Path:
+    """Where `head.json` lies: in `folder` or in its `head`. Raises InputError if there is none."""
+    for place in (folder / "head", folder):
+        try:
+            if (place / HEAD).exists():
+                return place
+        except (OSError, ValueError) as error:
+            raise InputError(f"{folder} cannot be read: {getattr(error, 'strerror', error)}", _HINT) from error
+    raise InputError(f"{folder} contains no head: {HEAD} is missing", _HINT)
+
+
+def _refuse(path: Path) -> Refuse:
+    return lambda why: InputError(f"{path} cannot be used: {why}", _HINT)
+
+
+def _read(path: Path, expected: Mapping[str, Shape], optional: Container[str] = ()) -> dict[str, Tensor]:
+    """The tensors of a head. Raises InputError."""
+    tensors = read_tensors(path, expected, _refuse(path), optional)
+    for name, tensor in tensors.items():
+        if bool((tensor.abs() > _LARGEST).any()):
+            raise _refuse(path)(f"{name} contains values larger than those of any head")
+    return tensors
+
+
+def _read_track(path: Path, latents: int, bundle: Bundle) -> LatentTrack:
+    """The codes of a head. Raises InputError if they are not `latents` codes of the model at ascending yaws."""
+    shapes: dict[str, Shape] = {"codes": (None, bundle.generator.num_ws, bundle.info.generator.w_dim), "yaws": (None,)}
+    tensors = _read(path, shapes)
+    codes, yaws = tensors["codes"], tensors["yaws"]
+    if not len(codes) == len(yaws) == latents:
+        raise _refuse(path)(f"it has {len(codes)} codes and {len(yaws)} yaws where {HEAD} tells of {latents}")
+    if not bool((yaws.diff() >= 0.0).all()) or float(yaws.abs().max()) > math.tau:
+        raise _refuse(path)("its yaws should ascend, and lie within a full turn")
+    return LatentTrack(codes, yaws)
 
 
 @torch.no_grad()

@@ -32,6 +32,7 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=1 << 40)]
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]
 Positive = Annotated[float, Field(gt=0.0, le=1e6)]
+Degrees = Annotated[float, Field(ge=-360.0, le=360.0)]
 
 
 class Border:

@@ -1,7 +1,9 @@
 import json
+import os
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from inv3d.core.errors import InputError, ModelError
 from inv3d.core.head import Head
@@ -51,20 +53,110 @@ def test_renders_side_by_side_are_those_made_one_by_one(head):
 
 
 def test_a_folder_without_a_head_is_refused(tmp_path):
-    with pytest.raises(InputError, match="holds no head"):
+    for folder in (tmp_path, tmp_path / "none", tmp_path / "a\0b"):
+        with pytest.raises(InputError, match=r"contains no head|cannot be read"):
+            Head.load(folder)
+
+
+def changed_json(folder, change):
+    description = json.loads((folder / "head.json").read_text())
+    (folder / "head.json").write_text(json.dumps(description | change))
+
+
+def changed_tensors(path, change):
+    save_file({name: tensor.contiguous() for name, tensor in change(load_file(path)).items()}, path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": 2}, "newer inv3d"),
+        ({"model": 3}, "model should be"),
+        ({"model_fingerprint": "../../x"}, "model_fingerprint"),
+        ({"latents": 0}, "latents should be"),
+        ({"latents": 4}, "3 codes and 3 yaws where head.json tells of 4"),
+        ({"yaw_range_degrees": [10.0]}, "yaw_range_degrees"),
+        ({"yaw_range_degrees": [10.0, float("nan")]}, "yaw_range_degrees.1 should be a finite number"),
+        ({"yaw_range_degrees": [10.0, -10.0]}, "should ascend"),
+        ({"yaw_range_degrees": [0.0, 1e9]}, "yaw_range_degrees.1 should be"),
+        ({"pitch": 0.0}, "pitch is unknown"),
+    ],
+)
+def test_a_description_that_makes_no_sense_is_refused(change, said, head, tmp_path):
+    head.save(tmp_path)
+    changed_json(tmp_path, change)
+    with pytest.raises(InputError, match=said):
         Head.load(tmp_path)
 
 
-def test_a_damaged_head_is_refused(head, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: {"codes": t["codes"]}, "yaws is missing"),
+        (lambda t: t | {"more": t["yaws"] + 1}, "more is unknown"),
+        (lambda t: t | {"codes": t["codes"][:, :-1]}, "codes has shape"),
+        (lambda t: t | {"codes": t["codes"][..., :-1]}, "codes has shape"),
+        (lambda t: t | {"codes": t["codes"][0]}, "codes has shape"),
+        (lambda t: t | {"codes": t["codes"].int()}, "codes contains I32"),
+        (lambda t: t | {"codes": t["codes"] * torch.nan}, "codes contains NaN"),
+        (lambda t: t | {"codes": t["codes"] * 1e20}, "codes contains values larger"),
+        (lambda t: t | {"codes": t["codes"][:2]}, "2 codes and 3 yaws"),
+        (lambda t: {name: tensor[:0] for name, tensor in t.items()}, "0 codes and 0 yaws"),
+        (lambda t: t | {"yaws": t["yaws"].flip(0)}, "yaws should ascend"),
+        (lambda t: t | {"yaws": t["yaws"] / 0.0}, "yaws contains NaN"),
+        (lambda t: t | {"yaws": t["yaws"] * 100}, "within a full turn"),
+        (lambda t: t | {"yaws": t["yaws"][:, None]}, "yaws has shape"),
+    ],
+)
+def test_codes_that_do_not_fit_the_model_are_refused(change, said, head, tmp_path):
     head.save(tmp_path)
-    (tmp_path / "codes.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(InputError, match="damaged"):
+    changed_tensors(tmp_path / "codes.safetensors", change)
+    with pytest.raises(InputError, match=said):
+        Head.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: {"generator." + name: tensor for name, tensor in t.items()}, "is unknown"),
+        (lambda t: {name: tensor[:-1] for name, tensor in t.items()}, "has shape"),
+        (lambda t: {name: tensor / 0.0 for name, tensor in t.items()}, "contains NaN or infinity"),
+        (lambda t: {name: tensor.float() * 1e30 for name, tensor in t.items()}, "contains values larger"),
+        (lambda t: {name: tensor.bool() for name, tensor in t.items()}, "contains BOOL"),
+    ],
+)
+def test_weight_changes_that_do_not_fit_the_model_are_refused(change, said, head, tmp_path):
+    head.save(tmp_path)
+    changed_tensors(tmp_path / "weights.safetensors", change)
+    with pytest.raises(InputError, match=said):
+        Head.load(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["head.json", "codes.safetensors", "weights.safetensors"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "nonsense", "folder", "pipe"])
+def test_a_damaged_head_is_refused(file, damage, head, tmp_path):
+    head.save(tmp_path)
+    path = tmp_path / file
+    path.unlink()
+    if damage == "folder":
+        path.mkdir()
+    elif damage == "pipe":
+        os.mkfifo(path)
+    elif damage != "missing":
+        path.write_bytes(b"" if damage == "empty" else b"nonsense")
+    with pytest.raises(InputError, match=file):
         Head.load(tmp_path)
 
 
 def test_a_head_of_another_model_version_is_refused(head, tmp_path):
     head.save(tmp_path)
-    description = json.loads((tmp_path / "head.json").read_text())
-    (tmp_path / "head.json").write_text(json.dumps({**description, "model_fingerprint": "0" * 16}))
+    changed_json(tmp_path, {"model_fingerprint": "0" * 16})
     with pytest.raises(ModelError, match="another version"):
+        Head.load(tmp_path)
+
+
+def test_a_head_of_a_missing_model_is_refused(head, tmp_path):
+    head.save(tmp_path)
+    changed_json(tmp_path, {"model": "../demo"})
+    with pytest.raises(ModelError, match="not a valid model name"):
         Head.load(tmp_path)
