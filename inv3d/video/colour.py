@@ -11,6 +11,7 @@ import functools
 from typing import Any
 
 import numpy as np
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -32,31 +33,34 @@ _TO_SRGB = {
 
 
 class Converter:
-    """Converts frames of one clip; what is prepared for a frame serves the next."""
+    """Converts the frames of one clip; what they do not say of their colours is as the container declares."""
 
-    def __init__(self) -> None:
+    def __init__(self, declared: VideoCodecContext) -> None:
         self._reformatter = VideoReformatter()
+        self._declared = (declared.color_trc, declared.color_primaries, declared.colorspace)
 
     def rgb(self, frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
         """[height,width,3] in full range, transparent places over grey."""
-        transfer, primaries = frame.color_trc, frame.color_primaries
-        if transfer in (_PQ, _HLG) or primaries in _TO_SRGB:
-            image = to_srgb(self._convert(frame, width, height, "rgb48le"), transfer, primaries)
-        else:
-            image = self._convert(frame, width, height, "rgb24")
-        if frame.format.has_palette or any(component.is_alpha for component in frame.format.components):
-            alpha = self._convert(frame, width, height, "rgba")[..., 3:].astype(np.float32) / 255.0
-            image = (alpha * image + (1.0 - alpha) * BEHIND + 0.5).astype(np.uint8)
-        return image
-
-    def _convert(self, frame: VideoFrame, width: int, height: int, format_name: str) -> NDArray[Any]:
-        matrix = frame.colorspace
+        told = (frame.color_trc, frame.color_primaries, frame.colorspace)
+        transfer, primaries, matrix = (
+            own if own != _UNKNOWN else declared for own, declared in zip(told, self._declared, strict=True)
+        )
         if matrix == _UNKNOWN:
             # as players do: what is larger than a DVD is taken for HD
             matrix = _BT709 if frame.width >= 1280 or frame.height > 576 else _BT601
+        if transfer in (_PQ, _HLG) or primaries in _TO_SRGB:
+            image = to_srgb(self._convert(frame, matrix, width, height, "rgb48le"), transfer, primaries)
+        else:
+            image = self._convert(frame, matrix, width, height, "rgb24")
+        if frame.format.has_palette or any(component.is_alpha for component in frame.format.components):
+            alpha = self._convert(frame, matrix, width, height, "rgba")[..., 3:].astype(np.float32) / 255.0
+            image = (alpha * image + (1.0 - alpha) * BEHIND + 0.5).astype(np.uint8)
+        return image
+
+    def _convert(self, frame: VideoFrame, matrix: int, width: int, height: int, pixels: str) -> NDArray[Any]:
         full = frame.color_range == ColorRange.JPEG
         return self._reformatter.reformat(
-            frame, width, height, format_name, src_colorspace=matrix, dst_colorspace=matrix,
+            frame, width, height, pixels, src_colorspace=matrix, dst_colorspace=matrix,
             interpolation=Interpolation.AREA, src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
         ).to_ndarray()  # fmt: skip
@@ -70,9 +74,9 @@ def to_srgb(image: NDArray[np.uint16], transfer: int, primaries: int) -> NDArray
         scene = light @ np.array([0.2627, 0.6780, 0.0593], np.float32)
         light *= (_PEAK * np.maximum(scene, 1e-6) ** 0.2)[..., None]
     if transfer in (_PQ, _HLG):
-        brightest = np.clip(light.max(-1), 1e-6, _PEAK)
-        at, curve = _tone_curve()
-        light *= (np.interp(brightest, at, curve).astype(np.float32) / brightest)[..., None]
+        # the brightest of the three colours decides, so that hues stay
+        brightest = np.maximum(np.maximum(light[..., 0], light[..., 1]), light[..., 2])
+        light *= _tone_gain()[_gain_index(brightest)][..., None]
         primaries = primaries if primaries in _TO_SRGB else _BT2020
     light = light @ np.array(_TO_SRGB[primaries], np.float32).T
     return _encoded()[(light.clip(0.0, 1.0) * 65535.0 + 0.5).astype(np.uint16)]
@@ -99,16 +103,24 @@ def _encoded() -> NDArray[np.uint8]:
     return (np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1 / 2.4) - 0.055) * 255.0 + 0.5).astype(np.uint8)
 
 
+_GAINS = 16384
+
+
+def _gain_index(light: Array) -> NDArray[np.intp]:
+    """Where `_tone_gain` holds the gain of light: evenly by its fourth root."""
+    return (np.sqrt(np.sqrt(light.clip(0.0, _PEAK) / _PEAK)) * (_GAINS - 1)).astype(np.intp)
+
+
 @functools.cache
-def _tone_curve() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Light before and after ITU-R BT.2390's curve from the peak to diffuse white: straight up to a knee, then bent."""
-    at = np.linspace(0.0, _PEAK**0.25, 2048) ** 4
+def _tone_gain() -> Array:
+    """By how much ITU-R BT.2390's curve dims light, from the peak to diffuse white: not up to a knee, then more."""
+    light = np.linspace(1 / _GAINS, 1.0, _GAINS) ** 4 * _PEAK
     peak = float(_pq_value(np.array(_PEAK)))
-    value, most = _pq_value(at) / peak, float(_pq_value(np.array(1.0))) / peak
+    value, most = _pq_value(light) / peak, float(_pq_value(np.array(1.0))) / peak
     knee = 1.5 * most - 0.5
     t = np.clip((value - knee) / (1.0 - knee), 0.0, 1.0)
     bent = (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee) + (3 * t**2 - 2 * t**3) * most
-    return at, _pq_light(np.where(value < knee, value, bent) * peak)
+    return (_pq_light(np.where(value < knee, value, bent) * peak) / light).astype(np.float32)
 
 
 _M1, _M2 = 2610 / 16384, 2523 / 32

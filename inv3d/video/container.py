@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import av
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from PIL import Image
 
@@ -82,6 +85,24 @@ class Clip:
         """By how much the axis along which pixels are shorter is stretched, across and down."""
         aspect = float(self.pixel_aspect)
         return max(aspect, 1.0), 1.0 / min(aspect, 1.0)
+
+    def decoder(self) -> VideoCodecContext:
+        """An open decoder of the track."""
+        context = self.stream.codec_context
+        # FFmpeg's own decoders of VP8 and VP9 pass over transparency
+        other = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(context.name)
+        if other in av.codecs_available and self.stream.metadata.get("alpha_mode") == "1":
+            context = cast(VideoCodecContext, CodecContext.create(other, "r"))
+        # the stream itself may claim more than its container
+        context.options = {"max_pixels": str(MAX_PIXELS)}
+        context.thread_type = "AUTO"
+        try:
+            context.open(strict=False)
+        except FFmpegError as error:
+            raise InputError(
+                f"{self.path} cannot be decoded: {error.strerror}", "check that a player opens it, or re-encode it"
+            ) from error
+        return context
 
     def seconds(self, stamp: int) -> float:
         return float(stamp * (self.stream.time_base or Fraction(1, av.time_base)))
@@ -156,9 +177,6 @@ def open_clip(path: Path) -> Iterator[Clip]:
         clip = Clip(path, container, stream, cropping, stream.sample_aspect_ratio or Fraction(1))
         if stream.width and stream.height:
             clip.check_size(stream.width, stream.height)
-        # the stream itself may claim more than its container
-        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-        stream.thread_type = "AUTO"
         yield clip
 
 

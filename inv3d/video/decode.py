@@ -74,10 +74,10 @@ def frames(
     Frames that are damaged are handed to `failed` instead. Raises InputError if no frame can be decoded, or if the file
     ends before the clip does.
     """
-    convert = Converter()
     any_sound = False
     hint = "copy the file again, or re-encode it: ffmpeg -i clip -c:v libx264 fixed.mp4"
     with open_clip(path) as clip:
+        convert = Converter(clip.stream.codec_context)
         for index, time, decoded in _deinterlaced(_Decoder(clip)):
             if decoded is None or decoded.is_corrupt:
                 failed(FailedFrame(index, time, "cannot be decoded" if decoded is None else "damaged"))
@@ -110,13 +110,7 @@ class _Decoder:
         self._index = 0
 
     def __iter__(self) -> Iterator[Decoded]:
-        context, interval = self._clip.stream.codec_context, 1 / self._clip.rate
-        try:
-            context.open(strict=False)
-        except FFmpegError as error:
-            raise InputError(
-                f"{self._clip.path} cannot be decoded: {error.strerror}", "check that a player opens it, or re-encode it"
-            ) from error
+        context, interval = self._clip.decoder(), 1 / self._clip.rate
         for packet in self._clip.packets():
             if packet.pts is not None and not packet.is_discard:
                 self._pending.append(self._clip.seconds(packet.pts))
