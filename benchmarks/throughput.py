@@ -19,7 +19,8 @@ from inv3d.core.encoders.store import PREIM3D, load_encoder
 from inv3d.core.head import Head
 from inv3d.core.latents import LatentTrack
 from inv3d.photos import BATCH, shown_range, start_codes
-from inv3d.video.photo import align_photo, read_photo
+from inv3d.video.photo import align_photo
+from inv3d.video.picture import read_picture
 
 PHOTOS = tuple(sorted(Path("samples").glob("photo-*.jpg")))
 ROUNDS = 5
@@ -53,7 +54,7 @@ def main() -> None:
         head = Head(bundle.generator, LatentTrack(codes[:1], torch.zeros(1, device=device)), bundle, around)
         head.render(camera)
 
-    reading = timed(lambda: [read_photo(path) for path in PHOTOS]) / len(PHOTOS)
+    reading = timed(lambda: [read_picture(path) for path in PHOTOS]) / len(PHOTOS)
     stages = {
         "read": reading,
         "find and align": timed(lambda: [align_photo(path, bundle) for path in PHOTOS]) / len(PHOTOS) - reading,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -34,6 +33,7 @@ from inv3d.core.views import Views
 from inv3d.export.report import Source
 from inv3d.output import write_output
 from inv3d.pipeline import fit_renders, memory_errors, ready_bundle, settings_for, stages, trial_render
+from inv3d.places import find_photos
 from inv3d.video.photo import Aligned, align_photo
 from inv3d.workspace import Workspace
 
@@ -96,42 +96,6 @@ def estimate_seconds(job: PhotoJob, photos: int) -> float:
     # measured: the output of a photo costs about 230 such renders
     renders = 230.0 + fit_renders(bundle, job.fit, views=1, latents=False)
     return 3.0 + photos * renders * trial_render(bundle, job.device)
-
-
-def find_photos(places: Iterable[Path]) -> list[Path]:
-    """The photos that are meant by files, folders and patterns, in order, each once. Raises InputError for none."""
-    endings = Image.registered_extensions()
-    found: list[Path] = []
-    for place in places:
-        if place.is_dir():
-            inside = sorted(path for path in place.iterdir() if path.suffix.lower() in endings and path.is_file())
-            if not inside:
-                raise InputError(f"there are no pictures in the folder {place}", "name a folder with PNG or JPEG files")
-            found += inside
-        elif not place.exists() and any(sign in place.name for sign in "*?["):
-            # shells that do not expand patterns hand them on
-            inside = sorted(place.parent.glob(place.name))
-            if not inside:
-                raise InputError(f"no file fits {place}", "check the pattern")
-            found += inside
-        else:
-            found.append(place)
-    return list(dict.fromkeys(found))
-
-
-def outputs_of(photos: list[Path], out: Path | None) -> list[Path]:
-    """The output folder of each photo: beside it, or `out` (for several photos a folder in `out`).
-
-    Raises UsageError if two photos would share one.
-    """
-    if out is not None and len(photos) == 1:
-        return [out]
-    folders = [(photo.parent if out is None else out) / f"{photo.stem}-inv3d" for photo in photos]
-    for i, folder in enumerate(folders):
-        if folder in folders[:i]:
-            twin = photos[folders.index(folder)]
-            raise UsageError(f"{twin} and {photos[i]} would both be written to {folder}", "rename one of them")
-    return folders
 
 
 def photos_to_heads(

@@ -6,16 +6,14 @@ import torch
 
 from inv3d import photos
 from inv3d.core.encoders.pyramid import build_encoder, small_config
-from inv3d.core.errors import InputError, UsageError
+from inv3d.core.errors import InputError
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.training.dataset import load_images
 from inv3d.photos import (
     NO_ENCODER,
     PhotoJob,
     draw_photos,
-    find_photos,
     invert_photo,
-    outputs_of,
     shown_range,
     start_codes,
 )
@@ -32,31 +30,6 @@ def aligned(demo):
     code = demo.generator.mapping(torch.randn(1, demo.info.generator.z_dim, generator=random))
     with torch.no_grad():
         return Aligned(demo.generator(code, camera, 64).image, camera, 0.9)
-
-
-def test_files_folders_and_patterns_are_found_once_and_in_order(tmp_path):
-    for name in ("b.png", "a.JPG", "notes.txt", "c.webp"):
-        (tmp_path / name).touch()
-    (tmp_path / "deep.png").mkdir()
-    a, b, c = tmp_path / "a.JPG", tmp_path / "b.png", tmp_path / "c.webp"
-    assert find_photos([tmp_path]) == [a, b, c]
-    assert find_photos([c, tmp_path / "*.png", tmp_path]) == [c, b, tmp_path / "deep.png", a]
-    # what is not there is for the reader to say, so that the others go on
-    assert find_photos([tmp_path / "x.png"]) == [tmp_path / "x.png"]
-    with pytest.raises(InputError, match="no file fits"):
-        find_photos([tmp_path / "*.gif"])
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="no pictures in the folder"):
-        find_photos([tmp_path / "empty"])
-
-
-def test_every_photo_has_a_folder_of_its_own(tmp_path):
-    a, b, twin = tmp_path / "a.png", tmp_path / "b.png", tmp_path / "a.jpg"
-    assert outputs_of([a, b], None) == [tmp_path / "a-inv3d", tmp_path / "b-inv3d"]
-    assert outputs_of([a], tmp_path / "head") == [tmp_path / "head"]
-    assert outputs_of([a, b], tmp_path / "heads") == [tmp_path / "heads/a-inv3d", tmp_path / "heads/b-inv3d"]
-    with pytest.raises(UsageError, match="would both be written"):
-        outputs_of([a, b, twin], None)
 
 
 def test_the_orbit_shows_both_the_front_and_the_side_of_the_photo(demo):

@@ -55,7 +55,8 @@ def image(
     from inv3d.core.encoders.store import ENCODERS
     from inv3d.core.errors import UsageError
     from inv3d.core.inversion.loop import silent
-    from inv3d.photos import NO_ENCODER, PhotoJob, estimate_seconds, find_photos, outputs_of, photos_to_heads
+    from inv3d.photos import NO_ENCODER, PhotoJob, estimate_seconds, photos_to_heads
+    from inv3d.places import find_photos, outputs_of
 
     choice = choose_device(device)
     if encoder not in (NO_ENCODER, *ENCODERS):

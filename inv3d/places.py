@@ -1,0 +1,94 @@
+"""Where photos come from and where their heads go: files, folders and patterns."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from inv3d.core.errors import InputError, UsageError
+from inv3d.video.picture import photo_endings
+
+_LONGEST_NAME = 200  # bytes of an output folder's name; file systems take 255, and unfinished folders have longer ones
+
+
+def find_photos(places: Iterable[Path]) -> list[Path]:
+    """The photos that are meant by files, folders and patterns, in order, each once.
+
+    Photos that cannot be read here are among them, so that they are named; hidden files, such as the `._` sidecars of
+    macOS, are not. Raises InputError if there are none, if a pattern fits nothing, or if a folder cannot be read.
+    """
+    found: list[Path] = []
+    empty: Path | None = None
+    for place in places:
+        if _is_folder(place):
+            inside = _photos_in(place)
+            empty = place if not inside else empty
+            found += inside
+        elif any(sign in str(place) for sign in "*?[") and not _exists(place):
+            found += _fitting(place)
+        else:
+            found.append(place)
+    if empty is not None and not found:
+        raise InputError(f"there are no pictures in the folder {empty}", "name a folder with PNG or JPEG files")
+    return list(dict.fromkeys(found))
+
+
+def _is_folder(place: Path) -> bool:
+    try:
+        return place.is_dir()
+    except (OSError, ValueError):  # for the reader to say
+        return False
+
+
+def _exists(place: Path) -> bool:
+    try:
+        return place.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _photos_in(folder: Path) -> list[Path]:
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"the folder {folder} cannot be read: {reason}", "check its permissions") from error
+    return [path for path in inside if _is_photo(path)]
+
+
+def _is_photo(path: Path) -> bool:
+    return not path.name.startswith(".") and path.suffix.lower() in photo_endings() and not _is_folder(path)
+
+
+def _fitting(pattern: Path) -> list[Path]:
+    """Files that fit a pattern, which some shells hand on."""
+    inside = [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]  # noqa: PTH207 - skips hidden files, takes any pattern
+    found = [path for path in inside if not _is_folder(path)]
+    if not found:
+        raise InputError(f"no file fits {pattern}", "check the pattern")
+    return found
+
+
+def outputs_of(photos: list[Path], out: Path | None) -> list[Path]:
+    """The output folder of each photo: beside it, or `out` (for several photos a folder in `out`).
+
+    Raises UsageError if two photos would share one.
+    """
+    if out is not None and len(photos) == 1:
+        return [out]
+    folders = [(photo.parent if out is None else out) / f"{_shortened(photo.stem)}-inv3d" for photo in photos]
+    taken: dict[Path, Path] = {}
+    for photo, folder in zip(photos, folders, strict=True):
+        twin = taken.setdefault(Path(os.path.normcase(folder.absolute())), photo)
+        if twin is not photo:
+            raise UsageError(f"{twin} and {photo} would both be written to {folder}", "rename one of them")
+    return folders
+
+
+def _shortened(stem: str) -> str:
+    """The beginning of a name, as long as file systems take it with what is added to it."""
+    while len(os.fsencode(stem)) > _LONGEST_NAME:
+        stem = stem[:-1]
+    return stem

@@ -1,0 +1,133 @@
+"""Pictures of every depth and colour space in sRGB with 8 bits."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+_WHITES = (1.0, 255.0, 1023.0, 4095.0, 65535.0)
+"""What white is in pictures of more than 8 bits, by what their largest value fits into."""
+_BAND = 64  # rows of the small picture that are converted together
+_ALPHA = ("LA", "RGBA")
+_MIN_IS_WHITE, _PHOTOMETRIC, _BITS = 0, 262, 258  # TIFF 6.0, section 8
+
+Levels = tuple[float, float]
+"""The values of black and white."""
+
+
+def shrunk(image: Image.Image, largest: int) -> Image.Image:
+    """The picture in L, LA, RGB, RGBA, CMYK or LAB with 8 bits, its sides at most `largest`.
+
+    Converted and shrunk in bands, so that a large picture is in memory only once.
+    """
+    levels = levels_of(image)
+    factor = max(1, max(image.size) // largest)
+    if factor == 1:
+        small = _plain(image, levels)
+    else:
+        width, height = (-(-side // factor) for side in image.size)
+        small = Image.new("L", (0, 0))
+        for top, band in _bands(image, _BAND * factor):
+            part = _plain(band, levels).reduce(factor)
+            if small.mode != part.mode or not small.width:
+                small = Image.new(part.mode, (width, height))
+            small.paste(part, (0, top // factor))
+    small.thumbnail((largest, largest), Image.Resampling.BOX)
+    return small
+
+
+def _bands(image: Image.Image, rows: int) -> Iterator[tuple[int, Image.Image]]:
+    """Bands of so many rows, with the number of their first row."""
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(image.height, top + rows)))
+
+
+def levels_of(image: Image.Image) -> Levels | None:
+    """Black and white of a picture of 16 bits, integers or floats; None for one of 8 bits."""
+    if not image.mode.startswith(("I", "F")):
+        return None
+    extrema = [_finite(np.asarray(band)) for _, band in _bands(image, 1024)]
+    low, high = min(low for low, _ in extrema), max(high for _, high in extrema)
+    white = next((white for white in _WHITES if high <= white), high)
+    tags = getattr(image, "tag_v2", {})
+    bits = tags.get(_BITS, (0,))[0]
+    if image.mode.startswith("I;16") and 8 < bits < 16:
+        white = float(2**bits - 1)
+    black, white = (low, high) if low < 0.0 else (0.0, white)
+    white = max(white, black + 1e-6)
+    return (white, black) if tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE else (black, white)
+
+
+def _finite(values: NDArray[np.generic]) -> Levels:
+    """Smallest and largest value that is a number; 0 if none is."""
+    numbers = values[np.isfinite(values)]
+    return (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0)
+
+
+def _plain(image: Image.Image, levels: Levels | None) -> Image.Image:
+    """The picture in L, LA, RGB, RGBA, CMYK or LAB with 8 bits."""
+    if levels is not None:
+        black, white = levels
+        values = np.nan_to_num(np.asarray(image).astype(np.float32), nan=black, posinf=white, neginf=black)
+        return Image.fromarray(((values - black) / (white - black) * 255.0).round().clip(0, 255).astype(np.uint8))
+    if image.mode in ("La", "RGBa"):
+        return image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
+    if image.mode in ("L", "RGB", "CMYK", "LAB", *_ALPHA) and "transparency" not in image.info:
+        return image
+    grey = image.mode in ("1", "L")
+    if image.has_transparency_data:
+        try:
+            return image.convert("LA" if grey else "RGBA")
+        except (ValueError, TypeError):  # a colour that the picture cannot have
+            image.info.pop("transparency", None)
+    return image.convert("L" if grey else "RGB")
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """A picture as `shrunk` gives it in RGB or RGBA, in sRGB if its ICC profile can be used, else as if it were sRGB."""
+    colours = image.convert("L" if image.mode == "LA" else "RGB") if image.mode in _ALPHA else image
+    converted = _converted(colours, profile)
+    if image.mode in _ALPHA:
+        converted.putalpha(image.getchannel("A"))
+    return converted
+
+
+def _converted(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if image.mode == "LAB":
+        lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        result = ImageCms.profileToProfile(image, lab, _srgb(), outputMode="RGB")
+        assert result is not None
+        return result
+    if profile:
+        # grey pictures often come with a profile of colours
+        for candidate in (image, image.convert("RGB")):
+            try:
+                transform = ImageCms.buildTransform(
+                    ImageCms.ImageCmsProfile(io.BytesIO(profile)), _srgb(), candidate.mode, "RGB"
+                )
+                if _sensible(transform, candidate.mode):
+                    result = ImageCms.applyTransform(candidate, transform)
+                    assert result is not None
+                    return result
+            except Exception:  # damaged profiles raise anything
+                continue
+    return image.convert("RGB")
+
+
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _sensible(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Whether white stays light and black dark, as no damaged profile can be trusted to do."""
+    white, black = ((0, 0, 0, 0), (0, 0, 0, 255)) if mode == "CMYK" else ((255,) * len(mode), (0,) * len(mode))
+    light, dark = (
+        ImageCms.applyTransform(Image.new(mode, (1, 1), colour if mode != "L" else colour[0]), transform)
+        for colour in (white, black)
+    )
+    assert light is not None and dark is not None
+    return min(light.tobytes()) > 180 and max(dark.tobytes()) < 90
