@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 
 from inv3d.core.bundle import WEIGHTS, ModelInfo, load_bundle, read_info
 from inv3d.core.camera import FFHQ_FOCAL
 from inv3d.core.checkpoints.read import read_checkpoint, to_safetensors
-from inv3d.core.errors import ModelError
+from inv3d.core.errors import ModelError, UsageError
 from inv3d.core.library import DESCRIPTION, model_folder, new_folder, sha256
-from inv3d.core.records import write_record
+from inv3d.core.records import reason, write_record
 
 UNKNOWN_LICENSE = "not told; the public EG3D checkpoints are for non-commercial use only"
 
@@ -43,18 +44,21 @@ def import_checkpoint(job: Import) -> ModelInfo:
     checkpoint = read_checkpoint(job.file, job.like)
     layout = checkpoint.layout
     written = to_safetensors(checkpoint)
-    info = ModelInfo(
-        name=job.name,
-        description=f"imported from {job.file.name}",
-        license=job.license,
-        radius=layout.radius,
-        focal=job.focal,
-        known_yaw=job.known_yaw,
-        generator=layout.config,
-        pivot=layout.pivot,
-        subject="faces" if job.faces else "things",
-        source={"file": job.file.name, "sha256": sha256(job.file), WEIGHTS: hashlib.sha256(written).hexdigest()},
-    )
+    try:
+        info = ModelInfo(
+            name=job.name,
+            description=f"imported from {job.file.name}",
+            license=job.license,
+            radius=layout.radius,
+            focal=job.focal,
+            known_yaw=job.known_yaw,
+            generator=layout.config,
+            pivot=layout.pivot,
+            subject="faces" if job.faces else "things",
+            source={"file": job.file.name, "sha256": sha256(job.file), WEIGHTS: hashlib.sha256(written).hexdigest()},
+        )
+    except ValidationError as error:
+        raise UsageError(f"the model cannot be described so: {reason(error)}", "see inv3d models import --help") from error
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

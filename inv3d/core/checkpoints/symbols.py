@@ -1,50 +1,49 @@
-"""Pickles read as data: nothing that a file names is ever imported or called.
-
-Every class or function in a pickle becomes a `Symbol`: a record of what the file wanted to call, with which arguments
-and which state. What the records mean is for their reader to say (see `tensors` and `eg3d`); a name that no known
-format has is refused.
-"""
+"""What a pickle holds, as plain data: names that are never looked up, and records of what was to be made with them."""
 
 from __future__ import annotations
 
-import io
-import pickle
-from dataclasses import dataclass
-from typing import IO, Any
+import re
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from inv3d.core.errors import ModelError
 
-_HINT = "import only checkpoints that EG3D's code or `torch.save` wrote; fetch the file again if it should be one"
+_HINT = "import only checkpoints that EG3D's code or `torch.save` wrote; download the file again if it should be one"
 
-_NAMES = frozenset(
-    {
-        "argparse.Namespace",
-        "collections.OrderedDict",
-        "dnnlib.util.EasyDict",
-        "torch_utils.persistence._reconstruct_persistent_obj",
-        "torch._utils._rebuild_parameter",
-        "torch._utils._rebuild_tensor_v2",
-        "torch.storage._load_from_bytes",
-        "torch.device",
-        "torch.Size",
-        "numpy.dtype",
-        "numpy.ndarray",
-        "numpy.core.multiarray.scalar",
-        "numpy.core.multiarray._reconstruct",
-        "numpy._core.multiarray.scalar",
-        "numpy._core.multiarray._reconstruct",
-        "builtins.set",
-    }
-)
-"""All functions and classes that the known formats call; see `_known` for the families beside them."""
-_FAMILIES = ("torch.nn.modules.", "training.")
-_DTYPES = {
+DTYPES = {
     "DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
     "BFloat16Storage": torch.bfloat16, "LongStorage": torch.int64, "IntStorage": torch.int32,
     "ShortStorage": torch.int16, "CharStorage": torch.int8, "ByteStorage": torch.uint8, "BoolStorage": torch.bool,
 }  # fmt: skip
+"""The classes of `torch` whose storages can be read, and what they hold."""
+ORDERED_DICT, EASY_DICT, NAMESPACE = "collections.OrderedDict", "EasyDict", "argparse.Namespace"
+PERSISTENT = "_reconstruct_persistent_obj"
+PARAMETER = "torch._utils._rebuild_parameter"
+TENSOR = "torch._utils._rebuild_tensor_v2"
+NESTED_STORAGE = "torch.storage._load_from_bytes"
+SETS = ("builtins.set", "builtins.frozenset")
+DTYPE, SCALAR, ARRAY, BUFFER_ARRAY = "numpy.dtype", "scalar", "_reconstruct", "_frombuffer"
+
+_NAMES = frozenset(
+    {
+        ORDERED_DICT, NAMESPACE, PARAMETER, "torch._utils._rebuild_parameter_with_state", TENSOR, NESTED_STORAGE, *SETS,
+        "easydict.EasyDict", "collections.defaultdict", "builtins.dict", "builtins.list", "builtins.slice",
+        "pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath", "pathlib.PurePosixPath",
+        "torch.device", "torch.Size", "torch.Tensor", "torch.nn.parameter.Parameter",
+        "torch._tensor._rebuild_from_type_v2", DTYPE, "numpy.ndarray",
+        *(f"numpy.{core}.{name}" for core in ("core", "_core")
+          for name in ("multiarray.scalar", "multiarray._reconstruct", "numeric._frombuffer")),
+        *(f"torch.{name}" for name in DTYPES),
+        *(f"torch.{name}" for name in ("float64", "float32", "float16", "bfloat16", "int64", "int32", "uint8", "bool")),
+    }
+)  # fmt: skip
+"""All functions and classes that the known formats name, apart from the modules of networks."""
+_MODULES = re.compile(r"torch\.nn\.(modules|parallel)(\.\w+)+|(\w+\.)*(training|torch_utils|dnnlib)(\.\w+)+")
+"""Classes of networks: those of PyTorch, and those of EG3D's code, wherever a project keeps its copy of it."""
+_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+"""Modules of Python 2, whose names pickles up to protocol 2 still use."""
 
 
 def refused(message: str) -> ModelError:
@@ -52,25 +51,30 @@ def refused(message: str) -> ModelError:
     return ModelError(f"the checkpoint is refused: {message}", _HINT)
 
 
+def shown(text: str) -> str:
+    """A name out of a file, short and in quotes, fit for one line of a terminal."""
+    return ascii(text[:80])
+
+
+@dataclass(frozen=True)
+class Name:
+    """A function or class that a file names; it is never looked up."""
+
+    full: str
+
+    def ends(self, name: str) -> bool:
+        """Whether it is `name`, in whichever module."""
+        return self.full.rpartition(".")[2] == name
+
+
+@dataclass(eq=False)
 class Symbol:
-    """What a file wanted: a name, the arguments of its call, the state set and the items put in afterwards."""
+    """What a file wants to be made: by whom, of which arguments, with which state and which items put in afterwards."""
 
-    name: str
+    name: Name
     arguments: tuple[Any, ...]
-    state: Any
-    items: dict[Any, Any]
-
-    def __new__(cls, *arguments: Any) -> Symbol:
-        # not in __init__, which pickles of objects never call
-        symbol = super().__new__(cls)
-        symbol.arguments, symbol.state, symbol.items = arguments, None, {}
-        return symbol
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.items[key] = value
+    state: Any = None
+    items: dict[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,79 +86,31 @@ class Storage:
     count: int
 
 
-class Bounded:
-    """A file as unpickling needs it; reads beyond the end raise EOFError before memory is asked for."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        here = file.tell()
-        self.end = file.seek(0, io.SEEK_END)
-        file.seek(here)
-
-    def read(self, size: int) -> bytes:
-        if size > self.end - self.file.tell():
-            raise EOFError
-        return self.file.read(size)
-
-    def readline(self) -> bytes:
-        return self.file.readline()
+def known_name(module: str, attribute: str) -> Name:
+    """The name of something that a known format uses. Raises ModelError for all others."""
+    full = f"{_PYTHON_2.get(module, module)}.{attribute}"
+    # a dot in the attribute would walk from the module to anything that it has imported
+    if full not in _NAMES and ("." in attribute or not _MODULES.fullmatch(full)):
+        raise refused(f"it wants to call {shown(full)}")
+    return Name(full)
 
 
-def _known(name: str) -> bool:
-    module, _, attribute = name.rpartition(".")
-    storage = module == "torch" and attribute in _DTYPES
-    # a dot in the attribute would walk from the module to anything it has imported
-    return name in _NAMES or storage or (module + ".").startswith(_FAMILIES)
+def is_call(value: Any, name: str) -> bool:
+    """Whether `value` was to be made by the function or class of this full name."""
+    return isinstance(value, Symbol) and value.name.full == name
 
 
-# the pure Python reader, whose memo is a dictionary: the C one makes room for as many entries as a file claims
-class _Unpickler(pickle._Unpickler):
-    """Makes `Symbol`s; `find_class` is the only way by which a pickle gets hold of anything that can be called."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(Bounded(file))
-        self.symbols: dict[str, type[Symbol]] = {}
-        self.storages: dict[str, Storage] = {}
-
-    def find_class(self, module: str, name: str) -> type[Symbol]:
-        full = f"{module}.{name}"
-        if "." in name or not _known(full):
-            raise refused(f"it wants to call {full[:80]!r}")
-        if full not in self.symbols:
-            # a class for this file alone: what a file does to it stays in the file
-            self.symbols[full] = type(name, (Symbol,), {"name": full})
-        return self.symbols[full]
-
-    def persistent_load(self, pid: Any) -> Storage:
-        match pid:
-            case ("storage", type() as kind, str() as key, _, int() as count, *_) if issubclass(kind, Symbol):
-                dtype = _DTYPES.get(kind.name.removeprefix("torch."))
-                if dtype is not None and count >= 0:
-                    return self.storages.setdefault(key, Storage(dtype, key, count))
-        raise refused("it refers to something outside of itself")
-
-    def get_extension(self, code: int) -> Any:
-        raise refused("it uses registered extensions")
-
-
-def read_pickle(file: IO[bytes]) -> tuple[Any, dict[str, Storage]]:
-    """The next pickle of `file`, plain Python values with `Symbol`s in them, and the storages it refers to by key.
-
-    Raises ModelError for names that no known format has and for anything that is not a whole pickle.
-    """
-    unpickler = _Unpickler(file)
-    try:
-        return unpickler.load(), unpickler.storages
-    except ModelError:
-        raise
-    except (pickle.UnpicklingError, EOFError) as error:
-        raise refused("it is damaged or cut off") from error
-    except Exception as error:  # a damaged pickle fails in any way that Python can
-        raise refused(f"it is damaged ({type(error).__name__})") from error
-
-
-def expect(value: Any, name: str) -> Symbol:
-    """`value` if it is a call of `name`. Raises ModelError."""
-    if isinstance(value, Symbol) and value.name == name:
+def dictionary(value: Any) -> dict[Any, Any]:
+    """A dictionary, or what a file has as one of its subclasses; empty for anything else."""
+    if isinstance(value, dict):
         return value
-    raise refused(f"{name} was expected")
+    if isinstance(value, Symbol) and (value.name.full == ORDERED_DICT or value.name.ends(EASY_DICT)):
+        return value.items
+    return {}
+
+
+def members(value: Any) -> frozenset[str]:
+    """The texts in a set, a list or a tuple, or in what a file has as a set."""
+    if isinstance(value, Symbol) and value.name.full in SETS and value.arguments:
+        value = value.arguments[0]
+    return frozenset(m for m in value if isinstance(m, str)) if isinstance(value, set | list | tuple) else frozenset()

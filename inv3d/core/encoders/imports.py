@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from inv3d.core.bundle import Bundle
-from inv3d.core.checkpoints.eg3d import dictionary, fitting
+from inv3d.core.checkpoints.eg3d import fitting
 from inv3d.core.checkpoints.read import opened, read_object
-from inv3d.core.checkpoints.symbols import Symbol, refused
+from inv3d.core.checkpoints.symbols import Symbol, dictionary, refused
 from inv3d.core.codes import sample_codes
 from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, Kind, build_encoder
 
@@ -36,7 +36,8 @@ def read_public_encoder(path: Path, bundle: Bundle) -> Encoder:
         value, reader = read_object(file, start, size)
         root = dictionary(value)
         weights = dictionary(root.get("state_dict"))
-        own = {name.removeprefix(_PREFIX): w for name, w in weights.items() if str(name).startswith(_PREFIX)}
+        names = [name for name in weights if isinstance(name, str) and name.startswith(_PREFIX)]
+        own = {name.removeprefix(_PREFIX): weights[name] for name in names}
         if not own:
             raise refused("it holds no encoder (encoder.* in state_dict)")
         config = replace(
@@ -67,6 +68,6 @@ def _options(value: Any) -> dict[Any, Any]:
 def _kind(options: dict[Any, Any], weights: dict[str, Any]) -> Kind:
     """pSp and e4e have weights of the same names, so the options decide; without them it is the e4e of the defaults."""
     named = options.get("encoder_type")
-    if named in _KINDS:
+    if isinstance(named, str) and named in _KINDS:
         return _KINDS[named]
     return "last-layer" if "output_layer_2.3.weight" in weights else "offsets"

@@ -30,11 +30,13 @@ class MappingNetwork(nn.Module):
         if config.c_dim:
             self.embed = FullyConnected(config.c_dim, config.w_dim)
             in_dim += config.w_dim
-        plain = not config.mapping.residual
+        activation = "linear" if config.mapping.residual else config.mapping.activation
         dims = [in_dim] + [width] * (config.mapping.layers - 1) + [config.w_dim]
         for i, (before, after) in enumerate(pairwise(dims)):
-            self.add_module(f"fc{i}", FullyConnected(before, after, config.mapping.lr_multiplier, activate=plain))
-        if not plain:
+            self.add_module(
+                f"fc{i}", FullyConnected(before, after, config.mapping.lr_multiplier, activation=activation)
+            )
+        if config.mapping.residual:
             self.skip = FullyConnected(in_dim, config.w_dim)
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
 
@@ -48,6 +50,8 @@ class MappingNetwork(nn.Module):
         if self.c_dim:
             if camera is None:
                 raise ValueError("this generator needs conditioning cameras [B,25]")
+            if self.config.fixed_camera is not None:
+                camera = camera.new_tensor(self.config.fixed_camera).expand_as(camera)
             scale = 0.0 if self.config.ignore_camera else self.config.camera_scale
             x = torch.cat([x, normalize_second_moment(self.embed(camera.float() * scale))], 1)
         x = self._residual(x) if self.config.residual else self._plain(x)
@@ -85,7 +89,7 @@ class SynthesisNetwork(nn.Module):
             channels = min(config.channel_base // resolution, config.channel_max)
             block = SynthesisBlock(
                 previous, channels, config.w_dim, resolution, 3 * config.plane_channels,
-                clamp=config.conv_clamp, noise=config.noise,
+                clamp=config.conv_clamp, noise=config.noise, activation=config.activation,
             )  # fmt: skip
             self.add_module(f"b{resolution}", block)
             self.num_ws += block.num_convs

@@ -12,10 +12,16 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
-from inv3d.core.records import STRICT, Positive
+from inv3d.core.records import STRICT, Number, Positive
 
 PlaneLayout = Literal["legacy", "xy-xz-yz"]
-"""`legacy`: planes (x,y), (x,z), (z,x), as all public EG3D checkpoints were trained; no plane sees y and z together."""
+"""`legacy`: planes (x,y), (x,z), (z,x), as all public EG3D checkpoints were trained; no plane sees y and z together.
+`xy-xz-yz`: planes (x,y), (x,z), (z,y), as LPFF and networks with repaired axes have them."""
+_Entry = Annotated[float, Field(ge=-100.0, le=100.0)]
+_Basis = tuple[tuple[_Entry, _Entry, _Entry], tuple[_Entry, _Entry, _Entry], tuple[_Entry, _Entry, _Entry]]
+PlaneAxes = tuple[_Basis, _Basis, _Basis]
+"""[3,3,3]: for each of three planes its basis, that is the directions of u, of v, and of what the plane does not see."""
+Activation = Literal["lrelu", "relu", "linear"]
 
 Width = Annotated[int, Field(ge=1, le=4096)]
 """Of a layer. What stands in a file is bounded: a small one could ask for a huge network."""
@@ -40,6 +46,8 @@ class MappingConfig:
     hidden_dim: Width | None = None
     """Width of the hidden layers; the width of w if None."""
     lr_multiplier: Positive = 0.01
+    activation: Activation = "lrelu"
+    """Of every layer, unless `residual`."""
     normalize: bool = True
     """Whether z is scaled to unit second moment."""
     residual: bool = False
@@ -47,6 +55,8 @@ class MappingConfig:
     camera_scale: Annotated[float, Field(ge=-1000.0, le=1000.0)] = 1.0
     ignore_camera: bool = False
     """Whether the conditioning camera is replaced by zeros (EG3D's `c_gen_conditioning_zero`)."""
+    fixed_camera: Annotated[tuple[Number, ...], Field(min_length=25, max_length=25)] | None = None
+    """Camera vector [c_dim] that replaces the conditioning camera (LPFF's `c_gen_conditioning_avg`), if any."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,9 @@ class DecoderConfig:
 class RenderingConfig:
     near: Distance = 2.25
     far: Distance = 3.3
+    cut_by_box: bool = False
+    """Whether every ray is sampled from where it enters the box to where it leaves it, instead of from `near` to `far`
+    (EG3D's ray range `auto`)."""
     coarse_samples: Samples = 48
     fine_samples: Samples = 48
     box: Distance = 1.0
@@ -80,6 +93,8 @@ class RenderingConfig:
     disparity: bool = False
     white_background: bool = False
     plane_layout: PlaneLayout = "legacy"
+    plane_axes: PlaneAxes | None = None
+    """Any other axes of the planes, instead of `plane_layout`."""
     coordinate_warp: Annotated[float, Field(ge=0.0, le=1000.0)] = 0.0
     """k > 0 looks planes up at asinh(k q) / asinh(k): more texels in the middle of the box."""
     density: Literal["softplus", "surface"] = "softplus"
@@ -118,6 +133,8 @@ class GeneratorConfig:
     channel_base: Annotated[int, Field(ge=4, le=1 << 20)] = 32768
     channel_max: Width = 512
     conv_clamp: Positive | None = None
+    activation: Activation = "lrelu"
+    """Of the backbone's convolutions."""
     noise: bool = True
     """Whether backbone layers have noise inputs."""
     color_channels: Annotated[int, Field(ge=3, le=4096)] = 32
@@ -160,12 +177,19 @@ def sound(config: GeneratorConfig) -> GeneratorConfig:
         "a background needs 3 color_channels": rendering.background and config.color_channels != 3,
         "canonical planes need 3 plane_channels": canonical is not None and config.plane_channels < 3,
         "coarse_samples should be at least 2": rendering.proposal_grid is None and rendering.coarse_samples < 2,
+        "plane_axes should be bases of space": rendering.plane_axes is not None
+        and min(abs(_determinant(basis)) for basis in rendering.plane_axes) < 1e-6,
         "fine_samples should be at least 2": rendering.proposal_grid is not None and rendering.fine_samples < 2,
     }
     for complaint, found in wrong.items():
         if found:
             raise ValueError(complaint)
     return config
+
+
+def _determinant(basis: _Basis) -> float:
+    (a, b, c), (d, e, f), (g, h, i) = basis
+    return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
 
 
 SoundConfig = Annotated[GeneratorConfig, AfterValidator(sound)]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, PlaneLayout, RenderingConfig
+from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, PlaneAxes, PlaneLayout, RenderingConfig
 from inv3d.core.generator.layers import FullyConnected, Softplus, softplus
 
 _AXES: dict[PlaneLayout, tuple[tuple[int, int], ...]] = {
@@ -41,10 +41,26 @@ class TriPlanes:
         return TriPlanes(self.features[index], film, background, self.canonical)
 
 
-def project(coordinates: Tensor, layout: PlaneLayout) -> Tensor:
+def project(coordinates: Tensor, config: RenderingConfig) -> Tensor:
     """Plane positions (u, v) [B,3,N,2] of normalised `coordinates` [B,N,3]."""
+    if config.plane_axes is not None:
+        # a point is u, v and w times the rows of a plane's basis
+        inverse = torch.tensor(config.plane_axes, device=coordinates.device, dtype=torch.float64).inverse()
+        return coordinates[:, None] @ inverse[..., :2].to(coordinates)
     xyz = coordinates.unbind(-1)
-    return torch.stack([torch.stack([xyz[u], xyz[v]], -1) for u, v in _AXES[layout]], 1)
+    return torch.stack([torch.stack([xyz[u], xyz[v]], -1) for u, v in _AXES[config.plane_layout]], 1)
+
+
+def layout_of_axes(axes: PlaneAxes) -> PlaneLayout | None:
+    """The layout whose planes have these axes, if one has."""
+    for layout, planes in _AXES.items():
+        if axes == tuple(tuple(_unit(k) for k in (u, v, 3 - u - v)) for u, v in planes):
+            return layout
+    return None
+
+
+def _unit(axis: int) -> tuple[float, ...]:
+    return tuple(float(axis == k) for k in range(3))
 
 
 def sample_planes(planes: Tensor, uv: Tensor) -> Tensor:
@@ -94,7 +110,7 @@ class CanonicalPlanes(nn.Module):
         is unbounded."""
         moved = points + self.max_offset * torch.tanh(_OFFSET_GAIN * shift)
         batch, count = points.shape[:2]
-        uv = project(normalise(moved, rendering).reshape(1, -1, 3), rendering.plane_layout)
+        uv = project(normalise(moved, rendering).reshape(1, -1, 3), rendering)
         features = sample_planes(planes[None], uv).sum(1)
         return features.transpose(1, 2).reshape(batch, count, -1)
 
@@ -144,7 +160,7 @@ class Field(nn.Module):
         """Raw density [M,N] and colours [M,N,K] at `points` [M,N,3]."""
         decoder, canonical = self._parts
         config = self.config
-        uv = project(normalise(points, config), config.plane_layout)
+        uv = project(normalise(points, config), config)
         features = sample_planes(planes.features, uv).mean(1).transpose(1, 2)
         if canonical is not None and planes.canonical is not None:
             shift, features = features[..., :3], features[..., 3:]

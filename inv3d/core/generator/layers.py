@@ -13,14 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inv3d.core.generator.config import Activation
+
 NoiseMode = Literal["none", "const", "random"]
 
 _SQRT2 = math.sqrt(2.0)
 
 
-def leaky_relu(x: Tensor, clamp: float | None = None) -> Tensor:
-    """Leaky ReLU with slope 0.2 and gain sqrt(2), optionally clamped to [-clamp, clamp]."""
-    x = F.leaky_relu(x, 0.2) * _SQRT2
+def activated(x: Tensor, kind: Activation = "lrelu", clamp: float | None = None) -> Tensor:
+    """An activation with the gain that keeps the variance, optionally clamped to [-clamp, clamp]: `lrelu` of slope 0.2 and
+    `relu`, both times sqrt(2), or `linear`, as it is."""
+    if kind != "linear":
+        x = (F.leaky_relu(x, 0.2) if kind == "lrelu" else F.relu(x)) * _SQRT2
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
@@ -30,7 +34,7 @@ class _Softplus(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
-        y = x.clamp(max=30.0).exp_().add_(1.0).log_()
+        y = x.clamp(max=30.0).exp_().log1p_()
         return torch.maximum(y, x, out=y)  # beyond 30 they are the same number
 
     @staticmethod
@@ -77,7 +81,7 @@ def upsample(x: Tensor, kernel: Tensor) -> Tensor:
 
 
 class FullyConnected(nn.Module):
-    """Linear layer [...,in] -> [...,out], optionally with `leaky_relu`; `scale` is that of the initial weights."""
+    """Linear layer [...,in] -> [...,out] with an activation; `scale` is that of the initial weights."""
 
     def __init__(
         self,
@@ -85,7 +89,7 @@ class FullyConnected(nn.Module):
         out_dim: int,
         lr_multiplier: float = 1.0,
         bias: float = 0.0,
-        activate: bool = False,
+        activation: Activation = "linear",
         scale: float = 1.0,
     ) -> None:
         super().__init__()
@@ -93,15 +97,14 @@ class FullyConnected(nn.Module):
         self.bias = nn.Parameter(torch.full((out_dim,), bias / lr_multiplier))
         self.weight_gain = lr_multiplier / math.sqrt(in_dim)
         self.bias_gain = lr_multiplier
-        self.activate = activate
+        self.activation = activation
 
     def scaled(self) -> tuple[Tensor, Tensor]:
         """The weights [out,in] and biases [out] that are applied."""
         return self.weight * self.weight_gain, self.bias * self.bias_gain
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.linear(x, *self.scaled())
-        return leaky_relu(x) if self.activate else x
+        return activated(F.linear(x, *self.scaled()), self.activation)
 
 
 class SynthesisLayer(nn.Module):
@@ -119,9 +122,10 @@ class SynthesisLayer(nn.Module):
         up: bool,
         clamp: float | None,
         noise: bool,
+        activation: Activation,
     ) -> None:
         super().__init__()
-        self.up, self.clamp, self.noise = up, clamp, noise
+        self.up, self.clamp, self.noise, self.activation = up, clamp, noise, activation
         self.affine = FullyConnected(w_dim, in_channels, bias=1.0)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.bias = nn.Parameter(torch.zeros(out_channels))
@@ -149,7 +153,7 @@ class SynthesisLayer(nn.Module):
             x = x + (self.noise_const * self.noise_strength).to(x.dtype)
         elif self.noise and noise_mode == "random":
             x = x + torch.randn_like(x[:, :1]) * self.noise_strength
-        return leaky_relu(x + self.bias[:, None, None].to(x.dtype), self.clamp)
+        return activated(x + self.bias[:, None, None].to(x.dtype), self.activation, self.clamp)
 
 
 class ToRGB(nn.Module):
@@ -184,6 +188,7 @@ class SynthesisBlock(nn.Module):
         up: bool = True,
         clamp: float | None = None,
         noise: bool = True,
+        activation: Activation = "lrelu",
     ) -> None:
         super().__init__()
         self.up = up
@@ -191,8 +196,8 @@ class SynthesisBlock(nn.Module):
         if in_channels == 0:
             self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
         else:
-            self.conv0 = SynthesisLayer(in_channels, out_channels, w_dim, resolution, up, clamp, noise)
-        self.conv1 = SynthesisLayer(out_channels, out_channels, w_dim, resolution, False, clamp, noise)
+            self.conv0 = SynthesisLayer(in_channels, out_channels, w_dim, resolution, up, clamp, noise, activation)
+        self.conv1 = SynthesisLayer(out_channels, out_channels, w_dim, resolution, False, clamp, noise, activation)
         self.torgb = ToRGB(out_channels, image_channels, w_dim, clamp)
         self.num_convs = 1 if in_channels == 0 else 2
 

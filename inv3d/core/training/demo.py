@@ -69,7 +69,7 @@ class ParameterEmbedding(nn.Module):
         )
         self.register_buffer("mean", sample.mean(0))
         self.register_buffer("std", sample.std(0) + 1e-6)
-        self.hidden = FullyConnected(count, w_dim, activate=True)
+        self.hidden = FullyConnected(count, w_dim, activation="lrelu")
         self.out = FullyConnected(w_dim, w_dim, scale=0.5)
         self.skip = FullyConnected(count, w_dim)
 

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.generator.backbone import MappingNetwork, normalize_second_moment
 from inv3d.core.generator.config import GeneratorConfig, eg3d_ffhq, eg3d_shapenet_cars
 
 from ..conftest import DATA, relative
@@ -76,3 +78,29 @@ def test_mapping_without_its_camera_says_so(tiny, reference):
 def test_configuration_survives_json():
     for config in (eg3d_ffhq(), eg3d_shapenet_cars()):
         assert GeneratorConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_a_fixed_camera_replaces_the_given_one():
+    config = GeneratorConfig(z_dim=8, w_dim=8, channel_base=256, channel_max=4, superresolution=None)
+    fixed = tuple(float(i) / 25 for i in range(25))
+    torch.manual_seed(0)
+    plain = MappingNetwork(config, 2)
+    other = MappingNetwork(replace(config, mapping=replace(config.mapping, fixed_camera=fixed)), 2)
+    other.load_state_dict(plain.state_dict())
+    z, camera = torch.randn(3, 8), torch.randn(3, 25)
+    assert torch.equal(other(z, camera), plain(z, torch.tensor(fixed).expand(3, -1)))
+    assert not torch.allclose(other(z, camera), plain(z, camera))
+
+
+def test_activations_of_mapping_and_backbone_are_those_of_the_configuration():
+    config = GeneratorConfig(z_dim=8, w_dim=8, channel_base=256, channel_max=4, superresolution=None)
+    generator = TriplaneGenerator(
+        replace(config, activation="relu", mapping=replace(config.mapping, activation="linear", lr_multiplier=1.0))
+    )
+    z, camera = torch.randn(2, 8), torch.randn(2, 25)
+    mapping = generator.backbone.mapping
+    joined = torch.cat([normalize_second_moment(z), normalize_second_moment(mapping.embed(camera))], 1)
+    assert torch.allclose(mapping(z, camera)[:, 0], mapping.fc1(mapping.fc0(joined)))
+    assert torch.allclose(mapping.fc0(-joined), -mapping.fc0(joined), atol=1e-5)  # the biases are zero
+    x, _ = generator.backbone.synthesis.blocks(mapping(z, camera), "const")[0]
+    assert x.min() >= 0.0

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -7,6 +8,7 @@ from inv3d.core.generator.field import (
     Decoder,
     TriPlanes,
     background_colors,
+    layout_of_axes,
     normalise,
     project,
     sample_planes,
@@ -17,14 +19,14 @@ from ..conftest import relative
 
 def test_projection_matches_reference(reference):
     coordinates = reference("sampling/coordinates")
-    uv = project(normalise(coordinates, RenderingConfig()), "legacy")
+    uv = project(normalise(coordinates, RenderingConfig()), RenderingConfig())
     assert relative(uv, reference("sampling/projected_uv_boxwarp1")) < 1e-6
 
 
 def test_plane_lookup_matches_reference(reference):
     planes, coordinates = reference("sampling/planes"), reference("sampling/coordinates")
     for box in (1, 1.6):
-        uv = project(normalise(coordinates, RenderingConfig(box=box)), "legacy")
+        uv = project(normalise(coordinates, RenderingConfig(box=box)), RenderingConfig())
         assert relative(sample_planes(planes, uv).transpose(2, 3), reference(f"sampling/features_boxwarp{box}")) < 1e-4
 
 
@@ -61,9 +63,33 @@ def test_field_matches_reference(tiny, reference):
 
 def test_legacy_layout_ignores_swapping_y_between_planes_but_the_full_one_does_not():
     points = torch.tensor([[[0.1, 0.2, 0.3], [0.1, 0.2, -0.3]]])
-    legacy, full = project(points, "legacy"), project(points, "xy-xz-yz")
+    legacy = project(points, RenderingConfig())
+    full = project(points, RenderingConfig(plane_layout="xy-xz-yz"))
     assert torch.equal(legacy[0, 2, 0].flip(0), legacy[0, 1, 0])
     assert torch.allclose(full[0, 2], torch.tensor([[0.3, 0.2], [-0.3, 0.2]]))
+
+
+def axes(*planes):
+    """The bases whose first two rows are unit vectors along the named axes."""
+    unit = {name: tuple(float(i == k) for i in range(3)) for k, name in enumerate("xyz")}
+    return tuple(tuple(unit[name] for name in plane) for plane in planes)
+
+
+@pytest.mark.parametrize(("layout", "third"), [("legacy", "zxy"), ("xy-xz-yz", "zyx")])
+def test_axes_of_planes_say_the_same_as_the_layout_of_their_name(layout, third):
+    points = torch.randn(2, 50, 3)
+    planes = axes("xyz", "xzy", third)
+    assert layout_of_axes(planes) == layout
+    by_axes = project(points, RenderingConfig(plane_axes=planes))
+    assert torch.allclose(by_axes, project(points, RenderingConfig(plane_layout=layout)))
+
+
+def test_planes_may_lie_anyhow():
+    slanted = ((1.0, 1.0, 0.0), (0.0, 2.0, 0.0), (0.0, 0.0, -1.0))
+    u, v = project(torch.tensor([[[0.3, 0.7, 0.5]]]), RenderingConfig(plane_axes=(slanted,) * 3))[0, 1, 0]
+    # the point is u (1,1,0) + v (0,2,0) + w (0,0,-1)
+    assert (round(float(u), 6), round(float(v), 6)) == (0.3, 0.2)
+    assert layout_of_axes((slanted,) * 3) is None
 
 
 def test_canonical_lookup_moves_by_at_most_the_largest_offset():

@@ -1,7 +1,10 @@
+import math
+
+import pytest
 import torch
 from torch.nn import functional as F
 
-from inv3d.core.generator.layers import softplus
+from inv3d.core.generator.layers import FullyConnected, activated, softplus
 
 
 def test_softplus_and_its_gradient_are_torchs_also_far_out():
@@ -12,3 +15,22 @@ def test_softplus_and_its_gradient_are_torchs_also_far_out():
     weights = torch.linspace(0.5, 2.0, len(x))
     (made * weights).sum().backward()
     torch.testing.assert_close(ours.grad, torch.sigmoid(x) * weights)
+
+
+def test_softplus_is_accurate_where_it_is_almost_nothing():
+    x = torch.linspace(-20.0, 20.0, 401, requires_grad=True)
+    made = softplus(x)
+    made.sum().backward()
+    exact = x.detach().double()
+    torch.testing.assert_close(made.detach().double(), torch.log1p(exact.exp()), rtol=1e-6, atol=0.0)
+    torch.testing.assert_close(x.grad.double(), torch.sigmoid(exact), rtol=1e-6, atol=0.0)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("lrelu", (-0.4, 3.0)), ("relu", (0.0, 3.0)), ("linear", (-2.0, 3.0))])
+def test_activations_keep_the_variance(kind, expected):
+    gain = 1.0 if kind == "linear" else math.sqrt(2.0)
+    x = torch.tensor([-2.0, 3.0])
+    assert activated(x, kind).tolist() == pytest.approx([value * gain for value in expected])
+    assert activated(x, kind, clamp=1.0).abs().max() <= 1.0
+    layer = FullyConnected(2, 2, activation=kind)
+    assert torch.allclose(layer(x), activated(torch.nn.functional.linear(x, *layer.scaled()), kind))

@@ -1,0 +1,170 @@
+"""Networks that a file holds as modules or as weights by name: where among other things they lie, and what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from inv3d.core.checkpoints.symbols import PERSISTENT, Symbol, dictionary, members, refused, shown
+from inv3d.core.checkpoints.tensors import is_tensor
+
+_MARKS = ("backbone.synthesis.", "backbone.mapping.", "decoder.net.", "superresolution.")
+"""Starts of the names of the weights of EG3D's generator."""
+_DEPTH = 4
+"""How far down in dictionaries and wrapping modules a generator is looked for."""
+_MOST_PLACES = 2000
+_MOST_MODULES, _MODULE_DEPTH, _LONGEST_NAME = 10_000, 20, 200
+
+_OTHERS = (
+    (("bcg_synthesis.", "t_mapping."), "a generator with tri-grids (PanoHead, SphereHead), which is not supported"),
+    (("renderer.network.", "pts_linears."), "a StyleSDF generator (also E3DGE's), which is not supported"),
+    (("encoder.input_layer.", "encoder.body."), "an encoder; import it with: inv3d models import-encoder"),
+    (("synthesis.b4.", "mapping.fc0."), "a StyleGAN generator of flat pictures, not of heads in 3D"),
+    (("b4.out.", "b4.fc."), "a discriminator and no generator"),
+)
+"""What names of weights show another model."""
+
+
+@dataclass
+class Network:
+    """A network in a file: the names of the keys and modules that lead to it; records of its weights and of its buffers
+    by name, told apart if the file does (else all are `weights`); its attributes; the dictionaries around it."""
+
+    path: tuple[str, ...]
+    weights: dict[str, Any]
+    buffers: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+    around: tuple[dict[Any, Any], ...] = ()
+    left_out: tuple[str, ...] = ()
+    is_module: bool = False
+
+    @property
+    def tensors(self) -> dict[str, Any]:
+        return {**self.weights, **self.buffers}
+
+
+def find_generator(root: Any) -> Network:
+    """The generator of EG3D's kind in what a file holds; the moving average (`G_ema`) if there are several.
+
+    Raises ModelError, which says what the file holds instead, if there is none.
+    """
+    found = list(_networks(root))
+    if not found:
+        raise refused(_instead(root))
+    return chosen(found)
+
+
+def chosen(found: list[Network]) -> Network:
+    """The moving average of several generators. Raises ModelError for one of a kind that is not supported."""
+    # stable: of two alike the first one
+    found.sort(key=lambda network: not any("ema" in name.lower() for name in network.path))
+    for marks, what in _OTHERS[:1]:
+        if any(mark in name for name in found[0].tensors for mark in marks):
+            raise refused(f"it holds {what}")
+    return found[0]
+
+
+def attributes_of(module: Any) -> dict[str, Any]:
+    """The attributes of a module, kept with its source (persistent objects) or without; none for anything else."""
+    if not isinstance(module, Symbol):
+        return {}
+    if module.name.ends(PERSISTENT) and len(module.arguments) == 1:
+        return _named(dictionary(module.arguments[0]).get("state"))
+    return _named(module.state)
+
+
+def submodule(attributes: dict[str, Any], name: str) -> dict[str, Any]:
+    """The attributes of a module in a module."""
+    return attributes_of(dictionary(attributes.get("_modules")).get(name))
+
+
+def _named(value: Any) -> dict[str, Any]:
+    return {key: item for key, item in dictionary(value).items() if isinstance(key, str)}
+
+
+def _networks(root: Any) -> Iterator[Network]:
+    """Every generator in nested dictionaries and modules."""
+    todo: list[tuple[tuple[str, ...], Any, tuple[dict[Any, Any], ...]]] = [((), root, ())]
+    for _ in range(_MOST_PLACES):
+        if not todo:
+            return
+        path, value, around = todo.pop(0)
+        attributes = attributes_of(value)
+        children = _named(attributes.get("_modules"))
+        if "backbone" in children or "net" in _named(submodule(attributes, "decoder").get("_modules")):
+            yield _of_module(path, value, attributes, around)
+            continue
+        items = children or _named(value)
+        if any(is_tensor(item) for item in items.values()):
+            tensors = {name: item for name, item in items.items() if is_tensor(item)}
+            yield from of_weights(tensors, path, (*around, items))
+        if len(path) < _DEPTH:
+            todo += [
+                ((*path, key), item, around if children else (*around, items))
+                for key, item in items.items()
+                if isinstance(item, dict | Symbol) and not is_tensor(item)
+            ]
+
+
+def of_weights(
+    tensors: dict[str, Any], path: tuple[str, ...] = (), around: tuple[dict[Any, Any], ...] = ()
+) -> Iterator[Network]:
+    """The generators in weights by name, whose names may begin with those of wrapping modules (`module.`, `G_ema.`)."""
+    prefixes = dict.fromkeys(name[: name.rindex(mark)] for name in tensors for mark in _MARKS if mark in name)
+    for prefix in (one for one in prefixes if one == "" or one.endswith(".")):
+        own = {name.removeprefix(prefix): item for name, item in tensors.items() if name.startswith(prefix)}
+        others = tuple(name for name in tensors if not name.startswith(prefix))
+        yield Network((*path, prefix), own, around=around, left_out=others)
+
+
+def _of_module(
+    path: tuple[str, ...], root: Any, attributes: dict[str, Any], around: tuple[dict[Any, Any], ...]
+) -> Network:
+    """All parameters and buffers below a module, by their full names, not rebuilt yet."""
+    weights: dict[str, Any] = {}
+    buffers: dict[str, Any] = {}
+    todo: list[tuple[str, Any, int]] = [("", root, 0)]
+    for _ in range(_MOST_MODULES):
+        if not todo:
+            return Network(path, weights, buffers, attributes, around, is_module=True)
+        prefix, module, depth = todo.pop()
+        own = attributes_of(module)
+        if not isinstance(module, Symbol) or depth > _MODULE_DEPTH or len(prefix) > _LONGEST_NAME:
+            raise refused(f"its module {shown(prefix)} is damaged")
+        passing = members(own.get("_non_persistent_buffers_set"))
+        weights |= {
+            f"{prefix}{name}": item for name, item in _named(own.get("_parameters")).items() if item is not None
+        }
+        buffers |= {
+            f"{prefix}{name}": item
+            for name, item in _named(own.get("_buffers")).items()
+            if item is not None and name not in passing
+        }
+        children = _named(own.get("_modules"))
+        todo += [(f"{prefix}{name}.", child, depth + 1) for name, child in children.items() if child is not None]
+    raise refused("its modules hold each other")
+
+
+def _instead(root: Any) -> str:
+    """What a file without a generator of EG3D's kind holds."""
+    names = [f"{name}." for name in _names(root)]
+    for marks, what in _OTHERS:
+        if any(name.startswith(mark) or f".{mark}" in name for name in names for mark in marks):
+            return f"it holds {what}"
+    return "it holds no generator (G_ema)"
+
+
+def _names(root: Any) -> Iterator[str]:
+    """Names of what lies in nested dictionaries and modules."""
+    todo: list[tuple[str, Any]] = [("", root)]
+    for _ in range(_MOST_PLACES):
+        if not todo:
+            return
+        prefix, value = todo.pop(0)
+        attributes = attributes_of(value)
+        items = _named(attributes.get("_modules")) | _named(attributes.get("_parameters")) or _named(value)
+        for name, item in items.items():
+            yield f"{prefix}{name}"[:_LONGEST_NAME]
+            if isinstance(item, dict | Symbol) and not is_tensor(item) and prefix.count(".") < _DEPTH:
+                todo.append((f"{prefix}{name}."[:_LONGEST_NAME], item))

@@ -1,0 +1,302 @@
+"""Pickles read as data: nothing that a file names is ever imported or called.
+
+A pickle is a program for a small machine with a stack. This is that machine without its way out: where Python's would
+look up a class and call it, a `Symbol` notes what was wanted. What the notes mean is for their reader to say (see
+`tensors`, `options` and `eg3d`). Memory and time are bounded by the size of the file and a fixed number of steps.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import IO, Any
+
+from inv3d.core.checkpoints.symbols import DTYPES, Name, Storage, Symbol, known_name, refused
+
+_STEPS = 250_000
+"""Most instructions of a pickle; that of a whole training snapshot of EG3D has 50,000."""
+_TEXT, _ALL_TEXT = 1 << 20, 1 << 24
+"""Longest text, and all texts of a pickle together: in memory a text can take four times its bytes."""
+_NUMERIC_KEYS = 10_000
+"""Numbers as keys of dictionaries; more of them, chosen so that their hashes collide, would take hours."""
+_SMALL = 1 << 60
+
+_MARK = object()
+_CONSTANTS: dict[int, Any] = {ord("N"): None, 0x88: True, 0x89: False, ord(")"): ()}
+_NUMBERS = {ord("J"): "<i", ord("K"): "<B", ord("M"): "<H", ord("G"): ">d"}
+_TEXTS = {ord("X"): "<I", 0x8C: "<B", 0x8D: "<Q", ord("T"): "<I", ord("U"): "<B"}
+_BYTES = {ord("B"): "<I", ord("C"): "<B", 0x8E: "<Q", 0x96: "<Q"}
+_PUTS = {ord("q"): "<B", ord("r"): "<I"}
+_GETS = {ord("h"): "<B", ord("j"): "<I"}
+_TUPLES = {0x85: 1, 0x86: 2, 0x87: 3}
+_PYTHON_2_TEXTS = b"TU"
+
+
+class Bounded:
+    """A file whose reads raise EOFError beyond its end, before memory is asked for."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        here = file.tell()
+        self.left = file.seek(0, io.SEEK_END) - here
+        file.seek(here)
+
+    def read(self, size: int) -> bytes:
+        if size > self.left:
+            raise EOFError
+        self.left -= size
+        return self.file.read(size)
+
+    def number(self, code: str) -> Any:
+        """A number of `struct`'s type `code`."""
+        return struct.unpack(code, self.read(struct.calcsize(code)))[0]
+
+    def line(self) -> str:
+        """Text up to the end of a line."""
+        raw = self.file.readline(min(self.left, 1000))
+        self.left -= len(raw)
+        if not raw.endswith(b"\n"):
+            raise EOFError
+        return raw[:-1].decode("utf-8")
+
+
+def read_pickle(file: IO[bytes], steps: int = _STEPS) -> tuple[Any, dict[str, Storage]]:
+    """The next pickle of `file`, plain Python values with `Name`s and `Symbol`s in them, and the storages it refers to
+    by key.
+
+    Raises ModelError for names that no known format has, for anything that is not a whole pickle of protocol 2 to 5, and
+    for one of more than `steps` instructions.
+    """
+    machine = _Machine(Bounded(file))
+    try:
+        return machine.run(steps), machine.storages
+    except EOFError as error:
+        raise refused("it is damaged or cut off") from error
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
+        raise refused(f"it is damaged ({type(error).__name__})") from error
+
+
+class _Machine:
+    """The stack, the memo and what was read of one pickle. `storages` are those that it refers to."""
+
+    def __init__(self, file: Bounded) -> None:
+        self.file = file
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+        self.storages: dict[str, Storage] = {}
+        self.text_left, self.keys_left = _ALL_TEXT, _NUMERIC_KEYS
+
+    def run(self, steps: int) -> Any:
+        """The value that the pickle leaves on the stack."""
+        for _ in range(steps):
+            code = self.file.read(1)[0]
+            if code == ord("."):
+                return self._pop()
+            self._step(code)
+        raise refused("it has more parts than any generator")
+
+    def _step(self, code: int) -> None:
+        push, file = self.stack.append, self.file
+        if code in _CONSTANTS:
+            push(_CONSTANTS[code])
+        elif code in _TEXTS:
+            push(self._text(file.number(_TEXTS[code]), "latin-1" if code in _PYTHON_2_TEXTS else "utf-8"))
+        elif code in _NUMBERS:
+            push(file.number(_NUMBERS[code]))
+        elif code in _BYTES:
+            push(file.read(file.number(_BYTES[code])))
+        elif code in _PUTS:
+            self.memo[file.number(_PUTS[code])] = self._top()
+        elif code in _GETS:
+            push(self.memo[file.number(_GETS[code])])
+        elif code in _TUPLES:
+            push(tuple(reversed([self._pop() for _ in range(_TUPLES[code])])))
+        elif code in _ACTIONS:
+            _ACTIONS[code](self)
+        else:
+            raise refused(f"it is no pickle of a known kind (code {code:#04x})")
+
+    def _pop(self) -> Any:
+        value = self.stack.pop()
+        if value is _MARK:
+            raise ValueError("a mark is no value")
+        return value
+
+    def _top(self) -> Any:
+        if self.stack[-1] is _MARK:
+            raise ValueError("a mark is no value")
+        return self.stack[-1]
+
+    def _since_mark(self) -> list[Any]:
+        """All values above the last mark, which goes with them."""
+        values = []
+        while (value := self.stack.pop()) is not _MARK:
+            values.append(value)
+        return values[::-1]
+
+    def _text(self, size: int, encoding: str) -> str:
+        self.text_left -= size
+        if size > _TEXT or self.text_left < 0:
+            raise refused("it holds more text than any generator")
+        return self.file.read(size).decode(encoding, "surrogatepass" if encoding == "utf-8" else "strict")
+
+    def _mark(self) -> None:
+        self.stack.append(_MARK)
+
+    def _drop(self) -> None:
+        self.stack.pop()
+
+    def _drop_to_mark(self) -> None:
+        self._since_mark()
+
+    def _twice(self) -> None:
+        self.stack.append(self._top())
+
+    def _long(self) -> None:
+        self.stack.append(int.from_bytes(self.file.read(self.file.number("<B")), "little", signed=True))
+
+    def _protocol(self) -> None:
+        if self.file.number("<B") > 5:
+            raise refused("it is written with a newer pickle protocol")
+
+    def _frame(self) -> None:
+        if self.file.number("<Q") > self.file.left:
+            raise EOFError
+
+    def _memoize(self) -> None:
+        self.memo[len(self.memo)] = self._top()
+
+    def _empty_list(self) -> None:
+        self.stack.append([])
+
+    def _empty_dict(self) -> None:
+        self.stack.append({})
+
+    def _empty_set(self) -> None:
+        self.stack.append(set())
+
+    def _tuple(self) -> None:
+        self.stack.append(tuple(self._since_mark()))
+
+    def _list(self) -> None:
+        self.stack.append(self._since_mark())
+
+    def _dict(self) -> None:
+        values = self._since_mark()
+        self.stack.append({})
+        self._put(values)
+
+    def _append(self) -> None:
+        value = self._pop()
+        self._extend([value])
+
+    def _appends(self) -> None:
+        self._extend(self._since_mark())
+
+    def _extend(self, values: list[Any]) -> None:
+        target = self._top()
+        if isinstance(target, list):
+            target.extend(values)
+        elif not isinstance(target, Symbol):  # what is put into a subclass of a list is of no use to anyone
+            raise TypeError
+
+    def _set_item(self) -> None:
+        value, key = self._pop(), self._pop()
+        self._put([key, value])
+
+    def _set_items(self) -> None:
+        self._put(self._since_mark())
+
+    def _put(self, values: list[Any]) -> None:
+        """Keys and values, in turn, into the dictionary on the stack."""
+        target = self._top()
+        items = target.items if isinstance(target, Symbol) else target
+        if not isinstance(items, dict):
+            raise TypeError
+        for key, value in zip(values[::2], values[1::2], strict=True):
+            items[self._key(key)] = value
+
+    def _add_items(self) -> None:
+        values, target = self._since_mark(), self._top()
+        if not isinstance(target, set):
+            raise TypeError
+        target.update(self._key(value) for value in values)
+
+    def _frozen_set(self) -> None:
+        self.stack.append({self._key(value) for value in self._since_mark()})
+
+    def _key(self, value: Any) -> Any:
+        """`value` if its hash is found at once: that of a tuple of tuples of tuples may take for ever."""
+        if type(value) in (int, float):
+            self.keys_left -= 1
+            if self.keys_left < 0 or not -_SMALL < value < _SMALL:
+                raise refused("its numbers are too many or too large to be keys")
+        elif not isinstance(value, str | bytes | bool | Name | Symbol | None):
+            raise refused(f"a {type(value).__name__} is a key in it, which no known format has")
+        return value
+
+    def _global(self) -> None:
+        module, attribute = self.file.line(), self.file.line()
+        self._named(module, attribute)
+
+    def _stack_global(self) -> None:
+        attribute, module = self._pop(), self._pop()
+        self._named(module, attribute)
+
+    def _named(self, module: Any, attribute: Any) -> None:
+        if not (isinstance(module, str) and isinstance(attribute, str)):
+            raise TypeError
+        # the only function that is carried out: texts stand for bytes where a protocol has none
+        self.stack.append(_ENCODE if (module, attribute) == ("_codecs", "encode") else known_name(module, attribute))
+
+    def _call(self) -> None:
+        arguments, name = self._pop(), self._pop()
+        if not (isinstance(name, Name) and isinstance(arguments, tuple)):
+            raise TypeError
+        if name is not _ENCODE:
+            self.stack.append(Symbol(name, arguments))
+            return
+        match arguments:
+            case (str() as text, "latin1" | "latin-1"):
+                self.stack.append(text.encode("latin-1"))
+            case _:
+                raise ValueError
+
+    def _call_with_keywords(self) -> None:
+        self._pop()
+        self._call()
+
+    def _build(self) -> None:
+        state, target = self._pop(), self._top()
+        if not isinstance(target, Symbol):
+            raise TypeError
+        target.state = state
+
+    def _outside(self) -> None:
+        """A storage, or in old files the class of a module together with its source text."""
+        match self._pop():
+            case ("storage", Name() as kind, str() as key, _, int() as count, *rest) if rest in ([], [None]):
+                dtype = DTYPES.get(kind.full.removeprefix("torch."))
+                if dtype is not None and count >= 0:
+                    self.stack.append(self.storages.setdefault(key, Storage(dtype, key, count)))
+                    return
+            case ("module", Name() as kind, *_):
+                self.stack.append(kind)
+                return
+        raise refused("it refers to something outside of itself")
+
+    def _extension(self) -> None:
+        raise refused("it uses registered extensions")
+
+
+_ENCODE = Name("_codecs.encode")
+_ACTIONS = {
+    ord("("): _Machine._mark, ord("0"): _Machine._drop, ord("1"): _Machine._drop_to_mark, ord("2"): _Machine._twice,
+    0x8A: _Machine._long, 0x80: _Machine._protocol, 0x95: _Machine._frame, 0x94: _Machine._memoize,
+    ord("]"): _Machine._empty_list, ord("}"): _Machine._empty_dict, 0x8F: _Machine._empty_set,
+    ord("t"): _Machine._tuple, ord("l"): _Machine._list, ord("d"): _Machine._dict, ord("a"): _Machine._append,
+    ord("e"): _Machine._appends, ord("s"): _Machine._set_item, ord("u"): _Machine._set_items,
+    0x90: _Machine._add_items, 0x91: _Machine._frozen_set, ord("c"): _Machine._global, 0x93: _Machine._stack_global,
+    ord("R"): _Machine._call, 0x81: _Machine._call, 0x92: _Machine._call_with_keywords, ord("b"): _Machine._build,
+    ord("Q"): _Machine._outside, 0x82: _Machine._extension, 0x83: _Machine._extension, 0x84: _Machine._extension,
+}  # fmt: skip

@@ -1,0 +1,53 @@
+"""What a file is that is no checkpoint: a pointer, a web page, a packed folder, a picture."""
+
+from __future__ import annotations
+
+from inv3d.core.errors import ModelError
+
+LOOKED_AT = 512
+"""First bytes of a file that say what it is."""
+
+_AGAIN = "download the checkpoint itself"
+_MAGIC = (
+    (
+        b"version https://git-lfs",
+        "a Git LFS pointer, not the file that it points to",
+        "run: git lfs pull, or " + _AGAIN,
+    ),
+    (b"\x1f\x8b", "packed with gzip", "unpack it first"),
+    (b"BZh", "packed with bzip2", "unpack it first"),
+    (b"\xfd7zXZ\0", "packed with xz", "unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "packed with Zstandard", "unpack it first"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it first"),
+    (b"Rar!", "a RAR archive", "unpack it first"),
+    (b"\x89HDF", "an HDF5 file", _AGAIN + ", a .pkl, .pt or .safetensors file"),
+    (b"\x89PNG", "a picture", _AGAIN),
+    (b"\xff\xd8\xff", "a picture", _AGAIN),
+    (b"%PDF", "a PDF document", _AGAIN),
+    (b"GGUF", "a GGUF file", _AGAIN + ", a .pkl, .pt or .safetensors file"),
+    (b"<?xml", "an XML document, perhaps a server's error message", _AGAIN),
+)
+_PAGES = (b"<!doctype", b"<html", b"<head", b"<body", b"<script", b"<!--")
+
+
+def check_start(path: object, start: bytes) -> None:
+    """Raises ModelError if the first bytes of the file at `path` are not those of a checkpoint."""
+    if not start:
+        raise ModelError(f"{path} is empty", _AGAIN + " again")
+    if not start.strip(b"\0"):
+        raise ModelError(
+            f"{path} starts with {len(start)} zero bytes: a download that was not finished", _AGAIN + " again"
+        )
+    for magic, what, hint in _MAGIC:
+        if start.startswith(magic):
+            raise ModelError(f"{path} is no checkpoint: it is {what}", hint)
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.lower().startswith(_PAGES):
+        raise ModelError(
+            f"{path} is no checkpoint: it is a web page (HTML)",
+            "the address leads to a page, perhaps for a login or a confirmation; " + _AGAIN,
+        )
+    if text.startswith((b"{", b"[")) and text.isascii():
+        raise ModelError(f"{path} is no checkpoint: it is a text file, perhaps a server's error message", _AGAIN)
+    if start[257:262] == b"ustar":
+        raise ModelError(f"{path} is a tar archive", "unpack it first")
