@@ -128,7 +128,7 @@ def damaged_safetensors(random: Random, data: bytes) -> bytes:
         # values: NaN, infinities, huge numbers or noise in one tensor
         low, high = header[pick(random, tensors)]["data_offsets"]
         if high > low:
-            fill = pick(random, [b"\xff", b"\x7c", b"\x7f", b"\x80", b"\x00", random.bytes(max(1, high - low))])
+            fill = pick(random, [b"\xff", b"\x7c", b"\x7f", b"\x80", b"\x00", random.bytes(64)])
             at = int(random.integers(low, high)) if random.random() < 0.5 else low
             body[at:high] = (fill * (high - at))[: high - at]
         text = json.dumps(header).encode()
@@ -188,15 +188,13 @@ def _damage_tensor(random: Random, header: dict[str, Any], name: str) -> None:
 def damaged_folder(random: Random, folder: Path, damage: dict[str, Callable[[Random, bytes], bytes]]) -> None:
     """Damage one or two of the files named in `damage` by their functions, or do away with them."""
     names = sorted(damage)
+    sound = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
     for name in random.permutation(names)[: 1 if random.random() < 0.8 else 2].tolist():
         path = folder / name
-        data = path.read_bytes() if path.is_file() else b""
-        roll = random.random()
-        if roll < 0.88:
-            path.unlink(missing_ok=True)
-            path.write_bytes(damage[name](random, data) if data else b"")
-            continue
         path.unlink(missing_ok=True)
+        if random.random() < 0.88 and name in sound:
+            path.write_bytes(damage[name](random, sound[name]))
+            continue
         match int(random.integers(6)):
             case 0:
                 pass
@@ -209,4 +207,4 @@ def damaged_folder(random: Random, folder: Path, damage: dict[str, Callable[[Ran
             case 4:
                 os.mkfifo(path)
             case 5:
-                path.write_bytes((folder / pick(random, names)).read_bytes() if (folder / names[0]).is_file() else b"")
+                path.write_bytes(pick(random, list(sound.values())))

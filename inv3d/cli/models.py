@@ -169,9 +169,10 @@ def fetch_model(
 
     Example: inv3d models fetch ffhq
     """
+    from inv3d.core.errors import ModelError
     from inv3d.core.imports import Import
     from inv3d.core.library import new_folder
-    from inv3d.fetch import catalogue, entry, fetch
+    from inv3d.fetch import catalogue, entry, fetch, place
 
     if name is None:
         for known in catalogue().values():
@@ -180,10 +181,15 @@ def fetch_model(
     wanted = entry(name)
     new_folder(name, force)
     typer.echo(_described(wanted))
+    own = not place(wanted).exists()  # else a person put it there
     with _home_errors():
         file = fetch(wanted, offline, _megabytes)
-        _import(Import(file, name, wanted.like, wanted.license, wanted.focal, wanted.known_yaw, wanted.faces, force))
-        file.unlink()
+        try:
+            _import(Import(file, name, wanted.like, wanted.license, wanted.focal, wanted.known_yaw, wanted.faces, force))
+        except ModelError as error:
+            raise ModelError(error.message, f"remove {file} to fetch it again; {error.hint}") from error
+        if own:
+            file.unlink()
 
 
 def _described(entry: Entry) -> str:

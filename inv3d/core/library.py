@@ -15,6 +15,8 @@ from inv3d.core.records import shown
 
 EMBEDDED = Path(__file__).parents[1] / "models"
 DESCRIPTION = "model.json"
+NAME = "[a-z0-9][a-z0-9_-]{0,63}"
+"""What a model may be called."""
 
 
 def home() -> Path:
@@ -36,7 +38,7 @@ def installed() -> Path:
 
 def is_name(text: str) -> bool:
     """Whether a model can have this name."""
-    return re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text, re.ASCII) is not None
+    return re.fullmatch(NAME, text) is not None
 
 
 def available() -> list[str]:

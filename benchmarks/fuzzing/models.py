@@ -1,0 +1,71 @@
+"""Damaged models and catalogues in `INV3D_HOME`: what `inv3d models list`, `info`, `verify` and `sample` read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from fuzzing.damage import Random, damaged_folder, damaged_json, damaged_safetensors
+from inv3d import fetch
+from inv3d.core import library
+from inv3d.core.bundle import Bundle, load_bundle, read_info
+from inv3d.core.codes import CodeStatistics
+from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
+from inv3d.core.generator.config import MappingConfig, RenderingConfig, SuperResolutionConfig
+
+_SMALL = GeneratorConfig(
+    z_dim=8, w_dim=8, plane_resolution=8, plane_channels=4, channel_base=32, channel_max=4, color_channels=4,
+    raw_resolution=8, mapping=MappingConfig(), rendering=RenderingConfig(coarse_samples=4, fine_samples=4),
+    superresolution=SuperResolutionConfig(channels=(4, 4), input_resolution=8),
+)  # fmt: skip
+
+
+class Kind:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        os.environ["INV3D_HOME"] = str(folder / "home")
+        self.place = folder / "home" / "models" / "small"
+        demo = load_bundle("demo")
+        generator = TriplaneGenerator(_SMALL)
+        info = demo.info.changed(name="small", generator=_SMALL, source={"file": "x.pkl"})
+        statistics = CodeStatistics(torch.zeros(8), torch.ones([]), torch.eye(8), torch.ones(8))
+        sound: Bundle = replace(demo, info=info, generator=generator, statistics=statistics)
+        sound.save(folder / "sound")
+        from safetensors.torch import save_file
+
+        save_file(statistics.state(), folder / "sound" / "codes.safetensors")
+        entry = {"name": "x", "address": "https://example.org/x.pkl", "license": "MIT", "size": 10, "focal": 4.0}
+        (folder / "catalogue.json").write_text(json.dumps([entry, entry | {"name": "y", "sha256": "0" * 64}]))
+
+    def make(self, random: Random) -> Path:
+        shutil.copytree(self.folder / "sound", self.place)
+        weights = dict.fromkeys(
+            ("generator.safetensors", "codes.safetensors", "aligner.safetensors"), damaged_safetensors
+        )
+        # most is read from the description
+        damage = {"model.json": _json} if random.random() < 0.6 else {"model.json": _json, **weights}
+        damaged_folder(random, self.place, damage)
+        entries = json.loads((self.folder / "catalogue.json").read_text())
+        (self.folder / "home" / "catalogue.json").write_bytes(damaged_json(random, entries))
+        return self.place
+
+    def read(self, path: Path) -> None:
+        library.available()
+        try:
+            fetch.catalogue()
+        finally:
+            info = read_info("small")
+            info.model_dump_json()
+            bundle = load_bundle("small")
+            z = torch.zeros(1, info.generator.z_dim)
+            code = bundle.generator.mapping(z, info.front.vector())
+            bundle.generator(code, info.front, 16)
+
+
+def _json(random: Random, data: bytes) -> bytes:
+    return damaged_json(random, json.loads(data))
