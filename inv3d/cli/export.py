@@ -12,7 +12,7 @@ from inv3d.cli.options import Debug, Device, Force
 
 def export(
     head: Annotated[Path, typer.Argument(help="An output folder of `inv3d video`.")],
-    out: Annotated[Path, typer.Option(help="What to write: .glb, .ply, .obj (mesh) or .mp4 (orbit).")] = Path(
+    out: Annotated[Path, typer.Option(help="File to write: .glb, .ply, .obj, .stl (mesh) or .mp4 (orbit).")] = Path(
         "head.glb"
     ),
     faces: Annotated[int, typer.Option(help="Largest number of triangles of a mesh.")] = 60_000,
@@ -32,12 +32,12 @@ def export(
     from inv3d.export.mesh import FORMATS, extract_mesh, write_mesh
     from inv3d.export.orbit import write_orbit
 
-    if out.suffix not in (*FORMATS, ".mp4"):
+    if out.suffix.lower() not in (*FORMATS, ".mp4"):
         raise UsageError(f"'{out.suffix}' is not a format to export", f"let --out end in {', '.join(FORMATS)} or .mp4")
     refuse_existing(out, force)
     loaded = Head.load(head, choose_device(device).device)
     with disk_errors(out), write_whole(out, force) as part:
-        if out.suffix == ".mp4":
+        if out.suffix.lower() == ".mp4":
             write_orbit(loaded, part, resolution=resolution)
         else:
             write_mesh(extract_mesh(loaded, resolution or 144, faces), part)

@@ -1,4 +1,4 @@
-"""The coloured mesh: marching cubes on the density field, vertex colours from the radiance."""
+"""The coloured mesh: marching cubes on the density field, vertex colours from the radiance, and its files."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from typing import Any
 import numpy as np
 import torch
 import trimesh
+from numpy.typing import NDArray
 from skimage.filters import gaussian
 from skimage.measure import marching_cubes
 from torch import Tensor
 
 from inv3d.core.errors import Inv3dError
 from inv3d.core.head import Head
+from inv3d.export.decimate import decimate
 
-FORMATS = (".glb", ".ply", ".obj")
+FORMATS = (".glb", ".ply", ".obj", ".stl")
 _EG3D_LEVEL = 10.0  # raw density that the public scripts take for the surface
 _SMALLEST_PART = 0.02  # of the largest part's faces; what is smaller floats
+_CLEARANCE = 0.01  # of a cell: how near a vertex may come to a corner of the grid
+_Z_UP = (".ply", ".stl")  # what Blender and programs for printing expect; a face looks along -y there
+_TO_Z_UP = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], np.float64)
 
 
 @torch.no_grad()
 def extract_mesh(head: Head, resolution: int = 144, faces: int = 60_000) -> trimesh.Trimesh:
     """The head's surface, y up and facing +z, in the generator's world units, from the code of the frontal view.
 
-    Raises Inv3dError if the density has no surface.
+    A closed manifold of at most `faces` triangles (4 or more), wound outwards. Raises Inv3dError if the density has no
+    surface.
     """
     generator = head.generator
     config = generator.config.rendering
@@ -38,15 +44,11 @@ def extract_mesh(head: Head, resolution: int = 144, faces: int = 60_000) -> trim
     padded = np.pad(sigma, 1, constant_values=min(float(sigma.min()), level - 1.0))
     if not padded.max() > level:
         raise Inv3dError("the head has no surface", "make the head again with more steps")
-    vertices, triangles, _, _ = marching_cubes(padded, level, gradient_direction="ascent")
     cell = config.box / resolution
     # grid axes are z, y, x; the first cell of the unpadded grid is centred half a cell inside the box
-    points = ((vertices[:, ::-1] - 1.0 + 0.5) * cell - config.box / 2).astype(np.float32)
-    mesh = trimesh.Trimesh(points, triangles[:, ::-1], process=False)
-    mesh = _without_floaters(mesh)
-    if len(mesh.faces) > faces:
-        mesh = mesh.simplify_quadric_decimation(face_count=faces)
-    mesh.fix_normals()
+    cells, triangles = _isosurface(padded, level)
+    points = (cells[:, ::-1] - 1.0 + 0.5) * cell - config.box / 2
+    mesh = decimate(_without_floaters(trimesh.Trimesh(points, triangles[:, ::-1], process=False)), faces)
     located = torch.tensor(np.array(mesh.vertices), dtype=torch.float32, device=generator.device)
     colors = torch.cat([generator.field(planes, part[None])[1][0, :, :3] for part in located.split(32768)])
     rgba = torch.cat([colors.clamp(0, 1), torch.ones_like(colors[:, :1])], 1)
@@ -54,48 +56,90 @@ def extract_mesh(head: Head, resolution: int = 144, faces: int = 60_000) -> trim
     return mesh
 
 
+def _isosurface(field: NDArray[np.float32], level: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Vertices in cells and triangles where `field` passes `level`. No vertex comes so near to a corner of the grid that
+    its triangles lose their area."""
+    least = 1e-4 * float(np.ptp(field))
+    field = np.where(np.abs(field - level) < least, level + np.copysign(least, field - level), field)
+    vertices, triangles, _, _ = marching_cubes(field, level, gradient_direction="ascent")
+    whole = np.floor(vertices.astype(np.float64))
+    part = vertices - whole
+    vertices = np.where(part > 0, whole + part.clip(_CLEARANCE, 1 - _CLEARANCE), whole)
+    return vertices, triangles.astype(np.int64)
+
+
 def _bytes(values: Tensor) -> Any:
     return values.mul(255).round().byte().cpu().numpy()
 
 
 def _without_floaters(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """Leave out small parts, and hollows that nobody sees from outside."""
     labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
-    counts = np.bincount(labels)
-    mesh.update_faces(counts[labels] >= _SMALLEST_PART * counts.max())
+    volumes = np.bincount(labels, np.linalg.det(mesh.triangles))
+    counts = np.where(volumes > 0, np.bincount(labels), 0)
+    mesh.update_faces(counts[labels] > _SMALLEST_PART * counts.max())
     mesh.remove_unreferenced_vertices()
     return mesh
 
 
-def _unlit(tree: dict[str, Any]) -> None:
-    """The colours hold their own shading, so viewers should add none."""
-    tree["extensionsUsed"] = [*tree.get("extensionsUsed", []), "KHR_materials_unlit"]
-    surface = {"metallicFactor": 0.0, "roughnessFactor": 1.0}
-    tree["materials"] = [{"pbrMetallicRoughness": surface, "extensions": {"KHR_materials_unlit": {}}}]
-    for mesh in tree["meshes"]:
-        for primitive in mesh["primitives"]:
-            primitive["material"] = 0
-
-
 def write_mesh(mesh: trimesh.Trimesh, path: Path) -> None:
-    """Write GLB, PLY or OBJ by the suffix, then open the file again and check that nothing got lost."""
-    if path.suffix == ".glb":
-        linear = mesh.copy()
-        colors = (
-            np.asarray(
-                mesh.visual.vertex_colors,  # type: ignore[union-attr]
-                dtype=np.float64,
-            )
-            / 255.0
-        )
-        # glTF vertex colours are linear, those of the radiance are sRGB
-        low = colors[:, :3] <= 0.04045
-        colors[:, :3] = np.where(low, colors[:, :3] / 12.92, ((colors[:, :3] + 0.055) / 1.055) ** 2.4)
-        linear.visual = trimesh.visual.ColorVisuals(linear, vertex_colors=np.round(colors * 255).astype(np.uint8))
-        path.write_bytes(trimesh.exchange.gltf.export_glb(trimesh.Scene(linear), tree_postprocessor=_unlit))
+    """Write GLB, OBJ, PLY or STL by the suffix, then open the file again and check positions, faces and colours.
+
+    GLB and OBJ are y up with the face looking along +z, PLY and STL (which has no colours) z up along -y, as their
+    readers expect. The colours of a GLB are linear 32-bit floats, those of OBJ and PLY sRGB. A GLB names no material:
+    where one is named, trimesh drops the colours of vertices.
+    Raises Inv3dError if the file does not hold what was written.
+    """
+    suffix = path.suffix.lower()
+    placed = mesh.copy()
+    if suffix in _Z_UP:
+        placed.apply_transform(_TO_Z_UP)
+    if suffix == ".glb":
+        path.write_bytes(_glb(placed))
     else:
-        mesh.export(path)
-    again: Any = trimesh.load(path, force="mesh", process=False)
-    if len(again.faces) != len(mesh.faces) or not np.allclose(again.bounds, mesh.bounds, atol=1e-4):
+        placed.export(path, file_type=suffix[1:])
+    if not _same(placed, path, suffix):
         raise Inv3dError(
             f"{path.name} does not hold what was written", "report this, with the versions that `inv3d doctor` prints"
         )
+
+
+def _colors(mesh: trimesh.Trimesh) -> NDArray[np.uint8]:
+    """The sRGB colours [V,4] of a mesh's vertices."""
+    return np.asarray(mesh.visual.vertex_colors)  # type: ignore[union-attr]
+
+
+def _linear(colors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """sRGB colours [V,4] as linear light in [0,1], as glTF wants those of vertices."""
+    values = colors / 255.0
+    low = values[:, :3] <= 0.04045
+    values[:, :3] = np.where(low, values[:, :3] / 12.92, ((values[:, :3] + 0.055) / 1.055) ** 2.4)
+    return values.astype(np.float32)
+
+
+def _glb(mesh: trimesh.Trimesh) -> bytes:
+    """trimesh writes colours as bytes, too coarse for linear dark ones: they go in as an attribute of its own first."""
+    bare = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+    bare.vertex_attributes["_COLOR"] = _linear(_colors(mesh))
+
+    def named(tree: dict[str, Any]) -> None:
+        for part in tree["meshes"]:
+            for primitive in part["primitives"]:
+                primitive["attributes"]["COLOR_0"] = primitive["attributes"].pop("_COLOR")
+
+    return trimesh.exchange.gltf.export_glb(trimesh.Scene(bare), include_normals=True, tree_postprocessor=named)
+
+
+def _same(mesh: trimesh.Trimesh, path: Path, suffix: str) -> bool:
+    """Whether a file holds a mesh, corner by corner; colours but for the rounding of the reader."""
+    read: Any = trimesh.load(path, file_type=suffix[1:], force="mesh", process=False)
+    if read.faces.shape != mesh.faces.shape or not np.allclose(read.triangles, mesh.triangles, atol=1e-6):
+        return False
+    if suffix == ".stl":
+        return True
+    if read.visual.kind != "vertex":
+        return False
+    expected: NDArray[Any] = _colors(mesh)
+    if suffix == ".glb":
+        expected = _linear(_colors(mesh)) * 255
+    return bool((np.abs(_colors(read)[read.faces] - expected[mesh.faces].astype(np.float64)) <= 1).all())
