@@ -166,7 +166,7 @@ class Resuming:
 
     def _remember(self, version: str) -> None:
         """Weak versions say nothing about bytes."""
-        if version.isascii() and version.isprintable() and len(version) <= 200 and not version.startswith("W/"):
+        if version and version.isascii() and version.isprintable() and len(version) <= 200 and not version.startswith("W/"):
             with write_whole(self.version, replace=True) as part:
                 part.write_text(version, encoding="ascii")
         else:
