@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Callable
 from typing import IO, Any
 
 from inv3d.core.checkpoints.symbols import DTYPES, Name, Storage, Symbol, known_name, refused
@@ -22,14 +23,6 @@ _NUMERIC_KEYS = 10_000
 _SMALL = 1 << 60
 
 _MARK = object()
-_CONSTANTS: dict[int, Any] = {ord("N"): None, 0x88: True, 0x89: False, ord(")"): ()}
-_NUMBERS = {ord("J"): "<i", ord("K"): "<B", ord("M"): "<H", ord("G"): ">d"}
-_TEXTS = {ord("X"): "<I", 0x8C: "<B", 0x8D: "<Q", ord("T"): "<I", ord("U"): "<B"}
-_BYTES = {ord("B"): "<I", ord("C"): "<B", 0x8E: "<Q", 0x96: "<Q"}
-_PUTS = {ord("q"): "<B", ord("r"): "<I"}
-_GETS = {ord("h"): "<B", ord("j"): "<I"}
-_TUPLES = {0x85: 1, 0x86: 2, 0x87: 3}
-_PYTHON_2_TEXTS = b"TU"
 
 
 class Bounded:
@@ -88,33 +81,16 @@ class _Machine:
 
     def run(self, steps: int) -> Any:
         """The value that the pickle leaves on the stack."""
+        read = self.file.read
         for _ in range(steps):
-            code = self.file.read(1)[0]
-            if code == ord("."):
+            code = read(1)[0]
+            if code == _STOP:
                 return self._pop()
-            self._step(code)
+            action = _ACTIONS.get(code)
+            if action is None:
+                raise refused(f"it is no pickle of a known kind (code {code:#04x})")
+            action(self)
         raise refused("it has more parts than any generator")
-
-    def _step(self, code: int) -> None:
-        push, file = self.stack.append, self.file
-        if code in _CONSTANTS:
-            push(_CONSTANTS[code])
-        elif code in _TEXTS:
-            push(self._text(file.number(_TEXTS[code]), "latin-1" if code in _PYTHON_2_TEXTS else "utf-8"))
-        elif code in _NUMBERS:
-            push(file.number(_NUMBERS[code]))
-        elif code in _BYTES:
-            push(file.read(file.number(_BYTES[code])))
-        elif code in _PUTS:
-            self.memo[file.number(_PUTS[code])] = self._top()
-        elif code in _GETS:
-            push(self.memo[file.number(_GETS[code])])
-        elif code in _TUPLES:
-            push(tuple(reversed([self._pop() for _ in range(_TUPLES[code])])))
-        elif code in _ACTIONS:
-            _ACTIONS[code](self)
-        else:
-            raise refused(f"it is no pickle of a known kind (code {code:#04x})")
 
     def _pop(self) -> Any:
         value = self.stack.pop()
@@ -134,7 +110,16 @@ class _Machine:
             values.append(value)
         return values[::-1]
 
-    def _text(self, size: int, encoding: str) -> str:
+    def keep(self, index: int) -> None:
+        """Put what is on top of the stack into the memo."""
+        self.memo[index] = self._top()
+
+    def taken(self, size: int) -> tuple[Any, ...]:
+        """The topmost values of the stack, which go."""
+        return tuple(reversed([self._pop() for _ in range(size)]))
+
+    def text(self, size: int, encoding: str) -> str:
+        """Text of so many bytes."""
         self.text_left -= size
         if size > _TEXT or self.text_left < 0:
             raise refused("it holds more text than any generator")
@@ -164,7 +149,7 @@ class _Machine:
             raise EOFError
 
     def _memoize(self) -> None:
-        self.memo[len(self.memo)] = self._top()
+        self.keep(len(self.memo))
 
     def _empty_list(self) -> None:
         self.stack.append([])
@@ -289,8 +274,47 @@ class _Machine:
         raise refused("it uses registered extensions")
 
 
+Action = Callable[[_Machine], None]
+
+
+def _pushing(value: Any) -> Action:
+    return lambda machine: machine.stack.append(value)
+
+
+def _pushing_number(code: str) -> Action:
+    return lambda machine: machine.stack.append(machine.file.number(code))
+
+
+def _pushing_text(length: str, encoding: str = "utf-8") -> Action:
+    return lambda machine: machine.stack.append(machine.text(machine.file.number(length), encoding))
+
+
+def _pushing_bytes(length: str) -> Action:
+    return lambda machine: machine.stack.append(machine.file.read(machine.file.number(length)))
+
+
+def _keeping(index: str) -> Action:
+    return lambda machine: machine.keep(machine.file.number(index))
+
+
+def _fetching(index: str) -> Action:
+    return lambda machine: machine.stack.append(machine.memo[machine.file.number(index)])
+
+
+def _pushing_tuple(size: int) -> Action:
+    return lambda machine: machine.stack.append(machine.taken(size))
+
+
 _ENCODE = Name("_codecs.encode")
-_ACTIONS = {
+_STOP = ord(".")
+_ACTIONS: dict[int, Action] = {
+    ord("N"): _pushing(None), 0x88: _pushing(True), 0x89: _pushing(False), ord(")"): _pushing(()),
+    ord("J"): _pushing_number("<i"), ord("K"): _pushing_number("<B"), ord("M"): _pushing_number("<H"),
+    ord("G"): _pushing_number(">d"), ord("X"): _pushing_text("<I"), 0x8C: _pushing_text("<B"), 0x8D: _pushing_text("<Q"),
+    ord("T"): _pushing_text("<I", "latin-1"), ord("U"): _pushing_text("<B", "latin-1"), ord("B"): _pushing_bytes("<I"),
+    ord("C"): _pushing_bytes("<B"), 0x8E: _pushing_bytes("<Q"), 0x96: _pushing_bytes("<Q"),
+    ord("q"): _keeping("<B"), ord("r"): _keeping("<I"), ord("h"): _fetching("<B"), ord("j"): _fetching("<I"),
+    0x85: _pushing_tuple(1), 0x86: _pushing_tuple(2), 0x87: _pushing_tuple(3),
     ord("("): _Machine._mark, ord("0"): _Machine._drop, ord("1"): _Machine._drop_to_mark, ord("2"): _Machine._twice,
     0x8A: _Machine._long, 0x80: _Machine._protocol, 0x95: _Machine._frame, 0x94: _Machine._memoize,
     ord("]"): _Machine._empty_list, ord("}"): _Machine._empty_dict, 0x8F: _Machine._empty_set,

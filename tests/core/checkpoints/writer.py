@@ -50,6 +50,13 @@ class Outside:
     pid: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class Raw:
+    """Instructions of a pickle as they are."""
+
+    code: bytes
+
+
 class Writer:
     """Writes values as a pickle of `protocol`; gathers the `storages` that go elsewhere."""
 
@@ -84,6 +91,7 @@ class Writer:
             (Named, self._named),
             (Made, self._made),
             (Outside, self._outside),
+            (Raw, lambda out, value: out.write(value.code)),
             (tuple, lambda out, value: self._many(out, b"(", value, b"t")),
             (list, lambda out, value: self._many(out, b"](", value, b"e")),
             (dict, lambda out, value: self._items(out, b"}", value)),
