@@ -19,6 +19,7 @@ from inv3d.core.inversion.loop import Progress
 from inv3d.core.metrics.consistency import depth_consistency
 from inv3d.core.metrics.evaluate import FrameMetrics, evaluate, means
 from inv3d.core.views import Views
+from inv3d.destination import RUN
 from inv3d.export.mesh import extract_mesh, write_mesh
 from inv3d.export.orbit import write_orbit
 from inv3d.export.pictures import row, save_png
@@ -36,7 +37,8 @@ def write_output(
     clock: StageClock,
     progress: Progress,
 ) -> None:
-    """Write head, views, orbit, mesh, metrics, run and report into `folder`; `run` gains means, times and versions."""
+    """Write head, views, orbit, mesh, metrics, run and report into `folder`; `run` gains means, times, versions and
+    the names of all files, by which inv3d knows its own."""
     steps = ("head", "views", "orbit", "mesh", "metrics", "report")
 
     def done(name: str) -> None:
@@ -65,10 +67,12 @@ def write_output(
     run["seconds"] = clock.seconds
     run["total_seconds"] = round(sum(clock.seconds.values()), 2)
     run["peak_memory_mb"] = peak_memory_mb()
-    _write_json(folder / "run.json", run)
     write_report(
         folder / "report.html", source, head, targets, renders, fit_rows, held_rows, metrics, run, folder / "orbit.mp4"
     )
+    written = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    run["files"] = sorted({*written, RUN})
+    _write_json(folder / RUN, run)
     done("report")
 
 

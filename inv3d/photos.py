@@ -19,7 +19,7 @@ from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.encoders.store import load_encoder
 from inv3d.core.errors import InputError, Inv3dError, UsageError
-from inv3d.core.files import disk_errors, refuse_existing
+from inv3d.core.files import disk_errors
 from inv3d.core.head import Head
 from inv3d.core.helpers import OWN
 from inv3d.core.inversion.loop import Progress, silent
@@ -27,12 +27,22 @@ from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.inversion.stages import Problem, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
+from inv3d.core.library import input_digest
 from inv3d.core.training.dataset import to_bytes, write_shard
 from inv3d.core.training.encoders import OUTSIDE
 from inv3d.core.views import Views
+from inv3d.destination import read_made
 from inv3d.export.report import Source
 from inv3d.output import write_output
-from inv3d.pipeline import fit_renders, memory_errors, ready_bundle, settings_for, stages, trial_render
+from inv3d.pipeline import (
+    fit_renders,
+    memory_errors,
+    ready_bundle,
+    settings_for,
+    space_needed,
+    stages,
+    trial_render,
+)
 from inv3d.places import find_photos
 from inv3d.video.photo import Aligned, align_photo
 from inv3d.workspace import Workspace
@@ -70,8 +80,7 @@ class PhotoJob:
         for name in ("force", "resume"):
             del choices[name]
         return {
-            "photo": str(photo.resolve()), "bytes": photo.stat().st_size, **choices, "fingerprint": bundle.fingerprint,
-            "version": inv3d.__version__,
+            "sha256": input_digest(photo), **choices, "fingerprint": bundle.fingerprint, "version": inv3d.__version__,
         }  # fmt: skip
 
     @property
@@ -112,10 +121,13 @@ def photos_to_heads(
     """
     if min(job.refine, job.tune) < 0:
         raise UsageError("a negative number of steps makes no sense", "give 0 or more")
-    done = {out for out in outputs if job.resume and out.exists()}
+    passed = {
+        out: _passed(photo, out) for photo, out in zip(photos, outputs, strict=True) if job.resume and out.exists()
+    }
     for out in outputs:
-        if out not in done:
-            refuse_existing(out, job.force)
+        if out not in passed:
+            with Workspace(out, photos, job.force, job.resume):
+                pass  # it can be written; nothing is kept of the trial
     results: list[PhotoResult] = []
 
     def add(result: PhotoResult) -> None:
@@ -128,13 +140,25 @@ def photos_to_heads(
         job = replace(job, settings=settings_for(bundle, job.settings or preset_for(job.device)))
         pairs = list(zip(photos, outputs, strict=True))
         for batch in (pairs[i : i + BATCH] for i in range(0, len(pairs), BATCH)):
-            for photo, out in batch:
-                if out in done:
-                    add(PhotoResult(photo, out))
-            waiting = [(photo, out) for photo, out in batch if out not in done]
+            for _, out in batch:
+                if out in passed:
+                    add(passed[out])
+            waiting = [(photo, out) for photo, out in batch if out not in passed]
             for result in _batch(waiting, job, bundle, encoder, progress):
                 add(result)
     return results
+
+
+def _passed(photo: Path, out: Path) -> PhotoResult:
+    """What a resumed run says of a photo whose output folder is there."""
+    try:
+        same = read_made(out).sha256 == input_digest(photo)
+    except (InputError, UsageError) as error:
+        return PhotoResult(photo, out, error=error)
+    if same:
+        return PhotoResult(photo, out)
+    message = f"{out} is the head of another picture than {photo} is now"
+    return PhotoResult(photo, out, error=UsageError(message, "use --force without --resume to replace it"))
 
 
 def _batch(
@@ -223,28 +247,29 @@ def _finish(
     clock = StageClock()
     clock.seconds.update(shared)
     identity = job.identify(photo, bundle)
-    workspace = Workspace(out, identity, job.force, job.resume)
-
-    with clock("fit"):
-        head, view = invert_photo(aligned, code, bundle, job, progress, workspace)
-    yaw, pitch = (math.degrees(float(angle)) for angle in (view.cameras.yaw, view.cameras.pitch))
-    run = {
-        **identity,
-        "confidence": round(aligned.confidence, 3),
-        "yaw_degrees": round(yaw, 1),
-        "pitch_degrees": round(pitch, 1),
-    }
-    low, high = (math.degrees(limit) for limit in head.yaw_range)
-    source = Source(
-        photo.name,
-        _method(job),
-        f"The photo shows the head from {yaw:.0f}°; the orbit goes from {low:.0f}° to {high:.0f}°. What the photo does not "
-        "show is the model's guess.",
-        "One photo.",
-    )
-    with disk_errors(out):
-        write_output(head, view, view[[]], workspace.folder, source, run, clock, progress)
-    workspace.finish()
+    with Workspace(out, [photo], job.force, job.resume) as workspace:
+        workspace.begin(identity, space_needed(bundle, job.fit))
+        with clock("fit"):
+            head, view = invert_photo(aligned, code, bundle, job, progress, workspace)
+        yaw, pitch = (math.degrees(float(angle)) for angle in (view.cameras.yaw, view.cameras.pitch))
+        run = {
+            "photo": str(photo.resolve()),
+            **identity,
+            "confidence": round(aligned.confidence, 3),
+            "yaw_degrees": round(yaw, 1),
+            "pitch_degrees": round(pitch, 1),
+        }
+        low, high = (math.degrees(limit) for limit in head.yaw_range)
+        source = Source(
+            photo.name,
+            _method(job),
+            f"The photo shows the head from {yaw:.0f}°; the orbit goes from {low:.0f}° to {high:.0f}°. What the photo does "
+            "not show is the model's guess.",
+            "One photo.",
+        )
+        with disk_errors(out):
+            write_output(head, view, view[[]], workspace.output, source, run, clock, progress)
+        workspace.finish()
     return run
 
 

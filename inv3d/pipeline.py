@@ -27,13 +27,14 @@ from inv3d.core.inversion.poses import correct, interpolate_offsets
 from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
+from inv3d.core.library import input_digest
 from inv3d.core.views import Views
 from inv3d.export.report import Source
 from inv3d.output import write_output
 from inv3d.video.decode import ClipInfo, probe
 from inv3d.video.detect import detector
 from inv3d.video.select import cut_views, select
-from inv3d.video.track import FailedFrame, HeadTrack, TrackedFrame, track
+from inv3d.video.track import FailedFrame, HeadTrack, track
 from inv3d.workspace import Workspace
 
 
@@ -87,14 +88,6 @@ def memory_errors() -> Iterator[None]:
         if "can't allocate memory" not in str(error):
             raise
         raise OutOfMemoryError("the machine ran out of memory", "close other programs, or use fewer --views") from error
-
-
-def _track_to_json(head_track: HeadTrack) -> dict[str, Any]:
-    return {"frames": [asdict(f) for f in head_track.frames], "failed": [asdict(f) for f in head_track.failed]}
-
-
-def _track_from_json(data: dict[str, Any]) -> HeadTrack:
-    return HeadTrack(tuple(TrackedFrame(**f) for f in data["frames"]), tuple(FailedFrame(**f) for f in data["failed"]))
 
 
 def ready_bundle(model: str, perceptual: str, identity: str, device: torch.device) -> Bundle:
@@ -215,6 +208,11 @@ def trial_render(bundle: Bundle, device: torch.device) -> float:
     return min(seconds)
 
 
+def space_needed(bundle: Bundle, settings: FitSettings) -> int:
+    """Bytes that the weights of a head take on the disk: tuned in float32 as a stage, and their changes in float16."""
+    return 6 * sum(weight.numel() for weight in bundle.generator.parameters()) if settings.tuning_steps else 0
+
+
 def estimate_seconds(job: VideoJob, info: ClipInfo) -> float:
     """About how long a job takes, from one small render timed on the spot."""
     bundle = load_bundle(job.model, job.device)
@@ -247,25 +245,26 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
     if job.views < 1:
         raise UsageError(f"--views {job.views} makes no sense", "use at least 1")
     info = probe(job.clip)
-    with memory_errors():
+    with memory_errors(), Workspace(job.out, [job.clip], job.force, job.resume) as workspace:
         with clock("load"):
             bundle = ready_bundle(job.model, job.perceptual, job.identity, job.device)
             settings = settings_for(bundle, settings)
         identity = {
-            "clip": str(job.clip.resolve()), "bytes": job.clip.stat().st_size, "views": job.views, "latents": job.latents,
+            "sha256": input_digest(job.clip), "views": job.views, "latents": job.latents,
             "model": job.model, "fingerprint": bundle.fingerprint, "perceptual": job.perceptual, "identity": job.identity, "seed": job.seed, "settings": asdict(settings),
             "device": job.device.type, "version": inv3d.__version__,
         }  # fmt: skip
-        workspace = Workspace(job.out, identity, job.force, job.resume)
+        workspace.begin(identity, space_needed(bundle, settings))
         with workspace.discarded_on(InputError):
             with clock("track"):
-                data = workspace.json("track", lambda: _track_to_json(_tracked(job.clip, bundle, progress)))
+                found = workspace.value("track", HeadTrack, lambda: _tracked(job.clip, bundle, progress))
             with clock("cut"):
-                prepared = prepare(job.clip, bundle, _track_from_json(data), job.views)
+                prepared = prepare(job.clip, bundle, found, job.views)
         with clock("fit"):
             fitted = invert(prepared, bundle, settings, job.latents, job.seed, job.device, progress, workspace)
         prepared = fitted.prepared
         run = {
+            "clip": str(job.clip.resolve()),
             **identity,
             "frames": {
                 "usable": len(prepared.track.frames),
@@ -276,7 +275,7 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
         with disk_errors(job.out):
             source = _source(job, settings, prepared.track)
             write_output(
-                fitted.head, prepared.targets, prepared.held_out, workspace.folder, source, run, clock, progress
+                fitted.head, prepared.targets, prepared.held_out, workspace.output, source, run, clock, progress
             )
         workspace.finish()
     return run

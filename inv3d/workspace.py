@@ -2,75 +2,146 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+import torch
+from pydantic import JsonValue, TypeAdapter
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
-from inv3d.core.errors import UsageError
-from inv3d.core.files import disk_errors, refuse_existing, write_whole
+from inv3d.core.errors import Inv3dError, UsageError
+from inv3d.core.files import PART, disk_errors, flush_tree, write_whole
+from inv3d.core.lock import HeldError, held
+from inv3d.core.records import Digest, Record, read_record, write_record
+from inv3d.destination import check_destination, refuse_protected
 
-_STAGES = "stages"
+Value = TypeVar("Value")
+
+_JOB, _LOCK, _SEAL = "job.json", "lock", "seal"
+_STAGES, _OUTPUT, _REPLACED = _FOLDERS = ("stages", "output", "replaced")
+_LEAST_SPACE = 32 << 20
+"""Bytes that pictures, video, mesh and codes of any head need."""
+
+
+class Job(Record):
+    """What tells a run from any other: input, settings, versions."""
+
+    fault = UsageError
+    hint = "begin anew with --force"
+
+    job: dict[str, JsonValue]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(json.dumps(self.job, sort_keys=True).encode()).hexdigest()
+
+
+class Sealed(Record, Generic[Value]):
+    """What a stage made, with a digest of it and of the job."""
+
+    largest = 1 << 26
+
+    seal: Digest
+    value: Value
 
 
 class Workspace:
     """A folder beside `out` that becomes `out` at the end; until then it keeps what each stage made.
 
-    Raises UsageError if `out` exists without `force`, if an unfinished run is in the way, or if `resume` finds an
-    unfinished run with other settings.
+    Used as a context: `begin`, run stages, write into `output`, `finish`. Meanwhile no other process can write to the
+    same `out`. What a stage made is taken from the disk only if it is, to the bit, what this job's stage made.
+
+    Entering raises UsageError if `out` may not be written or replaced (see `check_destination`), if another process
+    writes to it, if an unfinished run is in the way of one that neither resumes nor is forced, or if the disk is full.
     """
 
-    def __init__(self, out: Path, settings: dict[str, Any], force: bool, resume: bool) -> None:
-        self.out = out
-        self.folder = out.with_name(out.name + ".partial")
-        self.stages = self.folder / _STAGES
-        job = self.folder / "job.json"
-        refuse_existing(out, force)
-        with disk_errors(self.folder):
-            if self.folder.exists():
-                if not resume and not force:
-                    raise UsageError(
-                        f"an unfinished run lies in {self.folder}",
-                        "use --resume to go on with it, or --force to begin anew",
-                    )
-                if not resume:
-                    shutil.rmtree(self.folder)
-            if job.is_file() and json.loads(job.read_text(encoding="utf-8")) != settings:
+    def __init__(self, out: Path, inputs: Iterable[Path], force: bool, resume: bool) -> None:
+        self.out = Path(os.path.realpath(out))
+        self.folder = self.out.parent / (self.out.name + ".partial")
+        self.stages, self.output = self.folder / _STAGES, self.folder / _OUTPUT
+        self._job, self._replaced = self.folder / _JOB, self.folder / _REPLACED
+        self._inputs, self._force, self._resume = tuple(inputs), force, resume
+        self._digest = ""
+        self._worthless = False
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        with disk_errors(self.out), ExitStack() as undo:
+            self._check()
+            self._hold(undo)
+            self._check()  # another run may have ended since
+            if os.path.lexists(self._replaced) and not os.path.lexists(self.out):
+                self._replaced.rename(self.out)  # a kill came between the two renames of `finish`
+            if os.path.lexists(self._job) and not (self._resume or self._force):
                 raise UsageError(
-                    f"the run in {self.folder} has other settings",
-                    "repeat its command with --resume, or begin anew with --force",
+                    f"an unfinished run lies in {self.folder}",
+                    "use --resume to go on with it, or --force to begin anew",
                 )
-            self.stages.mkdir(parents=True, exist_ok=True)
-            with write_whole(job, replace=True) as part:
-                part.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            self._need(_LEAST_SPACE)
+            self._held = undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leaves what a resumed run can use, and nothing else."""
+        if self._digest and (self._worthless or not any(self.stages.glob("*"))):
+            self._clear()
+        self._held.close()
+
+    def begin(self, job: dict[str, Any], space: int = 0) -> None:
+        """Go on with the unfinished run of the same `job`, which is what tells it from any other, or begin anew.
+
+        Raises UsageError if an unfinished run that is to be resumed is of another job or damaged, or if the disk does
+        not have the `space` (bytes) that this run needs besides pictures and mesh.
+        """
+        record = Job(job=json.loads(json.dumps(job)))
+        with disk_errors(self.folder):
+            if not self._resume:
+                self._clear()
+            elif os.path.lexists(self._job):
+                self._refuse_other(record)
+            self._need(_LEAST_SPACE + space)
+            write_record(self._job, record)
+            self._digest = record.digest
+            _remove(self.output)
+            self.stages.mkdir(exist_ok=True)
+            for part in self.stages.glob(f"{PART}*"):
+                part.unlink()
+            self.output.mkdir()
 
     def tensors(self, stage: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """What `make` gives, kept on disk: a finished stage is loaded instead of made again."""
         path = self.stages / f"{stage}.safetensors"
-        if path.is_file():
-            try:
-                return load_file(path)
-            except SafetensorError:
-                path.unlink()
+        with suppress(SafetensorError, OSError, KeyError, RuntimeError), safe_open(path, "pt") as file:
+            kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
+            if (file.metadata() or {}).get(_SEAL) == self._seal(stage, kept):
+                return kept
         made = {name: tensor.detach().cpu().contiguous() for name, tensor in make().items()}
-        with disk_errors(self.folder), write_whole(path) as part:
-            part.write_bytes(save(made))
+        with disk_errors(self.folder), write_whole(path, replace=True) as part:
+            part.write_bytes(save(made, metadata={_SEAL: self._seal(stage, made)}))
         return made
 
-    def json(self, stage: str, make: Callable[[], Any]) -> Any:
-        """Like `tensors` for plain data."""
+    def value(self, stage: str, kind: type[Value], make: Callable[[], Value]) -> Value:
+        """Like `tensors` for a dataclass of plain data."""
         path = self.stages / f"{stage}.json"
-        if path.is_file():
-            return json.loads(path.read_text(encoding="utf-8"))
+        sealed: type[Sealed[Value]] = Sealed[kind]  # type: ignore[valid-type]
+        with suppress(Inv3dError):
+            kept = read_record(path, sealed)
+            if kept.seal == self._seal(stage, kept.value):
+                return kept.value
         made = make()
-        with disk_errors(self.folder), write_whole(path) as part:
-            part.write_text(json.dumps(made), encoding="utf-8")
+        with disk_errors(self.folder):
+            write_record(path, sealed(seal=self._seal(stage, made), value=made))
         return made
 
     @contextmanager
@@ -79,18 +150,123 @@ class Workspace:
         try:
             yield
         except kind:
-            shutil.rmtree(self.folder)
+            self._worthless = True
             raise
 
     def finish(self) -> None:
-        """Move everything to its final name and drop the checkpoints, and what was there before, with them.
+        """Move `output` to its final name and drop the checkpoints, and what was there before, with them.
 
-        A kill at any moment leaves either the unfinished run, from which `resume` goes on, or the whole output.
+        A failure or a stop leaves what was there before. A kill leaves either the unfinished run, from which `resume`
+        goes on, or the whole output; what it replaces is put back when a run is next started.
         """
         with disk_errors(self.out):
-            if self.out.exists():
-                self.out.replace(self.stages / "replaced")
-            self.folder.replace(self.out)
-            shutil.rmtree(self.out / _STAGES)
-            (self.out / "job.json").unlink()
+            check_destination(self.out, self._inputs, self._force)
+            flush_tree(self.output)
+            try:
+                if os.path.lexists(self.out):
+                    self.out.rename(self._replaced)
+                self.output.rename(self.out)
+            except BaseException:
+                if not os.path.lexists(self.out):
+                    self._replaced.rename(self.out)
+                raise
+            self._worthless = True
 
+    def _check(self) -> None:
+        """Raises UsageError if what is at `out` or beside it is not inv3d's, or not to be replaced."""
+        check_destination(self.out, self._inputs, self._force)
+        if os.path.lexists(self.folder):
+            refuse_protected(self.folder, self._inputs)
+            for stranger in _strangers(self.folder):
+                raise UsageError(
+                    f"{stranger} is in the way: it was not written by inv3d", "move it, or write elsewhere with --out"
+                )
+
+    def _hold(self, undo: ExitStack) -> None:
+        """Make the folder and lock it; `undo` gets what removes it again if nothing is in it."""
+        made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        for path in reversed(made):
+            undo.callback(_remove_empty, path)
+        while True:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                undo.enter_context(held(self.folder / _LOCK))
+                return
+            except FileNotFoundError:
+                continue  # another run ended and removed the folder meanwhile
+            except HeldError as error:
+                raise UsageError(
+                    f"another run of inv3d is writing to {self.out}", "wait for its end, or write elsewhere with --out"
+                ) from error
+
+    def _need(self, space: int) -> None:
+        """Raises UsageError unless the disk has `space` bytes left."""
+        free = shutil.disk_usage(self.folder).free
+        if free < space:
+            raise UsageError(
+                f"the disk of {self.out} is too full: {free / 1e6:.0f} MB are free, about {space / 1e6:.0f} MB are needed",
+                "free some space, or write elsewhere with --out",
+            )
+
+    def _refuse_other(self, record: Job) -> None:
+        """Raises UsageError unless the unfinished run is of the job of `record`."""
+        kept = read_record(self._job, Job).job
+        differing = sorted(key for key in kept.keys() | record.job.keys() if kept.get(key) != record.job.get(key))
+        if differing:
+            raise UsageError(
+                f"the run in {self.folder} has other settings: {', '.join(differing)}",
+                "repeat its command with --resume, or begin anew with --force",
+            )
+
+    def _seal(self, stage: str, made: Any) -> str:
+        """A digest of what a stage made for this job."""
+        digest = hashlib.sha256(f"{self._digest} {stage}".encode())
+        if isinstance(made, dict):
+            for name in sorted(made):
+                tensor = made[name]
+                digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+                digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        else:
+            digest.update(TypeAdapter(type(made)).dump_json(made))
+        return digest.hexdigest()
+
+    def _clear(self) -> None:
+        """Remove the unfinished run; what tells whose it was goes last."""
+        for name in (*_FOLDERS, _JOB):
+            _remove(self.folder / name)
+        for part in self.folder.glob(f"{PART}*"):
+            _remove(part)
+
+
+def _strangers(folder: Path) -> Iterator[Path]:
+    """What is in the folder of an unfinished run, or in its place, and was not put there by one."""
+    if not _is_folder(folder):
+        yield folder
+        return
+    for path in folder.iterdir():
+        if path.name in _FOLDERS:
+            if not (_is_folder(path) and os.path.lexists(folder / _JOB)):
+                yield path
+        elif path.name not in (_JOB, _LOCK) and not path.name.startswith(PART):
+            yield path
+    if _is_folder(folder / _STAGES):
+        for path in (folder / _STAGES).iterdir():
+            if path.suffix not in (".json", ".safetensors") or path.is_symlink() or not path.is_file():
+                yield path
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder, if it is there."""
+    if _is_folder(path):
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()

@@ -63,11 +63,12 @@ def test_steps_bring_the_head_nearer_and_a_stopped_run_goes_on(demo, aligned, tm
         return float((head.render(view.cameras, 64).image - aligned.image).square().mean())
 
     begin = error(*invert_photo(aligned, code, demo, dataclasses.replace(job, refine=0, tune=0)))
-    workspace = Workspace(tmp_path / "out", {}, False, False)
-    head, view = invert_photo(aligned, code, demo, job, workspace=workspace)
-    assert error(head, view) < 0.7 * begin
     told = []
-    again, same = invert_photo(aligned, code, demo, job, lambda *a: told.append(a), workspace)
+    with Workspace(tmp_path / "out", [], False, False) as workspace:
+        workspace.begin({})
+        head, view = invert_photo(aligned, code, demo, job, workspace=workspace)
+        assert error(head, view) < 0.7 * begin
+        again, same = invert_photo(aligned, code, demo, job, lambda *a: told.append(a), workspace)
     assert not told and torch.equal(again.track.codes, head.track.codes)
     assert torch.equal(same.cameras.cam2world, view.cameras.cam2world)
 

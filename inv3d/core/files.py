@@ -12,6 +12,8 @@ from pathlib import Path
 
 from inv3d.core.errors import UsageError
 
+PART = ".inv3d-"
+"""How the names of files begin that are not yet whole."""
 _LONGEST_SUFFIX = 16
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -28,7 +30,7 @@ def write_whole(path: Path, replace: bool = False) -> Iterator[Path]:
     refuse_existing(path, replace)
     _refuse_special(path)
     suffix = path.suffix if len(path.suffix) <= _LONGEST_SUFFIX else ""
-    part = path.with_name(f".inv3d-{secrets.token_hex(8)}{suffix}")  # short: `path` may be as long as a name can be
+    part = path.with_name(f"{PART}{secrets.token_hex(8)}{suffix}")  # short: `path` may be as long as a name can be
     part.touch(exist_ok=False)
     try:
         yield part
@@ -51,6 +53,16 @@ def _refuse_special(path: Path) -> None:
     """Raises UsageError for folders, devices and pipes, which are no files to be replaced."""
     if os.path.lexists(path) and not (stat.S_ISREG(mode := path.lstat().st_mode) or stat.S_ISLNK(mode)):
         raise UsageError(f"{path} is not a regular file", "name a file with --out")
+
+
+def flush_tree(folder: Path) -> None:
+    """Get everything in a folder onto the disk. Raises OSError."""
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            _flush_folder(path)
+        else:
+            _flush(path)
+    _flush_folder(folder)
 
 
 def _flush(path: Path) -> None:

@@ -8,14 +8,8 @@ from inv3d.core.errors import UsageError
 from inv3d.core.files import disk_errors, write_whole
 
 
-def tree(folder: Path) -> dict[str, bytes | str]:
-    """Every name under `folder` with its content, or where it points to."""
-    return {
-        str(path.relative_to(folder)): str(path.readlink())
-        if path.is_symlink()
-        else (path.read_bytes() if path.is_file() else "")
-        for path in folder.rglob("*")
-    }
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_a_file_appears_whole_under_its_name(tmp_path):
@@ -23,7 +17,7 @@ def test_a_file_appears_whole_under_its_name(tmp_path):
         part.write_bytes(b"half")
         assert part.suffix == ".png" and not (tmp_path / "a.png").exists()
         part.write_bytes(b"whole")
-    assert tree(tmp_path) == {"a.png": b"whole"}
+    assert contents(tmp_path) == {"a.png": b"whole"}
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt(), ValueError()])
@@ -32,7 +26,7 @@ def test_a_failure_leaves_everything_as_it_was(tmp_path, error):
     with pytest.raises(type(error)), write_whole(tmp_path / "a.png", replace=True) as part:
         part.write_bytes(b"cut")
         raise error
-    assert tree(tmp_path) == {"a.png": b"old"}
+    assert contents(tmp_path) == {"a.png": b"old"}
 
 
 def test_a_disk_that_is_full_only_when_flushed_leaves_everything_as_it_was(tmp_path, monkeypatch):
@@ -42,7 +36,7 @@ def test_a_disk_that_is_full_only_when_flushed_leaves_everything_as_it_was(tmp_p
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UsageError, match="disk is full"), disk_errors(tmp_path), write_whole(tmp_path / "a") as part:
         part.write_bytes(b"x")
-    assert tree(tmp_path) == {}
+    assert contents(tmp_path) == {}
 
 
 def test_an_existing_file_is_replaced_only_if_told(tmp_path):
@@ -52,14 +46,14 @@ def test_an_existing_file_is_replaced_only_if_told(tmp_path):
         pytest.fail("the work was begun")
     with write_whole(path, replace=True) as part:
         part.write_bytes(b"new")
-    assert tree(tmp_path) == {"a": b"new"}
+    assert contents(tmp_path) == {"a": b"new"}
 
 
 def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path):
     with pytest.raises(UsageError, match="exists"), write_whole(tmp_path / "a") as part:
         part.write_bytes(b"mine")
         (tmp_path / "a").write_bytes(b"theirs")
-    assert tree(tmp_path) == {"a": b"theirs"}
+    assert contents(tmp_path) == {"a": b"theirs"}
 
 
 @pytest.mark.parametrize("target", ["target", "nowhere"])
@@ -70,7 +64,7 @@ def test_a_link_is_replaced_and_never_written_through(tmp_path, target):
         pytest.fail("the work was begun")
     with write_whole(tmp_path / "link", replace=True) as part:
         part.write_bytes(b"new")
-    assert tree(tmp_path) == {"target": b"kept", "link": b"new"}
+    assert contents(tmp_path) == {"target": b"kept", "link": b"new"}
 
 
 def test_what_is_no_file_is_never_replaced(tmp_path):

@@ -1,0 +1,70 @@
+"""Locks between processes: whoever holds a lock file, and nobody else, writes to what lies beside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+
+class HeldError(Exception):
+    """Another process holds the lock."""
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Holds the lock file `path`, which is made here and removed at the end.
+
+    The system drops the lock with the process, however that ends: a file that a kill left behind holds nothing. File
+    systems that know no locks hold nothing either. Raises HeldError, OSError.
+    """
+    descriptor = _acquire(path)
+    try:
+        yield
+    finally:
+        if sys.platform == "win32":  # an open file cannot be removed there, one that another process holds neither
+            os.close(descriptor)
+            with suppress(OSError):
+                path.unlink()
+        else:
+            with suppress(OSError):
+                path.unlink()
+            os.close(descriptor)
+
+
+def _acquire(path: Path) -> int:
+    """The descriptor that holds the lock, of the file that is now at `path`."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        try:
+            _lock(descriptor)
+            # the holder before may have removed the file that was opened here; a lock on that one holds nothing
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), path.lstat()):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise HeldError from error
+    else:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:  # either, by the file system
+            raise HeldError from error
+        except OSError:
+            pass  # no locks on this file system

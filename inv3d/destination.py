@@ -1,0 +1,93 @@
+"""Where an output folder may go: what it may replace, and what it never does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import ConfigDict
+
+from inv3d.core.errors import Inv3dError, UsageError
+from inv3d.core.files import refuse_existing
+from inv3d.core.records import STRICT, Digest, Record, Text, read_record
+
+RUN = "run.json"
+_SYSTEM = {".DS_Store", "Thumbs.db", "desktop.ini"}
+"""What file managers put into any folder by themselves."""
+_ELSEWHERE = "name a new folder with --out"
+
+
+class Made(Record):
+    """What tells an output folder of inv3d: what its `run.json` says of the input and of the files."""
+
+    model_config = ConfigDict(**STRICT, extra="ignore")
+    largest = 1 << 24
+
+    version: Text
+    sha256: Digest
+    files: tuple[Text, ...]
+
+
+def read_made(out: Path) -> Made:
+    """The record of the output folder `out`. Raises UsageError if inv3d did not make it."""
+    try:
+        return read_record(out / RUN, Made)
+    except Inv3dError as error:
+        raise UsageError(f"{out} was not made by inv3d: {error.message}", _ELSEWHERE) from error
+
+
+def check_destination(out: Path, inputs: Iterable[Path], replace: bool) -> None:
+    """Raises UsageError if `out` is protected, if it exists without `replace`, or if replacing it would lose anything that
+    inv3d did not write. Only output folders of inv3d and empty folders may be replaced."""
+    if not os.path.lexists(out):
+        return
+    refuse_protected(out, inputs)
+    refuse_existing(out, replace)
+    if not out.is_dir():
+        raise UsageError(f"{out} is not a folder and is never replaced by one", _ELSEWHERE)
+    _refuse_foreign(out)
+
+
+def refuse_protected(folder: Path, inputs: Iterable[Path]) -> None:
+    """Raises UsageError if `folder` is or holds an input, the working folder or the home folder, by whatever name."""
+    reasons = {place.resolve(): f"is or holds the input {place}" for place in inputs}
+    reasons[Path.cwd()] = "is or holds the working folder"
+    with suppress(RuntimeError):  # there may be no home folder
+        reasons[Path.home().resolve()] = "is or holds the home folder"
+    own = folder.stat() if folder.exists() else folder.lstat()
+    seen = set[Path]()
+    for place, reason in reasons.items():
+        for holder in {place, *place.parents} - seen:
+            with suppress(OSError):
+                if os.path.samestat(own, holder.stat()):
+                    raise UsageError(f"{folder} {reason} and is never replaced", _ELSEWHERE)
+        seen |= {place, *place.parents}
+    if os.path.ismount(folder):
+        raise UsageError(f"{folder} is a drive or its root and is never replaced", _ELSEWHERE)
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Raises UsageError if the folder `out` holds a file that inv3d did not write, naming it."""
+    found = {name for name in _files(out) if Path(name).name not in _SYSTEM}
+    if not found:
+        return
+    foreign = sorted(found - {str(Path(name)) for name in read_made(out).files})
+    if foreign:
+        names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
+        raise UsageError(
+            f"{out} holds files that inv3d did not write: {names}", f"move them out of it, or {_ELSEWHERE}"
+        )
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Names of everything under `folder` that is not a plain folder, relative to it. Raises OSError."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for place, folders, files in os.walk(folder, onerror=fail):
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        for name in (*files, *links):
+            yield str(Path(place, name).relative_to(folder))
