@@ -20,15 +20,19 @@ def to_array(image: Tensor) -> NDArray[np.uint8]:
 
 
 def save_png(path: Path, image: Tensor) -> None:
-    """Write [3,H,W] in [-1,1] as PNG."""
-    imageio.imwrite(path, to_array(image), extension=".png")
+    """Write [3,H,W] in [-1,1] as PNG. Raises OSError."""
+    path.write_bytes(_png(image))  # imageio would take a tilde for the home folder
 
 
 def data_uri(image: Tensor) -> str:
     """[3,H,W] in [-1,1] as a PNG that a page can hold."""
+    return "data:image/png;base64," + base64.b64encode(_png(image)).decode()
+
+
+def _png(image: Tensor) -> bytes:
     buffer = io.BytesIO()
     imageio.imwrite(buffer, to_array(image), extension=".png")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
 
 
 def row(images: list[Tensor]) -> Tensor:

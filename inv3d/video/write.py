@@ -17,7 +17,8 @@ def write_mp4(path: Path, images: Iterable[NDArray[np.uint8]], fps: int = 30, qu
 
     `quality` is x264's constant rate factor: lower is better, 18 is visually lossless.
     """
-    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+    # without the protocol, FFmpeg takes what stands before a colon for one
+    with av.open(f"file:{path}", "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=Fraction(fps), options={"crf": str(quality), "preset": "medium"})
         stream.pix_fmt = "yuv420p"
         stream.codec_context.color_range = ColorRange.MPEG

@@ -1,5 +1,6 @@
 import base64
 import io
+from pathlib import Path
 
 import torch
 from imageio.v3 import imread
@@ -22,3 +23,12 @@ def test_files_and_inline_pictures_hold_the_same(tmp_path):
 def test_rows_and_columns():
     a, b = torch.zeros(3, 4, 5), torch.ones(3, 4, 5)
     assert row([a, b]).shape == (3, 4, 10) and column([a, b]).shape == (3, 8, 5)
+
+
+def test_a_tilde_is_a_name_like_any_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("~", "home"):
+        (tmp_path / name).mkdir()
+    save_png(Path("~/a.png"), torch.zeros(3, 4, 4))
+    assert [path.name for path in tmp_path.rglob("*.png")] == ["a.png"] and (tmp_path / "~" / "a.png").exists()
