@@ -121,7 +121,7 @@ def train_variants(folder: Path, scale: float) -> None:
 def read_encoder(folder: Path, bundle: Bundle) -> Encoder:
     """An encoder in the making or a finished one: the moving average of its checkpoint."""
     encoder = build_encoder(encoders.config_for(bundle))
-    encoder.mean_code.copy_(bundle.mean_code.expand(bundle.generator.num_ws, -1))
+    encoder.mean_code.copy_(bundle.generator.code_space.repeat(bundle.mean_code))
     state = torch.load(folder / "preim3d.pt", map_location="cpu", weights_only=True)["average"]
     encoder.load_state_dict(state)
     return encoder.eval().requires_grad_(False)

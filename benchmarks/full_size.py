@@ -38,7 +38,7 @@ def measure(case: str, device: torch.device) -> dict[str, float]:
         import_checkpoint(Import(Path(os.environ["INV3D_HOME"], "x.pt"), "full", "ffhq", force=True))
         return {"seconds": time.perf_counter() - start, "memory_mb": peak_memory_mb()}
     bundle = load_bundle("full", device)
-    code = bundle.mean_code.expand(1, bundle.generator.num_ws, -1)
+    code = bundle.generator.code_space.repeat(bundle.mean_code[None])
     start = time.perf_counter()
     if case == "render":
         with torch.no_grad():

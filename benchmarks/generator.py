@@ -21,11 +21,11 @@ from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera, look_at
-from inv3d.core.generator.field import TriPlanes
+from inv3d.core.generator import Scene
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, Parameters, head_parameters
 from inv3d.core.procedural.renderer import HeadRender, HeadRenderer
 from inv3d.core.procedural.surface import WORLD_PER_HEAD_UNIT
-from inv3d.core.training.demo import exchange_looks, mix_codes
+from inv3d.core.training.demo import exchange_looks
 
 SEED = 500
 SIZE = 256
@@ -62,25 +62,25 @@ def cameras(count: int, low: float, high: float, random: torch.Generator) -> Cam
 
 
 def normal_error(
-    bundle: Bundle, planes: TriPlanes, points: Tensor, exact_points: Tensor, exact: Tensor, renderer: HeadRenderer
+    bundle: Bundle, scene: Scene, points: Tensor, exact_points: Tensor, exact: Tensor, renderer: HeadRenderer
 ) -> float:
     """Median angle in degrees between the surfaces' normals where rays [P,3] meet them."""
     step = 0.0015
     offsets = step * torch.eye(3)
     around = torch.cat([points + sign * offset for offset in offsets for sign in (1.0, -1.0)])
-    sigma = bundle.generator.field(planes, around[None])[0].reshape(3, 2, -1)
+    sigma = bundle.generator.surface(scene, around[None]).level.reshape(3, 2, -1)
     ours = F.normalize(sigma[:, 1] - sigma[:, 0], dim=0).t()
     truth = renderer.normals(exact_points[None], exact)[0]
     return float(torch.rad2deg(torch.acos((ours * truth).sum(-1).clamp(-1, 1))).median())
 
 
 def compare(
-    bundle: Bundle, planes: TriPlanes, grid: Tensor | None, codes: Tensor, camera: Camera, parameters: Tensor,
+    bundle: Bundle, scene: Scene, camera: Camera, parameters: Tensor,
     renderer: HeadRenderer, random: torch.Generator,
 ) -> dict[str, float]:  # fmt: skip
     """All figures of one view of one head."""
     exact: HeadRender = renderer.render(parameters, camera, SIZE)
-    render = bundle.generator.render(planes, codes, camera, grid=grid)
+    render = bundle.generator.render(scene, camera)
     a, b = picture(render.image), picture(exact.image)
     _, full = structural_similarity(a, b, channel_axis=2, data_range=1.0, full=True)
     origins, directions = camera.rays(SIZE)
@@ -97,7 +97,7 @@ def compare(
         "perceptual": float(bundle.perceptual.distance(render.image, exact.image)),
         "identity": float(bundle.identity.similarity(render.image, exact.image)),
         "depth": 100 * float((render.depth - exact.depth).abs().reshape(-1)[solid].median()) / width,
-        "normal": normal_error(bundle, planes, ours[chosen], points[chosen], parameters, renderer),
+        "normal": normal_error(bundle, scene, ours[chosen], points[chosen], parameters, renderer),
     }
     face = (solid & (x.abs() < 0.115) & (y > -0.185) & (y < 0.10) & (z > 0.07) & (z < 0.30)).reshape(SIZE, SIZE).numpy()
     if face.sum() > 600 and abs(float(camera.yaw)) < math.radians(75):
@@ -121,11 +121,10 @@ def views_table(bundle: Bundle, renderer: HeadRenderer, heads: int) -> list[dict
     rows = []
     for head in range(heads):
         codes = bundle.generator.mapping(z[head : head + 1])
-        planes = bundle.generator.planes(codes)
-        grid = bundle.generator.proposal_grid(planes)
+        scene = bundle.generator.scene(codes)
         for i, (low, high) in enumerate(BINS):
             for camera in (cameras(1, low, high, random) for _ in range(VIEWS_PER_BIN)):
-                row = compare(bundle, planes, grid, codes, camera, parameters[head : head + 1], renderer, random)
+                row = compare(bundle, scene, camera, parameters[head : head + 1], renderer, random)
                 rows.append(row | {"bin": i})
     return rows
 
@@ -136,7 +135,7 @@ def mixing(bundle: Bundle, renderer: HeadRenderer, pairs: int) -> dict[str, floa
     z, parameters = held_out(2 * pairs, random)
     codes = bundle.generator.mapping(z)
     shape, looks = codes[:pairs], codes[pairs:]
-    mixed = mix_codes(shape, looks)
+    mixed = bundle.generator.code_space.mix(shape, looks, "looks")
     truth = exchange_looks(parameters[:pairs], parameters[pairs:])
     camera = cameras(pairs, 0, 50, random)
     sums: dict[str, list[float]] = {"mixed": [], "shape's own head": [], "looks' own head": []}

@@ -36,18 +36,17 @@ def main() -> None:
     bundle = load_bundle("demo")
     generator = bundle.generator
     random = torch.Generator().manual_seed(0)
-    codes = generator.mapping(torch.randn(1, generator.config.z_dim, generator=random))
-    planes = generator.planes(codes)
-    grid = generator.proposal_grid(planes)
+    codes = generator.mapping(torch.randn(1, generator.z_dim, generator=random))
+    scene = generator.scene(codes, guide=generator.guide(codes))
     camera = look_at(torch.tensor([0.4]), torch.tensor([0.1]))
     pixels = torch.randint(0, 255, (SEARCH_SIDE, SEARCH_SIDE * 16 // 9, 3), generator=random, dtype=torch.uint8)
     frame = Frame(0, 0.0, pixels.numpy())
     crop = Crops(torch.tensor([[480.0, 270.0]]), torch.tensor([300.0]), torch.zeros(1))
     figures = {
-        "planes of a head": median_seconds(lambda: generator.planes(codes)),
-        "density grid of a head": median_seconds(lambda: generator.proposal_grid(planes)),
-        "render, 256 px": median_seconds(lambda: generator.render(planes, codes, camera, grid=grid)),
-        "render, 128 px": median_seconds(lambda: generator.render(planes, codes, camera, 128, grid=grid)),
+        "scene of a head": median_seconds(lambda: generator.scene(codes)),
+        "guide of a head": median_seconds(lambda: generator.guide(codes)),
+        "render, 256 px": median_seconds(lambda: generator.render(scene, camera)),
+        "render, 128 px": median_seconds(lambda: generator.render(scene, camera, 128)),
         "search in a 1080p frame": median_seconds(lambda: search(bundle.aligner, frame.tensor())),
         "follow a head to the next frame": median_seconds(lambda: align(bundle.aligner, frame.tensor(), crop, 2)),
     }

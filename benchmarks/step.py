@@ -21,7 +21,7 @@ from results import in_own_process, publish, table
 
 from inv3d.core.bundle import load_bundle
 from inv3d.core.device import choose_device
-from inv3d.core.inversion.losses import Reconstruction
+from inv3d.core.inversion.objective import reconstruction
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.inversion.stages import Problem, tune
 from inv3d.core.latents import LatentTrack
@@ -42,7 +42,7 @@ def naive_step(task: Problem, track: LatentTrack, calls: int | None) -> float:
     """Seconds of one step; of `calls` of its generator calls, scaled to all, if given."""
     generator = copy.deepcopy(task.bundle.generator).requires_grad_(True)
     optimizer = torch.optim.Adam(generator.parameters(), lr=3e-4)
-    reconstruction = Reconstruction(task.bundle, task.settings, task.random(0))
+    networks = (task.bundle.perceptual, task.bundle.identity)
     views, weights = _all_views(task)
     total = len(views) + len(track)
     todo = [("view", i) for i in range(len(views))] + [("depth", i) for i in range(len(track))]
@@ -54,7 +54,7 @@ def naive_step(task: Problem, track: LatentTrack, calls: int | None) -> float:
         if kind == "view":
             camera = views.cameras[i]
             image = generator(track.at(camera), camera, chunk=1 << 20).image
-            sum(reconstruction.image_losses(image, views.images[[i]], weights[[i]]).values()).backward()  # type: ignore[union-attr]
+            sum(reconstruction(image, views.images[[i]], weights[[i]], *networks, task.settings).values()).backward()  # type: ignore[union-attr]
         else:
             depth = generator(track.codes[[i]], views.cameras[0], chunk=1 << 20).depth
             (depth - stored.to(depth.device)).square().mean().backward()
@@ -80,9 +80,9 @@ def measure(size: str, way: str, device: torch.device) -> dict[str, float]:
     bundle = load_bundle("demo", device) if size == "demo" else full_size_bundle(device)
     task = problem(bundle, VIEWS, FAST, device)
     generator = bundle.generator
-    mean = generator.backbone.mapping.w_avg
     random = torch.Generator().manual_seed(0)
-    codes = mean + 0.1 * torch.randn(VIEWS, generator.num_ws, len(mean), generator=random).to(device)
+    space = generator.code_space
+    codes = generator.mean_w + 0.1 * torch.randn(VIEWS, space.num_ws, space.w_dim, generator=random).to(device)
     track = LatentTrack(codes, task.yaws)
     slow = device.type == "cpu" and size == "full"
     if way == "naive":

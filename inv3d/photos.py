@@ -193,7 +193,7 @@ def start_codes(images: Tensor, bundle: Bundle, encoder: Encoder | None) -> Tens
     if encoder is not None:
         codes: Tensor = encoder(images)
         return codes
-    return bundle.mean_code.expand(len(images), bundle.generator.num_ws, -1)
+    return bundle.generator.code_space.repeat(bundle.mean_code.expand(len(images), -1))
 
 
 def invert_photo(

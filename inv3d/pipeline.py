@@ -196,7 +196,7 @@ def without_outliers(prepared: Prepared, code: torch.Tensor, bundle: Bundle) -> 
 def trial_render(bundle: Bundle, device: torch.device) -> float:
     """Seconds of a 64 px render of the mean head, the best of four; infinite if it shows numbers that are none."""
     generator = bundle.generator
-    code = generator.backbone.mapping.w_avg.expand(1, generator.num_ws, -1)
+    code = generator.code_space.repeat(generator.mean_w[None])
     seconds = []
     for _ in range(4):
         start = time.perf_counter()

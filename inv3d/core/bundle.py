@@ -19,7 +19,7 @@ from torch import Tensor
 from inv3d.core.camera import CONVENTION, Camera, look_at
 from inv3d.core.codes import CodeStatistics, sample_codes
 from inv3d.core.errors import ModelError
-from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.generator import Generator, TriplaneGenerator
 from inv3d.core.generator.config import Distance, SoundConfig, Width
 from inv3d.core.library import DESCRIPTION, model_folder, sha256
 from inv3d.core.networks.aligner import Aligner
@@ -51,6 +51,8 @@ class ModelInfo(Record):
     focal: Annotated[float, Field(gt=0.01, le=1000.0)]
     known_yaw: Annotated[float, Field(ge=0.0, le=180.0)]
     """Cameras up to this yaw (degrees, either side) were seen in training."""
+    architecture: Literal["triplane"] = TriplaneGenerator.architecture
+    """The class of the generator."""
     generator: SoundConfig
     perceptual_outputs: Width | None = None
     """What its own perceptual network reads off pictures; None if it has none."""
@@ -110,7 +112,7 @@ class Bundle:
     """
 
     info: ModelInfo
-    generator: TriplaneGenerator
+    generator: Generator
     own_aligner: Aligner | None
     identity: Identity
     perceptual: Perceptual
@@ -123,7 +125,7 @@ class Bundle:
     @property
     def mean_code(self) -> Tensor:
         """The mean code [w_dim]: as measured, else as the generator's training kept it."""
-        return self.generator.backbone.mapping.w_avg if self.statistics is None else self.statistics.mean
+        return self.generator.mean_w if self.statistics is None else self.statistics.mean
 
     @property
     def code_spread(self) -> float:

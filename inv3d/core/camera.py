@@ -8,8 +8,8 @@ Yaw and pitch say where the camera stands, in radians: positive yaw towards +x, 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +18,13 @@ from torch.nn import functional as F
 CONVENTION = "cam2world 4x4, OpenCV axes (x right, y down, z forward); intrinsics normalised by the image size"
 FFHQ_FOCAL = 2985.29 / 700.0
 FFHQ_RADIUS = 2.7
+
+
+class Rays(NamedTuple):
+    """`origins` and unit `directions` [...,3] in the world."""
+
+    origins: Tensor
+    directions: Tensor
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,14 @@ class Camera:
         """Inverse of `vector`; `vector` is [B,25]."""
         return Camera(vector[:, :16].reshape(-1, 4, 4), vector[:, 16:25].reshape(-1, 3, 3))
 
-    def rays(self, resolution: int | tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Origins and unit directions [B,H*W,3] through the pixel centres, in row-major order."""
+    def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Image points (u, v) [B,P,2] in [0,1] and distances [B,P] from the camera of world `points` [B,P,3]."""
+        offset = points - self.position[:, None]
+        image = offset @ self.cam2world[:, :3, :3] @ self.intrinsics.transpose(1, 2)
+        return image[..., :2] / image[..., 2:], offset.norm(dim=-1)
+
+    def rays(self, resolution: int | tuple[int, int]) -> Rays:
+        """Rays [B,H*W,3] through the pixel centres, in row-major order."""
         height, width = (resolution, resolution) if isinstance(resolution, int) else resolution
         device = self.cam2world.device
         v = (torch.arange(height, device=device) + 0.5) / height
@@ -75,8 +88,8 @@ class Camera:
         points = torch.stack([grid_u, grid_v], -1).reshape(1, -1, 2).expand(len(self), -1, -1)
         return self.rays_through(points)
 
-    def rays_through(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Origins and unit directions [B,P,3] through image points (u, v) in [0,1], `points` [B,P,2]."""
+    def rays_through(self, points: Tensor) -> Rays:
+        """Rays [B,P,3] through image points (u, v) in [0,1], `points` [B,P,2]."""
         k = self.intrinsics[:, :, :, None]
         fx, fy, cx, cy, skew = k[:, 0, 0], k[:, 1, 1], k[:, 0, 2], k[:, 1, 2], k[:, 0, 1]
         u, v = points.to(k.dtype).unbind(-1)
@@ -84,7 +97,7 @@ class Camera:
         y = (v - cy) / fy
         local = torch.stack([x, y, torch.ones_like(x)], -1)
         directions = F.normalize(local @ self.cam2world[:, :3, :3].transpose(1, 2), dim=-1)
-        return self.position[:, None].expand_as(directions), directions
+        return Rays(self.position[:, None].expand_as(directions), directions)
 
 
 def pixel_centers(pixels: Tensor, size: int) -> Tensor:
@@ -142,16 +155,3 @@ def in_frame(camera: Camera, center: tuple[float, float], side: float, width: in
     x, y = center
     whole = torch.tensor([[focal / width, 0.0, x / width], [0.0, focal / height, y / height], [0.0, 0.0, 1.0]])
     return Camera(camera.cam2world, whole.to(camera.cam2world.device)[None])
-
-
-def eg3d_elevation(vertical: float) -> float:
-    """Elevation in radians that EG3D's camera sampler gives for its `vertical` argument.
-
-    The sampler takes phi = arccos(1 - 2 v / pi), so `vertical` is not an angle (reference/eg3d, section 6).
-    """
-    return math.asin(1.0 - 2.0 * vertical / math.pi)
-
-
-def focal_from_fov(degrees: float) -> float:
-    """EG3D's field of view to normalised focal length, with the rounded constants of its scripts."""
-    return 1.0 / (math.tan(degrees * 3.14159 / 360.0) * 1.414)

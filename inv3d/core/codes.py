@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from inv3d.core.camera import Camera
-from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.generator import Generator
 
 _SEED = 123
 _BATCH = 1000
@@ -35,19 +35,15 @@ class CodeStatistics:
 
 
 @torch.no_grad()
-def sample_codes(generator: TriplaneGenerator, front: Camera, samples: int) -> Tensor:
+def sample_codes(generator: Generator, front: Camera, samples: int) -> Tensor:
     """Codes w [samples,w_dim], always the same ones; models that are conditioned on a camera get the `front` one."""
-    z = torch.randn(samples, generator.config.z_dim, generator=torch.Generator().manual_seed(_SEED)).to(
-        generator.device
-    )
+    z = torch.randn(samples, generator.z_dim, generator=torch.Generator().manual_seed(_SEED)).to(generator.device)
     vector = front.vector().to(generator.device)
     return torch.cat([generator.mapping(part, vector.expand(len(part), -1))[:, 0] for part in z.split(_BATCH)])
 
 
 @torch.no_grad()
-def code_statistics(
-    generator: TriplaneGenerator, front: Camera, samples: int = 10_000, directions: int = 80
-) -> CodeStatistics:
+def code_statistics(generator: Generator, front: Camera, samples: int = 10_000, directions: int = 80) -> CodeStatistics:
     """Measured on `samples` codes; at most `directions` directions."""
     codes = sample_codes(generator, front, samples)
     mean = codes.mean(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Container, Mapping
@@ -19,13 +20,12 @@ from torch import Tensor
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError, ModelError
-from inv3d.core.generator import Render, TriplaneGenerator
-from inv3d.core.generator.field import TriPlanes
+from inv3d.core.generator import Detail, Generator, Guide, Render, Scene
 from inv3d.core.latents import LatentTrack
 from inv3d.core.records import Degrees, Record, read_record, write_record
 from inv3d.core.weights import MOST_ROWS, Refuse, Shape, read_tensors, shapes_of
 
-HEAD, CODES, WEIGHTS = "head.json", "codes.safetensors", "weights.safetensors"
+HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safetensors", "detail.safetensors"
 _LARGEST = 65504.0  # what float16 holds
 _HINT = "name an output folder of `inv3d video` or `inv3d image`; if it is one, make it again"
 
@@ -53,37 +53,38 @@ class HeadRecord(Record):
 
 @dataclass(frozen=True)
 class Head:
-    """A generator tuned to one person, the latent track, and the yaws (radians) from which it is shown."""
+    """A generator tuned to one person, the latent track, the yaws (radians) from which it is shown, and the local
+    `detail` of the picture it was read from, if its encoder gave one."""
 
-    generator: TriplaneGenerator
+    generator: Generator
     track: LatentTrack
     bundle: Bundle
     yaw_range: tuple[float, float]
+    detail: Detail | None = None
 
     @functools.cached_property
-    def _fixed(self) -> TriPlanes | None:
-        """The planes of a head of one code: made once for all renders."""
-        with torch.no_grad():
-            return self.generator.planes(self.track.codes) if len(self.track) == 1 else None
+    def _guide(self) -> Guide | None:
+        """Where any of the codes has something: made once, it guides the sampling of every render."""
+        return self.generator.guide(self.track.codes)
 
     @functools.cached_property
-    def grid(self) -> Tensor | None:
-        """Where any of the codes has something [1,1,S,S,S]: made once, it guides the sampling of every render."""
-        size = self.generator.config.rendering.proposal_grid
-        if size is None:
-            return None
+    def _fixed(self) -> Scene | None:
+        """The scene of a head of one code: made once for all renders."""
         with torch.no_grad():
-            every = (self._fixed or self.generator.planes(code[None]) for code in self.track.codes)
-            return torch.cat([self.generator.density_grid(planes, size) for planes in every]).amax(0, keepdim=True)
+            return self.scene(self.track.codes) if len(self.track) == 1 else None
+
+    @torch.no_grad()
+    def scene(self, codes: Tensor) -> Scene:
+        """The scene of `codes` [M,num_ws,w_dim], which may be this head's or lie between them."""
+        detail = None if self.detail is None else self.detail[[0] * len(codes)]
+        return self.generator.scene(codes, detail, self._guide)
 
     @torch.no_grad()
     def render(self, camera: Camera, resolution: int | None = None, superresolution: bool = True) -> Render:
         """Render with the code that the track gives for each camera, deterministically, in bounded memory."""
         camera = camera.to(self.generator.device)
-        codes = self.track.grouped(camera)
-        planes = self._fixed or self.generator.planes(codes)
-        grid = None if self.grid is None else self.grid.expand(len(codes), -1, -1, -1, -1)
-        return self.generator.render(planes, codes, camera, resolution, None, grid, superresolution=superresolution)
+        scene = self._fixed or self.scene(self.track.grouped(camera))
+        return self.generator.render(scene, camera, resolution, superresolution=superresolution)
 
     def render_each(self, cameras: Camera, use: Callable[[Render], Used], resolution: int | None = None) -> list[Used]:
         """`use(render)` for every camera, in order.
@@ -96,7 +97,7 @@ class Head:
 
         if self.generator.device.type != "cpu":
             return [one(i) for i in range(len(cameras))]
-        self.grid  # noqa: B018 - made before the threads ask for it
+        self._fixed, self._guide  # noqa: B018 - made before the threads ask for it
         threads = torch.get_num_threads()
         try:
             with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -113,6 +114,8 @@ class Head:
         folder.mkdir(parents=True, exist_ok=True)
         codes = {"codes": self.track.codes.cpu().contiguous(), "yaws": self.track.yaws.cpu().contiguous()}
         (folder / CODES).write_bytes(save(codes))
+        if self.detail is not None:
+            (folder / DETAIL).write_bytes(save(self.detail.state()))
         weights = {name: change.cpu().contiguous() for name, change in self._changes().items()}
         (folder / WEIGHTS).write_bytes(save(weights))
         low, high = (round(math.degrees(yaw), 3) for yaw in self.yaw_range)
@@ -144,8 +147,9 @@ class Head:
         if changes := _read(folder / WEIGHTS, base, optional=base):
             generator = copy.deepcopy(generator)
             apply_changes(generator, changes)
+        detail = _read_detail(folder / DETAIL, bundle.generator)
         low, high = (math.radians(yaw) for yaw in record.yaw_range_degrees)
-        return Head(generator, track, bundle, (low, high))
+        return Head(generator, track, bundle, (low, high), None if detail is None else detail.to(device))
 
     def rounded(self) -> Head:
         """This head as it will be after saving and loading, whose weight changes are float16."""
@@ -153,7 +157,7 @@ class Head:
             return self
         generator = copy.deepcopy(self.bundle.generator)
         apply_changes(generator, self._changes())
-        return Head(generator, self.track, self.bundle, self.yaw_range)
+        return dataclasses.replace(self, generator=generator)
 
     def _changes(self) -> dict[str, Tensor]:
         """What tuning changed, by name, in float16."""
@@ -187,7 +191,8 @@ def _read(path: Path, expected: Mapping[str, Shape], optional: Container[str] = 
 
 def _read_track(path: Path, latents: int, bundle: Bundle) -> LatentTrack:
     """The codes of a head. Raises InputError if they are not `latents` codes of the model at ascending yaws."""
-    shapes: dict[str, Shape] = {"codes": (None, bundle.generator.num_ws, bundle.info.generator.w_dim), "yaws": (None,)}
+    space = bundle.generator.code_space
+    shapes: dict[str, Shape] = {"codes": (None, space.num_ws, space.w_dim), "yaws": (None,)}
     tensors = _read(path, shapes)
     codes, yaws = tensors["codes"], tensors["yaws"]
     if not len(codes) == len(yaws) == latents:
@@ -197,8 +202,19 @@ def _read_track(path: Path, latents: int, bundle: Bundle) -> LatentTrack:
     return LatentTrack(codes, yaws)
 
 
+def _read_detail(path: Path, generator: Generator) -> Detail | None:
+    """The local features of a head, if it has any. Raises InputError if the model cannot read them."""
+    if not path.exists():
+        return None
+    channels = generator.detail_channels
+    if channels is None:
+        raise _refuse(path)("its model cannot read local features")
+    tensors = _read(path, {"features": (1, channels, None, None), "cam2world": (1, 4, 4), "intrinsics": (1, 3, 3)})
+    return Detail(tensors["features"], Camera(tensors["cam2world"], tensors["intrinsics"]))
+
+
 @torch.no_grad()
-def apply_changes(generator: TriplaneGenerator, changes: dict[str, Tensor]) -> None:
+def apply_changes(generator: Generator, changes: dict[str, Tensor]) -> None:
     """Add weight changes by name."""
     state = generator.state_dict()
     for name, change in changes.items():

@@ -83,6 +83,6 @@ def verify(name: str) -> None:
     for part, tensor in generator.state_dict().items():
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{part} of '{name}' holds numbers that are none", hint)
-    code = generator.backbone.mapping.w_avg.expand(1, generator.num_ws, -1)
+    code = generator.code_space.repeat(generator.mean_w[None])
     if not torch.isfinite(generator(code, info.front, 32, superresolution=False).image).all():
         raise ModelError(f"'{name}' renders numbers that are none", hint)

@@ -18,7 +18,6 @@ from inv3d.core.head import Head
 from inv3d.export.decimate import decimate
 
 FORMATS = (".glb", ".ply", ".obj", ".stl")
-_EG3D_LEVEL = 10.0  # raw density that the public scripts take for the surface
 _SMALLEST_PART = 0.02  # of the largest part's faces; what is smaller floats
 _CLEARANCE = 0.01  # of a cell: how near a vertex may come to a corner of the grid
 _Z_UP = (".ply", ".stl")  # what Blender and programs for printing expect; a face looks along -y there
@@ -33,35 +32,33 @@ def extract_mesh(head: Head, resolution: int = 144, faces: int = 60_000) -> trim
     surface.
     """
     generator = head.generator
-    config = generator.config.rendering
     zero = torch.zeros(1, device=generator.device)
-    planes = generator.planes(head.track.at(head.camera(zero, zero)))
-    sigma = generator.density_grid(planes, resolution)[0, 0].cpu().numpy()
-    level = 0.0 if config.density == "surface" else _EG3D_LEVEL
+    scene = head.scene(head.track.at(head.camera(zero, zero)))
+    level = generator.levels(scene, resolution)[0].cpu().numpy()
     # voxel-sized ripples are noise of the field, not of the head
-    sigma = gaussian(sigma, 0.7, mode="nearest", preserve_range=True)
+    level = gaussian(level, 0.7, mode="nearest", preserve_range=True)
     # a rim of empty cells closes the mesh where the volume ends
-    padded = np.pad(sigma, 1, constant_values=min(float(sigma.min()), level - 1.0))
-    if not padded.max() > level:
+    padded = np.pad(level, 1, constant_values=min(float(level.min()), -1.0))
+    if not padded.max() > 0.0:
         raise Inv3dError("the head has no surface", "make the head again with more steps")
-    cell = config.box / resolution
+    cell = generator.box / resolution
     # grid axes are z, y, x; the first cell of the unpadded grid is centred half a cell inside the box
-    cells, triangles = _isosurface(padded, level)
-    points = (cells[:, ::-1] - 1.0 + 0.5) * cell - config.box / 2
+    cells, triangles = _isosurface(padded)
+    points = (cells[:, ::-1] - 1.0 + 0.5) * cell - generator.box / 2
     mesh = decimate(_without_floaters(trimesh.Trimesh(points, triangles[:, ::-1], process=False)), faces)
     located = torch.tensor(np.array(mesh.vertices), dtype=torch.float32, device=generator.device)
-    colors = torch.cat([generator.field(planes, part[None])[1][0, :, :3] for part in located.split(32768)])
+    colors = torch.cat([generator.surface(scene, part[None]).colors[0] for part in located.split(32768)])
     rgba = torch.cat([colors.clamp(0, 1), torch.ones_like(colors[:, :1])], 1)
     mesh.visual = trimesh.visual.ColorVisuals(mesh, vertex_colors=_bytes(rgba))
     return mesh
 
 
-def _isosurface(field: NDArray[np.float32], level: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Vertices in cells and triangles where `field` passes `level`. No vertex comes so near to a corner of the grid that
+def _isosurface(field: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Vertices in cells and triangles where `field` passes zero. No vertex comes so near to a corner of the grid that
     its triangles lose their area."""
     least = 1e-4 * float(np.ptp(field))
-    field = np.where(np.abs(field - level) < least, level + np.copysign(least, field - level), field)
-    vertices, triangles, _, _ = marching_cubes(field, level, gradient_direction="ascent")
+    field = np.where(np.abs(field) < least, np.copysign(least, field), field)
+    vertices, triangles, _, _ = marching_cubes(field, 0.0, gradient_direction="ascent")
     whole = np.floor(vertices.astype(np.float64))
     part = vertices - whole
     vertices = np.where(part > 0, whole + part.clip(_CLEARANCE, 1 - _CLEARANCE), whole)

@@ -11,7 +11,6 @@ from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 from inv3d.core.procedural.renderer import HeadRenderer
-from inv3d.core.training.demo import mix_codes
 from inv3d.export.pictures import column, row
 
 Progress = Callable[[int, int], None]
@@ -49,17 +48,18 @@ def mixing_sheet(
 ) -> list[Tensor]:
     """Style mixing: row i has the shape of seed i, column j the looks of seed j; [3,R,R] each, row after row."""
     codes = torch.cat([_code(bundle, seed, truncation) for seed in seeds])
+    mix = bundle.generator.code_space.mix
     pictures = []
     for shape in codes:
         for looks in codes:
-            pictures.append(bundle.generator(mix_codes(shape, looks)[None], camera, resolution).image[0].cpu())
+            pictures.append(bundle.generator(mix(shape, looks, "looks")[None], camera, resolution).image[0].cpu())
             progress(len(pictures), len(seeds) ** 2)
     return pictures
 
 
 def _code(bundle: Bundle, seed: int, truncation: float) -> Tensor:
     generator = bundle.generator
-    z = latent(seed, generator.config.z_dim).to(generator.device)
+    z = latent(seed, generator.z_dim).to(generator.device)
     return generator.mapping(z, bundle.info.front.vector().to(generator.device), truncation)
 
 

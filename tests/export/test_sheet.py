@@ -1,7 +1,6 @@
 import torch
 
 from inv3d.core.camera import look_at
-from inv3d.core.training.demo import SHAPE_LAYERS
 from inv3d.export.sheet import generator_sheet, grid, mixing_sheet, source_sheet
 
 CAMERAS = look_at(torch.tensor([-0.8, 0.8]), torch.zeros(2))
@@ -35,6 +34,6 @@ def test_mixing_takes_shape_from_rows_and_looks_from_columns(demo):
     pictures = mixing_sheet(demo, [3, 4], front, 32, 1.0, silent)
     own = [generator_sheet(demo, [seed], front, 32, 1.0, silent)[0] for seed in (3, 4)]
     assert torch.allclose(pictures[0], own[0], atol=1e-4) and torch.allclose(pictures[3], own[1], atol=1e-4)
-    assert 0 < SHAPE_LAYERS < demo.generator.num_ws
+    assert demo.generator.code_space.spans["shape"] == slice(0, 5)
     # the background belongs to the looks
     assert torch.allclose(pictures[1][:, 0, 0], own[1][:, 0, 0], atol=0.02)

@@ -43,7 +43,7 @@ def read_public_encoder(path: Path, bundle: Bundle) -> Encoder:
         config = replace(
             _PUBLIC,
             kind=_kind(_options(root.get("opts")), own),
-            num_ws=bundle.generator.num_ws,
+            num_ws=bundle.generator.code_space.num_ws,
             w_dim=bundle.info.generator.w_dim,
         )
         with torch.device("meta"):
@@ -52,8 +52,9 @@ def read_public_encoder(path: Path, bundle: Bundle) -> Encoder:
     with torch.device("meta"):
         encoder = build_encoder(config)
     encoder.load_state_dict(state, assign=True)
-    mapping = bundle.generator.backbone.mapping
-    mean = torch.lerp(mapping.w_avg, sample_codes(bundle.generator, bundle.info.front, 10_000).mean(0), _TRUNCATION)
+    mean = torch.lerp(
+        bundle.generator.mean_w, sample_codes(bundle.generator, bundle.info.front, 10_000).mean(0), _TRUNCATION
+    )
     encoder.mean_code = mean.expand(config.num_ws, -1).clone()
     return encoder.eval().requires_grad_(False)
 

@@ -143,6 +143,10 @@ class GeneratorConfig:
     """Rays per side of a render."""
     inject_resolution: Side | None = None
     """Resolution at which a projection of w is added to the backbone features, if any."""
+    shape_layers: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Codes of the layers before this one say how a head is shaped, the others how it looks; None: half of them each."""
+    detail_channels: Width | None = None
+    """Channels of the local features that the field can read (E3DGE), if it can."""
     mapping: MappingConfig = MappingConfig()
     decoder: DecoderConfig = DecoderConfig()
     rendering: RenderingConfig = RenderingConfig()
@@ -179,6 +183,8 @@ def sound(config: GeneratorConfig) -> GeneratorConfig:
         "coarse_samples should be at least 2": rendering.proposal_grid is None and rendering.coarse_samples < 2,
         "plane_axes should be bases of space": rendering.plane_axes is not None
         and min(abs(_determinant(basis)) for basis in rendering.plane_axes) < 1e-6,
+        "a proposal_grid needs space that is empty_outside": rendering.proposal_grid is not None
+        and not rendering.empty_outside,
         "fine_samples should be at least 2": rendering.proposal_grid is not None and rendering.fine_samples < 2,
     }
     for complaint, found in wrong.items():

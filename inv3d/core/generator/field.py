@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, PlaneAxes, PlaneLayout, RenderingConfig
+from inv3d.core.generator.detail import Detail, DetailFilm
 from inv3d.core.generator.layers import FullyConnected, Softplus, softplus
 
 _AXES: dict[PlaneLayout, tuple[tuple[int, int], ...]] = {
@@ -23,13 +24,14 @@ _OFFSET_GAIN = 0.3
 
 @dataclass(frozen=True)
 class TriPlanes:
-    """What M codes make: `features` [M,3,C,R,R], FiLM scales and shifts [M,2H], `background` [M,8]; and what all heads
-    share: `canonical` planes [3,C,R,R]."""
+    """What M codes make: `features` [M,3,C,R,R], FiLM scales and shifts [M,2H], `background` [M,8]; what all heads share:
+    `canonical` planes [3,C,R,R]; and the local `detail` of M pictures."""
 
     features: Tensor
     film: Tensor | None = None
     background: Tensor | None = None
     canonical: Tensor | None = None
+    detail: Detail | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -38,7 +40,8 @@ class TriPlanes:
         """The planes of some of the codes."""
         film = None if self.film is None else self.film[index]
         background = None if self.background is None else self.background[index]
-        return TriPlanes(self.features[index], film, background, self.canonical)
+        detail = None if self.detail is None else self.detail[index]
+        return TriPlanes(self.features[index], film, background, self.canonical, detail)
 
 
 def project(coordinates: Tensor, config: RenderingConfig) -> Tensor:
@@ -150,21 +153,29 @@ class Decoder(nn.Module):
 class Field(nn.Module):
     """Density and colour at world points, for a batch of tri-planes. Owns nothing: it borrows its parts."""
 
-    def __init__(self, config: GeneratorConfig, decoder: Decoder, canonical: CanonicalPlanes | None) -> None:
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        decoder: Decoder,
+        canonical: CanonicalPlanes | None = None,
+        detail: DetailFilm | None = None,
+    ) -> None:
         super().__init__()
         self.config = config.rendering
         # plain tuple: the parts are registered by the generator under their public names
-        self._parts = (decoder, canonical)
+        self._parts = (decoder, canonical, detail)
 
     def forward(self, planes: TriPlanes, points: Tensor) -> tuple[Tensor, Tensor]:
         """Raw density [M,N] and colours [M,N,K] at `points` [M,N,3]."""
-        decoder, canonical = self._parts
+        decoder, canonical, film = self._parts
         config = self.config
         uv = project(normalise(points, config), config)
         features = sample_planes(planes.features, uv).mean(1).transpose(1, 2)
         if canonical is not None and planes.canonical is not None:
             shift, features = features[..., :3], features[..., 3:]
             features = torch.cat([features, canonical(planes.canonical, points, shift, config)], -1)
+        if film is not None and planes.detail is not None:
+            features = film(features, points, planes.detail)
         sigma, color = decoder(features, planes.film)
         if config.empty_outside:
             sigma = torch.where(points.abs().amax(-1) > config.box / 2, torch.full_like(sigma, _EMPTY), sigma)

@@ -37,15 +37,15 @@ class SuperResolution(nn.Module):
             x, size=(size, size), mode="bilinear", align_corners=False, antialias=self.config.antialias
         )
 
-    def forward(self, features: Tensor, codes: Tensor) -> Tensor:
-        """`codes` [B,num_ws,w_dim], of which only the last is used; returns the image [B,3,R,R], not clamped."""
-        x, image = self.upsampled(features, codes)
-        return self.block1(x, image, codes[:, -1:].repeat(1, 3, 1), self.config.noise_mode)[1]
+    def forward(self, features: Tensor, w: Tensor) -> Tensor:
+        """`w` [B,1,w_dim] is read by every layer; returns the image [B,3,R,R], not clamped."""
+        x, image = self.upsampled(features, w)
+        return self.block1(x, image, w.repeat(1, 3, 1), self.config.noise_mode)[1]
 
-    def upsampled(self, features: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+    def upsampled(self, features: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
         """Features and image after the first block."""
         features = self.resize(features)
         image = features[:, :3]
         if self.half_precision and not torch.is_grad_enabled():
             features = features.half()
-        return self.block0(features, image, codes[:, -1:].repeat(1, 3, 1), self.config.noise_mode)
+        return self.block0(features, image, w.repeat(1, 3, 1), self.config.noise_mode)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
-from inv3d.core.inversion.losses import resize
+from inv3d.core.inversion.reconstruction import resize
 from inv3d.core.metrics.image import psnr
 from inv3d.core.views import Views
 
@@ -21,10 +21,10 @@ _SIZE = 96
 def fidelity(views: Views, code: Tensor, bundle: Bundle) -> Tensor:
     """PSNR [N] in dB between small renders of one code [1,num_ws,w_dim] and the views, on the CPU."""
     device = code.device
-    planes = bundle.generator.planes(code)
+    scene = bundle.generator.scene(code)
     values = []
     for i in range(len(views)):
         camera = views.cameras[i].to(device)
-        render = bundle.generator.render(planes, code, camera, _SIZE, superresolution=False)
+        render = bundle.generator.render(scene, camera, _SIZE, superresolution=False)
         values.append(psnr(resize(render.image, _SIZE), resize(views.images[[i]].to(device), _SIZE)).cpu())
     return torch.cat(values) if values else torch.empty(0)

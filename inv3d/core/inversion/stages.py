@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
-from inv3d.core.camera import Camera, pixel_centers
-from inv3d.core.generator import TriplaneGenerator
-from inv3d.core.generator.field import TriPlanes
+from inv3d.core.camera import Camera, Rays, pixel_centers
+from inv3d.core.generator import Generator, Scene
 from inv3d.core.inversion.loop import Losses, Progress, optimise, silent, total
-from inv3d.core.inversion.losses import Reconstruction
+from inv3d.core.inversion.objective import depth_agreement, latent_distance
 from inv3d.core.inversion.poses import correct
+from inv3d.core.inversion.reconstruction import Reconstruction
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
 
-_POSE_START = 0.25  # share of the W+ stage after which cameras move: before, the code is nobody's
+_POSE_START = 0.25  # share of the W+ stage after which cameras move: before, the code shows no one in particular
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Problem:
 def _passes(
     problem: Problem,
     reconstruction: Reconstruction,
-    generator: TriplaneGenerator,
+    generator: Generator,
     track: LatentTrack,
     offsets: Tensor | None = None,
 ) -> Iterator[Losses]:
@@ -69,7 +69,7 @@ def _passes(
 def _whole_passes(
     problem: Problem,
     reconstruction: Reconstruction,
-    generator: TriplaneGenerator,
+    generator: Generator,
     track: LatentTrack,
     offsets: Tensor | None,
 ) -> Iterator[Losses]:
@@ -78,23 +78,22 @@ def _whole_passes(
         share = torch.full((1,), weight / len(views), device=views.images.device)
         for row in range(len(views)):
             camera = _cameras(views, [row], offsets)
-            codes = track.at(camera)
-            planes = generator.planes(codes)
+            scene = reconstruction.scene(generator, track.at(camera))
             image, moving = views.images[[row]], offsets is not None
-            yield reconstruction.whole(generator, planes, codes, camera, image, share, moving=moving)
+            yield reconstruction.whole(generator, scene, camera, image, share, moving=moving)
 
 
 def _sampled_pass(
     problem: Problem,
     reconstruction: Reconstruction,
-    generator: TriplaneGenerator,
+    generator: Generator,
     track: LatentTrack,
     offsets: Tensor | None,
 ) -> Losses:
     """Random pixels of some targets and of some frames in between, one of each whole but small, and some depths.
 
     Views come in random order and stand for those that were not drawn, so that the expected gradient is that of all.
-    Everything shares the planes of the drawn views; memory does not depend on the number of views.
+    Everything shares the scene of the drawn views; memory does not depend on the number of views.
     """
     settings, random = problem.settings, reconstruction.random
     sources = problem.supervision(len(track) > 1)
@@ -110,25 +109,22 @@ def _sampled_pass(
     sample = functools.reduce(Views.followed_by, seen)
     shares = [weight / len(rows) for (_, weight), rows in zip(sources, drawn, strict=True) for _ in rows]
     codes = track.grouped(sample.cameras)
-    planes = generator.planes(codes)
-    device = codes.device
-    losses = [
-        reconstruction.rays(generator, planes, sample.cameras, sample.images, torch.tensor(shares, device=device))
-    ]
+    scene, device = reconstruction.scene(generator, codes), codes.device
+    losses = [reconstruction.rays(generator, scene, sample.cameras, sample.images, torch.tensor(shares, device=device))]
     if settings.whole_resolution is not None:
         first = [0, len(drawn[0])][: len(sources)]
         own = slice(None) if len(codes) == 1 else first
         weights = torch.tensor([weight for _, weight in sources], device=device)
-        size, moving = min(settings.whole_resolution, generator.config.raw_resolution), offsets is not None
+        size, moving = min(settings.whole_resolution, generator.raw_resolution), offsets is not None
         pictures = (sample.cameras[first], sample.images[first])
-        losses.append(reconstruction.whole(generator, planes[own], codes[own], *pictures, weights, size, moving))
+        losses.append(reconstruction.whole(generator, scene[own], *pictures, weights, size, moving))
     keys = min(len(drawn[0]), 1 + (settings.depth_codes or len(track)))
     if len(track) > 1 and settings.depth and keys > 1:
-        size = generator.config.raw_resolution
+        size = generator.raw_resolution
         pixels = torch.randint(size * size, (1, settings.depth_rays or size * size), generator=random)
         rays = sample.cameras[0].rays_through(pixel_centers(pixels.to(device), size))
-        others = (planes[[i]] for i in range(1, keys))
-        losses.append(_depth_loss(problem, reconstruction, generator, planes[[0]], others, *rays))
+        others = (scene[[i]] for i in range(1, keys))
+        losses.append(_depth_loss(problem, reconstruction, generator, scene[[0]], others, rays))
     return total(losses)
 
 
@@ -139,42 +135,30 @@ def _cameras(views: Views, rows: list[int], offsets: Tensor | None) -> Camera:
 
 
 def _whole_depth_pass(
-    problem: Problem, reconstruction: Reconstruction, generator: TriplaneGenerator, track: LatentTrack
+    problem: Problem, reconstruction: Reconstruction, generator: Generator, track: LatentTrack
 ) -> Losses:
     """Eq. 6 at one view, drawn at random, with whole depth maps and all codes."""
     order = torch.randperm(len(track), generator=reconstruction.random).tolist()
-    rays = problem.views.cameras[order[0]].rays(generator.config.raw_resolution)
-    own, *others = track.codes[order].split(1)
-    planes = (generator.planes(code) for code in others)
-    return _depth_loss(problem, reconstruction, generator, generator.planes(own), planes, *rays)
+    rays = problem.views.cameras[order[0]].rays(generator.raw_resolution)
+    own, *rest = track.codes[order].split(1)
+    # one after the other: the scenes of many codes do not fit at once
+    others = (reconstruction.scene(generator, code) for code in rest)
+    return _depth_loss(problem, reconstruction, generator, reconstruction.scene(generator, own), others, rays)
 
 
 def _depth_loss(
     problem: Problem,
     reconstruction: Reconstruction,
-    generator: TriplaneGenerator,
-    planes: TriPlanes,
-    others: Iterable[TriPlanes],
-    origins: Tensor,
-    directions: Tensor,
+    generator: Generator,
+    own: Scene,
+    others: Iterable[Scene],
+    rays: Rays,
 ) -> Losses:
-    """Eq. 6 on rays [1,P,3] of one view: the depth of that view's `planes` against the mean over all codes.
-
-    For one view a step, and with `others`, drawn at random, in the place of all other codes. The gradient is linear
-    in the mean, so it has the expected gradient of the whole sum.
-    """
-    settings, random = problem.settings, reconstruction.random
-
-    def depth(which: TriPlanes) -> Tensor:
-        grid = reconstruction.grid_for(1)
-        return generator.render_rays(which, origins, directions, random, grid, None, settings.samples).depth
-
-    own = depth(planes)
+    """Eq. 6 on rays [1,P,3] of one view a step, which stands for all views."""
+    depth = reconstruction.depth(generator, own, rays)
     with torch.no_grad():
-        # one after the other: the depth maps of many codes do not fit at once
-        rest = torch.stack([depth(other) for other in others]).mean(0)
-    mean = torch.lerp(rest, own, 1.0 / len(problem.views))
-    return {"depth": settings.depth * (own - mean).square().mean()}
+        rest = [reconstruction.depth(generator, other, rays) for other in others]
+    return {"depth": problem.settings.depth * depth_agreement(depth, rest, len(problem.views))}
 
 
 def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -187,7 +171,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
     reconstruction = Reconstruction(problem.bundle, settings, random)
     mean, spread = problem.bundle.mean_code, problem.bundle.code_spread
     if start is None:
-        start = mean.expand(1, generator.num_ws, -1)
+        start = generator.code_space.repeat(mean[None])
     shared = torch.zeros(1, 1, len(mean), device=mean.device, requires_grad=True)
     apart = torch.zeros_like(start).requires_grad_()
     offsets = torch.zeros(len(problem.views), 6, device=mean.device, requires_grad=True)
@@ -201,7 +185,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
         track = LatentTrack(noisy, torch.zeros(1, device=mean.device))
         moved = offsets if settings.pose_lr and t >= _POSE_START else None
         yield from _passes(problem, reconstruction, generator, track, moved)
-        yield {"prior": settings.prior * (code - start).square().mean()}
+        yield {"prior": settings.prior * latent_distance(code, start)}
 
     groups = _code_groups(settings, shared, apart, settings.wplus_lr)
     if settings.pose_lr:
@@ -232,7 +216,7 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
         reconstruction.begin(step, generator, codes)
         yield from _passes(problem, reconstruction, generator, LatentTrack(codes, problem.yaws))
         if settings.distance:
-            yield {"distance": settings.distance * (codes - code).square().mean()}
+            yield {"distance": settings.distance * latent_distance(codes, code)}
 
     optimise(
         _code_groups(settings, shared, apart, settings.latent_lr), passes, settings.latent_steps, "latents", progress
@@ -240,12 +224,11 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
     return LatentTrack((code + shared + apart).detach(), problem.yaws)
 
 
-def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> TriplaneGenerator:
+def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> Generator:
     """Pivotal tuning (Roich et al. 2021): the codes stay, all weights of a copy of the generator move."""
     settings = replace(problem.settings, whole_resolution=problem.settings.tuning_size)
     problem = replace(problem, settings=settings)
     generator = copy.deepcopy(problem.bundle.generator).requires_grad_(True)
-    generator.backbone.mapping.requires_grad_(False)
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(3))
     weights = [p for p in generator.parameters() if p.requires_grad]
 

@@ -12,14 +12,6 @@ from inv3d.core.generator import Render
 _HIDDEN = 0.03  # world units by which a point must lie behind the surface to count as hidden
 
 
-def project(points: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
-    """Image points (u, v) [B,P,2] in [0,1] and distances [B,P] from the camera of world `points` [B,P,3] (Eq. 10)."""
-    offset = points - camera.position[:, None]
-    local = offset @ camera.cam2world[:, :3, :3]
-    image = local @ camera.intrinsics.transpose(1, 2)
-    return image[..., :2] / image[..., 2:], offset.norm(dim=-1)
-
-
 def surface_points(render: Render, camera: Camera) -> Tensor:
     """World points [B,P,3] that the pixels of a render show."""
     origins, directions = camera.rays(render.depth.shape[-1])
@@ -34,7 +26,7 @@ def warp(image: Tensor, seen: Render, camera: Camera, canonical: Render, canonic
     """
     size = canonical.depth.shape[-1]
     points = surface_points(canonical, canonical_camera)
-    uv, distance = project(points, camera)
+    uv, distance = camera.project(points)  # Eq. 10
     grid = (2.0 * uv - 1.0).reshape(-1, size, size, 2)
     found = F.grid_sample(image, grid, padding_mode="border", align_corners=False)
     nearest = F.grid_sample(seen.depth, grid, padding_mode="border", align_corners=False)[:, 0]

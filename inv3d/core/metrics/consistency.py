@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from inv3d.core.camera import Rays
 from inv3d.core.head import Head
 
 
@@ -21,11 +22,9 @@ def depth_consistency(head: Head, viewpoints: int = 12, resolution: int = 32) ->
     """
     yaw = torch.linspace(*head.yaw_range, viewpoints, device=head.generator.device)
     cameras = head.camera(yaw, torch.zeros_like(yaw))
-    codes = head.track.at(cameras)
-    planes = head.generator.planes(codes)
-    grid = head.generator.proposal_grid(planes)
+    scene = head.scene(head.track.at(cameras))
     depths = []
     for i in range(viewpoints):
-        origins, directions = (r.expand(viewpoints, -1, -1) for r in cameras[i].rays(resolution))
-        depths.append(head.generator.render_rays(planes, origins, directions, grid=grid).depth)
+        rays = Rays(*(r.expand(viewpoints, -1, -1) for r in cameras[i].rays(resolution)))
+        depths.append(head.generator.render_rays(scene, rays).depth)
     return mean_deviation(torch.stack(depths))

@@ -30,6 +30,7 @@ def demo_config() -> GeneratorConfig:
         color_channels=3,
         raw_resolution=256,
         inject_resolution=8,
+        shape_layers=5,
         mapping=MappingConfig(layers=4, hidden_dim=384, lr_multiplier=1.0, normalize=False, residual=True),
         decoder=DecoderConfig(hidden_dim=64, skip=True, film=True),
         rendering=RenderingConfig(
@@ -81,15 +82,6 @@ class ParameterEmbedding(nn.Module):
         """w [B,w_dim] of heads given as parameters [B,K]."""
         x = self.normalise(parameters)
         return self.out(self.hidden(x)) + self.skip(x)
-
-
-SHAPE_LAYERS = 5
-"""Codes of the layers up to this one say how a head is shaped, the others how it looks."""
-
-
-def mix_codes(shape: Tensor, looks: Tensor) -> Tensor:
-    """Codes [...,num_ws,w_dim] that take their first layers from `shape` and the others from `looks`."""
-    return torch.cat([shape[..., :SHAPE_LAYERS, :], looks[..., SHAPE_LAYERS:, :]], -2)
 
 
 def exchange_looks(parameters: Tensor, others: Tensor) -> Tensor:

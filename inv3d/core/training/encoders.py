@@ -33,10 +33,10 @@ def recipe_for(bundle: Bundle) -> EncoderRecipe:
 
 def config_for(bundle: Bundle) -> EncoderConfig:
     """The public size, or the small one, with the model's codes."""
-    codes, width = bundle.generator.num_ws, bundle.info.generator.w_dim
+    space = bundle.generator.code_space
     if bundle.generator.superresolution is None:
-        return small_config(codes, width)
-    return EncoderConfig(num_ws=codes, w_dim=width)
+        return small_config(space.num_ws, space.w_dim)
+    return EncoderConfig(num_ws=space.num_ws, w_dim=space.w_dim)
 
 
 def scaled(recipe: EncoderRecipe, factor: float) -> EncoderRecipe:

@@ -25,14 +25,13 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from inv3d.core.camera import look_at, pixel_centers
+from inv3d.core.camera import Rays, look_at, pixel_centers
 from inv3d.core.files import write_whole
-from inv3d.core.generator import TriplaneGenerator
-from inv3d.core.generator.field import TriPlanes, background_colors
+from inv3d.core.generator import Scene, TriplaneGenerator
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 from inv3d.core.procedural.renderer import backdrop
 from inv3d.core.training import dataset
-from inv3d.core.training.demo import ParameterEmbedding, demo_config, exchange_looks, mix_codes
+from inv3d.core.training.demo import ParameterEmbedding, demo_config, exchange_looks
 
 EMBEDDING_FILE = "embedding.safetensors"
 TRUNCATION = 0.02
@@ -52,7 +51,7 @@ class Recipe:
     ray_heads: int = 4
     rays: int = 512
     ray_samples: int = 12
-    proposal_grid: int = 20
+    guide_cells: int = 20
     mixed: float = 0.3
     """Share of heads whose codes are mixed."""
     mapping_batch: int = 512
@@ -209,39 +208,35 @@ class Trainer:
         others = parameters.roll(1, 0)
         shape = self.embedding(torch.where(mixed, exchange_looks(parameters, others), parameters))
         looks = self.embedding(torch.where(mixed, exchange_looks(others, parameters), parameters))
-        return mix_codes(*(w[:, None].expand(-1, self.generator.num_ws, -1) for w in (shape, looks)))
+        space = self.generator.code_space
+        return space.mix(space.repeat(shape), space.repeat(looks), "looks")
 
-    def _planes(self, codes: Tensor) -> TriPlanes:
+    def _scene(self, codes: Tensor) -> Scene:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            return self.generator.planes(codes)
+            return self.generator.scene(codes, guide_cells=self.recipe.guide_cells)
 
     def point_losses(self, batch: PointBatch, generator: torch.Generator) -> dict[str, Tensor]:
         """Signed distance (more weight near the surface), colour around the surface, colours of the background."""
-        planes = self._planes(self._codes(batch.parameters, generator))
+        scene = self._scene(self._codes(batch.parameters, generator))
         count = batch.points.shape[1]
         jitter = (torch.rand(*batch.points.shape[:2], 1, generator=generator).to(self.device) * 2.0 - 1.0) * 0.004
-        sigma, color = self.generator.field(
-            planes, torch.cat([batch.points + batch.directions * jitter, batch.queries], 1)
-        )
-        predicted = sigma[:, count:]
+        field = self.generator.surface(scene, torch.cat([batch.points + batch.directions * jitter, batch.queries], 1))
+        predicted = field.level[:, count:]
         inside = (batch.queries.abs().amax(-1) < 0.37).float()
         weight = inside * (1.0 + 2.0 * (batch.targets.abs() < 0.5))
         distance = ((predicted.clamp(-2.5, 2.5) - batch.targets).abs() * weight).sum() / weight.sum()
         distance = distance + 0.1 * torch.relu(predicted.abs() - 2.5).mean()
-        error = (color[:, :count] - batch.colours) * batch.hit[..., None]
+        error = (field.colors[:, :count] - batch.colours) * batch.hit[..., None]
         colour = (error.abs().sum() + 2.0 * error.square().sum()) / (3.0 * batch.hit.sum())
-        assert planes.background is not None
         height = torch.linspace(-1.1, 1.1, 12, device=self.device).expand(len(batch.parameters), -1)
-        background = (background_colors(planes.background, height) - backdrop(height, batch.parameters)).abs().mean()
+        background = (self.generator.backdrop(scene, height) - backdrop(height, batch.parameters)).abs().mean()
         return {"distance": distance, "colour": 4.0 * colour, "background": background}
 
     def ray_losses(self, batch: RayBatch, generator: torch.Generator) -> dict[str, Tensor]:
         """Colours, coverage and depth of random pixels, most of them on the head."""
-        planes = self._planes(self._codes(batch.parameters, generator))
-        grid = self.generator.density_grid(planes, self.recipe.proposal_grid)
-        rays = self.generator.render_rays(
-            planes, batch.origins, batch.directions, generator, grid, chunk=1 << 20, samples=self.recipe.ray_samples
-        )
+        scene = self._scene(self._codes(batch.parameters, generator))
+        through = Rays(batch.origins, batch.directions)
+        rays = self.generator.render_rays(scene, through, generator, 1 << 20, self.recipe.ray_samples)
         error = (rays.features + 1.0) / 2.0 - batch.colours
         covered = batch.depth > 0.0
         depth = (rays.depth - batch.depth).abs().clamp(max=0.05)[covered].mean()
@@ -320,6 +315,6 @@ class Trainer:
         """The averaged generator with its mean code set."""
         generator = copy.deepcopy(self.average["generator"])
         assert isinstance(generator, TriplaneGenerator)
-        z = torch.randn(10_000, generator.config.z_dim, generator=torch.Generator().manual_seed(123)).to(self.device)
-        generator.backbone.mapping.w_avg.copy_(generator.mapping(z)[:, 0].mean(0))
+        z = torch.randn(10_000, generator.z_dim, generator=torch.Generator().manual_seed(123)).to(self.device)
+        generator.mean_w.copy_(generator.mapping(z)[:, 0].mean(0))
         return generator

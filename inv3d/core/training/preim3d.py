@@ -24,14 +24,14 @@ from inv3d.core.camera import Camera
 from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.files import write_whole
 from inv3d.core.inversion.loop import Losses, total
-from inv3d.core.inversion.losses import Reconstruction
+from inv3d.core.inversion.reconstruction import Reconstruction
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.networks import jitter
 from inv3d.core.training.renders import Renders
 
 _PAPER_FIT = FitSettings(pixel=1.0, perceptual=0.8, identity=0.4)
 _PAPER_SAMPLES = Renders("samples", 80_000, 100, 1, 256, math.radians(30), math.radians(20), 0.7)
-_GRID_SIZE = 20
+_GUIDE_CELLS = 20
 _SHORT = 50  # steps between two lines of the report
 
 
@@ -141,7 +141,7 @@ class EncoderTrainer:
 
     def __post_init__(self) -> None:
         generator = self.bundle.generator
-        self.encoder.mean_code.copy_(self.bundle.mean_code.expand(generator.num_ws, -1))
+        self.encoder.mean_code.copy_(generator.code_space.repeat(self.bundle.mean_code))
         self.encoder.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.encoder).eval().requires_grad_(False)
         self.model: nn.Module = DistributedDataParallel(self.encoder) if distributed.is_initialized() else self.encoder
@@ -184,29 +184,22 @@ class EncoderTrainer:
         recipe, generator, count = self.recipe, self.bundle.generator, len(codes)
         images, yaw, pitch = images[:count].to(self.device), yaw[:count], pitch[:count]
         cameras = self._cameras(yaw, pitch)
-        planes = generator.planes(codes)
-        grid = None
-        if generator.config.rendering.proposal_grid is not None:
-            grid = generator.density_grid(planes, _GRID_SIZE)
-
-        def compared(heads: int) -> Reconstruction:
-            return Reconstruction(self.bundle, recipe.fit, random, None if grid is None else grid[:heads])
+        scene = generator.scene(codes, guide_cells=_GUIDE_CELLS)
+        compared = Reconstruction(self.bundle, recipe.fit, random)
 
         def shares(heads: int) -> Tensor:
             return torch.full((heads,), 1.0 / heads, device=self.device)
 
         few, size = min(count, recipe.around_heads), recipe.fit.whole_resolution
         heads = count if recipe.fit.rays_per_view is None else few
-        some = (planes[:heads], codes[:heads])
-        parts = [compared(heads).whole(generator, *some, cameras[:heads], images[:heads], shares(heads), size)]
+        own = (scene[:heads], cameras[:heads], images[:heads])
+        parts = [compared.whole(generator, *own, shares(heads), size)]
         if recipe.fit.rays_per_view is not None:
-            parts.append(compared(count).rays(generator, planes, cameras, images, shares(count)))
+            parts.append(compared.rays(generator, scene, cameras, images, shares(count)))
         weight = recipe.around_weight(step)
         if weight:
-            around, sampled = self._around(yaw[:few], pitch[:few], random), compared(few).grid
-            render = generator.render(
-                planes[:few], codes[:few], around, size, random, sampled, superresolution=size is None
-            )
+            around = self._around(yaw[:few], pitch[:few], random)
+            render = generator.render(scene[:few], around, size, random, superresolution=size is None)
             target = images[:few].repeat_interleave(recipe.around_views, 0)
             alike = self.bundle.identity.similarity(render.image, target)
             parts.append({"around": weight * (1.0 - alike).mean()})

@@ -34,7 +34,7 @@ class Renders:
         """`z` [H,z_dim], `yaw` and `pitch` [H,V], `image` [H,V,3,R,R] and `alpha` [H,V,1,R,R] as bytes."""
         generator, info = bundle.generator, bundle.info
         random = torch.Generator().manual_seed(self.seed + index)
-        z = torch.randn(self.heads, generator.config.z_dim, generator=random)
+        z = torch.randn(self.heads, generator.z_dim, generator=random)
         yaw, pitch = (
             (torch.rand(self.heads, self.views, generator=random) * 2.0 - 1.0) * limit
             for limit in (self.yaw, self.pitch)

@@ -20,7 +20,7 @@ def small_public_encoders(monkeypatch):
 
 
 def write(path, demo, kind, options):
-    config = replace(SMALL, kind=kind, num_ws=demo.generator.num_ws, w_dim=demo.info.generator.w_dim)
+    config = replace(SMALL, kind=kind, num_ws=demo.generator.code_space.num_ws, w_dim=demo.generator.code_space.w_dim)
     encoder = build_encoder(config).eval()
     state = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
     state["decoder.backbone.mapping.w_avg"] = torch.zeros(3)

@@ -67,7 +67,7 @@ def test_public_configurations_have_the_public_names_and_shapes(model, config):
     assert {name for name, _ in generator.named_parameters()} == {
         name for name, entry in expected["state_dict"].items() if entry["kind"] == "parameter"
     }
-    assert generator.num_ws == expected["num_ws"]
+    assert generator.code_space.num_ws == expected["num_ws"]
 
 
 def test_mapping_without_its_camera_says_so(tiny, reference):

@@ -46,12 +46,9 @@ def test_gradient_of_synthesis_matches_reference(tiny, reference):
 
 def test_random_sampling_has_the_reference_mean(tiny, reference):
     camera = Camera.from_vector(reference("camera/c25")[1:2])
-    planes = tiny.planes(reference("backbone/ws"))
+    scene = tiny.scene(reference("backbone/ws"))
     generator = torch.Generator().manual_seed(0)
-    raws = [
-        tiny.render(planes, reference("backbone/ws"), camera, 64, generator, superresolution=False).image_raw
-        for _ in range(4)
-    ]
+    raws = [tiny.render(scene, camera, 64, generator, superresolution=False).image_raw for _ in range(4)]
     error = torch.stack(raws).mean(0) - reference("full_rand16/image_raw_mean")
     # the means of four and of sixteen seeds differ by this much if both sample the same distribution
     expected = reference("full_rand16/image_raw_std").square().mean().sqrt() * (1 / 4 + 1 / 16) ** 0.5
@@ -93,8 +90,10 @@ def test_rays_that_miss_the_head_cost_nothing_and_change_nothing(demo, monkeypat
     generator = demo.generator
     codes = generator.mapping(torch.randn(2, 66, generator=torch.Generator().manual_seed(2))).detach().requires_grad_()
     evaluated = []
-    evaluate = generator._evaluate
-    monkeypatch.setattr(generator, "_evaluate", lambda p, o, *a: evaluated.append(o.shape[1]) or evaluate(p, o, *a))
+    evaluate = generator.volume._evaluate
+    monkeypatch.setattr(
+        generator.volume, "_evaluate", lambda p, o, *a: evaluated.append(o.shape[1]) or evaluate(p, o, *a)
+    )
 
     def shown():
         render = generator(codes, cameras(0.9, 0.2), 48, chunk=1 << 20)
@@ -103,7 +102,7 @@ def test_rays_that_miss_the_head_cost_nothing_and_change_nothing(demo, monkeypat
     sparse, gradient = shown()
     assert sum(evaluated) < 48 * 48 * 0.7
     assert 0.2 < float((sparse.alpha == 0).float().mean()) < 0.9
-    monkeypatch.setattr(generator, "_visible", lambda sigma: torch.ones(sigma.shape[:-1], dtype=torch.bool))
+    monkeypatch.setattr(generator.volume, "_visible", lambda sigma: torch.ones(sigma.shape[:-1], dtype=torch.bool))
     dense, expected = shown()
     assert sum(evaluated) > 48 * 48 * 1.4
     assert (dense.image - sparse.image).abs().max() < 0.03

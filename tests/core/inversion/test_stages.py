@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from inv3d.core.camera import look_at
-from inv3d.core.inversion.losses import Reconstruction
 from inv3d.core.inversion.poses import correct
+from inv3d.core.inversion.reconstruction import Reconstruction
 from inv3d.core.inversion.settings import FAST, PAPER, preset_for
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
@@ -51,7 +51,7 @@ def fitted(problem):
 def test_wplus_comes_nearer_to_the_views(problem, fitted):
     code, offsets = fitted
     generator = problem.bundle.generator
-    mean = LatentTrack(generator.backbone.mapping.w_avg.expand(1, generator.num_ws, -1), torch.zeros(1))
+    mean = LatentTrack(generator.code_space.repeat(generator.mean_w[None]), torch.zeros(1))
     assert error(problem, generator, LatentTrack(code, torch.zeros(1))) < 0.6 * error(problem, generator, mean)
     assert offsets.shape == (3, 6) and offsets.abs().max() < 0.05
 
@@ -114,18 +114,18 @@ def test_drawn_views_stand_for_all(problem, fitted, monkeypatch):
     """Over many steps every view weighs what it would if each step took them all; the whole ones likewise."""
     steps, drawn, whole = 150, {}, {}
 
-    def record(where, planes, cameras, weights):
+    def record(where, scene, cameras, weights):
         for yaw, weight in zip(cameras.yaw.tolist(), weights.tolist(), strict=True):
             where[round(yaw, 3)] = where.get(round(yaw, 3), 0.0) + weight / steps
-        return {"pixel": 0.0 * planes.features.sum()}
+        return {"pixel": 0.0 * scene.planes.features.sum()}
 
-    def rays(self, generator, planes, cameras, images, weights):
-        assert len(planes) == len(cameras) == 3
-        return record(drawn, planes, cameras, weights)
+    def rays(self, generator, scene, cameras, images, weights):
+        assert len(scene) == len(cameras) == 3
+        return record(drawn, scene, cameras, weights)
 
-    def whole_view(self, generator, planes, codes, cameras, images, weights, *rest):
-        assert len(planes) == len(codes) == len(cameras) == 2
-        return record(whole, planes, cameras, weights)
+    def whole_view(self, generator, scene, cameras, images, weights, *rest):
+        assert len(scene) == len(cameras) == 2
+        return record(whole, scene, cameras, weights)
 
     monkeypatch.setattr(Reconstruction, "rays", rays)
     monkeypatch.setattr(Reconstruction, "whole", whole_view)
@@ -148,13 +148,8 @@ def test_depths_of_two_targets_are_compared_in_every_step(problem, fitted):
 
 def test_tuning_looks_at_whole_views_of_its_own_size(problem, fitted, monkeypatch):
     sizes = []
-    losses = Reconstruction.image_losses
-
-    def look(self, image, target, weights):
-        sizes.append(image.shape[-1])
-        return losses(self, image, target, weights)
-
-    monkeypatch.setattr(Reconstruction, "image_losses", look)
+    distance = problem.bundle.perceptual.distance
+    monkeypatch.setattr(problem.bundle.perceptual, "distance", lambda a, b: sizes.append(a.shape[-1]) or distance(a, b))
     settings = dataclasses.replace(problem.settings, wplus_steps=1, tuning_steps=1, tuning_resolution=40)
     fit_wplus(dataclasses.replace(problem, settings=settings))
     tune(dataclasses.replace(problem, settings=settings), LatentTrack(fitted[0], torch.zeros(1)))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from inv3d.core.camera import look_at
 from inv3d.core.inversion.poses import correct
-from inv3d.core.inversion.warping import depth_smoothness, project, surface_points, warp
+from inv3d.core.inversion.warping import depth_smoothness, surface_points, warp
 
 angle = st.floats(-1.2, 1.2)
 
@@ -16,7 +16,7 @@ def test_projection_undoes_the_rays(yaw, pitch):
     camera = look_at(torch.tensor([yaw]), torch.tensor([pitch]))
     uv = torch.rand(1, 9, 2, generator=torch.Generator().manual_seed(0))
     origins, directions = camera.rays_through(uv)
-    found, distance = project(origins + 2.5 * directions, camera)
+    found, distance = camera.project(origins + 2.5 * directions)
     assert torch.allclose(found, uv, atol=1e-4)
     assert torch.allclose(distance, torch.full_like(distance, 2.5), atol=1e-4)
 

@@ -1,0 +1,39 @@
+"""What the vectors of a code stand for: named spans, so that nobody counts layers elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class CodeSpace:
+    """Codes [...,num_ws,w_dim] and the `spans` of their vectors, by name.
+
+    A tri-plane generator's W+ has `shared` (every vector of the backbone), `sr` (the one that super-resolution reads),
+    and divides the backbone's into `shape` and `looks`. Spans may overlap.
+    """
+
+    num_ws: int
+    w_dim: int
+    spans: Mapping[str, slice] = field(default_factory=dict)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.spans
+
+    def take(self, codes: Tensor, name: str) -> Tensor:
+        """The vectors [...,n,w_dim] of a span. Raises KeyError for a span that the space does not have."""
+        return codes[..., self.spans[name], :]
+
+    def repeat(self, w: Tensor) -> Tensor:
+        """Codes [...,num_ws,w_dim] whose every vector is `w` [...,w_dim]."""
+        return w[..., None, :].expand(*w.shape[:-1], self.num_ws, -1)
+
+    def mix(self, codes: Tensor, others: Tensor, name: str) -> Tensor:
+        """`codes` with the span `name` of `others`."""
+        chosen = torch.zeros(self.num_ws, 1, dtype=torch.bool, device=codes.device)
+        chosen[self.spans[name]] = True
+        return torch.where(chosen, others, codes)

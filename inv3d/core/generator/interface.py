@@ -1,0 +1,197 @@
+"""What every generator offers, whatever it is made of: codes become a scene, a scene is rendered.
+
+Two classes stand on this: the tri-plane generator (EG3D) and, later, StyleSDF. Nobody outside this folder knows what a
+scene is made of.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from inv3d.core.camera import Camera, Rays
+from inv3d.core.codespace import CodeSpace
+from inv3d.core.generator.detail import Detail
+
+
+@dataclass(frozen=True)
+class Render:
+    """`image` [B,3,R,R] and `image_raw` [B,3,r,r] about in [-1,1], `depth` [B,1,r,r] along the ray in world units,
+    `alpha` [B,1,r,r], how much of the pixel is covered."""
+
+    image: Tensor
+    image_raw: Tensor
+    depth: Tensor
+    alpha: Tensor
+
+
+@dataclass(frozen=True)
+class RayColors:
+    """Rendered rays: `features` [M,P,K] in [-1,1], `depth` [M,P], `alpha` [M,P]."""
+
+    features: Tensor
+    depth: Tensor
+    alpha: Tensor
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The field at points: `level` [M,N] is positive inside the surface and negative outside, `colors` [M,N,3] in [0,1]."""
+
+    level: Tensor
+    colors: Tensor
+
+
+@dataclass(frozen=True)
+class Guide:
+    """Where scenes of similar codes may have something, so that samples lie there; a generator's own business."""
+
+    density: Tensor
+
+
+class Scene(ABC):
+    """What a generator makes of M codes. Opaque: it can be counted, divided and rendered."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, rows: slice | list[int]) -> Scene:
+        """The scene of some of the codes."""
+
+
+class Generator(nn.Module, ABC):
+    """G(codes, cameras) -> Render. Cameras are grouped by code: with M codes and N cameras, camera i shows code
+    i // (N / M), so that one code seen by many cameras is worked out once."""
+
+    architecture: ClassVar[str]
+    """The name by which `model.json` calls the class."""
+
+    @property
+    @abstractmethod
+    def code_space(self) -> CodeSpace:
+        """What its codes are made of."""
+
+    @property
+    @abstractmethod
+    def mean_w(self) -> Tensor:
+        """The mean code [w_dim] as training kept it."""
+
+    @property
+    @abstractmethod
+    def z_dim(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def resolution(self) -> int:
+        """Width and height of an image."""
+
+    @property
+    @abstractmethod
+    def raw_resolution(self) -> int:
+        """Rays per side of an image, before super-resolution."""
+
+    @property
+    @abstractmethod
+    def box(self) -> float:
+        """Side of the cube around the origin that holds the surface, world units."""
+
+    @property
+    @abstractmethod
+    def detail_channels(self) -> int | None:
+        """Channels of the local features that it can read; None if it reads none."""
+
+    @property
+    def device(self) -> torch.device:
+        return self.mean_w.device
+
+    @abstractmethod
+    def mapping(
+        self, z: Tensor, camera: Tensor | None = None, truncation: float = 1.0, truncation_cutoff: int | None = None
+    ) -> Tensor:
+        """Codes [B,num_ws,w_dim] of `z` [B,z_dim], conditioned on camera vectors [B,25] where the model needs them."""
+
+    @abstractmethod
+    def scene(
+        self,
+        codes: Tensor,
+        detail: Detail | None = None,
+        guide: Guide | None = None,
+        guide_cells: int | None = None,
+    ) -> Scene:
+        """The scene of `codes` [M,num_ws,w_dim], with the local `detail` of a picture if given.
+
+        `guide` says where to look for the surface; by default the scene finds out itself, with `guide_cells` cells a
+        side (default: the model's own). Raises ValueError for a detail that the model cannot read.
+        """
+
+    @abstractmethod
+    def guide(self, codes: Tensor, most_cells: int | None = None) -> Guide | None:
+        """Where any of `codes` [M,num_ws,w_dim] has something, with at most `most_cells` cells a side; None for models
+        that need no guide."""
+
+    @abstractmethod
+    def render_rays(
+        self,
+        scene: Scene,
+        rays: Rays,
+        random: torch.Generator | None = None,
+        chunk: int | None = None,
+        samples: int | None = None,
+    ) -> RayColors:
+        """Render rays [M,P,3], P of them for each of the scene's M codes.
+
+        Without `random` sampling is deterministic, with it reproducible. `samples` replaces the model's number of fine
+        samples. At most `chunk` rays (default: what suits the device) are in memory at a time; with gradients and
+        several chunks, each chunk is computed again in the backward pass.
+        """
+
+    @abstractmethod
+    def render(
+        self,
+        scene: Scene,
+        cameras: Camera,
+        resolution: int | None = None,
+        random: torch.Generator | None = None,
+        chunk: int | None = None,
+        superresolution: bool = True,
+    ) -> Render:
+        """Render a scene of M codes from N `cameras`, N a multiple of M; ValueError otherwise.
+
+        `resolution` is that of the rays (default: the model's own). Without `superresolution` `image` is `image_raw`,
+        which is what a depth map needs. The other arguments are those of `render_rays`.
+        """
+
+    @abstractmethod
+    def surface(self, scene: Scene, points: Tensor) -> Surface:
+        """The field at world `points` [M,N,3]."""
+
+    def forward(
+        self,
+        codes: Tensor,
+        cameras: Camera,
+        resolution: int | None = None,
+        random: torch.Generator | None = None,
+        chunk: int | None = None,
+        superresolution: bool = True,
+    ) -> Render:
+        """Render `codes` [M,num_ws,w_dim]; see `render`."""
+        return self.render(self.scene(codes), cameras, resolution, random, chunk, superresolution)
+
+    @torch.no_grad()
+    def levels(self, scene: Scene, size: int, chunk: int = 8192) -> Tensor:
+        """`Surface.level` [M,size,size,size] (axes z, y, x) at the cell centres of the box."""
+        points = grid_points(size, self.box, self.device).expand(len(scene), -1, -1)
+        level = torch.cat([self.surface(scene, part).level for part in points.split(chunk, 1)], 1)
+        return level.reshape(-1, size, size, size)
+
+
+def grid_points(size: int, box: float, device: torch.device) -> Tensor:
+    """Centres [1,size^3,3] of the cells of a cube of side `box`; x runs fastest."""
+    axis = ((torch.arange(size, device=device) + 0.5) / size - 0.5) * box
+    z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
+    return torch.stack([x, y, z], -1).reshape(1, -1, 3)

@@ -1,0 +1,56 @@
+"""The terms of the objective as the paper writes them (Barthel et al. 2024, Eq. 3, 5 and 6).
+
+Where the paper sums over views, pixels or entries of a code, these are means (see `FitSettings`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from inv3d.core.bundle import Identity, Perceptual
+from inv3d.core.inversion.loop import Losses
+from inv3d.core.inversion.settings import FitSettings
+
+
+def reconstruction(
+    image: Tensor, target: Tensor, weights: Tensor, perceptual: Perceptual, identity: Identity, settings: FitSettings
+) -> Losses:
+    """Eq. 3 without its prior: perceptual, pixel and identity terms between whole images [B,3,R,R] and their targets,
+    summed over the images with `weights` [B]."""
+    unlike = 1.0 - identity.similarity(image, target)
+    return {
+        "perceptual": settings.perceptual * (weights * perceptual.distance(image, target)).sum(),
+        "identity": settings.identity * (weights * unlike).sum(),
+        **pixel_terms(image - target, weights, settings),
+    }
+
+
+def pixel_terms(error: Tensor, weights: Tensor, settings: FitSettings) -> Losses:
+    """The pixel term of Eq. 3, and its absolute twin if the settings weigh it, from errors [B,...] of any number of
+    pixels: means over each image, summed over the images with `weights` [B]."""
+    losses = {"pixel": settings.pixel * (weights * error.square().flatten(1).mean(1)).sum()}
+    if settings.absolute:
+        losses["absolute"] = settings.absolute * (weights * error.abs().flatten(1).mean(1)).sum()
+    return losses
+
+
+def latent_distance(codes: Tensor, anchor: Tensor) -> Tensor:
+    """Mean squared difference [] of `codes` [M,num_ws,w_dim] to the `anchor` [1,num_ws,w_dim]: Eq. 5, whose anchor is the
+    single code that all began from; and the prior L_r of Eq. 3, whose anchor is the mean code."""
+    return (codes - anchor).square().mean()
+
+
+def depth_agreement(own: Tensor, others: Sequence[Tensor], codes: int) -> Tensor:
+    """Eq. 6 for one view: mean squared difference [] between the depth map `own` [...] of the view's code and the mean
+    of the maps of all `codes` codes from that view.
+
+    `others` are the maps of the other codes, or of some of them drawn at random, which then stand for all the others.
+    The gradient reaches `own` alone: the view's code is drawn to the mean, and the other codes stay where they are (in
+    their own views they are drawn in turn). It is linear in the mean, so drawing others leaves its expectation as it is.
+    """
+    rest = torch.stack([depth.detach() for depth in others]).mean(0)
+    mean = torch.lerp(rest, own, 1.0 / codes)
+    return (own - mean).square().mean()

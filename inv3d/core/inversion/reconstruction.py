@@ -1,0 +1,105 @@
+"""Renders views, whole or at random pixels, and compares them with their targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inv3d.core.bundle import Bundle
+from inv3d.core.camera import Camera, Rays, pixel_centers
+from inv3d.core.generator import Generator, Guide, Render, Scene
+from inv3d.core.inversion.loop import Losses
+from inv3d.core.inversion.objective import pixel_terms, reconstruction
+from inv3d.core.inversion.settings import FitSettings
+from inv3d.core.inversion.warping import depth_smoothness, warp
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """[B,3,H,W] to [B,3,size,size], antialiased."""
+    if images.shape[-1] == size:
+        return images
+    return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+_GUIDE_CELLS = 40
+_GUIDE_AGE = 10  # steps after which the guide is made anew
+
+
+@dataclass
+class Reconstruction:
+    """Renders views and compares them; `random` is the seeded source of pixels and samples.
+
+    One coarse guide of the mean code serves all codes and several steps: the codes stay close to each other, and
+    proposals need not be exact.
+    """
+
+    bundle: Bundle
+    settings: FitSettings
+    random: torch.Generator
+    guide: Guide | None = None
+
+    def begin(self, step: int, generator: Generator, codes: Tensor) -> None:
+        """Start a step with the current `codes` [M,num_ws,w_dim]."""
+        if step % _GUIDE_AGE == 0:
+            self.guide = generator.guide(codes.mean(0, keepdim=True), _GUIDE_CELLS)
+
+    def scene(self, generator: Generator, codes: Tensor) -> Scene:
+        """The scene of `codes` [M,num_ws,w_dim], sampled by the common guide."""
+        return generator.scene(codes, guide=self.guide)
+
+    def whole(
+        self,
+        generator: Generator,
+        scene: Scene,
+        cameras: Camera,
+        images: Tensor,
+        weights: Tensor,
+        resolution: int | None = None,
+        moving: bool = False,
+    ) -> Losses:
+        """Losses of whole renders of `scene`; `resolution` renders and compares smaller images.
+
+        With `moving` cameras also the warping loss, whose gradient reaches them alone.
+        """
+        settings = self.settings
+        render = generator.render(scene, cameras, resolution, self.random, 1 << 16, superresolution=resolution is None)
+        size = resolution or images.shape[-1]
+        targets = resize(images, size)
+        losses = reconstruction(
+            resize(render.image, size), targets, weights, self.bundle.perceptual, self.bundle.identity, settings
+        )
+        if moving and settings.warping:
+            difference = self.warping(generator, scene, cameras, targets, render)
+            losses["warping"] = settings.warping * (weights * difference).sum()
+        if settings.smoothness and not moving:
+            smooth = depth_smoothness(render.depth, render.alpha)
+            losses["smoothness"] = settings.smoothness * (weights * smooth).sum()
+        return losses
+
+    def warping(self, generator: Generator, scene: Scene, cameras: Camera, images: Tensor, seen: Render) -> Tensor:
+        """Distance [B] between the frontal render and `images` [B,3,R,R] warped to the front (Eq. 11 of Ko et al.)."""
+        zero = torch.zeros(len(images), device=images.device)
+        front = self.bundle.info.camera(zero, zero).to(images.device)
+        with torch.no_grad():
+            render = generator.render(scene, front, images.shape[-1], superresolution=False)
+        warped = warp(images, seen, cameras, render, front)
+        difference = (warped - render.image_raw).abs().flatten(1).mean(1)
+        return self.bundle.perceptual.distance(warped, render.image_raw) + difference
+
+    def rays(self, generator: Generator, scene: Scene, cameras: Camera, images: Tensor, weights: Tensor) -> Losses:
+        """Pixel losses on random pixels of every image; cameras are grouped by the scene's codes."""
+        settings = self.settings
+        assert settings.rays_per_view is not None
+        count, size = len(images), images.shape[-1]
+        pixels = torch.randint(size * size, (count, settings.rays_per_view), generator=self.random).to(images.device)
+        grouped = Rays(*(r.reshape(len(scene), -1, 3) for r in cameras.rays_through(pixel_centers(pixels, size))))
+        rays = generator.render_rays(scene, grouped, self.random, 1 << 20, settings.samples)
+        target = images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
+        return pixel_terms(rays.features[..., :3].reshape(target.shape) - target, weights, settings)
+
+    def depth(self, generator: Generator, scene: Scene, rays: Rays) -> Tensor:
+        """Depths [M,P] along rays [M,P,3]."""
+        return generator.render_rays(scene, rays, self.random, samples=self.settings.samples).depth
