@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from inv3d.core.camera import Camera
 from inv3d.core.generator import Render
 
+_SOLID = 0.9  # alpha above which a pixel shows the head alone
 _HIDDEN = 0.03  # world units by which a point must lie behind the surface to count as hidden
 
 
@@ -31,18 +32,19 @@ def warp(image: Tensor, seen: Render, camera: Camera, canonical: Render, canonic
     found = F.grid_sample(image, grid, padding_mode="border", align_corners=False)
     nearest = F.grid_sample(seen.depth, grid, padding_mode="border", align_corners=False)[:, 0]
     visible = (distance.reshape_as(nearest) < nearest + _HIDDEN) & (grid.abs().amax(-1) < 1.0)
-    visible = visible & (canonical.alpha[:, 0] > 0.9)
+    visible = visible & (canonical.alpha[:, 0] > _SOLID)
     return torch.where(visible[:, None], found, canonical.image_raw)
 
 
 def depth_smoothness(depth: Tensor, alpha: Tensor) -> Tensor:
     """Mean squared difference [B] between neighbouring depths of a map [B,1,H,W] (Eq. 12), where `alpha` covers both.
 
-    The jump from the head to the background behind it is no roughness of the head.
+    The jump from the head to the background behind it is no roughness of the head, nor is its translucent outline.
     """
+    solid = (alpha > _SOLID).float()
     total = depth.new_zeros(len(depth))
     for axis in (-2, -1):
         a, b = depth.narrow(axis, 1, depth.shape[axis] - 1), depth.narrow(axis, 0, depth.shape[axis] - 1)
-        covered = alpha.narrow(axis, 1, alpha.shape[axis] - 1) * alpha.narrow(axis, 0, alpha.shape[axis] - 1)
-        total = total + ((a - b).square() * covered.detach()).flatten(1).mean(1)
+        both = solid.narrow(axis, 1, solid.shape[axis] - 1) * solid.narrow(axis, 0, solid.shape[axis] - 1)
+        total = total + ((a - b).square() * both).flatten(1).mean(1)
     return total
