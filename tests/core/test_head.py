@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from inv3d.core.errors import InputError, ModelError
-from inv3d.core.generator import Detail
+from inv3d.core.generator import Detail, TriplaneGenerator
 from inv3d.core.head import Head
 from inv3d.core.latents import LatentTrack
 
@@ -21,14 +21,31 @@ def test_a_saved_head_renders_the_same_bits(head, tmp_path):
         assert again.yaw_range == pytest.approx(head.yaw_range, abs=1e-4)
 
 
-def test_a_detail_comes_back_with_its_camera(head, tmp_path):
-    seen = head.camera(torch.tensor([0.2]), torch.tensor([0.1]))
+def with_detail(head: Head) -> Head:
+    """The head of a model that reads local features, with some."""
+    config = dataclasses.replace(head.bundle.info.generator, detail_channels=4)
+    generator = TriplaneGenerator(config).requires_grad_(False)
+    generator.load_state_dict(head.bundle.generator.state_dict(), strict=False)
     features = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    dataclasses.replace(head, detail=Detail(features, seen)).save(tmp_path)
+    detail = Detail(features, head.camera(torch.tensor([0.2]), torch.tensor([0.1])))
+    bundle = dataclasses.replace(head.bundle, generator=generator)
+    return dataclasses.replace(head, generator=generator, bundle=bundle, detail=detail)
+
+
+def test_a_detail_comes_back_with_its_camera(head, tmp_path, monkeypatch):
+    detailed = with_detail(head)
+    detailed.save(tmp_path)
+    monkeypatch.setattr("inv3d.core.head.load_bundle", lambda name, device: detailed.bundle)
     found = Head.load(tmp_path).detail
-    assert torch.equal(found.features, features)
-    assert torch.equal(found.camera.cam2world, seen.cam2world)
-    assert torch.equal(found.camera.intrinsics, seen.intrinsics)
+    assert torch.equal(found.features, detailed.detail.features)
+    assert torch.equal(found.camera.cam2world, detailed.detail.camera.cam2world)
+    assert torch.equal(found.camera.intrinsics, detailed.detail.camera.intrinsics)
+
+
+def test_a_detail_that_the_model_cannot_read_is_refused(head, tmp_path):
+    dataclasses.replace(head, detail=with_detail(head).detail).save(tmp_path)
+    with pytest.raises(InputError, match="cannot read local features"):
+        Head.load(tmp_path)
 
 
 def test_every_camera_gets_its_own_code(head):

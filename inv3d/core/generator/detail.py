@@ -57,7 +57,7 @@ class DetailFilm(nn.Module):
 
     def __init__(self, channels: int, features: int, hidden: int = 64) -> None:
         super().__init__()
-        self.hidden = FullyConnected(channels + 6 * _OCTAVES, hidden, activate=True)
+        self.hidden = FullyConnected(channels + 6 * _OCTAVES, hidden, activation="lrelu")
         self.out = FullyConnected(hidden, 2 * features, scale=0.0)
 
     def forward(self, features: Tensor, points: Tensor, detail: Detail) -> Tensor:
