@@ -36,7 +36,7 @@ def brows(skin: Skin, roots: Roots, scale: float, p: Parameters) -> list[Piece]:
     starts = F.normalize(flow, dim=1) + 0.16 * own.normals
     length = (0.0055 + 0.004 * own.random[:, 1]) * scale
     path, outward = grow_strands(skin, own, starts, length, torch.full_like(length, 0.0012), 2)
-    return [ribbons(BROW, path, outward, torch.full_like(length, 0.00022 * scale), torch.ones_like(length), own)]
+    return [ribbons(BROW, path, outward, torch.full_like(length, 0.00015 * scale), torch.ones_like(length), own)]
 
 
 def _beard_lengths(place: Tensor, lips: Tensor, p: Parameters) -> Tensor:
@@ -44,7 +44,7 @@ def _beard_lengths(place: Tensor, lips: Tensor, p: Parameters) -> Tensor:
     x, y, z = place.unbind(1)
     ax = x.abs()
     upper = -0.052 - 0.012 * smooth(ax, 0.012, 0.03) + 0.035 * smooth(ax, 0.042, 0.068)
-    zone = (1.0 - smooth(y, upper.new_tensor(0.0).item() - 1.0, 1.0)) * 0.0 + (y < upper).float()
+    zone = (y < upper).float()
     throat = y > -0.128 + 0.2 * (-z - 0.02).clamp(min=0.0)
     zone = zone * throat * (z > -0.072) * (y < 0.005) * (lips < 0.3)
     moustache = (y > -0.0665) * (ax < 0.034) * (z > 0.005)

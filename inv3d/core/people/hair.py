@@ -49,6 +49,13 @@ def coverage(place: Tensor, ears: Tensor, p: Parameters) -> Tensor:
     return inside * (1.0 - bald) * (ears < 0.25) * float(p.hair_density)
 
 
+def _covered(place: Tensor, p: Parameters) -> Tensor:
+    """Whether a hat or headscarf lies over `place`, [N]."""
+    x, y, z = place.unbind(1)
+    under = y > 0.028 - 0.25 * z.clamp(max=0.0) * 0.6 + 0.1 * z
+    return (under & (float(p.hat) > 0.5)) | torch.full_like(under, float(p.scarf) > 0.5)
+
+
 def _lengths(place: Tensor, p: Parameters) -> Tensor:
     """Length of the hair [N] in metres that grows at `place`."""
     _, y, z = place.unbind(1)
@@ -112,7 +119,7 @@ def _tied(skin: Skin, roots: Roots, scale: float, p: Parameters) -> list[Piece]:
 
 def scalp_hair(skin: Skin, roots: Roots, density: Tensor, scale: float, p: Parameters) -> list[Piece]:
     """Ribbons of the hair that grows at `roots` with `density` [N]; `scale` is world units per metre."""
-    chosen = torch.nonzero(roots.random[:, 0] < density)[:, 0]
+    chosen = torch.nonzero((roots.random[:, 0] < density) & ~_covered(roots.place, p))[:, 0]
     length = _lengths(roots.place[chosen], p)
     longest = float(length.max()) if len(chosen) else 0.0
     if longest < 0.0045:
@@ -130,11 +137,11 @@ def scalp_hair(skin: Skin, roots: Roots, density: Tensor, scale: float, p: Param
     flow = flow - own.normals * (flow * own.normals).sum(1, keepdim=True)
     flow = F.normalize(flow, dim=1, eps=1e-6)
     starts = own.normals * lift + flow * (1.0 - lift) + (r[:, 2:5] - 0.5) * (0.10 + 0.35 * shag)
-    tied = float(p.tied)
+    tied, knot = float(p.tied), own.points.new_zeros(3)
     if tied > 0.5:
         knot = own.points.new_tensor([0.0, 0.118 + 0.05 * float(p.part), -0.235])
         to_knot = knot - own.points
-        length = to_knot.norm(dim=1) * 1.02
+        length = to_knot.norm(dim=1) * 1.12
         flat = to_knot - own.normals * (to_knot * own.normals).sum(1, keepdim=True)
         starts = F.normalize(flat, dim=1) + 0.06 * own.normals
     body = 0.25 * float(p.hair_puff) + 0.0045 + 0.004 * long
@@ -145,7 +152,7 @@ def scalp_hair(skin: Skin, roots: Roots, density: Tensor, scale: float, p: Param
         skin, own, starts, length, layers, steps, float(p.hair_weight),
         (0.0035 + 0.0035 * curl) * scale * curl if curl > 0.05 else 0.0,
         0.0030 * float(p.wave) * scale * min(1.0, longest / 0.12), (18.0 + 22.0 * curl) / (1.0 + 0.8 * long),
-        (1.0 if longest > 0.05 else 0.3) * (1.0 - max(0.0, fringe)),
+        (1.0 if longest > 0.05 else 0.3) * (1.0 - max(0.0, fringe)) * (tied < 0.5), knot if tied > 0.5 else None,
     )  # fmt: skip
     half = (0.00062 if longest < 0.03 else 0.0011 if not long else 0.0017) * scale * (0.6 + 0.8 * r[:, 2])
     pieces = [ribbons(HAIR, path, outward, half, 0.35 + 0.65 * r[:, 4], own)]

@@ -1,3 +1,4 @@
+# ruff: noqa: UP018  (in kernels float(0.0) declares a variable)
 """Warp kernels of the renderer: rays against the meshes of a person, and what every hit looks like. CPU and CUDA.
 
 Conventions: `place` is where a point lies on its part (skin: metres of the basis' template; eye: the unit ball with z
@@ -285,8 +286,9 @@ def render(
     view = -d
     # a stratified point of the lamp
     state = wp.rand_init(77, i / 4)
-    turn = (float(i % 4) + wp.randf(state)) * 1.5707963
-    far = wp.sqrt(wp.randf(state)) * light.size
+    spin = wp.randf(state) * 6.2831853
+    turn = spin + 2.399963 * float(i % 4)
+    far = wp.sqrt((float(i % 4) + 0.5) / 4.0) * light.size
     side = wp.normalize(wp.cross(light.key, wp.vec3(0.31, 0.87, -0.38)))
     over = wp.cross(light.key, side)
     towards = wp.normalize(light.key + side * (far * wp.cos(turn)) + over * (far * wp.sin(turn)))
@@ -347,8 +349,8 @@ def render(
         for k in range(lamps):
             aim = towards
             if k > 0:
-                turn = (float((i + k) % 4) + wp.randf(state)) * 1.5707963
-                far = wp.sqrt(wp.randf(state)) * light.size
+                turn = spin + 2.399963 * float(i % 4 + 4 * k)
+                far = wp.sqrt((float((i + k) % 4) + 0.5) / 4.0) * light.size
                 aim = wp.normalize(light.key + side * (far * wp.cos(turn)) + over * (far * wp.sin(turn)))
             lift = flat
             if wp.dot(flat, view) < 0.0:

@@ -100,7 +100,7 @@ def people_parameters(identity: Tensor, expression: Tensor, light: Tensor, backd
     grown = ((u["age"] - 0.13) / 0.87).clamp(0.0, 1.0)
     adult = u["age"] > 0.13
     p["sex"] = torch.where(adult, sex, 0.5 + 0.5 * (sex - 0.5))
-    p["age"] = torch.where(adult, 1.85 + 0.95 * grown**1.3, 1.75 - 1.05 * child)
+    p["age"] = torch.where(adult, 1.82 + 0.98 * grown**1.8, 1.75 - 1.05 * child)
     p["weight"] = 1.0 + 0.75 * torch.tanh(0.55 * z["weight"])
     ancestry = torch.softmax(2.2 * torch.stack([z["african"], z["asian"], z["caucasian"] + 0.15], 1), 1)
     p["african"], p["asian"], p["caucasian"] = ancestry.unbind(1)
@@ -114,7 +114,7 @@ def people_parameters(identity: Tensor, expression: Tensor, light: Tensor, backd
     fair = torch.sigmoid((0.16 - p["melanin"]) * 40.0)
     p["freckles"] = present(z["freckles"], 0.7, 5.0) * fair * u["freckles"]
     for i in (1, 2, 3):
-        p[f"mole_{i}"] = present(z[f"mole_{i}"], 0.6)
+        p[f"mole_{i}"] = present(z[f"mole_{i}"], 1.15)
     p["gloss"] = 0.75 + 0.35 * torch.tanh(z["gloss"])
     p["wrinkles"] = (0.12 + 0.88 * old) * (adult * 1.0)
     p["lipstick"] = present(z["lipstick"], 0.2) * (1.0 - sex) * adult * (0.35 + 0.65 * u["lipstick"])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from inv3d.core.people import kernels
 from inv3d.core.people.basis import LASHES, MASKS, SKIN, TEETH, TONGUE, Basis
+from inv3d.core.people.clothes import clothes
 from inv3d.core.people.eyes import eyeballs, gaze_rotation
 from inv3d.core.people.facial_hair import beard, brows
 from inv3d.core.people.hair import coverage, inside_hairline, scalp_hair, smooth
@@ -16,8 +17,9 @@ from inv3d.core.people.mesh import Piece, vertex_normals
 from inv3d.core.people.parameters import Parameters
 from inv3d.core.people.shape import Shapes, Surface
 from inv3d.core.people.strands import Roots, Skin
+from inv3d.core.people.wear import Landmarks, cap, earrings, glasses, headscarf
 
-_SCALP_ROOTS, _BEARD_ROOTS, _BROW_ROOTS = 14_000, 3_600, 1_600
+_SCALP_ROOTS, _BEARD_ROOTS, _BROW_ROOTS = 14_000, 7_000, 4_200
 _EARS, _LIPS = MASKS.index("ears"), MASKS.index("lips")
 
 
@@ -72,6 +74,9 @@ class Builder:
         self._brows = _Follicles(basis, of[SKIN][brow], _BROW_ROOTS, 3)
         used = torch.unique(of[SKIN])
         self._skin_vertices = used
+        visible = torch.zeros(len(basis.template), dtype=torch.bool, device=used.device)
+        visible[used] = basis.masks[used, MASKS.index("inside-mouth")] < 0.1
+        self._marks = Landmarks(basis.template, visible)
         lashes = torch.unique(of[LASHES])
         # how far a vertex of the lashes lies from the lid
         nearest = torch.cdist(basis.template[lashes], basis.template[used]).amin(1)
@@ -103,6 +108,15 @@ class Builder:
         scalp, chin, brow = (one.roots(moved, grown) for one in (self._scalp, self._beard, self._brows))
         ears = self._scalp.at(basis.masks[:, _EARS : _EARS + 1])[:, 0]
         strands = scalp_hair(skin, scalp, coverage(scalp.place, ears, p), scale, p)
+        solids += clothes(skin, basis.template, scale, p)
+        if float(p.glasses) > 0.5:
+            solids += glasses(surface, self._marks, scale, p)
+        if float(p.scarf) > 0.5:
+            solids += headscarf(skin, surface, scale, p)
+        elif float(p.hat) > 0.5:
+            solids += cap(skin, surface, scale, p)
+        if float(p.earring) > 0.5 and float(p.scarf) < 0.5:
+            solids += earrings(surface, self._marks, scale, p)
         strands += brows(skin, brow, scale, p)
         strands += beard(skin, chin, self._beard.at(basis.masks[:, _LIPS : _LIPS + 1])[:, 0], scale, p)
         return Person(surface, solids, [*strands, self._lashes(bare)])

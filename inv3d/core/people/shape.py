@@ -22,13 +22,13 @@ _LIPS, _MOUTH_CENTRE = 0, (0.0, -0.0665, 0.028)
 @dataclass(frozen=True)
 class Surface:
     """One person's skin, teeth and tongue: `vertices` [V,3] in world units; `eyes` [2,3] the centres of the eyeballs
-    (left, right) with their `eye_radius`; `scale` is world units per metre, `head` [3] the middle of the skull."""
+    (left, right) with their `eye_radius`; `scale` is world units per metre, `mouth` [3] the middle of the lips."""
 
     vertices: Tensor
     eyes: Tensor
     eye_radius: float
     scale: float
-    head: Tensor
+    mouth: Tensor
 
 
 def _between(position: Tensor, count: int) -> Tensor:
@@ -75,5 +75,4 @@ class Shapes:
         world = (vertices - origin) * scale
         eyes = torch.stack([left, right])
         radius = float((neutral[self.basis.eyes[0].long()] - left).norm(dim=1).mean()) * scale
-        head = world.new_tensor([0.0, 0.07, -0.02])
-        return Surface(world, (eyes - origin) * scale, radius, scale, head)
+        return Surface(world, (eyes - origin) * scale, radius, scale, world[self._lips].mean(0))

@@ -1,3 +1,4 @@
+# ruff: noqa: UP018  (in kernels float(0.0) declares a variable)
 """How skin looks: melanin and blood, zones of the face, spots, stubble, and its relief, as functions inside kernels.
 
 `q` is a place on the basis' template in metres (see `people.basis`): the eyes' centres lie at (±0.031, 0, 0).
@@ -80,10 +81,10 @@ def beard_zone(q: wp.vec3) -> float:
     ax = wp.abs(q[0])
     # from the corner of the mouth to the ear
     upper = -0.052 - 0.012 * step_(ax, 0.012, 0.03) + 0.035 * step_(ax, 0.042, 0.068)
-    zone = 1.0 - step_(q[1], upper - 0.007, upper + 0.003)
-    throat = step_(q[1], -0.135 + 0.2 * wp.max(-q[2] - 0.02, 0.0), -0.112 + 0.2 * wp.max(-q[2] - 0.02, 0.0))
+    zone = 1.0 - step_(q[1], upper - 0.016, upper + 0.006)
+    throat = step_(q[1], -0.145 + 0.2 * wp.max(-q[2] - 0.02, 0.0), -0.105 + 0.2 * wp.max(-q[2] - 0.02, 0.0))
     back = step_(q[2], -0.078, -0.060)
-    side = 1.0 - step_(q[1], -0.02, 0.012)
+    side = 1.0 - step_(q[1], -0.03, 0.012)
     return zone * throat * back * side
 
 
@@ -104,12 +105,12 @@ def skin_colour(q: wp.vec3, extra: wp.vec4, scalp: float, look: Look) -> wp.vec4
     brow_line = bell(q[1] - 0.045, 0.03) * front
 
     blood = look.blood * (1.0 + 0.16 * patches)
-    blood += look.blush * (0.42 * nose + 0.30 * cheek + 0.25 * ear) + 0.12 * lid + 0.14 * under - 0.06 * brow_line
+    blood += look.blush * (0.26 * nose + 0.17 * cheek + 0.22 * ear) + 0.12 * lid + 0.14 * under - 0.06 * brow_line
     melanin = look.melanin * (1.0 + 0.09 * patches + 0.07 * grain + 0.10 * under + 0.10 * lid)
     # freckles lie where the sun comes
-    spot = wp.noise(state, q * 330.0) + 0.5 * wp.noise(state, q * 610.0)
+    spot = wp.noise(state, q * 560.0) + 0.6 * wp.noise(state, q * 900.0)
     sunny = (cheek + nose + 0.5 * bell(q[1] + 0.02, 0.03) * front)
-    melanin += look.freckles * 0.55 * step_(spot, 0.28, 0.60) * wp.clamp(sunny, 0.0, 1.0)
+    melanin += look.freckles * 0.50 * step_(spot, 0.22, 0.70) * wp.clamp(sunny, 0.0, 1.0)
     colour = pigment(melanin, blood)
 
     for k in range(3):
