@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -317,6 +317,9 @@ def sample(
 
 @app.command("source")
 def source(
+    kind: Annotated[
+        Literal["toons", "people"], typer.Option(help="Stylised heads, or people (needs the extra 'train').")
+    ] = "toons",
     seeds: Seeds = "0-23",
     yaw: Yaw = "-60,0,60",
     pitch: Pitch = 0.0,
@@ -326,14 +329,15 @@ def source(
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Draw the same heads as `sample demo`, exactly, from the procedural source that demo was trained on.
+    """Draw the same heads as `sample demo`, exactly, from the procedural source that demo was trained on, or people.
 
-    Example: inv3d models source --seeds 0-23 --yaw -60,0,60 --out source.png
+    Example: inv3d models source --kind people --seeds 0-23 --yaw -60,0,60 --out people.png
     """
     check_png(out, force)
     chosen, angles = parse_seeds(seeds), _angles(yaw, pitch)
 
     from inv3d.core.camera import look_at
-    from inv3d.export.sheet import source_sheet
+    from inv3d.export.sheet import people_sheet, source_sheet
 
-    _write(out, force, source_sheet(chosen, look_at(*angles), resolution, _count), columns)
+    draw = people_sheet if kind == "people" else source_sheet
+    _write(out, force, draw(chosen, look_at(*angles), resolution, _count), columns)

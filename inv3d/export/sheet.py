@@ -73,3 +73,19 @@ def source_sheet(seeds: list[int], cameras: Camera, resolution: int, progress: P
         sheets.append(row(list(renderer.render(parameters, cameras, resolution).image)))
         progress(done + 1, len(seeds))
     return sheets
+
+
+def people_sheet(seeds: list[int], cameras: Camera, resolution: int, progress: Progress) -> list[Tensor]:
+    """For every seed the pictures [3,R,R*C] of a person, from C cameras. Raises UsageError without the extra `train`."""
+    from inv3d.core.people.store import people_basis
+
+    basis = people_basis()
+    from inv3d.core.people.parameters import LATENT_DIM, people_parameters, split_latents
+    from inv3d.core.people.renderer import PeopleRenderer
+
+    renderer, sheets = PeopleRenderer(basis), []
+    for done, seed in enumerate(seeds):
+        parameters = people_parameters(*split_latents(latent(seed, LATENT_DIM))).expand(len(cameras), -1)
+        sheets.append(row(list(renderer.render(parameters, cameras, resolution).image)))
+        progress(done + 1, len(seeds))
+    return sheets

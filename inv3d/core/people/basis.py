@@ -23,6 +23,7 @@ from PIL import Image, ImageFilter
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from inv3d.core.files import write_whole
 from inv3d.core.people.subdivision import catmull_clark
 
 VERSION = 1
@@ -88,9 +89,8 @@ class Basis:
         for name in ("universal", "ancestry", "local", "asymmetry", "actions", "masks"):
             tensors[name] = tensors[name].half()
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
-        partial.replace(path)
+        with write_whole(path, replace=True) as part:
+            part.write_bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
 
     @staticmethod
     def load(path: Path) -> Basis:
@@ -152,7 +152,8 @@ def _universal(targets: _Targets) -> NDArray[np.float32]:
 def _local_changes(targets: _Targets) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Displacements by one unit of every local change: of both sides together [L,V,3], of one against the other."""
     catalogue = json.loads((targets.folder / "target.json").read_text(encoding="utf-8"))
-    together, against = [], []
+    together: list[NDArray[np.float32]] = []
+    against: list[NDArray[np.float32]] = []
 
     def change(folder: str, opposites: dict[str, str], side: str) -> NDArray[np.float32] | None:
         less, more = opposites[f"negative-{side}"], opposites[f"positive-{side}"]
@@ -219,7 +220,8 @@ def _caps(quads: NDArray[np.int64], count: int) -> tuple[list[NDArray[np.int64]]
     sides = np.stack([quads, np.roll(quads, -1, 1)], -1).reshape(-1, 2)
     known = {(a, b) for a, b in sides.tolist()}
     following = {b: a for a, b in known if (b, a) not in known}
-    loops, triangles = [], []
+    loops: list[NDArray[np.int64]] = []
+    triangles: list[list[int]] = []
     while following:
         start, after = following.popitem()
         loop = [start]

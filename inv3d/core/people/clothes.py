@@ -59,7 +59,7 @@ def clothes(skin: Skin, template: Tensor, scale: float, p: Parameters) -> list[P
 
 def _woven(points: Tensor, centre: Tensor, scale: float) -> Piece:
     rows, turns = points.shape[:2]
-    triangles = grid_triangles(rows, turns, True, points.device).flip(1)
+    triangles = grid_triangles(rows, turns, True, points.device)
     flat = points.reshape(-1, 3)
     place = (flat - centre) / scale
     return Piece(CLOTH, flat, triangles, place)

@@ -1,4 +1,4 @@
-# ruff: noqa: UP018  (in kernels float(0.0) declares a variable)
+# ruff: noqa: UP018, SIM109, RUF046, RUF100  (Warp: float(0.0) declares a variable; there is no `in`)
 """Kernels for strands that grow over a surface, and for cloth that is laid on it."""
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def coverage(place: Tensor, ears: Tensor, p: Parameters) -> Tensor:
 
 def _covered(place: Tensor, p: Parameters) -> Tensor:
     """Whether a hat or headscarf lies over `place`, [N]."""
-    x, y, z = place.unbind(1)
+    _x, y, z = place.unbind(1)
     under = y > 0.028 - 0.25 * z.clamp(max=0.0) * 0.6 + 0.1 * z
     return (under & (float(p.hat) > 0.5)) | torch.full_like(under, float(p.scarf) > 0.5)
 

@@ -1,4 +1,4 @@
-# ruff: noqa: UP018  (in kernels float(0.0) declares a variable)
+# ruff: noqa: UP018, SIM109, RUF046, RUF100  (Warp: float(0.0) declares a variable; there is no `in`)
 """Warp kernels of the renderer: rays against the meshes of a person, and what every hit looks like. CPU and CUDA.
 
 Conventions: `place` is where a point lies on its part (skin: metres of the basis' template; eye: the unit ball with z

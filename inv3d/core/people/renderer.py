@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import warp as wp
@@ -53,7 +54,7 @@ def backdrop(height: Tensor, parameters: Tensor) -> Tensor:
     return below + step[..., None] * (above - below)
 
 
-def _vectors(tensor: Tensor) -> wp.array:
+def _vectors(tensor: Tensor) -> Any:
     return wp.from_torch(tensor.float().contiguous(), dtype=wp.vec3)
 
 
@@ -80,11 +81,14 @@ class Scene:
         self.body.shade = wp.from_torch(self._shade)
         self._darken()
         self.light, self.look = self._light(), self._look()
-        self._solid: wp.Mesh | None = None
-        self._ribbons: wp.Mesh | None = None
+        self._solid: Any = None
+        self._ribbons: Any = None
 
-    def _mesh(self, vertices: Tensor, corners: Tensor, signed: bool = False) -> wp.Mesh:
-        return wp.Mesh(_vectors(vertices), wp.from_torch(corners), support_winding_number=signed, bvh_constructor="sah", bvh_leaf_size=4)
+    def _mesh(self, vertices: Tensor, corners: Tensor, signed: bool = False) -> Any:
+        points = _vectors(vertices)
+        return wp.Mesh(
+            points, wp.from_torch(corners), support_winding_number=signed, bvh_constructor="sah", bvh_leaf_size=4
+        )
 
     def _darken(self) -> None:
         """Ambient occlusion at the vertices of the solid parts."""
@@ -95,7 +99,7 @@ class Scene:
             device=str(self.device),
         )  # fmt: skip
 
-    def _light(self) -> kernels.Light:
+    def _light(self) -> Any:
         p = Parameters(self.parameters)
         light = kernels.Light()
         light.key = wp.vec3(*p.columns(("key_x", "key_y", "key_z"))[0].tolist())
@@ -107,7 +111,7 @@ class Scene:
         light.sh = _vectors(self._sh)
         return light
 
-    def _look(self) -> Look:
+    def _look(self) -> Any:
         p = Parameters(self.parameters)
         look = Look()
         for name in (

@@ -1,4 +1,3 @@
-# ruff: noqa: UP018  (in kernels float(0.0) declares a variable)
 """How skin looks: melanin and blood, zones of the face, spots, stubble, and its relief, as functions inside kernels.
 
 `q` is a place on the basis' template in metres (see `people.basis`): the eyes' centres lie at (±0.031, 0, 0).

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from inv3d.core.people.growth import grow
 from inv3d.core.people.mesh import Piece
 
+
 @dataclass(frozen=True)
 class Roots:
     """N places strands grow from: `points` and `normals` [N,3] in the world, `place` [N,3] on the template, `random`

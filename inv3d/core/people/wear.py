@@ -114,7 +114,7 @@ def cap(skin: Skin, surface: Surface, scale: float, p: Parameters) -> list[Piece
     inner = centre + directions[-1:] * (bare[-1:] - 0.002 * scale)[..., None]
     points = torch.cat([points, inner])
     flat = points.reshape(-1, 3)
-    pieces = [Piece(HAT, flat, grid_triangles(rows + 1, turns, True, device).flip(1), (flat - centre) / scale)]
+    pieces = [Piece(HAT, flat, grid_triangles(rows + 1, turns, True, device), (flat - centre) / scale)]
     if brim:
         angle = torch.linspace(-1.05, 1.05, 25, device=device)
         pick = torch.stack([angle.sin(), 0.07 + 0.0 * angle, angle.cos()], 1)
@@ -153,7 +153,7 @@ def headscarf(skin: Skin, surface: Surface, scale: float, p: Parameters) -> list
     points = centre + directions * away[..., None]
     inner = centre + directions[:1] * (bare[:1] - 0.003 * scale)[..., None]
     flat = torch.cat([inner, points]).reshape(-1, 3)
-    return [Piece(HAT, flat, grid_triangles(rows + 1, turns, True, device).flip(1), (flat - centre) / scale)]
+    return [Piece(HAT, flat, grid_triangles(rows + 1, turns, True, device), (flat - centre) / scale)]
 
 
 def earrings(surface: Surface, marks: Landmarks, scale: float, p: Parameters) -> list[Piece]:
