@@ -1,16 +1,185 @@
-"""How much memory this process has used."""
+"""Memory: how much was used, how much is free, and the one place where its end becomes an error a person can mend.
+
+A job says what it needs before it starts (`require`); what still runs out later is recognised (`memory_errors`).
+"""
 
 from __future__ import annotations
 
+import errno
 import importlib
+import math
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from inv3d.core.errors import Inv3dError, OutOfMemoryError
+
+_PROC, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
+_UNLIMITED = 1 << 60  # bytes; what control groups of the first version say when they have no limit is larger
+_SIGNS = (
+    "can't allocate memory",  # PyTorch, CPU
+    "not enough memory",  # PyTorch, Windows
+    "cuda out of memory",
+    "out_of_memory",  # CUDA libraries
+    "could not create a primitive",  # oneDNN
+    "could not execute a primitive",
+    "could not create a memory",
+    "bad_alloc",
+    "bad allocation",
+    "cannot allocate memory",
+    "unable to allocate",  # NumPy
+    "failed to map segment",  # the loader of shared libraries
+    "can't start new thread",
+    "mmap failed",
+    "malloc failed",
+    "out of memory",
+)
+"""What libraries say, in small letters, when memory runs out but do not raise MemoryError."""
+
+
+def _resource() -> ModuleType | None:
+    try:
+        return importlib.import_module("resource")
+    except ImportError:  # Windows
+        return None
 
 
 def peak_memory_mb() -> int:
     """Largest resident size so far in MB; 0 on systems that do not tell (Windows)."""
-    try:
-        resource = importlib.import_module("resource")
-    except ImportError:
+    resource = _resource()
+    if resource is None:
         return 0
     peak: int = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+
+
+def free_memory() -> int:
+    """Bytes that this process may still use: the least that the machine, its control groups and `ulimit` leave."""
+    return min(_machine(), _control_groups(), address_space())
+
+
+def address_space() -> int:
+    """Bytes that `ulimit -v` (and `-d`) still allow; without such a limit a very large number."""
+    resource = _resource()
+    if resource is None:
+        return _UNLIMITED
+    used = _fields(_PROC / "self" / "status", ":")
+    left = _UNLIMITED
+    for limit, size in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
+        soft = resource.getrlimit(limit)[0]
+        if soft != resource.RLIM_INFINITY:
+            left = min(left, soft - used.get(size, 0))
+    return left
+
+
+def _machine() -> int:
+    """What Linux says is available, with its swap space; elsewhere all memory there is."""
+    told = _fields(_PROC / "meminfo", ":")
+    if "MemAvailable" in told:
+        return told["MemAvailable"] + told.get("SwapFree", 0)
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return _UNLIMITED
+
+
+def _control_groups() -> int:
+    """What the limits of the groups of this process, both versions, leave; file caches give way."""
+    left = _UNLIMITED
+    for line in _text(_PROC / "self" / "cgroup").splitlines():
+        _, controllers, own = line.split(":", 2)
+        first = "memory" in controllers.split(",")
+        if controllers and not first:
+            continue
+        root = _GROUPS / "memory" if first else _GROUPS
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if first else ("memory.max", "memory.current")
+        group = root / own.lstrip("/")
+        # in a container the path may be that of the host: then the root of what is mounted is the own group
+        for folder in (group, *group.parents):
+            limit, used = (_text(folder / name).strip() for name in names)
+            if limit.isdigit() and used.isdigit() and int(limit) < _UNLIMITED:
+                told = _fields(folder / "memory.stat", " ")
+                cached = told.get("total_inactive_file" if first else "inactive_file", 0)
+                left = min(left, int(limit) - int(used) + cached)
+            if folder == root:
+                break
+    return left
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _fields(path: Path, sign: str) -> dict[str, int]:
+    """Numbers by name, in bytes, of files such as /proc/meminfo."""
+    found = {}
+    for line in _text(path).splitlines():
+        name, _, rest = line.partition(sign)
+        number, *unit = rest.split() or [""]
+        if number.isdigit():
+            found[name] = int(number) << (10 if unit == ["kB"] else 0)
+    return found
+
+
+def require(needed: float, what: str, hint: str) -> None:
+    """Raises OutOfMemoryError if there are fewer free bytes than `what` is about to need."""
+    free = free_memory()
+    if needed > free:
+        raise OutOfMemoryError(
+            f"{what} needs about {_gigabytes(needed)} GB of memory; {_gigabytes(free)} GB are free", hint
+        )
+
+
+def most(needed: Callable[[int], float], largest: int) -> int:
+    """The largest number up to `largest` whose need (growing) is free; 0 if none is."""
+    low, high, free = 0, largest, free_memory()
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if needed(middle) <= free else (low, middle - 1)
+    return low
+
+
+def _gigabytes(size: float) -> str:
+    return f"{math.ceil(max(0.0, size) / 1e8) / 10:.1f}"
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error, or what led to it, says that memory ran out."""
+    seen: set[int] = set()
+    reason: BaseException | None = error
+    while reason is not None and id(reason) not in seen:
+        seen.add(id(reason))
+        if isinstance(reason, MemoryError) or (isinstance(reason, OSError) and reason.errno == errno.ENOMEM):
+            return True
+        # what we say ourselves, and what the system says of a file, may hold any name
+        if not isinstance(reason, Inv3dError) and not getattr(reason, "filename", None):
+            text = str(reason).lower()
+            if any(sign in text for sign in _SIGNS):
+                return True
+        reason = reason.__cause__ or reason.__context__
+    return False
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turns running out of memory, however a library says it, into an error a person can mend."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OutOfMemoryError) or not ran_out(error):
+            raise
+        raise out_of_memory(error) from error
+
+
+def out_of_memory(error: BaseException) -> OutOfMemoryError:
+    """What to say of memory that ran out."""
+    if "cuda" in str(error).lower():
+        return OutOfMemoryError("the memory of the device ran out", "use --device cpu, fewer --views, or --preset fast")
+    return OutOfMemoryError(
+        "memory ran out", "close other programs, or ask for less: a smaller --resolution, fewer --views, --preset fast"
+    )

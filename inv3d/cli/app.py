@@ -3,54 +3,116 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+import traceback
+from typing import Annotated, Any
 
 import typer
 
 import inv3d
-from inv3d.cli import doctor, export, image, models, render, train, video
-from inv3d.core.errors import Inv3dError
+from inv3d.cli import doctor, export, image, render, sheets, signals, terminal, train, video
+from inv3d.cli.arguments import Refused
+from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, StoppedError, UsageError
+from inv3d.memory import out_of_memory, ran_out
 
-app = typer.Typer(
-    name="inv3d",
-    help="Turn a head-turn video, or one photo, into a 3D head: `inv3d video clip.mp4 --views 9 --latents`, `inv3d image "
-    "face.png`.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command("video")(video.video)
-app.command("image")(image.image)
-app.command("render")(render.render)
-app.command("export")(export.export)
-app.add_typer(models.app, name="models")
-app.add_typer(train.app, name="train")
-app.command("doctor")(doctor.doctor)
+_USAGE = typer.BadParameter.__mro__[1]
+"""What Typer's parser raises; the module that it lies in depends on Typer's version."""
+
+
+def _help_alone(context: typer.Context) -> None:
+    """A group of commands that is called without any shows its help."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(UsageError.exit_code)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"inv3d {inv3d.__version__}")
+        terminal.say(f"inv3d {inv3d.__version__}")
         raise typer.Exit
 
 
-@app.callback()
-def root(
+def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Options that every command shares."""
+    """Turn a head-turn video, or one photo, into a 3D head.
+
+    Examples: inv3d video clip.mp4 --views 9 --latents; inv3d image face.png
+    """
+    _help_alone(context)
+
+
+app = typer.Typer(name="inv3d", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.callback(invoke_without_command=True)(_root)
+app.command("video")(video.video)
+app.command("image")(image.image)
+app.command("render")(render.render)
+app.command("export")(export.export)
+for _group, _name in ((sheets.app, "models"), (train.app, "train")):
+    _group.callback(invoke_without_command=True)(_help_alone)
+    app.add_typer(_group, name=_name)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command line; errors a person can mend become two lines and an exit code."""
+    """Run the command line and end the process with its exit code.
+
+    Whatever goes wrong becomes two lines on standard error and an exit code; a traceback is shown with --debug alone.
+    """
+    signals.install()
+    terminal.prepare()
     debug = "--debug" in sys.argv
     try:
-        app()
-    except Inv3dError as error:
+        code = app(prog_name="inv3d", standalone_mode=False) or 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except BaseException as error:
+        signals.ignore()
         if debug:
-            raise
-        print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
-        sys.exit(error.exit_code)
+            traceback.print_exc()
+        problem = explain(error)
+        terminal.complain(problem.message, problem.hint)
+        code = problem.exit_code
+    signals.ignore()
+    lost = terminal.finish()
+    if lost is not None and not code:
+        terminal.complain(
+            f"standard output cannot be written: {lost.strerror}", "free some space; what was made is kept"
+        )
+        code = UsageError.exit_code
+    sys.exit(code)
+
+
+def explain(error: BaseException) -> Inv3dError:
+    """An error as a person is told it."""
+    if isinstance(error, typer.Abort) and error.__cause__ is not None:  # what Typer makes of the end of a file
+        error = error.__cause__
+    if isinstance(error, (StoppedError, OutOfMemoryError)):
+        return error
+    if ran_out(error):
+        return out_of_memory(error)
+    if isinstance(error, Inv3dError):
+        return error
+    if isinstance(error, _USAGE):
+        return _wrong_usage(error)
+    if isinstance(error, KeyboardInterrupt):
+        return StoppedError("stopped", "run the same command again")
+    if isinstance(error, OSError) and error.filename is not None:
+        return InputError(f"{error.filename} cannot be used: {error.strerror}", "check the path and its permissions")
+    reason = (str(error).strip() or "no reason given").splitlines()[0]
+    return Inv3dError(
+        f"inv3d failed, which it should not: {type(error).__name__}: {reason}",
+        "report it with what the same command prints with --debug",
+    )
+
+
+def _wrong_usage(error: Any) -> UsageError:
+    """What Typer's parser refuses, with the option's name first."""
+    context, parameter = error.ctx, getattr(error, "param", None)
+    hint = f"see: {context.command_path if context else 'inv3d'} --help"
+    if not isinstance(error, Refused) or parameter is None:
+        return UsageError(error.format_message().strip().rstrip("."), hint)
+    name = max(parameter.opts, key=len) if parameter.param_type_name == "option" else f"{parameter.metavar}:"
+    return UsageError(f"{name} {error.message}", hint)

@@ -6,14 +6,18 @@ from typing import Annotated
 
 import typer
 
-from inv3d.cli.options import Debug
+from inv3d.cli.options import Debug, Json
 
 
 def doctor(
-    debug: Debug = False,
     quick: Annotated[bool, typer.Option("--quick", help="Versions only, no test render.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
-    """Check versions, devices, codecs and the embedded model with a small render."""
+    """Check versions, devices, codecs, memory and the embedded model with a small render.
+
+    Example: inv3d doctor
+    """
     import importlib.metadata
     import math
     import os
@@ -25,34 +29,48 @@ def doctor(
     import av
 
     import inv3d
+    from inv3d.cli.terminal import document, teller
     from inv3d.core.bundle import load_bundle
     from inv3d.core.device import choose_device
     from inv3d.core.errors import ModelError
     from inv3d.core.library import available, home
+    from inv3d.memory import free_memory
     from inv3d.pipeline import trial_render
 
-    typer.echo(
-        f"inv3d {inv3d.__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    )
+    tell = teller(as_json)
+    system = f"{platform.system()} {platform.machine()}"
+    tell(f"inv3d {inv3d.__version__}, Python {platform.python_version()}, {system}")
+    packages: dict[str, str | None] = {}
     for package in ("torch", "av", "numpy", "scikit-image", "trimesh", "lpips"):
         try:
-            typer.echo(f"  {package} {importlib.metadata.version(package)}")
+            packages[package] = importlib.metadata.version(package)
+            tell(f"  {package} {packages[package]}")
         except importlib.metadata.PackageNotFoundError:
-            typer.echo(f"  {package} is missing: pip install {package}")
+            packages[package] = None
+            tell(f"  {package} is missing: pip install {package}")
     choice = choose_device()
-    typer.echo(f"device: {choice.device} ({choice.reason}); {os.cpu_count()} cores")
-    free = shutil.disk_usage(Path.cwd()).free
-    typer.echo(
-        f"free disk here: {free / 1e9:.1f} GB; H.264 writing: {'yes' if 'libx264' in av.codecs_available else 'no'}"
+    tell(
+        f"device: {choice.device} ({choice.reason}); {os.cpu_count()} cores; {free_memory() / 1e9:.1f} GB of memory free"
     )
+    free, writes = shutil.disk_usage(Path.cwd()).free, "libx264" in av.codecs_available
+    tell(f"free disk here: {free / 1e9:.1f} GB; H.264 writing: {'yes' if writes else 'no'}")
     names = available()
-    typer.echo(f"models: {', '.join(names) or 'none'}; imported ones lie in {home()}")
+    tell(f"models: {', '.join(names) or 'none'}; imported ones lie in {home()}")
     if "demo" not in names:
         raise ModelError("the embedded model 'demo' is missing", "install inv3d again")
+    found = {
+        "version": inv3d.__version__, "python": platform.python_version(), "system": system, "packages": packages,
+        "device": str(choice.device), "free_memory": free_memory(), "free_disk": free, "h264": writes, "models": names,
+        "home": str(home()),
+    }  # fmt: skip
     if not quick:
         start = time.perf_counter()
         bundle = load_bundle("demo", choice.device)
         loaded = time.perf_counter() - start
         seconds = trial_render(bundle, choice.device)
-        state = "BROKEN" if math.isinf(seconds) else f"64 px render in {seconds:.2f} s"
-        typer.echo(f"demo: loaded in {loaded:.1f} s, {state}")
+        if math.isinf(seconds):
+            raise ModelError("the embedded model 'demo' renders NaN or infinity", "install inv3d and torch again")
+        tell(f"demo: loaded in {loaded:.1f} s, 64 px render in {seconds:.2f} s")
+        found |= {"load_seconds": round(loaded, 2), "render_seconds": round(seconds, 3)}
+    if as_json:
+        document(found)

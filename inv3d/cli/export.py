@@ -7,38 +7,64 @@ from typing import Annotated
 
 import typer
 
-from inv3d.cli.options import Debug, Device, Force
+from inv3d.cli.arguments import Number, output_path
+from inv3d.cli.options import Debug, Device, Force, HeadFolder, Json, check_file
+
+FACES = Number(100, 10_000_000, whole=True)
+RESOLUTION = Number(16, 2048, whole=True)
+GRID = 144
+"""Cells per side of the grid that a mesh is made of, unless told otherwise."""
 
 
 def export(
-    head: Annotated[Path, typer.Argument(help="An output folder of `inv3d video`.")],
-    out: Annotated[Path, typer.Option(help="File to write: .glb, .ply, .obj, .stl (mesh) or .mp4 (orbit).")] = Path(
-        "head.glb"
-    ),
-    faces: Annotated[int, typer.Option(help="Largest number of triangles of a mesh.")] = 60_000,
-    resolution: Annotated[int | None, typer.Option(help="Grid cells per side (mesh) or pixels (orbit).")] = None,
+    head: HeadFolder,
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=output_path, metavar="FILE", help="File to write: .glb, .ply, .obj, .stl (mesh) or .mp4 (orbit)."
+        ),
+    ] = Path("head.glb"),
+    faces: Annotated[
+        int, typer.Option(parser=FACES, metavar="NUMBER", help="Largest number of triangles of a mesh.")
+    ] = 60_000,
+    resolution: Annotated[
+        int | None,
+        typer.Option(
+            parser=RESOLUTION,
+            metavar="NUMBER",
+            help=f"Grid cells per side of a mesh (default: {GRID}), or pixels per side of an orbit.",
+        ),
+    ] = None,
     device: Device = "auto",
     force: Force = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Write a mesh or an orbit video of a finished head.
 
     Example: inv3d export clip-inv3d --out head.ply --resolution 256
     """
+    from inv3d.budget import require_mesh, require_pictures
+    from inv3d.cli.signals import interruptible, nothing_kept
+    from inv3d.cli.terminal import document, teller
     from inv3d.core.device import choose_device
-    from inv3d.core.errors import UsageError
-    from inv3d.core.files import disk_errors, refuse_existing, write_whole
+    from inv3d.core.files import disk_errors, write_whole
     from inv3d.core.head import Head
     from inv3d.export.mesh import FORMATS, extract_mesh, write_mesh
-    from inv3d.export.orbit import write_orbit
+    from inv3d.export.orbit import FRAMES, write_orbit
 
-    if out.suffix.lower() not in (*FORMATS, ".mp4"):
-        raise UsageError(f"'{out.suffix}' is not a format to export", f"let --out end in {', '.join(FORMATS)} or .mp4")
-    refuse_existing(out, force)
+    check_file(out, force, (*FORMATS, ".mp4"))
+    orbit = out.suffix.lower() == ".mp4"
     loaded = Head.load(head, choose_device(device).device)
-    with disk_errors(out), write_whole(out, force) as part:
-        if out.suffix.lower() == ".mp4":
+    if orbit:
+        require_pictures(loaded.bundle.info, resolution, FRAMES)
+    else:
+        require_mesh(resolution or GRID)
+    with interruptible(nothing_kept(out)), disk_errors(out), write_whole(out, replace=force) as part:
+        if orbit:
             write_orbit(loaded, part, resolution=resolution)
         else:
-            write_mesh(extract_mesh(loaded, resolution or 144, faces), part)
-    typer.echo(f"wrote {out}")
+            write_mesh(extract_mesh(loaded, resolution or GRID, faces), part)
+    teller(as_json)(f"wrote {out}")
+    if as_json:
+        document({"out": str(out)})

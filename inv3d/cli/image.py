@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inv3d.cli.options import Debug, Device, Force, Identity, Json, Model, Perceptual, Preset, Seed, chosen_settings
+from inv3d.cli.arguments import input_path, output_path
+from inv3d.cli.options import (
+    STEPS,
+    Debug,
+    Device,
+    Force,
+    Identity,
+    Json,
+    Model,
+    Perceptual,
+    Preset,
+    Seed,
+    check_folder,
+    chosen_settings,
+)
 
 if TYPE_CHECKING:
     from inv3d.photos import PhotoResult
 
 
 def image(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, folders of photos, or patterns such as 'faces/*.png'.")],
+    photos: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=input_path, metavar="PHOTO...", help="Photos, folders of photos, or patterns such as 'faces/*.png'."
+        ),
+    ],
     encoder: Annotated[
-        str, typer.Option(help="preim3d (one pass), or none (optimise from the mean code).")
+        str, typer.Option(metavar="NAME", help="preim3d (one pass), or none (optimise from the mean code).")
     ] = "preim3d",
     refine: Annotated[
         int | None,
-        typer.Option(help="Steps of optimisation on the code; default: 0 after an encoder, else the preset's."),
+        typer.Option(
+            parser=STEPS,
+            metavar="NUMBER",
+            help="Steps of optimisation on the code; default: 0 after an encoder, else the preset's.",
+        ),
     ] = None,
-    tune: Annotated[int, typer.Option(help="Steps of pivotal tuning on the generator.")] = 0,
+    tune: Annotated[
+        int, typer.Option(parser=STEPS, metavar="NUMBER", help="Steps of pivotal tuning on the generator.")
+    ] = 0,
     model: Model = "demo",
     perceptual: Perceptual = "own",
     identity: Identity = "own",
@@ -31,7 +57,10 @@ def image(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Output folder; default: the photo's name plus -inv3d, beside it. For several photos: the folder around theirs."
+            parser=output_path,
+            metavar="FOLDER",
+            help="Output folder; default: the photo's name plus -inv3d, beside it. For several photos: the folder around "
+            "theirs.",
         ),
     ] = None,
     seed: Seed = 0,
@@ -49,15 +78,18 @@ def image(
 
     Writes the same output folder as `inv3d video`.
     """
-    from inv3d.cli.progress import json_line, reporter
-    from inv3d.cli.video import interruptible, minutes
+    from inv3d.budget import require_head
+    from inv3d.cli.progress import minutes, quiet, reporter
+    from inv3d.cli.signals import interruptible
+    from inv3d.cli.terminal import document, teller
+    from inv3d.core.bundle import read_info
     from inv3d.core.device import choose_device
     from inv3d.core.encoders.store import ENCODERS
     from inv3d.core.errors import UsageError
-    from inv3d.core.inversion.loop import silent
     from inv3d.photos import NO_ENCODER, PhotoJob, estimate_seconds, photos_to_heads
     from inv3d.places import find_photos, outputs_of
 
+    tell = teller(as_json)
     choice = choose_device(device)
     if encoder not in (NO_ENCODER, *ENCODERS):
         raise UsageError(f"there is no encoder '{encoder}'", f"choose one of: {', '.join((*ENCODERS, NO_ENCODER))}")
@@ -67,66 +99,80 @@ def image(
     job = PhotoJob(model, encoder, refine, tune, perceptual, identity, settings, seed, choice.device, force, resume)
     found = find_photos(photos)
     outputs = outputs_of(found, out)
+    for folder in outputs:
+        check_folder(folder)
+    require_head(read_info(model), fit=refine + tune > 0)
     seconds = estimate_seconds(job, len(found))
+    start = "no encoder" if encoder == NO_ENCODER else f"encoder {encoder}"
+    tell(f"{_count(len(found))}: {start}, {refine} W+ steps, {tune} tuning steps, model {model}")
+    tell(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}")
+    finished: list[PhotoResult] = []
+
+    def add(result: PhotoResult) -> None:
+        finished.append(result)
+        if len(found) > 1:
+            tell(f"{result.photo}: {_outcome(result)}")
+
+    # several photos are reported one by one, a single one step by step
+    steps = nullcontext(quiet) if len(found) > 1 else reporter(as_json)
+    with interruptible(lambda: _stopped(found, outputs, finished)), steps as progress:
+        results = photos_to_heads(found, outputs, job, progress, add)
+    _conclude(results, tell, as_json)
     if as_json:
-        json_line({"photos": len(found), "device": str(choice.device), "estimated_seconds": round(seconds)})
-    else:
-        start = "no encoder" if encoder == NO_ENCODER else f"encoder {encoder}"
-        typer.echo(f"{_count(len(found))}: {start}, {refine} W+ steps, {tune} tuning steps, model {model}")
-        typer.echo(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}")
-
-    def tell(result: PhotoResult) -> None:
-        if as_json:
-            json_line(_record(result))
-        elif len(found) > 1:
-            typer.echo(f"{result.photo}: {_outcome(result)}")
-
-    # several photos are told one by one, a single one step by step
-    steps = nullcontext(silent) if len(found) > 1 and not as_json else reporter(as_json)
-    with steps as progress, interruptible(outputs[0]):
-        results = photos_to_heads(found, outputs, job, progress, tell)
-    _conclude(results, as_json)
+        document({"device": str(choice.device), "photos": [_record(result) for result in results]})
+    if all(result.error is not None for result in results):
+        raise _failure(results)
 
 
-def _conclude(results: list[PhotoResult], as_json: bool) -> None:
-    """A word on one photo, a table of several. Raises what went wrong with the only photo, or InputError if all failed."""
+def _stopped(photos: list[Path], outputs: list[Path], finished: list[PhotoResult]) -> tuple[str, str]:
+    """What a stopped run says: the photo that was in progress, and what is finished."""
+    from inv3d.cli.video import stopped
+
+    done = {result.photo for result in finished}
+    waiting = [(photo, out) for photo, out in zip(photos, outputs, strict=True) if photo not in done]
+    if len(photos) == 1 or not waiting:
+        return stopped(outputs[0])
+    photo, out = waiting[0]
+    return (
+        f"stopped at {photo}, before {out} was finished; {_count(len(done))} of {len(photos)} done before it",
+        "the same command with --resume passes over finished photos and goes on with this one",
+    )
+
+
+def _failure(results: list[PhotoResult]) -> Exception:
+    """What went wrong with the only photo, or that all of them failed."""
     from inv3d.core.errors import InputError
 
-    failed = [result for result in results if result.error is not None]
-    if len(results) == 1 and failed and failed[0].error is not None:
-        raise failed[0].error
-    if not as_json:
-        _show(results)
-    if len(failed) == len(results):
-        raise InputError(f"none of the {len(results)} photos can be used", "see the reason of each above")
+    if len(results) == 1 and results[0].error is not None:
+        return results[0].error
+    return InputError(f"none of the {len(results)} photos can be used", "see the reason of each above")
 
 
-def _show(results: list[PhotoResult]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _conclude(results: list[PhotoResult], tell: Callable[[str], None], as_json: bool) -> None:
+    """A few lines on one photo, a table of several."""
+    from inv3d.cli.terminal import table
 
-    if len(results) == 1 and results[0].run is not None:
-        run, means = results[0].run, results[0].run["means"]["fit"]
-        typer.echo(f"done in {run['total_seconds']:.0f} s, {run['peak_memory_mb'] / 1024:.1f} GB at most")
-        typer.echo(
-            f"  seen from {run['yaw_degrees']:.0f} degrees: PSNR {means['psnr']:.1f} dB, MS-SSIM {means['ms_ssim']:.3f}, "
-            f"ID {means['identity']:.2f}"
-        )
-        typer.echo(f"open {results[0].out / 'report.html'}")
-        return
-    table = Table()
-    for name in ("photo", "yaw", "PSNR", "ID", "seconds", ""):
-        table.add_column(name, justify="left" if name in ("photo", "") else "right")
-    for result in results:
-        figures = [""] * 4
-        if result.run is not None:
-            run, means = result.run, result.run["means"]["fit"]
-            figures = [
-                f"{run['yaw_degrees']:.0f}°", f"{means['psnr']:.1f}", f"{means['identity']:.2f}",
-                f"{run['total_seconds']:.1f}",
-            ]  # fmt: skip
-        table.add_row(result.photo.name, *figures, _outcome(result))
-    Console().print(table)
+    if len(results) > 1:
+        if not as_json:
+            rows = [(result.photo.name, *_figures(result), _outcome(result)) for result in results]
+            table(("photo", "yaw", "PSNR", "ID", "seconds", ""), rows, right=("yaw", "PSNR", "ID", "seconds"))
+    elif (run := results[0].run) is not None:
+        means = run["means"]["fit"]
+        tell(f"done in {run['total_seconds']:.0f} s, {run['peak_memory_mb'] / 1024:.1f} GB at most")
+        psnr, ssim, likeness = (means[key] for key in ("psnr", "ms_ssim", "identity"))
+        tell(f"  seen from {run['yaw_degrees']:.0f} degrees: PSNR {psnr:.1f} dB, MS-SSIM {ssim:.3f}, ID {likeness:.2f}")
+        tell(f"open {results[0].out / 'report.html'}")
+    elif results[0].error is None:
+        tell(_outcome(results[0]))
+
+
+def _figures(result: PhotoResult) -> tuple[str, str, str, str]:
+    if result.run is None:
+        return ("", "", "", "")
+    run, means = result.run, result.run["means"]["fit"]
+    return (
+        f"{run['yaw_degrees']:.0f}°", f"{means['psnr']:.1f}", f"{means['identity']:.2f}", f"{run['total_seconds']:.1f}",
+    )  # fmt: skip
 
 
 def _outcome(result: PhotoResult) -> str:

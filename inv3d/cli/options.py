@@ -1,29 +1,64 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what is checked about them before work starts."""
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from inv3d.cli.arguments import (
+    LARGEST_SEED,
+    Angles,
+    Number,
+    angles,
+    device_name,
+    input_path,
+    output_path,
+)
 
 if TYPE_CHECKING:
     import torch
 
     from inv3d.core.inversion.settings import FitSettings
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON lines for programs.")]
+_PARTIAL = ".partial"
+"""What an output folder's name ends in until it is whole."""
+
+PIXELS = Number(16, 8192, whole=True)
+STEPS = Number(0, 100_000, whole=True)
+FACTOR = Number(0.0001, 1000)
+PITCH = Number(-89, 89)
+
+Device = Annotated[str, typer.Option(parser=device_name, metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, for programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 Preset = Annotated[
     str,
-    typer.Option(help="auto, fast, fine (slower and better) or paper; auto takes paper on CUDA, fast on a CPU."),
+    typer.Option(
+        metavar="NAME", help="auto, fast, fine (slower and better) or paper; auto takes paper on CUDA, fast on a CPU."
+    ),
 ]
-Model = Annotated[str, typer.Option(help="Which generator; see `inv3d models list`.")]
-Perceptual = Annotated[str, typer.Option(help="own, lpips-alex or lpips-vgg.")]
-Identity = Annotated[str, typer.Option(help="own, arcface or curricularface.")]
-Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+Model = Annotated[str, typer.Option(metavar="NAME", help="Which generator; see `inv3d models list`.")]
+Perceptual = Annotated[str, typer.Option(metavar="NAME", help="own, lpips-alex or lpips-vgg.")]
+Identity = Annotated[str, typer.Option(metavar="NAME", help="own, arcface or curricularface.")]
+Seed = Annotated[
+    int,
+    typer.Option(parser=Number(0, LARGEST_SEED, whole=True), metavar="NUMBER", help="Same seed, same result."),
+]
+Yaws = Annotated[Angles, typer.Option(parser=angles, metavar="DEGREES", help="Yaws in degrees, with commas.")]
+Pitch = Annotated[
+    float, typer.Option(parser=PITCH, metavar="DEGREES", help="Pitch in degrees; positive looks from above.")
+]
+Picture = Annotated[
+    Path, typer.Option(parser=output_path, metavar="FILE", help="A PNG file; the pictures stand side by side.")
+]
+HeadFolder = Annotated[
+    Path, typer.Argument(parser=input_path, metavar="HEAD", help="An output folder of `inv3d video` or `inv3d image`.")
+]
 
 
 def chosen_settings(preset: str, device: torch.device) -> FitSettings:
@@ -38,37 +73,50 @@ def chosen_settings(preset: str, device: torch.device) -> FitSettings:
     return PRESETS[preset]
 
 
-def check_png(out: Path, force: bool) -> None:
-    """Whether a picture may be written to `out`. Raises UsageError."""
+def check_file(out: Path, force: bool, endings: tuple[str, ...]) -> None:
+    """Raises UsageError if `out` may not be replaced, does not end in one of `endings`, or cannot be written."""
     from inv3d.core.errors import UsageError
     from inv3d.core.files import refuse_existing
 
+    if out.suffix.lower() not in endings:
+        raise UsageError(
+            f"'{out.suffix}' is not a format that can be written: {out}", f"let --out end in {_or(endings)}"
+        )
     refuse_existing(out, force)
-    if out.suffix != ".png":
-        raise UsageError(f"{out} is not a PNG file", "let --out end in .png")
+    _refuse_unwritable(out.parent, out)
 
 
-def parse_angles(text: str) -> list[float]:
-    """ "-60,0,60" to numbers. Raises UsageError."""
+def _or(words: tuple[str, ...]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def check_folder(out: Path) -> None:
+    """Raises UsageError if an output folder `out` could not be made after all the work."""
     from inv3d.core.errors import UsageError
 
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise UsageError(f"'{text}' is not a list of angles", "give degrees with commas: --yaw -60,0,60") from error
+    if len(os.fsencode(out.name + _PARTIAL)) > 255:
+        raise UsageError(f"{out.name} is too long for the name of a folder", "choose a shorter one")
+    above = out.parent
+    while _mode(above) == 0 and above != above.parent:
+        above = above.parent
+    _refuse_unwritable(above, out)
 
 
-def parse_seeds(text: str) -> list[int]:
-    """ "0-3,7" to 0, 1, 2, 3, 7. Raises UsageError."""
+def _refuse_unwritable(folder: Path, out: Path) -> None:
     from inv3d.core.errors import UsageError
 
-    seeds: list[int] = []
+    mode, hint = _mode(folder), "choose a folder you may write to"
+    if mode == 0:
+        raise UsageError(f"{out} cannot be written: there is no folder {folder}", "make the folder first")
+    if not stat.S_ISDIR(mode):
+        raise UsageError(f"{out} cannot be written: {folder} is not a folder", hint)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{out} cannot be written: {folder} is read-only", hint)
+
+
+def _mode(path: Path) -> int:
+    """What kind of thing a path names; 0 if it names nothing that can be seen."""
     try:
-        for part in text.split(","):
-            first, dash, last = part.partition("-")
-            seeds.extend(range(int(first), int(last if dash else first) + 1))
-    except ValueError:
-        seeds = []
-    if not seeds:
-        raise UsageError(f"'{text}' is not a list of seeds", "give whole numbers and ranges: --seeds 0-23,42")
-    return seeds
+        return path.stat().st_mode
+    except OSError:
+        return 0

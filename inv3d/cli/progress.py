@@ -1,30 +1,33 @@
-"""How work in progress is shown: a live line in a terminal, plain lines elsewhere, JSON lines for programs."""
+"""How work in progress is shown: a live line in a terminal, a few plain lines elsewhere."""
 
 from __future__ import annotations
 
-import json
+import os
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
+from inv3d.cli import signals, terminal
 from inv3d.memory import peak_memory_mb
 
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
-def _losses(losses: dict[str, float]) -> str:
-    return " ".join(f"{name} {value:.4g}" for name, value in losses.items())
+_PARTS = 4
+"""Lines of a stage in a log, ..."""
+_AT_LEAST = 60.0
+"""... and seconds after which there is one anyway."""
 
 
-def json_line(message: dict[str, object]) -> None:
-    """One message for a program."""
-    print(json.dumps(message), flush=True)
+class PlainLines:
+    """About four lines per stage, for logs; `tell` prints one."""
 
-
-class _Lines:
-    """Printing lines needs no set-up."""
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.tell = tell
+        self.start = self.told = time.monotonic()
+        self.reached = ("", 0)
 
     def __enter__(self) -> Self:
         return self
@@ -34,41 +37,34 @@ class _Lines:
     ) -> None:
         return None
 
-
-class JsonLines(_Lines):
-    """One JSON object per line and step."""
-
     def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
-        json_line({"stage": stage, "step": step, "steps": steps, "losses": losses})
-
-
-class PlainLines(_Lines):
-    """About four lines per stage, for logs."""
-
-    def __init__(self) -> None:
-        self.start = time.monotonic()
-
-    def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
-        if step == steps or step % max(1, steps // 4) == 0:
-            print(
-                f"[{time.monotonic() - self.start:6.1f} s] {stage} {step}/{steps} {_losses(losses)}".rstrip(),
-                flush=True,
-            )
+        signals.check()
+        now = time.monotonic()
+        # of a stream whose length is not known every step is the last one so far
+        reached = (stage, _PARTS * step // max(1, steps))
+        if reached == self.reached and now - self.told < _AT_LEAST:
+            return
+        self.reached, self.told = reached, now
+        values = " ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        self.tell(f"[{now - self.start:6.1f} s] {stage} {step}/{steps} {values}".rstrip())
 
 
 class LiveLines:
     """A bar per stage with step, time left, memory and losses."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
         self.bar = Progress(
-            TextColumn("{task.description:<8}"),
+            TextColumn("{task.description:<8}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.completed:>3.0f}/{task.total:.0f}"),
+            TextColumn("{task.completed:>3.0f}/{task.total:.0f}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[memory]}"),
-            TextColumn("{task.fields[detail]}"),
-            console=Console(),
+            TextColumn("{task.fields[memory]}", markup=False),
+            TextColumn("{task.fields[detail]}", markup=False),
+            console=Console(file=sys.stdout),
         )
         self.tasks: dict[str, TaskID] = {}
 
@@ -82,18 +78,38 @@ class LiveLines:
         self.bar.stop()
 
     def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
+        signals.check()
         name = stage.split(maxsplit=1)[0]
         if name not in self.tasks:
             self.tasks[name] = self.bar.add_task(name, total=steps, memory="", detail="")
-        # one figure fits the line; logs and programs get them all
+        # one figure fits the line; logs get them all
         detail = f"loss {sum(losses.values()):.4f}" if losses else stage.removeprefix(name).strip()
         self.bar.update(
             self.tasks[name], completed=step, total=steps, memory=f"{peak_memory_mb() / 1024:.1f} GB", detail=detail
         )
 
 
-def reporter(as_json: bool) -> JsonLines | PlainLines | LiveLines:
+def reporter(as_json: bool) -> PlainLines | LiveLines:
     """What fits the place that output goes to."""
-    if as_json:
-        return JsonLines()
-    return LiveLines() if sys.stdout.isatty() else PlainLines()
+    live = not as_json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return LiveLines() if live else PlainLines(terminal.teller(as_json))
+
+
+def quiet(stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
+    """For many short jobs, of which each is one line at its end."""
+    signals.check()
+
+
+def watched(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Lines of a training, which may be stopped at each."""
+
+    def line(text: str) -> None:
+        signals.check()
+        tell(text)
+
+    return line
+
+
+def minutes(seconds: float) -> str:
+    """A time for a person."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -7,42 +7,66 @@ from typing import Annotated
 
 import typer
 
-from inv3d.cli.options import Debug, Device, Force, check_png, parse_angles
+from inv3d.cli.arguments import angles
+from inv3d.cli.options import (
+    PIXELS,
+    Debug,
+    Device,
+    Force,
+    HeadFolder,
+    Json,
+    Picture,
+    Pitch,
+    Yaws,
+    check_file,
+)
+
+_YAWS = angles("-60,-30,0,30,60")
 
 
 def render(
-    head: Annotated[Path, typer.Argument(help="An output folder of `inv3d video`.")],
-    yaw: Annotated[str, typer.Option(help="Yaws in degrees, with commas.")] = "-60,-30,0,30,60",
-    pitch: Annotated[float, typer.Option(help="Pitch in degrees; positive looks from above.")] = 0.0,
-    resolution: Annotated[int | None, typer.Option(help="Pixels per side; default: the model's own.")] = None,
-    out: Annotated[Path, typer.Option(help="A PNG file; the pictures stand side by side.")] = Path("render.png"),
+    head: HeadFolder,
+    yaw: Yaws = _YAWS,
+    pitch: Pitch = 0.0,
+    resolution: Annotated[
+        int | None,
+        typer.Option(parser=PIXELS, metavar="PIXELS", help="Pixels per side; default: the model's own."),
+    ] = None,
+    out: Picture = Path("render.png"),
     device: Device = "auto",
     force: Force = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Render a finished head from chosen sides.
 
     Example: inv3d render clip-inv3d --yaw -60,0,60 --out turn.png
     """
-    angles = parse_angles(yaw)
+    check_file(out, force, (".png",))
 
     import torch
 
+    from inv3d.budget import require_pictures
+    from inv3d.cli.signals import interruptible, nothing_kept
+    from inv3d.cli.terminal import document, teller
     from inv3d.core.device import choose_device
     from inv3d.core.files import disk_errors, write_whole
     from inv3d.core.head import Head
     from inv3d.export.pictures import row, save_png
 
-    check_png(out, force)
-    choice = choose_device(device)
-    loaded = Head.load(head, choice.device)
+    tell = teller(as_json)
+    loaded = Head.load(head, choose_device(device).device)
+    require_pictures(loaded.bundle.info, resolution, len(yaw.degrees))
     low, high = torch.tensor(loaded.yaw_range).rad2deg().tolist()
-    outside = [angle for angle in angles if not low - 1 <= angle <= high + 1]
+    outside = [f"{angle:g}" for angle in yaw.degrees if not low - 1 <= angle <= high + 1]
     if outside:
-        typer.echo(f"note: the clip covers yaws from {low:.0f} to {high:.0f} degrees; {outside} lie outside")
-    yaws = torch.tensor(angles).deg2rad()
+        tell(f"note: the head was seen from yaws of {low:.0f} to {high:.0f} degrees; outside: {', '.join(outside)}")
+    yaws = torch.tensor(yaw.degrees).deg2rad()
     camera = loaded.camera(yaws, torch.full_like(yaws, pitch).deg2rad())
-    pictures = [loaded.render(camera[i], resolution).image[0].cpu() for i in range(len(camera))]
-    with disk_errors(out), write_whole(out, force) as part:
-        save_png(part, row(pictures))
-    typer.echo(f"wrote {out}")
+    with interruptible(nothing_kept(out)):
+        pictures = [loaded.render(camera[i], resolution).image[0].cpu() for i in range(len(camera))]
+        with disk_errors(out), write_whole(out, replace=force) as part:
+            save_png(part, row(pictures))
+    tell(f"wrote {out}")
+    if as_json:
+        document({"out": str(out), "yaws": list(yaw.degrees), "pitch": pitch})

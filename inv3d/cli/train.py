@@ -2,66 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inv3d.cli.options import Debug, Device
+from inv3d.cli.arguments import Number, folder_path, input_path
+from inv3d.cli.options import FACTOR, Debug, Device, Json, Model, check_folder
 
 if TYPE_CHECKING:
     import torch
 
 app = typer.Typer(
     help="Train the embedded model again, or an encoder for any model. Everything goes on where it stopped, also in a "
-    "copied folder.",
-    no_args_is_help=True,
+    "copied folder.\n\nExample: inv3d train demo runs/demo",
 )
 
-Folder = Annotated[Path, typer.Argument(help="Where data, checkpoints and the finished model go.")]
-Scale = Annotated[float, typer.Option(help="Factor on data and steps; 0.01 is a trial of a few minutes.")]
-Threads = Annotated[int | None, typer.Option(help="CPU threads; default: all cores.")]
+THREADS = Number(1, 1024, whole=True)
+
+Folder = Annotated[
+    Path,
+    typer.Argument(parser=folder_path, metavar="FOLDER", help="Where data, checkpoints and the finished model go."),
+]
+Scale = Annotated[
+    float,
+    typer.Option(parser=FACTOR, metavar="FACTOR", help="Factor on data and steps; 0.01 is a trial of a few minutes."),
+]
+Threads = Annotated[int | None, typer.Option(parser=THREADS, metavar="NUMBER", help="CPU threads; default: all cores.")]
 Compiled = Annotated[bool, typer.Option(help="Fuse the data generation with torch.compile (needs a C++ compiler).")]
 
 
-def _limit(threads: int | None) -> None:
+def _start(device: str, threads: int | None) -> torch.device:
+    """Sets the number of threads; returns the device."""
     import torch
 
-    if threads:
-        torch.set_num_threads(threads)
-
-
-def _start(device: str, threads: int | None) -> torch.device:
     from inv3d.core.device import choose_device
 
-    _limit(threads)
+    if threads is not None:
+        torch.set_num_threads(threads)
     return choose_device(device).device
 
 
-def _finished(bundle: Path) -> None:
-    typer.echo(f"wrote {bundle}; copy it to inv3d/models/demo to ship it")
-
-
-def _needs(what: Callable[[], object], hint: str) -> None:
-    """Run a part; a missing earlier part becomes a clear error."""
+@contextmanager
+def _training(folder: Path, as_json: bool, missing: str = "") -> Iterator[Callable[[str], None]]:
+    """What all trainings share: gives where lines go; a signal says how to go on; a missing earlier part says what is
+    `missing`."""
+    from inv3d.cli.progress import watched
+    from inv3d.cli.signals import interruptible
+    from inv3d.cli.terminal import teller
     from inv3d.core.errors import InputError
+    from inv3d.core.files import disk_errors
 
+    kept = ("the training was stopped", f"the same command goes on from the last checkpoint in {folder}")
     try:
-        what()
+        with interruptible(lambda: kept):
+            yield watched(teller(as_json))
     except FileNotFoundError as error:
-        raise InputError(str(error), hint) from error
+        if not missing:
+            raise
+        raise InputError(str(error), missing) from error
+    except OSError:
+        with disk_errors(folder, "choose another folder"):
+            raise
+
+
+def _finish(out: Path, as_json: bool, advice: str = "") -> None:
+    """The last word: what was written."""
+    from inv3d.cli.terminal import document, teller
+
+    teller(as_json)(f"wrote {out}{advice}")
+    if as_json:
+        document({"out": str(out)})
+
+
+_SHIP = "; copy it to inv3d/models/demo to ship it"
 
 
 @app.command("data")
 def train_data(
-    folder: Folder, scale: Scale = 1.0, threads: Threads = None, compiled: Compiled = True, debug: Debug = False
+    folder: Folder,
+    scale: Scale = 1.0,
+    threads: Threads = None,
+    compiled: Compiled = True,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
-    """Draw the training data: points, pixels and pictures of procedural heads, in FOLDER/data."""
+    """Draw the training data: points, pixels and pictures of procedural heads, in FOLDER/data.
+
+    Example: inv3d train data runs/demo
+    """
+    check_folder(folder)
+
     from inv3d.core.training.recipe import make_data
 
-    _limit(threads)
-    make_data(folder, scale, compiled, typer.echo)
+    _start("cpu", threads)
+    with _training(folder, as_json) as report:
+        make_data(folder, scale, compiled, report)
+    _finish(folder / "data", as_json)
 
 
 @app.command("generator")
@@ -69,46 +108,70 @@ def train_generator(
     folder: Folder,
     scale: Scale = 1.0,
     start: Annotated[
-        str | None, typer.Option("--from", help="A model to go on from (demo), instead of from nothing.")
+        str | None,
+        typer.Option("--from", metavar="NAME", help="A model to go on from (demo), instead of from nothing."),
     ] = None,
     device: Device = "auto",
     threads: Threads = None,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Distil the procedural source into the generator, from FOLDER/data to FOLDER/generator.pt."""
+    """Distil the procedural source into the generator, from FOLDER/data to FOLDER/generator.pt.
+
+    Example: inv3d train generator runs/demo --from demo
+    """
+    check_folder(folder)
+
     from inv3d.core.library import model_folder
     from inv3d.core.training import recipe
 
     chosen = _start(device, threads)
-    bundle = model_folder(start) if start else None
-    _needs(lambda: recipe.train_generator(folder, scale, chosen, typer.echo, bundle), f"run: inv3d train data {folder}")
+    bundle = model_folder(start) if start is not None else None
+    with _training(folder, as_json, f"run: inv3d train data {folder}") as report:
+        recipe.train_generator(folder, scale, chosen, report, bundle)
+    _finish(folder / "generator.pt", as_json)
 
 
 @app.command("network")
 def train_network(
-    name: Annotated[Literal["aligner", "identity", "perceptual", "judge"], typer.Argument(help="Which network.")],
+    name: Annotated[
+        Literal["aligner", "identity", "perceptual", "judge"],
+        typer.Argument(metavar="NETWORK", help="aligner, identity, perceptual or judge."),
+    ],
     folder: Folder,
     scale: Scale = 1.0,
     device: Device = "auto",
     threads: Threads = None,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Train a network beside the generator, from FOLDER/data to FOLDER/NAME.pt."""
+    """Train a network beside the generator, from FOLDER/data to FOLDER/NETWORK.pt.
+
+    Example: inv3d train network aligner runs/demo
+    """
+    check_folder(folder)
+
     from inv3d.core.training import recipe
 
     chosen = _start(device, threads)
-    _needs(lambda: recipe.train_helper(name, folder, scale, chosen, typer.echo), f"run: inv3d train data {folder}")
+    with _training(folder, as_json, f"run: inv3d train data {folder}") as report:
+        recipe.train_helper(name, folder, scale, chosen, report)
+    _finish(folder / f"{name}.pt", as_json)
 
 
 @app.command("assemble")
-def train_assemble(folder: Folder, debug: Debug = False) -> None:
-    """Put the trained parts into one model, FOLDER/demo."""
+def train_assemble(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
+    """Put the trained parts into one model, FOLDER/demo.
+
+    Example: inv3d train assemble runs/demo
+    """
+    check_folder(folder)
+
     from inv3d.core.training import recipe
 
-    _needs(
-        lambda: _finished(recipe.assemble(folder, folder / "demo")),
-        "train the missing part first (inv3d train --help)",
-    )
+    with _training(folder, as_json, "train the missing part first (inv3d train --help)"):
+        out = recipe.assemble(folder, folder / "demo")
+    _finish(out, as_json, _SHIP)
 
 
 @app.command("demo")
@@ -118,27 +181,44 @@ def train_demo(
     device: Device = "auto",
     threads: Threads = None,
     compiled: Compiled = True,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """All parts, one after the other: data, generator, aligner, identity, perceptual, judge, the finished model.
 
     Example: inv3d train demo runs/demo
     """
+    check_folder(folder)
+
     from inv3d.core.training.recipe import train_all
 
-    _finished(train_all(folder, scale, _start(device, threads), compiled, typer.echo))
+    chosen = _start(device, threads)
+    with _training(folder, as_json) as report:
+        out = train_all(folder, scale, chosen, compiled, report)
+    _finish(out, as_json, _SHIP)
 
 
 @app.command("encoder")
 def train_encoder(
-    recipe: Annotated[Literal["preim3d"], typer.Option(help="Which encoder, and how it is trained.")] = "preim3d",
-    model: Annotated[str, typer.Option(help="For which generator; see `inv3d models list`.")] = "demo",
+    recipe: Annotated[
+        Literal["preim3d"], typer.Option(metavar="NAME", help="Which encoder, and how it is trained: preim3d.")
+    ] = "preim3d",
+    model: Model = "demo",
     data: Annotated[
         Path | None,
-        typer.Option(help="Photographs to learn from; the embedded model learns from procedural heads without."),
+        typer.Option(
+            parser=input_path,
+            metavar="FOLDER",
+            help="Photographs to learn from; the embedded model learns from procedural heads without.",
+        ),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="Where pictures and checkpoints go; default: runs/encoder-MODEL.")
+        Path | None,
+        typer.Option(
+            parser=folder_path,
+            metavar="FOLDER",
+            help="Where pictures and checkpoints go; default: runs/encoder-MODEL.",
+        ),
     ] = None,
     alternating: Annotated[
         bool, typer.Option(help="Rounds with the generator's own pictures; off for the paper's ablation.")
@@ -149,6 +229,7 @@ def train_encoder(
     scale: Scale = 1.0,
     device: Device = "auto",
     threads: Threads = None,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Train an encoder that turns one photo into a head. Several processes: torchrun --nproc-per-node N -m inv3d ...
@@ -162,23 +243,25 @@ def train_encoder(
     from inv3d.photos import draw_photos
 
     own = encoders.join_processes(_start(device, threads))
-    folder = folder or Path("runs", f"encoder-{model}")
-    folder.mkdir(parents=True, exist_ok=True)
     bundle = load_bundle(model, own)
+    folder = folder or Path("runs", f"encoder-{model}")
+    check_folder(folder)
     plan = encoders.scaled(encoders.recipe_for(bundle), scale)
     plan = encoders.without(plan, alternating=not alternating, around=not around)
+    with _training(folder, as_json) as report:
+        folder.mkdir(parents=True, exist_ok=True)
 
-    def draw() -> None:
-        encoders.draw_inside(bundle, plan, folder, typer.echo)
-        if data is not None:
-            draw_photos(data, bundle, plan.samples.resolution, folder, typer.echo)
-        elif bundle.info.subject == "heads":
-            encoders.draw_procedural(folder, scale, typer.echo)
+        def draw() -> None:
+            encoders.draw_inside(bundle, plan, folder, report)
+            if data is not None:
+                draw_photos(data, bundle, plan.samples.resolution, folder, report)
+            elif bundle.info.subject == "heads":
+                encoders.draw_procedural(folder, scale, report)
 
-    encoders.first_alone(draw)
-    trainer = encoders.make_trainer(bundle, plan, folder, own)
-    for step in trainer.run(folder / f"{recipe}.pt", typer.echo):
-        if trainer.rank == 0 and (step % 250 == 0 or step == plan.steps):
-            with write_whole(folder / "grid.png", replace=True) as part:
-                save_png(part, trainer.grid())
-    encoders.first_alone(lambda: typer.echo(f"wrote {encoders.finish(trainer, recipe, folder)}"))
+        encoders.first_alone(draw)
+        trainer = encoders.make_trainer(bundle, plan, folder, own)
+        for step in trainer.run(folder / f"{recipe}.pt", report):
+            if trainer.rank == 0 and (step % 250 == 0 or step == plan.steps):
+                with write_whole(folder / "grid.png", replace=True) as part:
+                    save_png(part, trainer.grid())
+        encoders.first_alone(lambda: _finish(encoders.finish(trainer, recipe, folder), as_json))

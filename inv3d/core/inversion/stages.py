@@ -36,7 +36,7 @@ class Problem:
 
     def random(self, stage: int) -> torch.Generator:
         """The stage's own source of randomness, so that a stage can run again without those before it."""
-        return torch.Generator().manual_seed(self.seed * 101 + stage)
+        return torch.Generator().manual_seed((self.seed * 101 + stage) % (1 << 63))
 
     @property
     def yaws(self) -> Tensor:

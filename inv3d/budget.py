@@ -1,0 +1,100 @@
+"""How much memory jobs need, from the sizes of the model and of what is asked for; refused before they start.
+
+Measured on CPUs beyond what loading inv3d takes; `python benchmarks/scale.py` shows that views and codes add nothing.
+"""
+
+from __future__ import annotations
+
+from inv3d.core.bundle import ModelInfo
+from inv3d.core.generator import GeneratorConfig
+from inv3d.memory import most, require
+
+_RENDER = 0.25e9
+"""A render of the embedded model, whatever its size: planes, a chunk of rays, libraries that are loaded late."""
+_PICTURE = 30.0
+"""A pixel of a finished picture: floats, the same within a row of pictures, bytes, bytes of the file."""
+_OUTPUT = 0.9e9
+"""Encoder, pictures, orbit, mesh and report of a head of the embedded model."""
+_FIT = 1.6e9
+"""The same with the fit before it."""
+_UPSCALED = 20e3
+"""A pixel of a fit through super-resolution: 5 GB at 512 pixels."""
+_TRACED = 400.0
+"""A pixel of a procedural head while its surface is searched."""
+_MESH = 0.5e9
+_CELL = 60.0
+"""A cell of the density grid that a mesh is made of."""
+
+
+def _ray(config: GeneratorConfig) -> float:
+    """Bytes of a ray: where it begins and goes, features in three layouts, depth and coverage."""
+    return 4.0 * (12 + 3 * config.color_channels)
+
+
+def _side(config: GeneratorConfig, resolution: int) -> int:
+    """Pixels per side of an image whose rays are `resolution` per side."""
+    return resolution if config.superresolution is None else config.resolution
+
+
+def _layers(config: GeneratorConfig) -> float:
+    """The widest layers of a render: planes, and super-resolution."""
+    size = 8 * 4.0 * 3 * config.plane_channels * config.plane_resolution**2
+    if config.superresolution is not None:
+        size += 6 * 4.0 * config.superresolution.channels[1] * config.resolution**2
+    return size
+
+
+def _pictures(config: GeneratorConfig, resolution: int, count: int, together: int) -> float:
+    pixels = _side(config, resolution) ** 2
+    return _RENDER + _layers(config) + together * resolution**2 * _ray(config) + count * pixels * _PICTURE
+
+
+def require_pictures(info: ModelInfo, resolution: int | None, count: int, together: int = 1) -> None:
+    """Whether `count` pictures of `resolution` rays per side fit, of which `together` are rendered at once.
+
+    Raises OutOfMemoryError.
+    """
+    config = info.generator
+    size = resolution or config.raw_resolution
+
+    def needed(side: int) -> float:
+        return _pictures(config, side, count, together)
+
+    fits = most(needed, size)
+    hint = f"--resolution {fits} fits" if fits >= 16 else "close other programs, or ask for fewer pictures"
+    require(
+        needed(size),
+        f"{count} pictures of {size} x {size} pixels" if count > 1 else f"a picture of {size} x {size} pixels",
+        hint,
+    )
+
+
+def require_mesh(resolution: int) -> None:
+    """Whether a mesh from a grid of `resolution` cells per side fits. Raises OutOfMemoryError."""
+
+    def needed(side: int) -> float:
+        return _MESH + _CELL * side**3
+
+    fits = most(needed, resolution)
+    hint = f"--resolution {fits} fits" if fits >= 16 else "close other programs"
+    require(needed(resolution), f"a mesh of {resolution} cells per side", hint)
+
+
+def require_head(info: ModelInfo, fit: bool) -> None:
+    """Whether a head of a model can be made, with a `fit` or by an encoder alone. Raises OutOfMemoryError."""
+    config = info.generator
+    needed = _OUTPUT + _layers(config)
+    if fit:
+        needed = _FIT + (0.0 if config.superresolution is None else _UPSCALED * config.resolution**2)
+    require(needed, f"a head of the model '{info.name}'", "close other programs, or use a machine with more memory")
+
+
+def require_source(resolution: int, count: int, together: int) -> None:
+    """Like `require_pictures` for pictures of procedural heads."""
+
+    def needed(side: int) -> float:
+        return _RENDER + side**2 * (together * _TRACED + count * _PICTURE)
+
+    fits = most(needed, resolution)
+    hint = f"--resolution {fits} fits" if fits >= 16 else "close other programs, or ask for fewer pictures"
+    require(needed(resolution), f"{count} pictures of {resolution} x {resolution} pixels", hint)

@@ -1,0 +1,193 @@
+"""What may stand behind an option, one rule for each kind: numbers, lists of them, names of files, devices.
+
+Everything is checked while the command line is parsed, before any work. Out of its range, or none at all, a value ends
+the command with exit code 2.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+LARGEST_SEED = (1 << 63) - 1
+MOST_ANGLES = 360
+MOST_SEEDS = 10_000
+_LONGEST_NAME = 255  # bytes, on every common file system
+_SHOWN = 60  # characters of a wrong value that are repeated
+
+
+class Refused(typer.BadParameter):
+    """A value that is not what it should be; the message goes on after the option's name."""
+
+
+def _refuse(value: object, should: str) -> Refused:
+    text = str(value)
+    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+    if not shown or any(sign.isspace() for sign in shown):
+        shown = f"'{shown}'"
+    return Refused(f"{shown} is not {should}")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A parser of finite numbers from `low` to `high`; `above` leaves `low` itself out."""
+
+    low: float
+    high: float
+    whole: bool = False
+    above: bool = False
+
+    @property
+    def range(self) -> str:
+        """In words."""
+        kind = "a whole number" if self.whole else "a number"
+        low, high = (f"{limit:d}" if isinstance(limit, int) else f"{limit:g}" for limit in (self.low, self.high))
+        if self.above:
+            return f"{kind} above {low}, up to {high}"
+        return f"{kind} from {low} to {high}"
+
+    def __call__(self, text: str) -> Any:
+        """The number, an int or a float. Raises Refused."""
+        try:
+            number = int(str(text)) if self.whole else float(str(text))
+        except ValueError as error:
+            raise _refuse(text, self.range) from error
+        # a comparison with nan is false
+        if not self.low <= number <= self.high or (self.above and number == self.low):
+            raise _refuse(text, self.range)
+        return number
+
+
+ANGLE = Number(-360.0, 360.0)
+
+
+@dataclass(frozen=True)
+class Angles:
+    """Degrees, and how they were given."""
+
+    text: str
+    degrees: tuple[float, ...]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def angles(text: str | Angles) -> Angles:
+    """ "-60,0,60" to numbers. Raises Refused."""
+    if isinstance(text, Angles):  # a default
+        return text
+    try:
+        degrees = tuple(ANGLE(part) for part in text.split(","))
+    except Refused as error:
+        raise _refuse(text, "a list of angles: degrees from -360 to 360 with commas, such as -60,0,60") from error
+    if len(degrees) > MOST_ANGLES:
+        raise Refused(f"has {len(degrees)} angles, more than {MOST_ANGLES}")
+    return Angles(text, degrees)
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Whole numbers, each the seed of a head, and how they were given."""
+
+    text: str
+    numbers: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def seeds(text: str | Seeds) -> Seeds:
+    """ "0-3,7" to 0, 1, 2, 3, 7. Raises Refused."""
+    if isinstance(text, Seeds):
+        return text
+    spans = []
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*([0-9]{1,19})(?:-([0-9]{1,19}))?\s*", part)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if not first <= last <= LARGEST_SEED:
+            raise _refuse(text, "a list of seeds: whole numbers and ranges with commas, such as 0-23,42")
+        spans.append(range(first, last + 1))
+    count = sum(span.stop - span.start for span in spans)
+    if count > MOST_SEEDS:
+        raise Refused(f"has {count} seeds, more than {MOST_SEEDS}")
+    return Seeds(text, tuple(seed for span in spans for seed in span))
+
+
+def device_name(text: str) -> str:
+    """auto, cpu, cuda or cuda:N. Raises Refused."""
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", str(text)):
+        raise _refuse(text, "a device: use auto, cpu, cuda or cuda:N")
+    return str(text)
+
+
+def output_path(text: str) -> Path:
+    """What may be the name of a new file or folder. Raises Refused."""
+    path = _path(text)
+    if path.name in ("", ".."):
+        raise _refuse(text, "the name of a new file or folder")
+    _refuse_long(path)
+    return path
+
+
+def folder_path(text: str) -> Path:
+    """A folder that is there or can be made. Raises Refused."""
+    path = _path(text)
+    _refuse_long(path)
+    if path.exists() and not path.is_dir():
+        raise _refuse(text, "a folder")
+    return path
+
+
+def input_path(text: str) -> Path:
+    """What may be read: opening a pipe or a device might wait for ever. Raises Refused for an empty name,
+    InputError for what cannot be read."""
+    path = _path(text)
+    fault = unreadable(path)
+    if fault is not None:
+        from inv3d.core.errors import InputError
+
+        raise InputError(*fault)
+    return path
+
+
+def checkpoint_path(text: str) -> Path:
+    """Like `input_path` for the file of a model: raises ModelError."""
+    path = _path(text)
+    fault = unreadable(path)
+    if fault is not None:
+        from inv3d.core.errors import ModelError
+
+        raise ModelError(*fault)
+    return path
+
+
+def unreadable(path: Path) -> tuple[str, str] | None:
+    """Why a path cannot be read, and what to do; None if it is a file or folder that can, or if it is not there."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # it may be a pattern
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}", "check the path and its permissions"
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return f"{path} is not a regular file", "copy what it gives into a file first"
+    if not os.access(path, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
+        return f"{path} cannot be read: permission denied", "check its permissions"
+    return None
+
+
+def _path(text: str) -> Path:
+    if not str(text).strip():
+        raise _refuse(text, "a path")
+    return Path(text)
+
+
+def _refuse_long(path: Path) -> None:
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts):
+        raise _refuse(path, f"a name: it is longer than {_LONGEST_NAME} bytes")

@@ -1,0 +1,136 @@
+"""`inv3d models sample` and `source`: contact sheets of random heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inv3d.cli.arguments import Angles, Number, Seeds
+from inv3d.cli.arguments import angles as parse_angles
+from inv3d.cli.arguments import seeds as parse_seeds
+from inv3d.cli.models import Name, app
+from inv3d.cli.options import PIXELS, Debug, Device, Force, Json, Picture, Pitch, Yaws, check_file
+from inv3d.cli.signals import check, interruptible, nothing_kept
+from inv3d.cli.terminal import counter, document, teller
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHARE = Number(0, 1)
+COLUMNS = Number(1, 10_000, whole=True)
+
+SeedList = Annotated[
+    Seeds, typer.Option(parser=parse_seeds, metavar="SEEDS", help="Whole numbers and ranges, with commas.")
+]
+Columns = Annotated[
+    int | None, typer.Option(parser=COLUMNS, metavar="NUMBER", help="Heads in a row; default: about as wide as high.")
+]
+Resolution = Annotated[int, typer.Option(parser=PIXELS, metavar="PIXELS", help="Pixels per side of a picture.")]
+
+_SEEDS, _YAWS = parse_seeds("0-23"), parse_angles("-60,0,60")
+
+
+@app.command("sample")
+def sample(
+    name: Name,
+    seeds: SeedList = _SEEDS,
+    yaw: Yaws = _YAWS,
+    pitch: Pitch = 0.0,
+    out: Picture = Path("sheet.png"),
+    truncation: Annotated[
+        float, typer.Option(parser=SHARE, metavar="NUMBER", help="Below 1 heads come closer to the mean.")
+    ] = 1.0,
+    mix: Annotated[bool, typer.Option("--mix", help="Row i shows the shape of a seed, column j the looks.")] = False,
+    resolution: Resolution = 128,
+    columns: Columns = None,
+    device: Device = "auto",
+    force: Force = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Draw a contact sheet of random heads of a generator.
+
+    Example: inv3d models sample demo --seeds 0-23 --yaw -60,0,60 --out sheet.png
+    """
+    check_file(out, force, (".png",))
+
+    from inv3d.budget import require_pictures
+    from inv3d.core.bundle import load_bundle, read_info
+    from inv3d.core.device import choose_device
+    from inv3d.export.sheet import generator_sheet, mixing_sheet
+
+    choice = choose_device(device)
+    info = read_info(name)
+    if mix:
+        require_pictures(info, resolution, len(seeds.numbers) ** 2)
+    else:
+        require_pictures(info, resolution, len(seeds.numbers) * len(yaw.degrees), together=len(yaw.degrees))
+    bundle = load_bundle(name, choice.device)
+    cameras = info.camera(*_angles(yaw, pitch)).to(choice.device)
+
+    def draw() -> list[Tensor]:
+        if mix:
+            front = cameras[len(cameras) // 2]
+            return mixing_sheet(bundle, list(seeds.numbers), front, resolution, truncation, _count)
+        return generator_sheet(bundle, list(seeds.numbers), cameras, resolution, truncation, _count)
+
+    _write(out, force, draw, len(seeds.numbers) if mix else columns, as_json)
+
+
+@app.command("source")
+def source(
+    seeds: SeedList = _SEEDS,
+    yaw: Yaws = _YAWS,
+    pitch: Pitch = 0.0,
+    out: Picture = Path("source.png"),
+    resolution: Resolution = 128,
+    columns: Columns = None,
+    force: Force = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Draw the same heads as `sample demo`, exactly, from the procedural source that demo was trained on.
+
+    Example: inv3d models source --seeds 0-23 --yaw -60,0,60 --out source.png
+    """
+    check_file(out, force, (".png",))
+
+    from inv3d.budget import require_source
+    from inv3d.core.camera import look_at
+    from inv3d.export.sheet import source_sheet
+
+    require_source(resolution, len(seeds.numbers) * len(yaw.degrees), together=len(yaw.degrees))
+    cameras = look_at(*_angles(yaw, pitch))
+    _write(out, force, lambda: source_sheet(list(seeds.numbers), cameras, resolution, _count), columns, as_json)
+
+
+def _angles(yaw: Angles, pitch: float) -> tuple[Tensor, Tensor]:
+    """Yaws and pitches [C] in radians."""
+    import torch
+
+    yaws = torch.tensor(yaw.degrees).deg2rad()
+    return yaws, torch.full_like(yaws, pitch).deg2rad()
+
+
+def _write(out: Path, force: bool, draw: Callable[[], list[Tensor]], columns: int | None, as_json: bool) -> None:
+    """Draw the pictures and write them as one, in rows of `columns`."""
+    from inv3d.core.files import disk_errors, write_whole
+    from inv3d.export.pictures import save_png
+    from inv3d.export.sheet import grid
+
+    with interruptible(nothing_kept(out)), disk_errors(out), write_whole(out, replace=force) as part:
+        pictures = draw()
+        ratio = pictures[0].shape[2] / pictures[0].shape[1]
+        wide = columns or max(1, round((len(pictures) / ratio) ** 0.5))
+        save_png(part, grid(pictures, min(wide, len(pictures))))
+    teller(as_json)(f"wrote {out}")
+    if as_json:
+        document({"out": str(out)})
+
+
+def _count(done: int, total: int) -> None:
+    check()
+    counter(done, total, "heads")

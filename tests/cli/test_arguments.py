@@ -1,0 +1,178 @@
+"""What may stand behind an option, and that every number of every command goes through the one rule."""
+
+import inspect
+import os
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from inv3d.cli.app import app, explain
+from inv3d.cli.arguments import (
+    LARGEST_SEED,
+    Number,
+    Refused,
+    angles,
+    device_name,
+    folder_path,
+    input_path,
+    output_path,
+    seeds,
+)
+from inv3d.core.errors import InputError, UsageError
+
+ODD = ("-1", "0", "nan", "inf", "-inf", "1e39", "1e-300", str(10**20), "", " ", "x", "1,5", "0x10", "--", "١٢e")
+
+
+def commands(
+    application: typer.Typer = app, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], typing.Any]]:
+    """The words and the function of every command."""
+    for command in application.registered_commands:
+        yield (*path, command.name), command.callback
+    for group in application.registered_groups:
+        yield from commands(group.typer_instance, (*path, group.name))
+
+
+def parameters(function: typing.Any) -> Iterator[tuple[str, typing.Any, typing.Any]]:
+    """Name, type and Typer's description of every parameter."""
+    for name, hint in typing.get_type_hints(function, include_extras=True).items():
+        if name != "return" and typing.get_origin(hint) is typing.Annotated:
+            kind, description = typing.get_args(hint)[:2]
+            yield name, kind, description
+
+
+def numeric(kind: typing.Any) -> bool:
+    return bool({int, float} & {kind, *typing.get_args(kind)})
+
+
+NUMBERS = [
+    pytest.param(words, function, name, description.parser, id=" ".join((*words, name)))
+    for words, function in commands()
+    for name, kind, description in parameters(function)
+    if numeric(kind)
+]
+
+
+def parse(words: tuple[str, ...], function: typing.Any, extra: list[str]) -> dict[str, typing.Any]:
+    """Parse a command line of a command without running it."""
+    needed = [
+        name
+        for name, _, description in parameters(function)
+        if inspect.signature(function).parameters[name].default is inspect.Parameter.empty
+    ]
+    arguments: list[str] = []
+    for name, kind, description in parameters(function):
+        if name in needed and not isinstance(description, type(typer.Argument())):
+            arguments += [f"--{name}", "x"]
+        elif name in needed:
+            arguments.append("aligner" if typing.get_origin(kind) is typing.Literal else "x")
+    command = typer.main.get_command(app)
+    context = command.make_context("inv3d", [*words, *arguments, *extra], resilient_parsing=True)
+    for word in words:
+        command = command.commands[word]
+    return command.make_context(words[-1], [*arguments, *extra], parent=context).params
+
+
+@pytest.mark.parametrize(("words", "function", "name", "rule"), NUMBERS)
+def test_numbers_of_every_command_have_a_range(words, function, name, rule):
+    assert isinstance(rule, Number), "let the option's parser be a Number"
+    option = f"--{name.replace('_', '-')}"
+    for text in ODD:
+        try:
+            value = rule(text)
+        except Refused:
+            with pytest.raises(typer.BadParameter.__mro__[1]) as caught:
+                parse(words, function, [f"{option}={text}"])
+            problem = explain(caught.value)
+            assert isinstance(problem, UsageError) and "\n" not in problem.message + problem.hint
+            assert problem.message.startswith(option) and rule.range in problem.message
+        else:
+            assert rule.low <= value <= rule.high
+            assert parse(words, function, [f"{option}={text}"])[name] == value
+    for limit in (rule.low, rule.high):
+        assert parse(words, function, [f"{option}={limit}"])[name] == limit
+
+
+def test_there_are_numbers_to_check():
+    assert len(NUMBERS) >= 25
+    assert {words[0] for words, _ in commands()} == {"video", "image", "render", "export", "models", "train", "doctor"}
+
+
+def test_every_command_shows_an_example_and_has_one_style_of_help():
+    for words, function in commands():
+        text = inspect.getdoc(function)
+        assert f"inv3d {' '.join(words)}" in text and "Example" in text, words
+        for name, _, description in parameters(function):
+            assert description.help and description.help.endswith("."), (words, name)
+
+
+def test_seeds_are_as_large_as_the_generators_of_randomness_take():
+    assert seeds(str(LARGEST_SEED)).numbers == (LARGEST_SEED,)
+    with pytest.raises(Refused):
+        seeds(str(LARGEST_SEED + 1))
+
+
+def test_lists_of_angles_and_seeds():
+    assert angles("-60,0,62.5").degrees == (-60.0, 0.0, 62.5)
+    assert seeds("0-3,7").numbers == (0, 1, 2, 3, 7)
+    assert str(angles("-60,0")) == "-60,0" and str(seeds("0-3")) == "0-3"  # what help shows of defaults
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "1-", "5-3", "1..4", "-1", "1e3", "nan", "0-99999999999", "9" * 400, "0," * 10_001 + "0"]
+)
+def test_odd_seeds_are_refused_before_they_are_counted_out(text):
+    with pytest.raises(Refused):
+        seeds(text)
+
+
+@pytest.mark.parametrize("text", ["", "left,right", "nan", "0,inf", "1e39", "361", ",", "0," * 400 + "0"])
+def test_odd_angles_are_refused(text):
+    with pytest.raises(Refused):
+        angles(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "gpu", "cuda:", "cuda:-1", "cuda:1e9", "cuda:99999", "CPU", "cpu:0x", "meta", "cuda:0\n"]
+)
+def test_odd_devices_are_refused(text):
+    with pytest.raises(Refused):
+        device_name(text)
+
+
+@pytest.mark.parametrize("text", ["", "  ", ".", "/", "..", "a/..", "x" * 256, "é" * 128])
+def test_what_is_no_name_of_a_new_file_is_refused(text):
+    with pytest.raises(Refused):
+        output_path(text)
+
+
+def test_names_that_are_odd_but_possible_are_taken():
+    for name in ("a:b.png", "[x].png", "-.png", "\udcff.png", "x" * 251 + ".png", "~", "a\nb"):
+        assert output_path(f"out/{name}") == Path("out", name)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "file").touch()
+    assert folder_path(str(tmp_path / "new")) == tmp_path / "new"
+    with pytest.raises(Refused):
+        folder_path(str(tmp_path / "file"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(InputError, match="not a regular file"):
+            input_path(str(path))
+
+
+def test_inputs_that_cannot_be_seen_are_named(tmp_path, monkeypatch):
+    assert input_path(str(tmp_path / "faces-*.png")) == tmp_path / "faces-*.png"  # a pattern
+    with pytest.raises(InputError, match="cannot be read"):
+        input_path(str(tmp_path / ("x" * 300)))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root
+    with pytest.raises(InputError, match="cannot be read: permission denied"):
+        input_path(str(tmp_path))

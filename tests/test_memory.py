@@ -1,0 +1,116 @@
+import errno
+
+import pytest
+import torch
+
+from inv3d import memory
+from inv3d.core.errors import InputError, ModelError, OutOfMemoryError
+from inv3d.memory import free_memory, memory_errors, most, ran_out, require
+
+SAID = [
+    MemoryError(),
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried to"),
+    RuntimeError("could not create a primitive"),
+    RuntimeError("std::bad_alloc"),
+    RuntimeError("can't start new thread"),
+    ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+    OSError(errno.ENOMEM, "Cannot allocate memory"),
+    OSError("Cannot allocate memory (os error 12)"),
+    SystemError("mmap failed"),
+]
+
+
+def chained(error: Exception, reason: Exception) -> Exception:
+    error.__cause__ = reason
+    return error
+
+
+@pytest.mark.parametrize("error", SAID, ids=repr)
+def test_every_way_of_saying_it_is_one_error(error):
+    for raised in (error, chained(ModelError("it cannot be loaded", "import it again"), error)):
+        with pytest.raises(OutOfMemoryError) as caught, memory_errors():
+            raise raised
+        assert caught.value.exit_code == 5 and "ran out" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
+        ValueError("no"),
+        FileNotFoundError(errno.ENOENT, "No such file", "std::bad_alloc out of memory.mp4"),
+        InputError("std::bad_alloc.mp4 is not a video", "check it"),
+    ],
+    ids=repr,
+)
+def test_other_errors_stay_what_they_are(error):
+    assert not ran_out(error)
+    with pytest.raises(type(error)) as caught, memory_errors():
+        raise error
+    assert caught.value is error
+
+
+def test_a_chain_of_errors_that_closes_ends():
+    first, second = ValueError("a"), ValueError("b")
+    first.__context__, second.__context__ = second, first
+    assert not ran_out(first)
+
+
+def test_what_is_needed_is_compared_with_what_is_free(monkeypatch):
+    monkeypatch.setattr(memory, "free_memory", lambda: 2_000_000_000)
+    require(2e9, "a head", "go on")
+    with pytest.raises(OutOfMemoryError, match=r"a head needs about 2.1 GB of memory; 2.0 GB are free"):
+        require(2.01e9, "a head", "go on")
+
+
+def test_the_most_that_fits(monkeypatch):
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    assert most(lambda side: side**2, 100) == 31
+    assert most(lambda side: side**2, 20) == 20
+    assert most(lambda side: 2000 + side, 20) == 0
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine of 8 GB of which 6 are available, without limits; returns what writes its files."""
+    monkeypatch.setattr(memory, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "address_space", lambda: memory._UNLIMITED)
+
+    def write(name: str, text: str) -> None:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    write("proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable:    6000000 kB\nSwapFree: 0 kB\n")
+    return write
+
+
+def test_memory_of_the_machine(machine):
+    assert free_memory() == 6_000_000 << 10
+
+
+def test_the_tightest_control_group_counts_and_file_caches_give_way(machine):
+    machine("proc/self/cgroup", "0::/jobs/one\n")
+    machine("cgroup/jobs/one/memory.max", "max\n")
+    machine("cgroup/jobs/one/memory.current", "1000\n")
+    machine("cgroup/jobs/memory.max", "3000000000\n")
+    machine("cgroup/jobs/memory.current", "1000000000\n")
+    machine("cgroup/jobs/memory.stat", "anon 1\ninactive_file 500000000\n")
+    assert free_memory() == 2_500_000_000
+
+
+def test_control_groups_of_the_first_version(machine):
+    machine("proc/self/cgroup", "5:cpu:/x\n4:memory:/docker/abc\n")
+    machine("cgroup/memory/memory.limit_in_bytes", "2000000000\n")  # of the container: its own path is not mounted
+    machine("cgroup/memory/memory.usage_in_bytes", "500000000\n")
+    assert free_memory() == 1_500_000_000
+
+
+def test_a_limit_on_the_address_space_counts(monkeypatch):
+    resource = pytest.importorskip("resource")
+    before = memory.address_space()
+    used = memory._fields(memory._PROC / "self" / "status", ":")["VmSize"]
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (used + (1 << 30), resource.RLIM_INFINITY))
+    assert before > memory.address_space() and 0 < memory.address_space() <= 1 << 30
