@@ -33,10 +33,10 @@ from inv3d.core.training.encoders import OUTSIDE
 from inv3d.core.views import Views
 from inv3d.destination import read_made
 from inv3d.export.report import Source
+from inv3d.memory import memory_errors
 from inv3d.output import write_output
 from inv3d.pipeline import (
     fit_renders,
-    memory_errors,
     ready_bundle,
     settings_for,
     space_needed,

@@ -6,8 +6,7 @@ import copy
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import torch
 import inv3d
 from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.errors import InputError, OutOfMemoryError, UsageError
+from inv3d.core.errors import InputError, UsageError
 from inv3d.core.files import disk_errors
 from inv3d.core.head import Head
 from inv3d.core.helpers import OWN, with_helpers
@@ -30,6 +29,7 @@ from inv3d.core.latents import LatentTrack
 from inv3d.core.library import input_digest
 from inv3d.core.views import Views
 from inv3d.export.report import Source
+from inv3d.memory import memory_errors
 from inv3d.output import write_output
 from inv3d.video.decode import ClipInfo, probe
 from inv3d.video.detect import detector
@@ -46,7 +46,7 @@ class VideoJob:
     clip: Path
     out: Path
     views: int = 9
-    latents: bool = True
+    latents: bool = False
     model: str = "demo"
     perceptual: str = OWN
     identity: str = OWN
@@ -73,21 +73,6 @@ class Fitted:
 
     head: Head
     prepared: Prepared
-
-
-@contextmanager
-def memory_errors() -> Iterator[None]:
-    """Turns running out of memory into an error a person can mend."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemoryError(
-            "the device ran out of memory", "use --device cpu, fewer --views, or --preset fast"
-        ) from error
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
-            raise
-        raise OutOfMemoryError("the machine ran out of memory", "close other programs, or use fewer --views") from error
 
 
 def ready_bundle(model: str, perceptual: str, identity: str, device: torch.device) -> Bundle:

@@ -36,7 +36,7 @@ def test_ordinary_work_fits_an_ordinary_machine(demo, free):
 
 
 def test_large_models_need_more(demo, free):
-    large = demo.info.__class__(**{**demo.info.__dict__, "generator": GeneratorConfig()})
+    large = demo.info.model_copy(update={"generator": GeneratorConfig()})
     free(3.0)
     budget.require_head(demo.info, fit=True)
     with pytest.raises(OutOfMemoryError, match="needs about"):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import inv3d
-from inv3d.cli import doctor, export, image, render, sheets, signals, terminal, train, video
+from inv3d.cli import doctor, export, image, models, render, sheets, signals, terminal, train, video
 from inv3d.cli.arguments import Refused
 from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, StoppedError, UsageError
 from inv3d.memory import out_of_memory, ran_out
@@ -50,7 +50,9 @@ app.command("video")(video.video)
 app.command("image")(image.image)
 app.command("render")(render.render)
 app.command("export")(export.export)
-for _group, _name in ((sheets.app, "models"), (train.app, "train")):
+models.app.command("sample")(sheets.sample)
+models.app.command("source")(sheets.source)
+for _group, _name in ((models.app, "models"), (train.app, "train")):
     _group.callback(invoke_without_command=True)(_help_alone)
     app.add_typer(_group, name=_name)
 app.command("doctor")(doctor.doctor)

@@ -128,7 +128,7 @@ def device_name(text: str) -> str:
 
 def output_path(text: str) -> Path:
     """What may be the name of a new file or folder. Raises Refused."""
-    path = _path(text)
+    path = some_path(text)
     if path.name in ("", ".."):
         raise _refuse(text, "the name of a new file or folder")
     _refuse_long(path)
@@ -137,7 +137,7 @@ def output_path(text: str) -> Path:
 
 def folder_path(text: str) -> Path:
     """A folder that is there or can be made. Raises Refused."""
-    path = _path(text)
+    path = some_path(text)
     _refuse_long(path)
     if path.exists() and not path.is_dir():
         raise _refuse(text, "a folder")
@@ -147,7 +147,7 @@ def folder_path(text: str) -> Path:
 def input_path(text: str) -> Path:
     """What may be read: opening a pipe or a device might wait for ever. Raises Refused for an empty name,
     InputError for what cannot be read."""
-    path = _path(text)
+    path = some_path(text)
     fault = unreadable(path)
     if fault is not None:
         from inv3d.core.errors import InputError
@@ -158,7 +158,7 @@ def input_path(text: str) -> Path:
 
 def checkpoint_path(text: str) -> Path:
     """Like `input_path` for the file of a model: raises ModelError."""
-    path = _path(text)
+    path = some_path(text)
     fault = unreadable(path)
     if fault is not None:
         from inv3d.core.errors import ModelError
@@ -182,7 +182,8 @@ def unreadable(path: Path) -> tuple[str, str] | None:
     return None
 
 
-def _path(text: str) -> Path:
+def some_path(text: str) -> Path:
+    """A name or a pattern. Raises Refused for an empty one."""
     if not str(text).strip():
         raise _refuse(text, "a path")
     return Path(text)

@@ -53,7 +53,7 @@ def export(
     from inv3d.export.mesh import FORMATS, extract_mesh, write_mesh
     from inv3d.export.orbit import FRAMES, write_orbit
 
-    check_file(out, force, (*FORMATS, ".mp4"))
+    check_file(out, force, (*FORMATS, ".mp4"), "a format to export")
     orbit = out.suffix.lower() == ".mp4"
     loaded = Head.load(head, choose_device(device).device)
     if orbit:

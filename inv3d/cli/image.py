@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inv3d.cli.arguments import input_path, output_path
+from inv3d.cli.arguments import output_path, some_path
 from inv3d.cli.options import (
     STEPS,
     Debug,
@@ -33,7 +33,7 @@ def image(
     photos: Annotated[
         list[Path],
         typer.Argument(
-            parser=input_path, metavar="PHOTO...", help="Photos, folders of photos, or patterns such as 'faces/*.png'."
+            parser=some_path, metavar="PHOTO...", help="Photos, folders of photos, or patterns such as 'faces/*.png'."
         ),
     ],
     encoder: Annotated[

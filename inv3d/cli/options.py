@@ -73,15 +73,14 @@ def chosen_settings(preset: str, device: torch.device) -> FitSettings:
     return PRESETS[preset]
 
 
-def check_file(out: Path, force: bool, endings: tuple[str, ...]) -> None:
-    """Raises UsageError if `out` may not be replaced, does not end in one of `endings`, or cannot be written."""
+def check_file(out: Path, force: bool, endings: tuple[str, ...], kind: str) -> None:
+    """Raises UsageError if `out` does not end in one of `endings`, as what is of `kind` does, if it exists and may not be
+    replaced, or if it cannot be written."""
     from inv3d.core.errors import UsageError
     from inv3d.core.files import refuse_existing
 
     if out.suffix.lower() not in endings:
-        raise UsageError(
-            f"'{out.suffix}' is not a format that can be written: {out}", f"let --out end in {_or(endings)}"
-        )
+        raise UsageError(f"{out} is not {kind}", f"let --out end in {_or(endings)}")
     refuse_existing(out, force)
     _refuse_unwritable(out.parent, out)
 

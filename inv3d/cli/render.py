@@ -42,7 +42,7 @@ def render(
 
     Example: inv3d render clip-inv3d --yaw -60,0,60 --out turn.png
     """
-    check_file(out, force, (".png",))
+    check_file(out, force, (".png",), "a PNG file")
 
     import torch
 

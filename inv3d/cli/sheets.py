@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from inv3d.cli.arguments import Angles, Number, Seeds
 from inv3d.cli.arguments import angles as parse_angles
 from inv3d.cli.arguments import seeds as parse_seeds
-from inv3d.cli.models import Name, app
+from inv3d.cli.models import Name
 from inv3d.cli.options import PIXELS, Debug, Device, Force, Json, Picture, Pitch, Yaws, check_file
 from inv3d.cli.signals import check, interruptible, nothing_kept
 from inv3d.cli.terminal import counter, document, teller
@@ -33,7 +33,6 @@ Resolution = Annotated[int, typer.Option(parser=PIXELS, metavar="PIXELS", help="
 _SEEDS, _YAWS = parse_seeds("0-23"), parse_angles("-60,0,60")
 
 
-@app.command("sample")
 def sample(
     name: Name,
     seeds: SeedList = _SEEDS,
@@ -55,7 +54,7 @@ def sample(
 
     Example: inv3d models sample demo --seeds 0-23 --yaw -60,0,60 --out sheet.png
     """
-    check_file(out, force, (".png",))
+    check_file(out, force, (".png",), "a PNG file")
 
     from inv3d.budget import require_pictures
     from inv3d.core.bundle import load_bundle, read_info
@@ -80,8 +79,11 @@ def sample(
     _write(out, force, draw, len(seeds.numbers) if mix else columns, as_json)
 
 
-@app.command("source")
 def source(
+    kind: Annotated[
+        Literal["toons", "people"],
+        typer.Option(metavar="NAME", help="toons (stylised heads), or people (needs the extra 'train')."),
+    ] = "toons",
     seeds: SeedList = _SEEDS,
     yaw: Yaws = _YAWS,
     pitch: Pitch = 0.0,
@@ -92,19 +94,20 @@ def source(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Draw the same heads as `sample demo`, exactly, from the procedural source that demo was trained on.
+    """Draw the same heads as `sample demo`, exactly, from the procedural source that demo was trained on, or people.
 
-    Example: inv3d models source --seeds 0-23 --yaw -60,0,60 --out source.png
+    Example: inv3d models source --kind people --seeds 0-23 --yaw -60,0,60 --out people.png
     """
-    check_file(out, force, (".png",))
+    check_file(out, force, (".png",), "a PNG file")
 
     from inv3d.budget import require_source
     from inv3d.core.camera import look_at
-    from inv3d.export.sheet import source_sheet
+    from inv3d.export.sheet import people_sheet, source_sheet
 
     require_source(resolution, len(seeds.numbers) * len(yaw.degrees), together=len(yaw.degrees))
     cameras = look_at(*_angles(yaw, pitch))
-    _write(out, force, lambda: source_sheet(list(seeds.numbers), cameras, resolution, _count), columns, as_json)
+    draw = people_sheet if kind == "people" else source_sheet
+    _write(out, force, lambda: draw(list(seeds.numbers), cameras, resolution, _count), columns, as_json)
 
 
 def _angles(yaw: Angles, pitch: float) -> tuple[Tensor, Tensor]:

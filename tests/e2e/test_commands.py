@@ -30,7 +30,7 @@ def test_help_imports_nothing_heavy():
 
 def test_models_list_and_info():
     assert "demo" in run("models", "list").stdout
-    assert json.loads(run("models", "list", "--json").stdout.splitlines()[0])["license"] == "Apache-2.0"
+    assert json.loads(run("models", "list", "--json").stdout)[0]["license"] == "Apache-2.0"
     assert "trained" in run("models", "info", "demo").stdout
     fails(4, "no model named", "models", "info", "nobody")
 

@@ -66,7 +66,7 @@ def test_finished_photos_are_passed_over_and_never_overwritten(done, photos):
     before = (out / "head-inv3d" / "run.json").read_bytes()
     fails(2, "exists", "image", photos, *QUICK, "--out", out)
     again = inv3d("image", photos, *QUICK, "--out", out, "--resume", "--json")
-    records = {json.loads(line).get("photo"): json.loads(line) for line in again.stdout.splitlines()}
+    records = {record["photo"]: record for record in json.loads(again.stdout)["photos"]}
     assert again.returncode == 0 and records[str(photos / "head.png")]["skipped"]
     assert "error" in records[str(photos / "grey.jpg")]
     assert (out / "head-inv3d" / "run.json").read_bytes() == before

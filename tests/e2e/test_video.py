@@ -133,13 +133,13 @@ def test_ctrl_c_says_how_to_go_on(clip, tmp_path, stage):
     assert not out.exists()
 
 
-def test_json_lines(clip, tmp_path):
+def test_json_is_one_document(clip, tmp_path):
     done = inv3d("video", clip, "--views", "2", "--effort", "0.02", "--out", tmp_path / "head", "--json")
     assert done.returncode == 0, done.stderr
-    messages = [json.loads(line) for line in done.stdout.splitlines()]
-    assert messages[0]["estimated_seconds"] > 0
-    assert {"track", "W+", "tuning"} <= {message.get("stage") for message in messages}
-    assert messages[-1]["metrics"]["held_out"]["psnr"] > 10
+    document = json.loads(done.stdout)
+    assert document["estimated_seconds"] > 0 and document["out"] == str(tmp_path / "head")
+    assert document["metrics"]["held_out"]["psnr"] > 10
+    assert all(f"] {stage} " in done.stderr for stage in ("track", "W+", "tuning"))
 
 
 def grey(count: int) -> list[np.ndarray]:
