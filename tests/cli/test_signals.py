@@ -89,9 +89,15 @@ def test_other_errors_of_the_work_pass():
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("seconds", [0.05, 0.2, 0.5, 1.0, 2.0, 4.0])
-@BOTH
-def test_a_command_may_be_stopped_at_any_moment(tmp_path, seconds, number):
+@pytest.mark.parametrize(
+    ("number", "seconds"),
+    [
+        *((signal.SIGINT, seconds) for seconds in (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)),
+        (signal.SIGTERM, 0.2),
+        (signal.SIGTERM, 2.0),
+    ],
+)
+def test_a_command_may_be_stopped_at_any_moment(tmp_path, number, seconds):
     out = tmp_path / "sheet.png"
     command = ("models", "sample", "demo", "--seeds", "0-99", "--yaw", "0", "--resolution", "64", "--out", str(out))
     process = start(sys.executable, "-m", "inv3d", *command)
