@@ -147,7 +147,7 @@ def damaged_safetensors(random: Random, data: bytes) -> bytes:
 def _damage_tensor(random: Random, header: dict[str, Any], name: str) -> None:
     """Another name, shape, type or place of a tensor; sizes still fit where that is possible."""
     entry = header.get(name)
-    if not isinstance(entry, dict):
+    if not isinstance(entry, dict) or "shape" not in entry:
         return
     count = math.prod(entry["shape"])
     match int(random.integers(7)):
