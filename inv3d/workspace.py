@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from inv3d.core.errors import Inv3dError, UsageError
-from inv3d.core.files import PART, disk_errors, flush_tree, write_whole
+from inv3d.core.files import PART, disk_errors, flush_tree, move_into_place, write_whole
 from inv3d.core.lock import HeldError, held
 from inv3d.core.records import Digest, Record, read_record, write_record
 from inv3d.destination import check_destination, refuse_protected
@@ -162,14 +162,7 @@ class Workspace:
         with disk_errors(self.out):
             check_destination(self.out, self._inputs, self._force)
             flush_tree(self.output)
-            try:
-                if os.path.lexists(self.out):
-                    self.out.rename(self._replaced)
-                self.output.rename(self.out)
-            except BaseException:
-                if not os.path.lexists(self.out):
-                    self._replaced.rename(self.out)
-                raise
+            move_into_place(self.output, self.out, self._replaced)
             self._worthless = True
 
     def _check(self) -> None:

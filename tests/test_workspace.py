@@ -149,7 +149,10 @@ def test_a_run_whose_settings_are_damaged_is_refused_and_can_be_begun_anew(tmp_p
     folder = unfinished(tmp_path / "out")
     (folder / "job.json").write_text(text)
     before = tree(tmp_path)
-    with pytest.raises(UsageError, match=r"job\.json is damaged|other settings"), space(tmp_path / "out", resume=True) as run:
+    with (
+        pytest.raises(UsageError, match=r"job\.json is damaged|other settings"),
+        space(tmp_path / "out", resume=True) as run,
+    ):
         run.begin(JOB)
     assert tree(tmp_path) == before
     with space(tmp_path / "out", force=True) as run:

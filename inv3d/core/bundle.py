@@ -19,6 +19,7 @@ from torch import Tensor
 from inv3d.core.camera import CONVENTION, Camera, look_at
 from inv3d.core.codes import CodeStatistics, sample_codes
 from inv3d.core.errors import ModelError
+from inv3d.core.files import write_whole
 from inv3d.core.generator import Generator, TriplaneGenerator
 from inv3d.core.generator.config import Distance, SoundConfig, Width
 from inv3d.core.library import DESCRIPTION, model_folder, sha256
@@ -154,7 +155,8 @@ class Bundle:
         for part in PARTS:
             state: dict[str, Tensor] = getattr(self, part).state_dict()
             halves = {name: tensor.half().contiguous() for name, tensor in state.items()}
-            (folder / f"{part}.safetensors").write_bytes(save(halves))
+            with write_whole(folder / f"{part}.safetensors", replace=True) as file:
+                file.write_bytes(save(halves))
         write_record(folder / DESCRIPTION, self.info)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,34 @@ def write_whole(path: Path, replace: bool = False) -> Iterator[Path]:
         part.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+@contextmanager
+def write_whole_folder(path: Path) -> Iterator[Path]:
+    """Like `write_whole` for a folder, in the place of an older one. Raises OSError."""
+    part, old = (path.with_name(f"{PART}{secrets.token_hex(8)}{end}") for end in ("", "-old"))
+    part.mkdir(parents=True)
+    try:
+        yield part
+        flush_tree(part)
+        move_into_place(part, path, old)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+    _flush_folder(path.parent)
+
+
+def move_into_place(new: Path, path: Path, old: Path) -> None:
+    """Rename `new` to `path`, and what was there to `old`; it comes back if that fails or is stopped. Raises OSError."""
+    try:
+        if os.path.lexists(path):
+            path.rename(old)
+        new.rename(path)
+    except BaseException:
+        if not os.path.lexists(path) and os.path.lexists(old):
+            old.rename(path)
+        raise
 
 
 def refuse_existing(path: Path, replace: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from inv3d.core.bundle import WEIGHTS, ModelInfo, load_bundle, read_info
 from inv3d.core.camera import FFHQ_FOCAL
 from inv3d.core.checkpoints.read import read_checkpoint, to_safetensors
 from inv3d.core.errors import ModelError, UsageError
+from inv3d.core.files import write_whole_folder
 from inv3d.core.library import DESCRIPTION, model_folder, new_folder, sha256
 from inv3d.core.records import reason, write_record
 
@@ -59,13 +59,9 @@ def import_checkpoint(job: Import) -> ModelInfo:
         )
     except ValidationError as error:
         raise UsageError(f"the model cannot be described so: {reason(error)}", "see inv3d models import --help") from error
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    (partial / WEIGHTS).write_bytes(written)
-    write_record(partial / DESCRIPTION, info)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
+    with write_whole_folder(folder) as part:
+        (part / WEIGHTS).write_bytes(written)
+        write_record(part / DESCRIPTION, info)
     return info
 
 

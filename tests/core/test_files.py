@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inv3d.core.errors import UsageError
-from inv3d.core.files import disk_errors, write_whole
+from inv3d.core.files import disk_errors, write_whole, write_whole_folder
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -101,3 +101,36 @@ def test_the_file_has_the_usual_permissions(tmp_path):
 def test_errors_of_the_disk_are_told_in_one_line(error, words):
     with pytest.raises(UsageError, match=words), disk_errors(Path("out")):
         raise error
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_a_folder_appears_whole_in_the_place_of_an_older_one(tmp_path, old):
+    folder = tmp_path / "home" / "model"
+    if old:
+        folder.mkdir(parents=True)
+        (folder / "old").touch()
+    with write_whole_folder(folder) as part:
+        (part / "new").touch()
+        assert folder.exists() == old
+    assert [path.name for path in folder.iterdir()] == ["new"] and list(folder.parent.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("step", ["writing", "first rename", "second rename"])
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch, step):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "old").touch()
+    rename, calls = Path.rename, []
+
+    def failing(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) == ("first rename", "second rename").index(step) + 1:
+            raise OSError(errno.ENOSPC, "full")
+        return rename(path, target)
+
+    with pytest.raises(OSError, match="full"), write_whole_folder(folder) as part:
+        (part / "new").touch()
+        if step == "writing":
+            raise OSError(errno.ENOSPC, "full")
+        monkeypatch.setattr(Path, "rename", failing)
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["model", "model/old"]

@@ -190,7 +190,8 @@ class Trainer:
     def save_embedding(self, bundle: Path) -> None:
         """Add the averaged parameter embedding to a bundle, so that training can go on from it."""
         state = {name: tensor.half().contiguous() for name, tensor in self.average["embedding"].state_dict().items()}
-        (bundle / EMBEDDING_FILE).write_bytes(save(state))
+        with write_whole(bundle / EMBEDDING_FILE, replace=True) as part:
+            part.write_bytes(save(state))
 
     def start_from(self, bundle: Path) -> None:
         """Take generator and embedding of a finished bundle of the same architecture as start values.
