@@ -121,9 +121,8 @@ def photos_to_heads(
     """
     if min(job.refine, job.tune) < 0:
         raise UsageError("a negative number of steps makes no sense", "give 0 or more")
-    passed = {
-        out: _passed(photo, out) for photo, out in zip(photos, outputs, strict=True) if job.resume and out.exists()
-    }
+    there = [(photo, out) for photo, out in zip(photos, outputs, strict=True) if job.resume and out.exists()]
+    passed = {out: result for photo, out in there if not (result := _passed(photo, out)).error or not job.force}
     for out in outputs:
         if out not in passed:
             with Workspace(out, photos, job.force, job.resume):
@@ -158,7 +157,7 @@ def _passed(photo: Path, out: Path) -> PhotoResult:
     if same:
         return PhotoResult(photo, out)
     message = f"{out} is the head of another picture than {photo} is now"
-    return PhotoResult(photo, out, error=UsageError(message, "use --force without --resume to replace it"))
+    return PhotoResult(photo, out, error=UsageError(message, "add --force to replace it"))
 
 
 def _batch(

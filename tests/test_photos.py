@@ -1,4 +1,6 @@
 import dataclasses
+import hashlib
+import json
 import math
 
 import pytest
@@ -6,7 +8,7 @@ import torch
 
 from inv3d import photos
 from inv3d.core.encoders.pyramid import build_encoder, small_config
-from inv3d.core.errors import InputError
+from inv3d.core.errors import InputError, UsageError
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.training.dataset import load_images
 from inv3d.photos import (
@@ -14,11 +16,14 @@ from inv3d.photos import (
     PhotoJob,
     draw_photos,
     invert_photo,
+    photos_to_heads,
     shown_range,
     start_codes,
 )
 from inv3d.video.photo import Aligned
 from inv3d.workspace import Workspace
+from tests.test_destination import made
+from tests.trees import tree
 
 QUICK = dataclasses.replace(FAST, rays_per_view=64, samples=6, whole_resolution=24)
 
@@ -91,3 +96,63 @@ def test_photos_become_a_training_set(demo, aligned, tmp_path, monkeypatch):
     assert shard["image"].shape == (2, 1, 3, 32, 32) and shard["yaw"].shape == (2, 1)
     assert shard["yaw"][0, 0] == pytest.approx(0.2, abs=1e-5)
     assert lines == ["left out: no head is found in b.png", "3 of 3 photos aligned"]
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_folder_with_any_of_the_photos_is_never_replaced(tmp_path, resume):
+    (tmp_path / "dl").mkdir()
+    photos = [tmp_path / "dl" / "face.jpg", tmp_path / "other.jpg"]
+    for photo in photos:
+        photo.write_text("photo")
+    before = tree(tmp_path)
+    job = PhotoJob(force=True, resume=resume)
+    for outputs in ([tmp_path / "new", tmp_path / "dl"], [photos[0], tmp_path / "new"], [tmp_path / "new", tmp_path]):
+        if resume and outputs[1].exists():
+            continue
+        with pytest.raises(UsageError, match="holds the input"):
+            photos_to_heads(photos, outputs, job)
+        assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_only_a_head_of_this_very_photo_is_passed_over(tmp_path, force, monkeypatch):
+    """Three photos were done; then one was replaced by another of the same size, and one's head is no head."""
+    pictures = [tmp_path / f"{name}.jpg" for name in ("same", "replaced", "none")]
+    outputs = [made(tmp_path / f"{name}-inv3d") for name in ("same", "replaced", "none")]
+    for photo, out in zip(pictures, outputs, strict=True):
+        photo.write_bytes(b"person 1")
+        run = json.loads((out / "run.json").read_text())
+        (out / "run.json").write_text(json.dumps({**run, "sha256": hashlib.sha256(b"person 1").hexdigest()}))
+    pictures[1].write_bytes(b"person 2")
+    (outputs[2] / "run.json").unlink()
+    before = tree(tmp_path)
+    monkeypatch.setattr(photos, "align_photo", lambda photo, bundle: pytest.fail("it was begun anew"))
+    job = PhotoJob(encoder=NO_ENCODER, resume=True, force=force)
+    if force:  # what is not inv3d's is not replaced either
+        with pytest.raises(UsageError, match="not made by inv3d"):
+            photos_to_heads(pictures, outputs, job)
+    else:
+        same, other, none = photos_to_heads(pictures, outputs, job)
+        assert same.error is None and same.run is None
+        assert "head of another picture" in str(other.error) and "not made by inv3d" in str(none.error)
+    assert tree(tmp_path) == before
+
+
+def test_an_unfinished_head_of_another_photo_is_not_gone_on_with(demo, aligned, tmp_path, monkeypatch):
+    """The photo was replaced by another of the same size and date."""
+    photo, out = tmp_path / "a.jpg", tmp_path / "out"
+    photo.write_bytes(b"person 1")
+    monkeypatch.setattr(photos, "align_photo", lambda photo, bundle: aligned)
+
+    def stopped(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(photos, "write_output", stopped)
+    job = PhotoJob(settings=QUICK, encoder=NO_ENCODER, refine=1)
+    with pytest.raises(KeyboardInterrupt):
+        photos_to_heads([photo], [out], job)
+    photo.write_bytes(b"person 2")
+    before = tree(tmp_path)
+    [result] = photos_to_heads([photo], [out], dataclasses.replace(job, resume=True))
+    assert "other settings: sha256" in str(result.error)
+    assert tree(tmp_path) == before

@@ -1,10 +1,14 @@
+import shutil
+
 import pytest
 import torch
 
 from inv3d.core.camera import Camera
+from inv3d.core.errors import UsageError
 from inv3d.core.views import Views
-from inv3d.pipeline import Prepared, without_outliers
+from inv3d.pipeline import Prepared, VideoJob, video_to_head, without_outliers
 from inv3d.video.track import FailedFrame, HeadTrack, TrackedFrame
+from tests.trees import tree
 
 YAWS = (-0.6, -0.2, 0.2, 0.6)
 
@@ -47,3 +51,15 @@ def test_views_that_agree_all_stay(demo, code):
     left = without_outliers(whole, code, demo)
     assert left.targets.frames == whole.targets.frames and left.between.frames == whole.between.frames
     assert left.track == whole.track
+
+
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize("out", ["vd/clip.mp4", "vd", ".", "vd/../vd", "link"])
+def test_the_clip_and_what_holds_it_are_never_replaced(clip, tmp_path, out, resume):
+    (tmp_path / "vd").mkdir()
+    shutil.copy(clip, tmp_path / "vd" / "clip.mp4")
+    (tmp_path / "link").symlink_to("vd", target_is_directory=True)
+    before = tree(tmp_path)
+    with pytest.raises(UsageError, match="holds the input"):
+        video_to_head(VideoJob(tmp_path / "vd" / "clip.mp4", tmp_path / out, force=True, resume=resume))
+    assert tree(tmp_path) == before
