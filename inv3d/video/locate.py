@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,11 @@ _SIZES = (0.30, 0.52, 0.90, 1.55)  # of the frame's height: a crop is about twic
 _STRIDE = 0.4
 _REFINED = 8
 _ITERATIONS = 3
+_GUESSES = 2
+_SURE = 3.5  # logit from which a head that is not rolled far is upright beyond doubt
+_ROLLED = math.radians(40)
+_CLEARER = 0.7  # by how much the logit at another turn must be higher
+_CONFIDENT_TURNED = 0.88  # where all turns are searched, chance has three more tries
 _AROUND = ((0.0, 0.0, 1.0), (0.03, 0.02, 1.05), (-0.03, 0.02, 0.96), (0.02, -0.03, 0.95), (-0.02, -0.03, 1.06))
 """Shifts (in crop sizes) and scales of the crops that are read last."""
 
@@ -33,6 +39,18 @@ class Located:
 
     def __len__(self) -> int:
         return len(self.crops)
+
+    def __getitem__(self, rows: slice | list[int] | Tensor) -> Located:
+        return Located(self.crops[rows], self.alignment.map(lambda field: field[rows]), self.confidence[rows])
+
+    def joined(self, other: Located) -> Located:
+        """These heads and then those of `other`."""
+        alignments = zip(self.alignment.fields, other.alignment.fields, strict=True)
+        alignment = Alignment(*(torch.cat(pair) for pair in alignments))
+        return Located(joined(self.crops, other.crops), alignment, alignment.confidence)
+
+    def with_crops(self, crops: Crops) -> Located:
+        return Located(crops, self.alignment, self.confidence)
 
 
 def _grid(height: int, width: int) -> Crops:
@@ -89,7 +107,8 @@ def align(aligner: Aligner, image: Tensor, crops: Crops, iterations: int = _ITER
 def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT, detect: Detector | None = None) -> Located:
     """All heads of a frame [3,H,W] in [-1,1] from a confidence on, best first; empty if there is none.
 
-    What `detect` proposes is tried beside the grid of crops.
+    What `detect` proposes is tried beside the grid of crops. A head that lies on its side or upside down is found if
+    anything was seen in its place; its crop is rolled so that the head is upright in it.
     """
     crops = _grid(*image.shape[-2:])
     if detect is not None:
@@ -97,19 +116,75 @@ def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT, detect
     parts = [crops[rows.tolist()] for rows in torch.arange(len(crops)).split(32)]
     scores = torch.cat([_read(aligner, image, part).confidence for part in parts])
     best = scores.topk(min(_REFINED, len(crops))).indices
-    found = align(aligner, image, crops[best])
+    found = _apart(align(aligner, image, crops[best]), image)
+    sure = int((found.confidence >= confident).sum())
+    # where nothing is convincing, the best guesses may be a head that is turned
+    found = _upright(aligner, image, found[: sure or _GUESSES])
+    found = _apart(found, image)
+    return found[(found.confidence >= confident) & _as_mirrored(aligner, image, found, confident)]
+
+
+def search_turned(aligner: Aligner, image: Tensor, detect: Detector | None = None) -> Located:
+    """All heads of a frame in which `search` finds none: the frame is searched lying on its sides and upside down."""
+    found = [
+        search(aligner, image.rot90(quarters, (1, 2)).contiguous(), _CONFIDENT_TURNED, detect) for quarters in (1, 2, 3)
+    ]
+    best = max(range(3), key=lambda i: float(found[i].confidence.max()) if len(found[i]) else 0.0)
+    return found[best].with_crops(_turned_back(found[best].crops, best + 1, *image.shape[-2:]))
+
+
+def _turned_back(crops: Crops, quarters: int, height: int, width: int) -> Crops:
+    """Crops of a frame that was turned anticlockwise by so many quarters, in the frame [height,width] itself."""
+    x, y = crops.center.unbind(1)
+    center = {1: (width - y, x), 2: (width - x, height - y), 3: (y, height - x)}[quarters]
+    return Crops(torch.stack(center, 1), crops.size, _wrapped(crops.roll + quarters * math.pi / 2))
+
+
+def _wrapped(roll: Tensor) -> Tensor:
+    """Angles from -135 to 225 degrees: no head that is turned by quarters lies near the seam."""
+    return (roll + 0.75 * math.pi) % (2.0 * math.pi) - 0.75 * math.pi
+
+
+def _upright(aligner: Aligner, image: Tensor, found: Located) -> Located:
+    """Every head that may not be upright in its crop is aligned again from all four turns; the clearly best one counts."""
+    logit, roll = found.alignment.logit, found.crops.roll
+    doubtful = torch.nonzero((logit < _SURE) | (roll.abs() > _ROLLED)).flatten().tolist()
+    if not doubtful:
+        return found
+    turns = torch.arange(4).repeat_interleave(len(doubtful)) * (math.pi / 2)
+    crops = found.crops[doubtful * 4]
+    turned = align(aligner, image, Crops(crops.center, crops.size, crops.roll + turns))
+    best = turned.alignment.logit.unflatten(0, (4, -1)).argmax(0) * len(doubtful) + torch.arange(len(doubtful))
+    turned = turned[best].with_crops(
+        Crops(turned.crops.center[best], turned.crops.size[best], _wrapped(turned.crops.roll[best]))
+    )
+    clearer = turned.alignment.logit > logit[doubtful] + _CLEARER
+    kept = torch.ones(len(found), dtype=torch.bool)
+    kept[doubtful] = ~clearer
+    return found[kept].joined(turned[clearer])
+
+
+def _as_mirrored(aligner: Aligner, image: Tensor, found: Located, confident: float) -> Tensor:
+    """Which heads [B] are also seen in the mirror: patterns that resemble a head by chance seldom are."""
+    if not len(found):
+        return torch.zeros(0, dtype=torch.bool)
+    mirrored = cut(image, found.crops, INPUT_SIZE).flip(3).to(next(aligner.parameters()).device)
+    out: Alignment = aligner(mirrored)
+    return (found.alignment.logit >= _SURE) | (out.confidence.cpu() >= confident)
+
+
+def _apart(found: Located, image: Tensor) -> Located:
+    """Heads that lie in the frame, the best of those that overlap, best first."""
     keep: list[int] = []
     for i in found.confidence.argsort(descending=True).tolist():
-        if found.confidence[i] < confident or not _inside(found.crops[i], image):
-            break
         apart = [
             float((found.crops.center[i] - found.crops.center[j]).norm())
             > 0.45 * float(torch.maximum(found.crops.size[i], found.crops.size[j]))
             for j in keep
         ]
-        if all(apart):
+        if _inside(found.crops[i], image) and all(apart):
             keep.append(i)
-    return Located(found.crops[keep], found.alignment.map(lambda field: field[keep]), found.confidence[keep])
+    return found[keep]
 
 
 def _inside(crops: Crops, image: Tensor) -> bool:

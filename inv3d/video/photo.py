@@ -14,49 +14,67 @@ from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
 from inv3d.core.crops import Crops, cut
 from inv3d.core.errors import InputError
+from inv3d.video.choose import HeadChoice, choose
 from inv3d.video.detect import detector
-from inv3d.video.locate import search
+from inv3d.video.locate import Located, search, search_turned
 from inv3d.video.picture import read_picture
 from inv3d.video.track import SEARCH_SIDE
 
 _SMALLEST_HEAD = 40  # pixels of the crop around a head; less says nothing about it
+_COLOURLESS = 0.02  # largest distance of a channel from grey
+_TINTS = ((0.8, 1.0, 1.2), (0.5, 1.0, 1.6))
+"""Exponents of red, green and blue that give grey the colours of skin, faintly and strongly."""
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """A head cut out of a photo: `image` [1,3,R,R] in [-1,1], the `camera` that sees it so, and the aligner's
-    `confidence`."""
+    """A head cut out of a photo: `image` [1,3,R,R] in [-1,1], the `camera` that sees it so, the aligner's `confidence`,
+    and by how many degrees (clockwise) the head lay rolled in the photo."""
 
     image: Tensor
     camera: Camera
     confidence: float
+    rolled: int = 0
 
 
-def align_photo(path: Path, bundle: Bundle) -> Aligned:
-    """The one head of a photo, cut out as the model sees heads.
+def align_photo(path: Path, bundle: Bundle, head: HeadChoice | None = None) -> Aligned:
+    """The one head of a photo, or the one chosen by `head`, cut out upright as the model sees heads.
 
-    Raises InputError if there is none, if there are several, or if it is too small.
+    Raises InputError if there is none, if it is not clear which one is meant, or if it is too small.
     """
-    photo = read_picture(path)
+    picture = read_picture(path)
+    photo = picture.image
     height, width = photo.shape[-2:]
     shrink = min(1.0, SEARCH_SIDE / min(height, width))
     size = (round(height * shrink), round(width * shrink))
     small = F.interpolate(photo[None], size, mode="area")[0] if shrink < 1.0 else photo
-    found = search(bundle.aligner, small, detect=detector(bundle.info))
-    scale = torch.tensor([width / size[1], height / size[0]])
+    scale = (width / size[1], height / size[0])
+    found = find_heads(bundle, small)
     if not len(found):
         raise InputError(
-            f"no head is found in {path}",
-            "give a photo of one upright head that looks roughly at the camera, not much cut off",
+            f"no head is found in {path}", "give a photo of one head that looks roughly at the camera, not much cut off"
         )
-    if len(found) > 1:
-        places = " and ".join(f"({x:.0f}, {y:.0f})" for x, y in (found.crops.center[:3] * scale).tolist())
-        raise InputError(f"there are {len(found)} heads in {path}, at {places}", "crop the photo to one head")
-    crops = Crops(found.crops.center * scale, found.crops.size * math.sqrt(float(scale.prod())), found.crops.roll)
+    found = choose(found, head, (scale[0] * picture.scale, scale[1] * picture.scale), str(path))
+    crops = Crops(
+        found.crops.center * torch.tensor(scale), found.crops.size * math.sqrt(scale[0] * scale[1]), found.crops.roll
+    )
     if float(crops.size) < _SMALLEST_HEAD:
         raise InputError(
             f"the head in {path} is only about {float(crops.size) / 2:.0f} pixels high", "give a larger photo"
         )
     image = cut(photo, crops, bundle.info.generator.resolution)
     camera = bundle.info.camera(found.alignment.yaw, found.alignment.pitch)
-    return Aligned(image, camera, float(found.confidence[0]))
+    return Aligned(image, camera, float(found.confidence[0]), round(math.degrees(float(crops.roll))))
+
+
+def find_heads(bundle: Bundle, photo: Tensor) -> Located:
+    """All heads of a photo [3,H,W]; a grey one is looked at in the colours of skin, too, for aligners know no grey."""
+    looks = [photo]
+    if float((photo - photo.mean(0)).abs().max()) < _COLOURLESS:
+        looks += [photo.add(1.0).div(2.0) ** torch.tensor(tint)[:, None, None] * 2.0 - 1.0 for tint in _TINTS]
+    detect = detector(bundle.info)
+    for look in looks:
+        found = search(bundle.aligner, look, detect=detect)
+        if len(found):
+            return found
+    return search_turned(bundle.aligner, looks[-1], detect=detect)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import io
 import logging
+import os
 import stat
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -70,8 +72,16 @@ def photo_endings() -> frozenset[str]:
     return frozenset(read | _HEIF_ENDINGS | _RAW_ENDINGS)
 
 
-def read_picture(path: Path) -> Tensor:
-    """[3,H,W] in [-1,1]: turned as its metadata asks, of any depth and colour space; of an animation the first picture.
+@dataclass(frozen=True)
+class Picture:
+    """`image` [3,H,W] in [-1,1]; `scale` is the side of its pixels in pixels of the file, above 1 if it was shrunk."""
+
+    image: Tensor
+    scale: float
+
+
+def read_picture(path: Path) -> Picture:
+    """A picture turned as its metadata asks, of any depth and colour space; of an animation the first.
 
     Raises InputError for what is not a picture, is damaged, or is too small, too flat or too large to work with, and
     OutOfMemoryError.
@@ -79,14 +89,14 @@ def read_picture(path: Path) -> Tensor:
     size = _check_file(path)
     try:
         try:
-            image = _read(path, path, size)
+            image, scale = _read(path, path, size)
         except (InputError, MemoryError):
             raise
         except Exception as error:  # decoders raise anything
-            image = _mended(path, size, error)
+            image, scale = _mended(path, size, error)
     except MemoryError as error:
         raise OutOfMemoryError(f"the memory does not suffice to read {path}", "shrink the photo first") from error
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div(127.5).sub(1.0)
+    return Picture(torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div(127.5).sub(1.0), scale)
 
 
 def _check_file(path: Path) -> int:
@@ -126,8 +136,30 @@ def _quiet_limits() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = own
 
 
-def _read(path: Path, source: Path | IO[bytes], size: int, check_rows: bool = False) -> Image.Image:
-    """Decode `source`, the file `path` of `size` bytes or a mended copy. RGB. Raises anything for damaged files.
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """libtiff reports damage on the process's standard error by itself."""
+    try:
+        own = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(own, 2)
+        os.close(own)
+        os.close(nowhere)
+
+
+_Read = tuple[Image.Image, float]
+"""A picture in RGB, and its scale."""
+
+
+def _read(path: Path, source: Path | IO[bytes], size: int, check_rows: bool = False) -> _Read:
+    """Decode `source`, the file `path` of `size` bytes or a mended copy. Raises anything for damaged files.
 
     With `check_rows`, InputError if many rows at the end are empty.
     """
@@ -138,10 +170,12 @@ def _read(path: Path, source: Path | IO[bytes], size: int, check_rows: bool = Fa
             raise _too_large(path) from error
         with file:
             _check_size(path, file, size)
+            whole = max(file.size)
             profile = file.info.get("icc_profile")
             # JPEGs can be decoded at a fraction of their size
             file.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
-            file.load()
+            with _silenced() if file.format == "TIFF" else nullcontext():
+                file.load()
             turn = _TURNS.get(_orientation(file))
             image = to_srgb(shrunk(file, LARGEST_SIDE), profile)
             # the rows of an interlaced picture do not come in order
@@ -150,10 +184,10 @@ def _read(path: Path, source: Path | IO[bytes], size: int, check_rows: bool = Fa
     if image.mode == "RGBA":
         behind = Image.new("RGBA", image.size, (*_BEHIND, 255))
         image = Image.alpha_composite(behind, image).convert("RGB")
-    return image if turn is None else image.transpose(turn)
+    return (image if turn is None else image.transpose(turn)), whole / max(image.size)
 
 
-def _mended(path: Path, size: int, reason: Exception) -> Image.Image:
+def _mended(path: Path, size: int, reason: Exception) -> _Read:
     """What can be read of a damaged file. Raises InputError for `reason` if that is not most of it."""
     data = path.read_bytes()
     if isinstance(reason, UnidentifiedImageError) and not data.startswith(b"\x89PNG"):
@@ -174,7 +208,7 @@ def _mended(path: Path, size: int, reason: Exception) -> Image.Image:
     raise _damaged(path) from reason
 
 
-def _read_part(path: Path, png: bytes, size: int, reason: Exception) -> Image.Image:
+def _read_part(path: Path, png: bytes, size: int, reason: Exception) -> _Read:
     """A PNG whose last rows are missing. Raises InputError for `reason` if many are."""
     own = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = True

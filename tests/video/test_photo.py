@@ -1,5 +1,7 @@
 """The head in a photo is found and cut out as the model sees heads."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ from PIL import Image
 
 from inv3d.core.errors import InputError
 from inv3d.video.photo import align_photo
+
+FAULTS = Path(__file__).parents[3] / "shared" / "faults"
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +46,38 @@ def test_photos_without_one_head_are_named(demo, portrait, tmp_path):
     Image.fromarray(np.hstack([portrait, portrait])).save(tmp_path / "two.png")
     with pytest.raises(InputError, match=r"there are 2 heads in .*two\.png, at \(\d+, \d+\) and"):
         align_photo(tmp_path / "two.png", demo)
+
+
+def test_one_of_two_heads_is_chosen(demo, portrait, tmp_path):
+    Image.fromarray(np.hstack([portrait, portrait[:, ::-1]])).save(tmp_path / "two.png")
+    left, right = (align_photo(tmp_path / "two.png", demo, head) for head in (1, 2))
+    assert float(left.camera.yaw) == pytest.approx(-float(right.camera.yaw), abs=0.15)
+    x, y = 640 - 0.42 * 320, 0.46 * 180
+    assert torch.equal(align_photo(tmp_path / "two.png", demo, (x, y)).image, right.image)
+    with pytest.raises(InputError, match="no head 3"):
+        align_photo(tmp_path / "two.png", demo, 3)
+
+
+def test_a_photo_upside_down_gives_the_same_head(demo, portrait, tmp_path):
+    Image.fromarray(portrait).save(tmp_path / "up.png")
+    Image.fromarray(portrait[::-1, ::-1].copy()).save(tmp_path / "down.png")
+    up, down = (align_photo(tmp_path / name, demo) for name in ("up.png", "down.png"))
+    assert differ(up.image, down.image) < 8
+    assert abs(up.rolled) < 10 and abs(down.rolled - 180) < 10
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_grey_photos_show_their_heads(demo, portrait, tmp_path, mode):
+    Image.fromarray(portrait).save(tmp_path / "colour.png")
+    Image.fromarray(portrait).convert("L").convert(mode).save(tmp_path / "grey.png")
+    colour, grey = (align_photo(tmp_path / name, demo) for name in ("colour.png", "grey.png"))
+    assert abs(float(colour.camera.yaw - grey.camera.yaw)) < 0.2
+    assert float((grey.image - grey.image.mean(1, keepdim=True)).abs().max()) < 1e-3  # it stays grey
+
+
+@pytest.mark.skipif(not FAULTS.exists(), reason="the examples are not here")
+@pytest.mark.parametrize("name", ["upside-down.jpg", "grey.jpg"])
+def test_examples_that_were_handled_wrongly(demo, name):
+    twin, found = (align_photo(FAULTS / other, demo) for other in ("no-end-marker.jpg", name))
+    assert abs(float(found.camera.yaw - twin.camera.yaw)) < 0.25
+    assert abs(found.rolled - twin.rolled - (180 if name == "upside-down.jpg" else 0)) < 12

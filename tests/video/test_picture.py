@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, TiffImagePlugin
 
 from inv3d.core.errors import InputError, OutOfMemoryError
 from inv3d.video import picture as pictures
-from inv3d.video.picture import read_picture
+from inv3d.video.picture import read_picture as read
 
 FAULTS = Path(__file__).parents[3] / "shared" / "faults"
 
@@ -39,6 +39,10 @@ def differ(a: torch.Tensor, b: torch.Tensor) -> float:
     """Mean difference in grey levels."""
     assert a.shape == b.shape
     return float((a - b).abs().mean() * 127.5)
+
+
+def read_picture(path: Path) -> torch.Tensor:
+    return read(path).image
 
 
 def refused(words: str, path: Path, error: type[Exception] = InputError) -> None:
@@ -140,7 +144,9 @@ def test_an_animation_gives_its_first_picture(portrait, plain, tmp_path):
 def test_huge_photos_are_shrunk(portrait, tmp_path, monkeypatch, name):
     monkeypatch.setattr(pictures, "LARGEST_SIDE", 500)
     Image.fromarray(portrait).resize((2560, 1440)).save(tmp_path / name)
-    assert 250 < max(read_picture(tmp_path / name).shape) <= 500
+    picture = read(tmp_path / name)
+    assert 250 < max(picture.image.shape) <= 500
+    assert picture.scale == pytest.approx(2560 / max(picture.image.shape))
 
 
 def test_two_hundred_megapixels_are_read(tmp_path):
@@ -150,8 +156,9 @@ def test_two_hundred_megapixels_are_read(tmp_path):
     half.save(tmp_path / "x.tif", compression="group4")
     padded = (tmp_path / "x.tif").read_bytes() + bytes(30_000)
     (tmp_path / "x.tif").write_bytes(padded)
-    found = read_picture(tmp_path / "x.tif")
-    assert max(found.shape) <= 4096
+    picture = read(tmp_path / "x.tif")
+    found = picture.image
+    assert max(found.shape) <= 4096 and picture.scale == pytest.approx(16_000 / found.shape[2])
     assert float(found[..., :1900].max()) == -1.0 and float(found[..., 2100:].min()) == 1.0
 
 
@@ -256,6 +263,17 @@ def test_what_is_no_usable_picture_is_told_in_one_line(portrait, tmp_path):
     refused("is a folder", tmp_path / "folder.png")
     refused("does not exist", tmp_path / "tiny.png" / "x.png")
     refused("cannot be opened", tmp_path / ("x" * 300 + ".png"))
+
+
+def test_a_damaged_tiff_prints_nothing(portrait, tmp_path, capfd):
+    path = tmp_path / "x.tif"
+    Image.fromarray(portrait).save(path, compression="tiff_lzw")
+    data = bytearray(path.read_bytes())
+    data[2000:2400] = b"\xa5" * 400
+    path.write_bytes(data)
+    refused("damaged", path)
+    print("heard", file=sys.stderr, flush=True)
+    assert capfd.readouterr().err == "heard\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")

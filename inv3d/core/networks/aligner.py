@@ -35,10 +35,13 @@ class Alignment:
     def confidence(self) -> Tensor:
         return torch.sigmoid(self.logit)
 
+    @property
+    def fields(self) -> tuple[Tensor, ...]:
+        return self.shift, self.log_scale, self.roll, self.yaw, self.pitch, self.logit
+
     def map(self, function: Callable[[Tensor], Tensor]) -> Alignment:
         """The alignment with `function` applied to every field."""
-        fields = (self.shift, self.log_scale, self.roll, self.yaw, self.pitch, self.logit)
-        return Alignment(*(function(field) for field in fields))
+        return Alignment(*(function(field) for field in self.fields))
 
     def apply(self, crops: Crops) -> Crops:
         """The crops that the aligner would rather have seen."""

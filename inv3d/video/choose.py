@@ -1,0 +1,44 @@
+"""Which of several heads is meant."""
+
+from __future__ import annotations
+
+import torch
+
+from inv3d.core.errors import InputError
+from inv3d.video.locate import Located
+
+HeadChoice = int | tuple[float, float]
+"""A number, counted from the left from 1 on, or a place (x, y) in pixels of the picture as it is shown."""
+_MAIN = 0.5
+"""A head is the one that is meant if all others are at most so large, in its own size."""
+
+
+def choose(found: Located, head: HeadChoice | None, scale: tuple[float, float], where: str) -> Located:
+    """The head in `found` that is meant by `head`, or else the only one or the clearly largest one; nothing for none.
+
+    `scale` is the size of a pixel of the frame that was searched, in pixels of the picture, across and down; `where`
+    names the picture. Raises InputError if there is no such head, or if it is not clear which one is meant.
+    """
+    if not len(found):
+        return found
+    found = found[found.crops.center[:, 0].argsort()]
+    size, centers = found.crops.size, found.crops.center * torch.tensor(scale)
+    places = " and ".join(f"({x:.0f}, {y:.0f})" for x, y in centers.tolist())
+    heads = f"there is one head in {where}" if len(found) == 1 else f"there are {len(found)} heads in {where}"
+    if isinstance(head, int):
+        if not 1 <= head <= len(found):
+            raise InputError(f"{heads}, at {places}: there is no head {head}", "give another number or place to --head")
+        return found[[head - 1]]
+    if head is not None:
+        away = (centers - torch.tensor(head)).norm(dim=1)
+        nearest = int(away.argmin())
+        if float(away[nearest]) > 0.5 * float(size[nearest]) * max(scale):
+            x, y = head
+            raise InputError(f"{heads}, at {places}: none is at ({x:.0f}, {y:.0f})", "give another place to --head")
+        return found[[nearest]]
+    order = size.argsort(descending=True).tolist()
+    if len(order) > 1 and float(size[order[1]]) > _MAIN * float(size[order[0]]):
+        raise InputError(
+            f"{heads}, at {places}", "choose one, counted from the left: --head 1; or by its place: --head X,Y"
+        )
+    return found[order[:1]]

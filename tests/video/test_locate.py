@@ -1,0 +1,101 @@
+"""Heads are found in every turn, and patterns are not taken for heads."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from inv3d.core.crops import cut
+from inv3d.core.procedural.renderer import HeadRenderer
+from inv3d.video import locate
+from inv3d.video.locate import _turned_back, search, search_turned
+
+
+@pytest.fixture(scope="module")
+def frame(turn):
+    """A head at a quarter of its turn, 180 x 320, and the centre and side of its crop."""
+    return turn.render(HeadRenderer(), 9).image[0], turn.placement(9)
+
+
+def find(demo, image):
+    """What a photo is searched by."""
+    found = search(demo.aligner, image)
+    return found if len(found) else search_turned(demo.aligner, image)
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_a_head_in_any_turn_is_cut_out_upright(demo, frame, quarters):
+    image, (x, y, side) = frame
+    upright = search(demo.aligner, image)
+    turned = image.rot90(quarters, (1, 2)).contiguous()
+    found = find(demo, turned)
+    assert len(found) == len(upright) == 1
+    width, height = 320, 180
+    place = [(x, y), (y, width - x), (width - x, height - y), (height - y, x)][quarters]
+    assert math.dist(found.crops.center[0].tolist(), place) < 0.1 * side
+    back = float(found.crops.roll[0]) + quarters * math.pi / 2
+    assert abs(math.remainder(back, 2 * math.pi)) < math.radians(12)
+    assert abs(float(found.alignment.yaw[0] - upright.alignment.yaw[0])) < math.radians(6)
+    same = (cut(turned, found.crops, 64) - cut(image, upright.crops, 64)).abs().mean()
+    assert float(same) < 0.15
+
+
+def test_an_upright_head_costs_no_second_look(demo, frame, monkeypatch):
+    looks = []
+    own = locate.align
+    monkeypatch.setattr(locate, "align", lambda *a, **k: looks.append(len(a[2])) or own(*a, **k))
+    search(demo.aligner, frame[0])
+    assert looks == [8]
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_crops_of_a_turned_frame_are_where_they_were(frame, quarters):
+    image = frame[0]
+    turned = image.rot90(quarters, (1, 2))
+    height, width = turned.shape[1:]
+    crops = locate.Crops(
+        torch.tensor([[60.0, 70.0], [width - 50.0, height - 40.0]]),
+        torch.tensor([50.0, 30.0]),
+        torch.tensor([0.1, -0.2]),
+    )
+    back = _turned_back(crops, quarters, *image.shape[1:])
+    assert float((cut(image, back, 32) - cut(turned, crops, 32)).abs().max()) < 1e-3
+
+
+def test_rolls_are_told_in_one_way():
+    quarters = torch.arange(-4, 5) * math.pi / 2
+    assert torch.allclose(
+        locate._wrapped(quarters).rad2deg(), torch.tensor([0, 90, 180, -90, 0, 90, 180, -90, 0.0]), atol=1e-3
+    )
+
+
+def bars(h, w):
+    colours = [(192, 192, 192), (192, 192, 0), (0, 192, 192), (0, 192, 0), (192, 0, 192), (192, 0, 0), (0, 0, 192)]
+    return np.array(colours)[np.arange(w) * 7 // w][None].repeat(h, 0)
+
+
+PATTERNS = {
+    "colour bars": bars,
+    "checkers": lambda h, w: np.repeat(((np.indices((h, w)) // 20).sum(0) % 2 * 255)[..., None], 3, 2),
+    "gradient": lambda h, w: np.repeat(np.linspace(0, 255, w)[None, :, None].repeat(h, 0), 3, 2),
+    "noise": lambda h, w: np.random.default_rng(1).integers(0, 256, (h, w, 3)),
+    "rings": lambda h, w: np.repeat((127 + 127 * np.cos(((np.indices((h, w)) - [[[h / 2]], [[w / 2]]]) ** 2).sum(0) / 300.0))[..., None], 3, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_patterns_are_not_heads(demo, name):
+    pixels = torch.from_numpy(PATTERNS[name](240, 320).astype(np.float32))
+    assert len(find(demo, pixels.permute(2, 0, 1) / 127.5 - 1.0)) == 0
+
+
+def test_what_only_looks_like_a_head_in_one_way_is_no_head(demo, frame, monkeypatch):
+    image = frame[0]
+    assert len(search(demo.aligner, image)) == 1
+    monkeypatch.setattr(locate, "_SURE", math.inf)
+    assert len(search(demo.aligner, image)) == 1
+    forward = demo.aligner.forward
+    monkeypatch.setattr(locate, "_as_mirrored", lambda *a: torch.zeros(len(a[2]), dtype=torch.bool))
+    assert len(search(demo.aligner, image)) == 0
+    assert demo.aligner.forward == forward
