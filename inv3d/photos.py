@@ -33,6 +33,7 @@ from inv3d.core.training.encoders import OUTSIDE
 from inv3d.core.views import Views
 from inv3d.destination import read_made
 from inv3d.export.report import Source
+from inv3d.export.results import PhotoRun
 from inv3d.memory import memory_errors
 from inv3d.output import write_output
 from inv3d.pipeline import (
@@ -251,13 +252,14 @@ def _finish(
         with clock("fit"):
             head, view = invert_photo(aligned, code, bundle, job, progress, workspace)
         yaw, pitch = (math.degrees(float(angle)) for angle in (view.cameras.yaw, view.cameras.pitch))
-        run = {
-            "photo": str(photo.resolve()),
-            **identity,
-            "confidence": round(aligned.confidence, 3),
-            "yaw_degrees": round(yaw, 1),
-            "pitch_degrees": round(pitch, 1),
-        }
+        facts: dict[str, Any] = {**identity, "settings": job.fit}
+        run = PhotoRun(
+            photo=str(photo.resolve()),
+            confidence=round(aligned.confidence, 3),
+            yaw_degrees=round(yaw, 1),
+            pitch_degrees=round(pitch, 1),
+            **facts,
+        )
         low, high = (math.degrees(limit) for limit in head.yaw_range)
         source = Source(
             photo.name,
@@ -267,9 +269,9 @@ def _finish(
             "One photo.",
         )
         with disk_errors(out):
-            write_output(head, view, view[[]], workspace.output, source, run, clock, progress)
+            run = write_output(head, view, view[[]], workspace.output, source, run, clock, progress)
         workspace.finish()
-    return run
+    return run.model_dump(mode="json")
 
 
 def _method(job: PhotoJob) -> str:

@@ -29,6 +29,7 @@ from inv3d.core.latents import LatentTrack
 from inv3d.core.library import input_digest
 from inv3d.core.views import Views
 from inv3d.export.report import Source
+from inv3d.export.results import ClipFacts, ClipRun, FrameFacts, finite_figures
 from inv3d.memory import memory_errors
 from inv3d.output import write_output
 from inv3d.video.decode import ClipInfo, probe
@@ -248,22 +249,21 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
         with clock("fit"):
             fitted = invert(prepared, bundle, settings, job.latents, job.seed, job.device, progress, workspace)
         prepared = fitted.prepared
-        run = {
-            "clip": str(job.clip.resolve()),
-            **identity,
-            "frames": {
-                "usable": len(prepared.track.frames),
-                "failed": [asdict(frame) for frame in prepared.track.failed],
-            },
-            "clip_info": {**asdict(info), "path": str(job.clip)},
-        }
+        facts: dict[str, Any] = {**identity, "settings": settings}
+        with finite_figures("the clip cannot be described"):
+            run = ClipRun(
+                clip=str(job.clip.resolve()),
+                frames=FrameFacts(len(prepared.track.frames), prepared.track.failed),
+                clip_info=ClipFacts(**{**vars(info), "path": str(job.clip)}),
+                **facts,
+            )
         with disk_errors(job.out):
             source = _source(job, settings, prepared.track)
-            write_output(
+            run = write_output(
                 fitted.head, prepared.targets, prepared.held_out, workspace.output, source, run, clock, progress
             )
         workspace.finish()
-    return run
+    return run.model_dump(mode="json")
 
 
 def _source(job: VideoJob, settings: FitSettings, head_track: HeadTrack) -> Source:

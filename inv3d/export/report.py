@@ -7,9 +7,9 @@ import html
 import io
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -19,6 +19,7 @@ from inv3d.core.head import Head
 from inv3d.core.metrics.evaluate import FrameMetrics
 from inv3d.core.views import Views
 from inv3d.export.pictures import column, data_uri, row
+from inv3d.export.results import Metrics, Run
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1d232a; }
@@ -50,7 +51,7 @@ class Source:
     failed: tuple[str, ...] = ()
 
 
-def _curve(fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics]) -> str:
+def _curve(fit_rows: Sequence[FrameMetrics], held_rows: Sequence[FrameMetrics]) -> str:
     """Identity similarity over yaw as inline SVG (Figure 3 of Barthel et al.)."""
     from matplotlib.figure import Figure
 
@@ -87,30 +88,30 @@ def _pairs(targets: Views, renders: list[Render]) -> str:
     return data_uri(row(columns))
 
 
-def _table(metrics: dict[str, Any]) -> str:
+def _table(metrics: Metrics) -> str:
     """Fit and held-out means side by side; a photo has no frames to hold out."""
-    columns = {"views of the fit": metrics["fit"], "frames never used": metrics["held_out"]}
-    columns = {title: means for title, means in columns.items() if means}
+    both = {"views of the fit": metrics.fit, "frames never used": metrics.held_out}
+    columns = {title: means for title, means in both.items() if means is not None}
     head = "".join(f"<th>{title}</th>" for title in columns)
     rows = "".join(
         f"<tr><td>{label}</td>"
-        + "".join(f"<td>{means[name]:.4g}</td>" for means in columns.values())
+        + "".join(f"<td>{getattr(means, name):.4g}</td>" for means in columns.values())
         + f"<td class=note>{note}</td></tr>"
         for name, label, note in _METRICS
     )
     return f"<table><tr><th></th>{head}<th></th></tr>{rows}</table>"
 
 
-def _over_yaw(fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics]) -> str:
+def _over_yaw(fit_rows: Sequence[FrameMetrics], held_rows: Sequence[FrameMetrics]) -> str:
     return f"<h2>Identity over yaw</h2>{_curve(fit_rows, held_rows)}" if held_rows else ""
 
 
-def _codes(metrics: dict[str, Any]) -> str:
+def _codes(metrics: Metrics) -> str:
     """What several codes agree on; a single one needs no agreement."""
-    if not metrics["latent_distance"]:
+    if not metrics.latent_distance:
         return ""
-    return f"""Depth consistency (Eq. 7&ndash;9): {metrics["depth_consistency"]:.4f} world units; mean distance of neighbouring codes:
-{metrics["latent_distance"]:.2f}."""
+    return f"""Depth consistency (Eq. 7&ndash;9): {metrics.depth_consistency:.4f} world units; mean distance of neighbouring codes:
+{metrics.latent_distance:.2f}."""
 
 
 def write_report(
@@ -119,13 +120,13 @@ def write_report(
     head: Head,
     targets: Views,
     renders: list[Render],
-    fit_rows: list[FrameMetrics],
-    held_rows: list[FrameMetrics],
-    metrics: dict[str, Any],
-    run: dict[str, Any],
+    metrics: Metrics,
+    run: Run,
     orbit: Path,
 ) -> None:
     """Write the self-contained page; `renders` are those of the `targets`, `orbit` the video it shows."""
+    fit_rows, held_rows = metrics.frames.fit, metrics.frames.held_out
+    settings = run.model_dump(mode="json", exclude={"frames", "files"})
     video = base64.b64encode(orbit.read_bytes()).decode()
     known = head.bundle.info.known_yaw
     failures = "".join(f"<li>{html.escape(line)}</li>" for line in source.failed)
@@ -135,7 +136,7 @@ def write_report(
 <html lang="en"><head><meta charset="utf-8"><title>inv3d: {name}</title><style>{_STYLE}</style></head><body>
 <h1>{name}</h1>
 <p class=note>{html.escape(source.method)}, {len(head.track)} latent code{"s" if len(head.track) > 1 else ""}, model {html.escape(head.bundle.name)}
-({html.escape(head.bundle.info.license)}), {run["total_seconds"]:.0f} s</p>
+({html.escape(head.bundle.info.license)}), {run.total_seconds:.0f} s</p>
 <video controls loop autoplay muted src="data:video/mp4;base64,{video}"></video>
 <p>{html.escape(source.coverage)} The model knows heads up to &plusmn;{known:.0f}&deg;.</p>
 <h2>Views of the fit</h2>
@@ -144,13 +145,13 @@ below their depth (bright is near).</figcaption></figure>
 <h2>Figures</h2>
 {_table(metrics)}
 <p>{_codes(metrics)} Weakest view: {weakest.frame} at {weakest.yaw:.0f}&deg;, ID {weakest.identity:.2f}.</p>
-<p class=note>ID is measured by {html.escape(metrics["networks"]["identity"])}; the perceptual distance by
-{html.escape(metrics["networks"]["perceptual"])}.</p>
+<p class=note>ID is measured by {html.escape(metrics.networks.identity)}; the perceptual distance by
+{html.escape(metrics.networks.perceptual)}.</p>
 {_over_yaw(fit_rows, held_rows)}
 <h2>Frames</h2>
 <p>{html.escape(source.frames)}</p><ul>{failures}</ul>
 <h2>Settings</h2>
-<pre>{html.escape(json.dumps({k: v for k, v in run.items() if k != "frames"}, indent=2, default=str))}</pre>
+<pre>{html.escape(json.dumps(settings, indent=2))}</pre>
 </body></html>
 """
     path.write_text(page, encoding="utf-8")

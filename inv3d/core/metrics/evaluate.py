@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -21,6 +21,17 @@ class FrameMetrics:
     frame: int
     time: float
     yaw: float
+    mse: float
+    psnr: float
+    ms_ssim: float
+    perceptual: float
+    identity: float
+
+
+@dataclass(frozen=True)
+class Means:
+    """The same as means over frames."""
+
     mse: float
     psnr: float
     ms_ssim: float
@@ -49,8 +60,8 @@ def evaluate(views: Views, images: Iterable[Tensor], bundle: Bundle) -> list[Fra
     return rows
 
 
-def means(rows: list[FrameMetrics]) -> dict[str, float]:
-    """Mean of every metric over frames; empty for no frames."""
-    names = ("mse", "psnr", "ms_ssim", "perceptual", "identity")
-    table = [asdict(row) for row in rows]
-    return {name: sum(row[name] for row in table) / len(table) for name in names} if rows else {}
+def means(rows: Sequence[FrameMetrics]) -> Means | None:
+    """Mean of every metric over frames; None for no frames."""
+    if not rows:
+        return None
+    return Means(*(sum(getattr(row, field.name) for row in rows) / len(rows) for field in fields(Means)))

@@ -1,0 +1,163 @@
+"""What an output folder says of itself: the records `metrics.json`, `run.json` and `views/cameras.json`."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from pydantic import Field, ValidationError
+
+from inv3d.core.camera import CONVENTION
+from inv3d.core.errors import InputError
+from inv3d.core.inversion.settings import FitSettings
+from inv3d.core.metrics.evaluate import FrameMetrics, Means
+from inv3d.core.records import Count, Degrees, Digest, Number, Record, Text, reason
+from inv3d.video.track import FailedFrame
+
+Row3 = tuple[Number, Number, Number]
+Row4 = tuple[Number, Number, Number, Number]
+
+
+@dataclass(frozen=True)
+class BothMeans:
+    """Means over the views of the fit, and over frames that it never used, if there are any."""
+
+    fit: Means
+    held_out: Means | None = None
+
+
+@dataclass(frozen=True)
+class BothFrames:
+    """The same frame by frame."""
+
+    fit: tuple[FrameMetrics, ...]
+    held_out: tuple[FrameMetrics, ...]
+
+
+@dataclass(frozen=True)
+class MeasuredBy:
+    """The networks behind two of the figures, in words."""
+
+    identity: Text
+    perceptual: Text
+
+
+class Metrics(Record):
+    """What `metrics.json` says. `depth_consistency` in world units, `latent_distance` as of `LatentTrack`."""
+
+    largest = 1 << 24  # a long clip has many frames
+
+    fit: Means
+    held_out: Means | None
+    depth_consistency: float
+    latent_distance: float
+    networks: MeasuredBy
+    frames: BothFrames
+
+    @property
+    def means(self) -> BothMeans:
+        return BothMeans(self.fit, self.held_out)
+
+
+class Run(Record):
+    """What `run.json` says of any run; what is known at its end has defaults."""
+
+    largest = 1 << 24  # a long clip has many frames
+
+    sha256: Digest
+    """Of the input."""
+    model: Text
+    fingerprint: Text
+    perceptual: Text
+    identity: Text
+    seed: Annotated[int, Field(ge=-(1 << 63), lt=1 << 64)]
+    settings: FitSettings
+    device: Text
+    version: Text
+    means: BothMeans | None = None
+    torch: Text = str(torch.__version__)
+    python: Text = platform.python_version()
+    seconds: Annotated[dict[Text, Number], Field(max_length=64)] = Field(default_factory=dict)
+    total_seconds: Number = 0.0
+    peak_memory_mb: Number = 0.0
+    files: tuple[Text, ...] = ()
+    """All files of the folder, by which inv3d knows its own."""
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What the clip's container declares; see `ClipInfo`."""
+
+    path: Text
+    codec: Text
+    width: Count
+    height: Count
+    frames: Count
+    duration: Number
+    rate: Number
+
+
+@dataclass(frozen=True)
+class FrameFacts:
+    """How many frames show the head, and why the others do not."""
+
+    usable: Count
+    failed: tuple[FailedFrame, ...]
+
+
+class ClipRun(Run):
+    """What `run.json` says of a clip."""
+
+    clip: Text
+    views: Count
+    latents: bool
+    frames: FrameFacts
+    clip_info: ClipFacts
+
+
+class PhotoRun(Run):
+    """What `run.json` says of a photo; `confidence` is the aligner's."""
+
+    photo: Text
+    encoder: Text
+    refine: Count
+    tune: Count
+    confidence: Number
+    yaw_degrees: Degrees
+    pitch_degrees: Degrees
+
+
+@dataclass(frozen=True)
+class ViewCamera:
+    """The camera of the picture `file`; `time` in seconds."""
+
+    file: Text
+    frame: Count
+    time: Number
+    yaw_degrees: Degrees
+    pitch_degrees: Degrees
+    cam2world: tuple[Row4, Row4, Row4, Row4]
+    intrinsics: tuple[Row3, Row3, Row3]
+
+
+class Cameras(Record):
+    """What `views/cameras.json` says, in the EG3D convention."""
+
+    largest = 1 << 24  # a long clip has many frames
+
+    convention: Text = CONVENTION
+    views: tuple[ViewCamera, ...]
+
+
+@contextmanager
+def finite_figures(fault: str) -> Iterator[None]:
+    """Turns a figure that no record takes, such as NaN, into an InputError that begins with the `fault`: it never reaches
+    a file or the report."""
+    try:
+        yield
+    except ValidationError as error:
+        raise InputError(f"{fault}: {reason(error)}", "use another input, fewer steps, or another --seed") from error
