@@ -18,6 +18,7 @@ Triangles = NDArray[np.int64]
 Indices = NDArray[np.int64]
 
 _COARSEST = 40  # faces; below, collapsing edges flattens a head
+_SLIVER = 1e-5  # of the largest part's volume
 _APART = 0.05  # of the way to its neighbours that a vertex moves where two would lie in the same place
 
 
@@ -34,11 +35,24 @@ def decimate(mesh: trimesh.Trimesh, faces: int) -> trimesh.Trimesh:
         if len(triangles) > target:
             found = fast_simplification.simplify(points.astype(np.float32), triangles, target_count=target)
             fewer = found[0].astype(np.float64), found[1].astype(np.int64)
-        made = trimesh.Trimesh(*as_manifold(*fewer), process=False)
+        made = without_small_parts(trimesh.Trimesh(*as_manifold(*fewer), process=False))
         if 4 <= len(made.faces) <= faces:
             return made
         target -= max(len(made.faces) - faces, 2)
     return _hull(points, faces)
+
+
+def without_small_parts(mesh: trimesh.Trimesh, smallest: float = 0.0) -> trimesh.Trimesh:
+    """Leave out parts with less than `smallest` of the largest part's faces, slivers, and hollows, which are wound inwards
+    and seen by nobody."""
+    if not len(mesh.faces):
+        return mesh
+    labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
+    volumes = np.bincount(labels, np.linalg.det(mesh.triangles))
+    counts = np.where(volumes > _SLIVER * volumes.max(), np.bincount(labels), 0)
+    kept = trimesh.Trimesh(mesh.vertices, mesh.faces[(counts > smallest * counts.max())[labels]], process=False)
+    kept.remove_unreferenced_vertices()
+    return kept
 
 
 def _hull(points: Points, faces: int) -> trimesh.Trimesh:
@@ -62,10 +76,7 @@ def as_manifold(points: Points, triangles: Triangles) -> tuple[Points, Triangles
     if not len(triangles):
         return points[:0], triangles
     forward, backward = _halves(points, triangles)
-    corners = np.concatenate(
-        [np.stack([forward, _next(backward)], 1), np.stack([_next(forward), backward], 1)]
-    )  # the pairs of corners that two neighbouring faces have in the same place
-    fans = trimesh.graph.connected_component_labels(corners, node_count=triangles.size)
+    fans = trimesh.graph.connected_component_labels(_joined(forward, backward), node_count=triangles.size)
     origin = np.empty(fans.max() + 1, np.int64)
     origin[fans] = triangles.reshape(-1)
     triangles = fans.reshape(-1, 3).astype(np.int64)
@@ -76,6 +87,11 @@ def as_manifold(points: Points, triangles: Triangles) -> tuple[Points, Triangles
 def _next(corners: Indices) -> Indices:
     """The following corner of the same face; corner c is place c % 3 of face c // 3."""
     return corners // 3 * 3 + (corners + 1) % 3
+
+
+def _joined(forward: Indices, backward: Indices) -> Indices:
+    """The pairs [2E,2] of corners that two neighbouring faces have in the same place."""
+    return np.concatenate([np.stack([forward, _next(backward)], 1), np.stack([_next(forward), backward], 1)])
 
 
 def _without_opposites(triangles: Triangles) -> Triangles:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from inv3d.core.errors import Inv3dError
 from inv3d.core.head import Head
-from inv3d.export.decimate import decimate
+from inv3d.export.decimate import decimate, without_small_parts
 
 FORMATS = (".glb", ".ply", ".obj", ".stl")
 _SMALLEST_PART = 0.02  # of the largest part's faces; what is smaller floats
@@ -45,7 +45,8 @@ def extract_mesh(head: Head, resolution: int = 144, faces: int = 60_000) -> trim
     # grid axes are z, y, x; the first cell of the unpadded grid is centred half a cell inside the box
     cells, triangles = _isosurface(padded)
     points = (cells[:, ::-1] - 1.0 + 0.5) * cell - generator.box / 2
-    mesh = decimate(_without_floaters(trimesh.Trimesh(points, triangles[:, ::-1], process=False)), faces)
+    mesh = trimesh.Trimesh(points, triangles[:, ::-1], process=False)
+    mesh = decimate(without_small_parts(mesh, _SMALLEST_PART), faces)
     located = torch.tensor(np.array(mesh.vertices), dtype=torch.float32, device=generator.device)
     colors = torch.cat([generator.surface(scene, part[None]).colors[0] for part in located.split(32768)])
     rgba = torch.cat([colors.clamp(0, 1), torch.ones_like(colors[:, :1])], 1)
@@ -67,16 +68,6 @@ def _isosurface(field: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArra
 
 def _bytes(values: Tensor) -> Any:
     return values.mul(255).round().byte().cpu().numpy()
-
-
-def _without_floaters(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """Leave out small parts, and hollows that nobody sees from outside."""
-    labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
-    volumes = np.bincount(labels, np.linalg.det(mesh.triangles))
-    counts = np.where(volumes > 0, np.bincount(labels), 0)
-    mesh.update_faces(counts[labels] > _SMALLEST_PART * counts.max())
-    mesh.remove_unreferenced_vertices()
-    return mesh
 
 
 def write_mesh(mesh: trimesh.Trimesh, path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from inv3d.export.decimate import as_manifold, decimate
+from inv3d.export.decimate import as_manifold, decimate, without_small_parts
 from tests.export.surfaces import faults
 
 FAULTY = Path(__file__).parents[3] / "shared" / "faults" / "nonmanifold.glb"
@@ -91,6 +91,21 @@ def test_every_number_of_faces_gives_a_closed_manifold(faces):
     if faces >= 777:
         assert len(fewer.faces) > 0.97 * min(faces, len(mesh.faces)) and fewer.body_count == 2
         assert fewer.volume == pytest.approx(mesh.volume, rel=0.02)
+
+
+def test_what_floats_and_what_is_hollow_goes():
+    ball, hollow, speck = (trimesh.creation.icosphere(n, radius) for n, radius in ((4, 1.0), (3, 0.5), (0, 0.1)))
+    hollow.invert()
+    speck.apply_translation((2.0, 0.0, 0.0))
+    kept = without_small_parts(trimesh.util.concatenate([speck, ball, hollow]), 0.02)
+    assert len(kept.faces) == len(ball.faces) and kept.volume == pytest.approx(ball.volume)
+
+
+def test_slivers_that_collapses_cut_off_go():
+    ball = trimesh.creation.icosphere(3)
+    sliver = trimesh.Trimesh([[2, 0, 0], [2, 1, 0], [2.1, 0, 0], [2, 0, 1e-5]], TETRAHEDRON, process=False)
+    kept = without_small_parts(trimesh.util.concatenate([ball, sliver]))
+    assert len(kept.faces) == len(ball.faces) and len(kept.vertices) == len(ball.vertices)
 
 
 @pytest.mark.skipif(not FAULTY.is_file(), reason="needs the folder of faulty files")

@@ -110,14 +110,6 @@ def test_values_at_the_level_itself_make_no_flat_faces():
     assert not {"faces without area", "vertices in the same place"} & set(faults(points, triangles))
 
 
-def test_what_floats_and_what_is_hollow_goes():
-    ball, hollow, speck = (trimesh.creation.icosphere(n, radius) for n, radius in ((4, 1.0), (3, 0.5), (0, 0.1)))
-    hollow.invert()
-    speck.apply_translation((2.0, 0.0, 0.0))
-    kept = module._without_floaters(trimesh.util.concatenate([speck, ball, hollow]))
-    assert len(kept.faces) == len(ball.faces) and kept.volume == pytest.approx(ball.volume)
-
-
 @pytest.mark.parametrize("suffix", [".glb", ".GLB", ".obj", ".Ply", ".stl"])
 def test_any_reader_finds_the_same_closed_surface(mesh, tmp_path, suffix):
     path = tmp_path / f"head{suffix}"
