@@ -106,7 +106,7 @@ def test_heads_are_one_closed_manifold_at_any_number_of_faces(demo, seed):
 
 def test_values_at_the_level_itself_make_no_flat_faces():
     field = np.random.default_rng(0).integers(-1, 2, (12, 12, 12)).astype(np.float32)
-    points, triangles = module._isosurface(np.pad(field, 1, constant_values=-1), 0.0)
+    points, triangles = module._isosurface(np.pad(field, 1, constant_values=-1))
     assert not {"faces without area", "vertices in the same place"} & set(faults(points, triangles))
 
 
