@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -15,9 +18,9 @@ from inv3d.core.checkpoints.read import read_checkpoint, to_safetensors
 from inv3d.core.errors import ModelError, UsageError
 from inv3d.core.files import write_whole_folder
 from inv3d.core.library import DESCRIPTION, model_folder, new_folder, sha256
-from inv3d.core.records import reason, write_record
+from inv3d.core.records import read_bounded, reason, write_record
 
-UNKNOWN_LICENSE = "not told; the public EG3D checkpoints are for non-commercial use only"
+UNKNOWN_LICENSE = "unknown; the public EG3D checkpoints are for non-commercial use only"
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,16 @@ class Import:
     force: bool = False
 
 
-def import_checkpoint(job: Import) -> ModelInfo:
-    """Read a checkpoint without executing anything of it and write its bundle folder, whole or not at all.
+def import_checkpoint(job: Import, report: Callable[[str], None] = lambda line: None) -> ModelInfo:
+    """Read a checkpoint without executing anything of it and write its bundle folder, whole or not at all. `report` hears
+    what of the file was passed over.
 
     Raises ModelError if the file is damaged, hostile or another model, UsageError if the name is taken.
     """
     folder = new_folder(job.name, job.force)
     checkpoint = read_checkpoint(job.file, job.like)
+    for note in checkpoint.notes:
+        report(note)
     layout = checkpoint.layout
     written = to_safetensors(checkpoint)
     try:
@@ -61,24 +67,38 @@ def import_checkpoint(job: Import) -> ModelInfo:
         raise UsageError(f"the model cannot be described so: {reason(error)}", "see inv3d models import --help") from error
     with write_whole_folder(folder) as part:
         (part / WEIGHTS).write_bytes(written)
-        write_record(part / DESCRIPTION, info)
-    return info
+        write_record(part / DESCRIPTION, sealed(info))
+    return read_info(job.name)
+
+
+def sealed(info: ModelInfo) -> ModelInfo:
+    """`info` with the SHA-256 of all that it says, for `verify`."""
+    source = {**(info.source or {}), DESCRIPTION: _digest(info.model_dump(mode="json"))}
+    return info.model_copy(update={"source": source})
+
+
+def _digest(description: dict[str, Any]) -> str:
+    """SHA-256 of a description, without the one that it holds itself; the same however the file is laid out."""
+    source = {key: text for key, text in (description.get("source") or {}).items() if key != DESCRIPTION}
+    return hashlib.sha256(json.dumps({**description, "source": source}, sort_keys=True).encode()).hexdigest()
 
 
 @torch.no_grad()
 def verify(name: str) -> None:
-    """Check a model: its weights are those that were imported, they load, all are finite, and it renders.
+    """Check a model: its weights and its description are those that were imported, it loads, and it renders.
 
     Raises ModelError that says what does not hold.
     """
     info = read_info(name)
     hint = f"import it again: inv3d models import FILE --name {name} --force"
-    if info.source and sha256(model_folder(name) / WEIGHTS) != info.source[WEIGHTS]:
+    if info.source and sha256(model_folder(name) / WEIGHTS) != info.source.get(WEIGHTS):
         raise ModelError(f"the weights of '{name}' are not those that were imported", hint)
+    if info.source and DESCRIPTION in info.source:
+        # as it stands in the file: a later inv3d may know more fields
+        description = json.loads(read_bounded(model_folder(name) / DESCRIPTION, ModelInfo))
+        if _digest(description) != info.source[DESCRIPTION]:
+            raise ModelError(f"the description ({DESCRIPTION}) of '{name}' is not the one that was imported", hint)
     generator = load_bundle(name).generator
-    for part, tensor in generator.state_dict().items():
-        if not torch.isfinite(tensor).all():
-            raise ModelError(f"{part} of '{name}' holds numbers that are none", hint)
     code = generator.code_space.repeat(generator.mean_w[None])
     if not torch.isfinite(generator(code, info.front, 32, superresolution=False).image).all():
-        raise ModelError(f"'{name}' renders numbers that are none", hint)
+        raise ModelError(f"'{name}' renders NaN or infinity", hint)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -68,7 +69,7 @@ def test_a_model_without_an_aligner_says_how_to_get_one(imported):
     assert caught.value.hint == "run: inv3d models prepare tiny"
 
 
-def test_verify_finds_changed_weights_and_numbers_that_are_none(imported, home):
+def test_verify_finds_changed_weights_and_nan(imported, home):
     verify("tiny")
     verify("demo")
     folder = home / "models" / "tiny"
@@ -79,6 +80,33 @@ def test_verify_finds_changed_weights_and_numbers_that_are_none(imported, home):
         verify("tiny")
     description = json.loads((folder / "model.json").read_text())
     description["source"]["generator.safetensors"] = sha256(folder / "generator.safetensors")
+    del description["source"]["model.json"]
     (folder / "model.json").write_text(json.dumps(description))
     with pytest.raises(ModelError, match=r"decoder\.net\.0\.bias"):
         verify("tiny")
+
+
+def test_verify_finds_an_edited_description(imported, home):
+    path = home / "models" / "tiny" / "model.json"
+    description = json.loads(path.read_text())
+    path.write_text(json.dumps(description))  # laid out otherwise, it says the same
+    verify("tiny")
+    for field, value in (("radius", 3.0), ("license", "anything goes"), ("source", description["source"] | {"file": "x"})):
+        path.write_text(json.dumps(description | {field: value}))
+        with pytest.raises(ModelError, match="description"):
+            verify("tiny")
+
+
+def test_what_was_passed_over_is_reported(home, tiny, tmp_path):
+    state = {name: tensor.clone() for name, tensor in tiny.state_dict().items()}
+    save_file(state | {"renderer.grid": torch.zeros(2)}, tmp_path / "net.safetensors")
+    told: list[str] = []
+    import_checkpoint(Import(tmp_path / "net.safetensors", "tiny", "ffhq"), told.append)
+    assert told == ["passed over 'renderer.grid': buffers that no weight depends on"]
+
+
+@pytest.mark.parametrize("change", [{"focal": float("nan")}, {"known_yaw": 1e9}, {"license": "x" * 10_000}])
+def test_cameras_and_licences_that_make_no_sense_are_refused(home, file, change):
+    with pytest.raises(UsageError, match=next(iter(change))):
+        import_checkpoint(dataclasses.replace(Import(file, "tiny", "ffhq"), **change))
+    assert not home.exists()

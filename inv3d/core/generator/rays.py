@@ -26,6 +26,24 @@ def stratified_depths(near: Tensor | float, far: Tensor | float, jitter: Tensor,
     return near + (far - near) * t
 
 
+def box_limits(origins: Tensor, directions: Tensor, side: float) -> tuple[Tensor, Tensor]:
+    """Depths [B,P,1] at which rays enter and leave the cube of `side` around the origin.
+
+    As in EG3D, rays that miss it go from the nearest to the farthest entry of all those that meet it. If none does, they
+    are of no length, at the distance of the cube.
+    """
+    inverse = 1.0 / directions
+    low, high = (-side / 2 - origins) * inverse, (side / 2 - origins) * inverse
+    enter = torch.minimum(low, high).amax(-1, keepdim=True)
+    leave = torch.maximum(low, high).amin(-1, keepdim=True)
+    meets = leave > enter
+    if not meets.any():
+        away = origins.norm(dim=-1, keepdim=True)
+        return away, away
+    entries = enter[meets]
+    return torch.where(meets, enter, entries.min()), torch.where(meets, leave, entries.max())
+
+
 def sample_pdf(bins: Tensor, weights: Tensor, u: Tensor) -> Tensor:
     """Inverse-transform samples of the piecewise-constant density `weights` [...,K] over `bins` [...,K+1].
 
@@ -105,12 +123,3 @@ def march(
     if background is not None:
         color = color + (1.0 - total)[..., None] * background
     return color, depth, weights
-
-
-def intersect_box(origins: Tensor, directions: Tensor, side: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Entry and exit depths [B,P] of rays and the cube of `side` at the origin, and whether they meet."""
-    inverse = 1.0 / directions
-    low, high = (-side / 2 - origins) * inverse, (side / 2 - origins) * inverse
-    enter = torch.minimum(low, high).amax(-1)
-    leave = torch.maximum(low, high).amin(-1)
-    return enter, leave, leave > enter

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inv3d.core.camera import Camera
-from inv3d.core.generator.rays import importance_depths, intersect_box, march, sample_pdf, stratified_depths
+from inv3d.core.generator.rays import box_limits, importance_depths, march, sample_pdf, stratified_depths
 
 from ..conftest import relative
 
@@ -18,11 +18,21 @@ def test_rays_match_reference(reference):
 
 def test_box_intersection_matches_reference(reference):
     origins, directions = Camera(reference("rays/cam2world"), reference("rays/intrinsics")).rays(64)
-    enter, leave, valid = (r[:, ::61] for r in intersect_box(origins, directions, 1.0))
-    start = reference("rays/auto_start_box1_res64_stride61")[..., 0]
-    end = reference("rays/auto_end_box1_res64_stride61")[..., 0]
-    assert relative(enter[valid], start[valid]) < 1e-4
-    assert relative(leave[valid], end[valid]) < 1e-4
+    near, far = (depths[:, ::61] for depths in box_limits(origins, directions, 1.0))
+    assert relative(near, reference("rays/auto_start_box1_res64_stride61")) < 1e-4
+    assert relative(far, reference("rays/auto_end_box1_res64_stride61")) < 1e-4
+
+
+def test_rays_that_miss_the_box_go_from_the_nearest_to_the_farthest_entry():
+    origins = torch.tensor([[[0.0, 0.0, 2.0], [0.0, 0.0, 3.0], [0.0, 2.0, 3.0]]])
+    near, far = box_limits(origins, torch.tensor([0.0, 0.0, -1.0]).expand(1, 3, 3), 1.0)
+    assert near.flatten().tolist() == [1.5, 2.5, 1.5]
+    assert far.flatten().tolist() == [2.5, 3.5, 2.5]
+
+
+def test_rays_that_all_miss_the_box_have_no_length():
+    near, far = box_limits(torch.tensor([[[0.0, 2.0, 3.0]]]), torch.tensor([[[0.0, 0.0, -1.0]]]), 1.0)
+    assert torch.equal(near, far) and bool(torch.isfinite(near).all())
 
 
 def test_stratified_depths_match_reference(reference):
