@@ -74,7 +74,7 @@ def import_checkpoint(job: Import, report: Callable[[str], None] = lambda line: 
 def sealed(info: ModelInfo) -> ModelInfo:
     """`info` with the SHA-256 of all that it says, for `verify`."""
     source = {**(info.source or {}), DESCRIPTION: _digest(info.model_dump(mode="json"))}
-    return info.model_copy(update={"source": source})
+    return info.changed(source=source)
 
 
 def _digest(description: dict[str, Any]) -> str:

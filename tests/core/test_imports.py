@@ -91,7 +91,11 @@ def test_verify_finds_an_edited_description(imported, home):
     description = json.loads(path.read_text())
     path.write_text(json.dumps(description))  # laid out otherwise, it says the same
     verify("tiny")
-    for field, value in (("radius", 3.0), ("license", "anything goes"), ("source", description["source"] | {"file": "x"})):
+    for field, value in (
+        ("radius", 3.0),
+        ("license", "anything goes"),
+        ("source", description["source"] | {"file": "x"}),
+    ):
         path.write_text(json.dumps(description | {field: value}))
         with pytest.raises(ModelError, match="description"):
             verify("tiny")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,14 +13,18 @@ import torch
 
 from inv3d.core.bundle import ALIGNER, CODES, load_bundle
 from inv3d.core.codes import code_statistics
+from inv3d.core.errors import UsageError
 from inv3d.core.library import model_folder
 from inv3d.core.training import dataset
 from inv3d.core.training.networks import AlignerTrainer
 from inv3d.core.training.renders import Renders
+from inv3d.core.training.sometimes import Sometimes
 
 Report = Callable[[str], None]
 
 _SEED = 60_000
+_FEWEST = 4
+"""Heads in a shard."""
 _TRUNCATION = 0.8
 """Of the heads to learn from: fewer oddities than without, more kinds than near the mean."""
 
@@ -35,8 +40,15 @@ class Plan:
     steps: int = 5000
 
     def scaled(self, factor: float) -> Plan:
+        """With `factor` times the pictures and steps. Raises UsageError for a factor that is not positive and finite."""
+        if not 0.0 < factor < math.inf:
+            raise UsageError(f"--scale {factor} makes no sense", "use a positive factor, such as 0.02 for a trial")
+        shards = self.shards * factor
         return dataclasses.replace(
-            self, shards=max(1, math.ceil(self.shards * factor)), steps=max(1, math.ceil(self.steps * factor))
+            self,
+            shards=max(1, math.ceil(shards)),
+            heads=max(_FEWEST, math.ceil(self.heads * min(1.0, shards))),
+            steps=max(1, math.ceil(self.steps * factor)),
         )
 
 
@@ -45,7 +57,9 @@ def prepare(name: str, plan: Plan, device: torch.device, report: Report) -> None
 
     Raises ModelError if there is no such model.
     """
+    report(f"reading {name}")
     bundle, folder = load_bundle(name, device), model_folder(name)
+    report("measuring its codes")
     work = folder / "prepare"
     work.mkdir(exist_ok=True)
     statistics = code_statistics(bundle.generator, bundle.info.front)
@@ -55,8 +69,10 @@ def prepare(name: str, plan: Plan, device: torch.device, report: Report) -> None
     yaw = math.radians(bundle.info.known_yaw)
     wide_renders(yaw, plan).draw(bundle, work, plan.shards, report)
     trainer = AlignerTrainer(work, plan.steps, device, known_yaw=yaw)
-    for _ in trainer.run(work / "aligner.pt", report):
-        pass
+    at_times, start = Sometimes(report), time.monotonic()
+    for done, step in enumerate(trainer.run(work / "aligner.pt", report), 1):
+        left = (time.monotonic() - start) * (plan.steps - step) / done / 60
+        at_times(f"aligner {step}/{plan.steps}, about {left:.0f} min to go")
     weights = trainer.network.state_dict()
     dataset.write_shard(folder / ALIGNER, {name: tensor.half() for name, tensor in weights.items()})
     shutil.rmtree(work)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.training import dataset
+from inv3d.core.training.sometimes import Sometimes
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class Renders:
     widening: float = 1.0
 
     @torch.no_grad()
-    def shard(self, bundle: Bundle, index: int) -> dict[str, Tensor]:
-        """`z` [H,z_dim], `yaw` and `pitch` [H,V], `image` [H,V,3,R,R] and `alpha` [H,V,1,R,R] as bytes."""
+    def shard(self, bundle: Bundle, index: int, drawn: Callable[[int], None] = lambda heads: None) -> dict[str, Tensor]:
+        """`z` [H,z_dim], `yaw` and `pitch` [H,V], `image` [H,V,3,R,R] and `alpha` [H,V,1,R,R] as bytes.
+        `drawn` hears how many heads are done."""
         generator, info = bundle.generator, bundle.info
         random = torch.Generator().manual_seed(self.seed + index)
         z = torch.randn(self.heads, generator.z_dim, generator=random)
@@ -47,6 +49,7 @@ class Renders:
             render = generator(code, seen, self.resolution, random, superresolution=False)
             images.append(dataset.to_bytes((render.image.cpu() + 1.0) / 2.0))
             alphas.append(dataset.to_bytes(render.alpha.cpu()))
+            drawn(head + 1)
         return {"z": z, "yaw": yaw, "pitch": pitch, "image": torch.stack(images), "alpha": torch.stack(alphas)}
 
     def codes(self, bundle: Bundle, z: Tensor) -> Tensor:
@@ -56,12 +59,18 @@ class Renders:
         return bundle.generator.mapping(z.to(device), front, self.truncation)
 
     def draw(self, bundle: Bundle, folder: Path, shards: int, report: Callable[[str], None]) -> None:
-        """Write the shards that `folder` lacks, and tell how long the rest will take."""
+        """Write the shards that `folder` lacks, and report how far it is and how long the rest will take."""
+        at_times = Sometimes(report)
         for index in range(shards):
             path = folder / f"{self.kind}-{index:04d}.safetensors"
             if path.exists():
                 continue
             start = time.perf_counter()
-            dataset.write_shard(path, self.shard(bundle, index))
+
+            def drawn(heads: int, index: int = index, start: float = start) -> None:
+                left = (time.perf_counter() - start) * ((shards - index) * self.heads / heads - 1) / 60
+                at_times(f"{self.kind} {index + 1}/{shards}: {heads} of {self.heads}, about {left:.0f} min to go")
+
+            dataset.write_shard(path, self.shard(bundle, index, drawn))
             minutes = (time.perf_counter() - start) * (shards - index - 1) / 60
             report(f"{self.kind} {index + 1}/{shards}, about {minutes:.0f} min to go")

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -6,7 +7,9 @@ import torch
 from inv3d.core.bundle import load_bundle
 from inv3d.core.checkpoints.eg3d import Checkpoint, Layout
 from inv3d.core.checkpoints.read import to_safetensors
+from inv3d.core.errors import UsageError
 from inv3d.core.imports import Import, import_checkpoint
+from inv3d.core.training import sometimes
 from inv3d.core.training.prepare import Plan, prepare, wide_renders
 from inv3d.core.training.renders import Renders
 
@@ -65,3 +68,39 @@ def test_pictures_show_the_object_with_space_around_it(demo):
     covered = shard["alpha"].float() / 255
     assert covered[..., 20:28, 20:28].mean() > 0.95 and covered[..., :6, :6].mean() < 0.05
     assert shard["yaw"].abs().max() <= yaw
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, math.nan, math.inf, -math.inf])
+def test_factors_that_make_no_sense_are_refused(factor):
+    with pytest.raises(UsageError, match="--scale"):
+        Plan().scaled(factor)
+
+
+def test_a_small_factor_means_few_pictures():
+    assert Plan().scaled(1.0) == Plan()
+    assert Plan().scaled(0.02) == Plan(shards=1, heads=40, steps=100)
+    assert Plan().scaled(0.0001) == Plan(shards=1, heads=4, steps=1)
+
+
+def test_every_head_is_reported_on_a_slow_machine(demo, tmp_path, monkeypatch):
+    """However slow, something is said before the first head is drawn, and after each."""
+    monkeypatch.setattr(sometimes.time, "monotonic", itertools.count(0.0, 20.0).__next__)
+    lines: list[str] = []
+    wide_renders(1.0, PLAN).draw(demo, tmp_path, 2, lines.append)
+    told = [line.partition(",")[0] for line in lines]
+    assert told == [
+        "wide 1/2: 1 of 3", "wide 1/2: 2 of 3", "wide 1/2: 3 of 3", "wide 1/2",
+        "wide 2/2: 1 of 3", "wide 2/2: 2 of 3", "wide 2/2: 3 of 3", "wide 2/2",
+    ]  # fmt: skip
+
+
+def test_a_preparation_speaks_before_it_works(imported):
+    lines: list[str] = []
+
+    def stop(line: str) -> None:
+        lines.append(line)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(stop)
+    assert lines == ["reading other"]
