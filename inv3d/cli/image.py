@@ -82,7 +82,7 @@ def image(
     from inv3d.cli.progress import minutes, quiet, reporter
     from inv3d.cli.signals import interruptible
     from inv3d.cli.terminal import document, teller
-    from inv3d.core.bundle import read_info
+    from inv3d.core.bundle import check_prepared, read_info
     from inv3d.core.device import choose_device
     from inv3d.core.encoders.store import ENCODERS
     from inv3d.core.errors import UsageError
@@ -101,6 +101,7 @@ def image(
     outputs = outputs_of(found, out)
     for folder in outputs:
         check_folder(folder)
+    check_prepared(model)
     require_head(read_info(model), fit=refine + tune > 0)
     seconds = estimate_seconds(job, len(found))
     start = "no encoder" if encoder == NO_ENCODER else f"encoder {encoder}"

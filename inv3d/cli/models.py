@@ -16,6 +16,7 @@ from inv3d.cli.signals import check, interruptible, nothing_kept
 from inv3d.cli.terminal import counter, document, say, teller
 
 if TYPE_CHECKING:
+    from inv3d.core.bundle import ModelInfo
     from inv3d.core.imports import Import
     from inv3d.fetch import Entry
 
@@ -99,7 +100,7 @@ def import_model(
     ],
     name: Annotated[str, typer.Option(metavar="NAME", help="What the model is to be called.")],
     like: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Family of bare weights: ffhq, afhqcats or shapenetcars.")
+        str | None, typer.Option(metavar="NAME", help="Family of bare weights: ffhq, lpff, afhqcats or shapenetcars.")
     ] = None,
     license: License = None,
     focal: Annotated[
@@ -178,14 +179,33 @@ def _import(job: Import, as_json: bool) -> None:
     from inv3d.core.imports import import_checkpoint
     from inv3d.core.library import model_folder
 
+    tell = teller(as_json)
     with interruptible(nothing_kept(f"the model '{job.name}'")), _home_errors():
-        info = import_checkpoint(job)
-    tell, folder = teller(as_json), model_folder(info.name)
+        info = import_checkpoint(job, tell)
+    folder = model_folder(info.name)
     tell(f"imported {info.name}: {info.generator.resolution} px, in {folder}")
     tell(f"licence: {info.license}")
+    picture, oddities = _mean_picture(info, folder)
+    tell(f"its mean from three sides: {picture}")
+    for oddity in oddities:
+        tell(f"this does not look right: {oddity}")
     tell(f"next: inv3d models prepare {info.name}")
     if as_json:
-        document({**info.model_dump(mode="json"), "folder": str(folder)})
+        document({**info.model_dump(mode="json"), "folder": str(folder), "picture": str(picture), "oddities": oddities})
+
+
+def _mean_picture(info: ModelInfo, folder: Path) -> tuple[Path, list[str]]:
+    """Save a picture of an imported generator beside it, and say what is odd about it."""
+    from inv3d.core.bundle import load_bundle
+    from inv3d.core.sanity import look_at_mean
+    from inv3d.export.pictures import save_png
+    from inv3d.export.sheet import grid
+
+    look = look_at_mean(load_bundle(info.name).generator, info)
+    out = folder / "mean.png"
+    with _home_errors():
+        save_png(out, grid(list(look.pictures), 3))
+    return out, list(look.oddities)
 
 
 @app.command("fetch")

@@ -70,7 +70,7 @@ def video(
     from inv3d.cli.progress import minutes, reporter
     from inv3d.cli.signals import interruptible
     from inv3d.cli.terminal import document, teller
-    from inv3d.core.bundle import read_info
+    from inv3d.core.bundle import check_prepared, read_info
     from inv3d.core.device import choose_device
     from inv3d.pipeline import VideoJob, estimate_seconds, video_to_head
     from inv3d.video.decode import probe
@@ -83,6 +83,7 @@ def video(
     check_folder(out)
     networks = (perceptual, identity)
     job = VideoJob(clip, out, views, latents, model, *networks, settings, seed, choice.device, force, resume)
+    check_prepared(model)
     require_head(read_info(model), fit=True)
     seconds = estimate_seconds(job, info)
     tell(f"{clip.name}: {info.width} x {info.height}, {info.duration:.1f} s, {info.codec}")

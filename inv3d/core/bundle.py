@@ -144,9 +144,7 @@ class Bundle:
     def aligner(self) -> Aligner:
         """Raises ModelError if none was trained for this model yet."""
         if self.own_aligner is None:
-            raise ModelError(
-                f"the model '{self.name}' cannot find heads in pictures yet", f"run: inv3d models prepare {self.name}"
-            )
+            raise _unprepared(self.name)
         return self.own_aligner
 
     def save(self, folder: Path) -> None:
@@ -164,6 +162,16 @@ def read_info(name: str) -> ModelInfo:
     """The description of a model without its weights. Raises ModelError."""
     info = read_record(model_folder(name) / DESCRIPTION, ModelInfo)
     return info.changed(name=name)  # the folder's name is the model's, also after renaming
+
+
+def check_prepared(name: str) -> None:
+    """Raises ModelError if the model `name` is missing or has no aligner, which takes no time to find out."""
+    if read_info(name).perceptual_outputs is None and not (model_folder(name) / ALIGNER).exists():
+        raise _unprepared(name)
+
+
+def _unprepared(name: str) -> ModelError:
+    return ModelError(f"the model '{name}' cannot find heads in pictures yet", f"run: inv3d models prepare {name}")
 
 
 def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:

@@ -7,7 +7,9 @@ density grid, whose samples are proposed from the grid and whose rays that meet 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -20,6 +22,7 @@ from inv3d.core.generator.field import Field, TriPlanes, background_colors
 from inv3d.core.generator.interface import RayColors
 from inv3d.core.generator.rays import (
     PROPOSALS,
+    box_limits,
     importance_depths,
     march,
     places_along,
@@ -36,6 +39,8 @@ _BETWEEN = 0.3  # raw density by which a place between the cells of a grid may e
 
 Marched = tuple[Tensor, Tensor, Tensor]
 """Colours [M,P,K], depths [M,P] and alphas [M,P] of rays."""
+Limits = tuple[Tensor | float, Tensor | float]
+"""Depths, of all rays or [M,P,1]."""
 
 
 def _marked(marks: Tensor) -> Tensor:
@@ -73,13 +78,14 @@ class VolumeRenderer:
         again = torch.is_grad_enabled() and rays.origins.shape[1] > per_code
         pieces: list[Marched] = []
         low, high = torch.inf, -torch.inf
-        for o, d in zip(rays.origins.split(per_code, 1), rays.directions.split(per_code, 1), strict=True):
+        chunks = zip(rays.origins.split(per_code, 1), rays.directions.split(per_code, 1), strict=True)
+        for (o, d), limits in zip(chunks, self._limits(rays, per_code), strict=False):
             u = self._quantiles((*o.shape[:2], samples or config.fine_samples), random, grid is not None, device)
             if grid is not None:
                 render = functools.partial(self._proposed, planes, o, d, grid, reach, u)
             else:
                 jitter = _uniform((*o.shape[:2], config.coarse_samples), random, device)
-                render = functools.partial(self._two_passes, planes, o, d, jitter, u)
+                render = functools.partial(self._two_passes, planes, o, d, limits, jitter, u)
             piece, nearest, farthest = checkpoint(render, use_reentrant=False) if again else render()
             pieces.append(piece)
             low, high = min(low, nearest), max(high, farthest)
@@ -87,6 +93,15 @@ class VolumeRenderer:
         if not config.empty_outside:
             depth = depth.clamp(low, high)
         return RayColors(features * 2.0 - 1.0, depth, alpha)
+
+    @torch.no_grad()
+    def _limits(self, rays: Rays, per_code: int) -> Iterator[Limits]:
+        """Between which depths each chunk of rays is sampled."""
+        config = self.config
+        if not config.cut_by_box:
+            return itertools.repeat((config.near, config.far))
+        near, far = box_limits(rays.origins, rays.directions, config.box)
+        return zip(near.split(per_code, 1), far.split(per_code, 1), strict=True)
 
     def _quantiles(
         self, shape: tuple[int, ...], random: torch.Generator | None, stratified: bool, device: torch.device
@@ -108,11 +123,11 @@ class VolumeRenderer:
         return sigma.reshape(depths.shape), color.reshape(*depths.shape, -1)
 
     def _two_passes(
-        self, planes: TriPlanes, origins: Tensor, directions: Tensor, jitter: Tensor, u: Tensor
+        self, planes: TriPlanes, origins: Tensor, directions: Tensor, limits: Limits, jitter: Tensor, u: Tensor
     ) -> tuple[Marched, float, float]:
         """EG3D's way, with the nearest and the farthest sample."""
         config = self.config
-        depths = stratified_depths(config.near, config.far, jitter, config.disparity)
+        depths = stratified_depths(*limits, jitter, config.disparity)
         sigma, color = self._evaluate(planes, origins, directions, depths)
         if config.fine_samples:
             with torch.no_grad():

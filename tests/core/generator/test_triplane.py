@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from inv3d.core.camera import Camera, look_at
+from inv3d.core.camera import Camera, Rays, look_at
 from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.generator.config import GeneratorConfig, RenderingConfig
 from inv3d.core.training.demo import demo_config
 
 from ..conftest import relative
@@ -152,3 +153,19 @@ def test_gradients_reach_codes_weights_and_cameras():
     assert yaw.grad.abs().sum() > 0
     unused = [n for n, p in generator.named_parameters() if p.grad is None and "mapping" not in n]
     assert unused == []
+
+
+def test_rays_that_the_box_cuts_are_sampled_within_it():
+    """Through fog of one density a ray loses what the length of its way through the box says."""
+    config = GeneratorConfig(
+        z_dim=4, w_dim=4, plane_resolution=8, channel_base=32, channel_max=4, superresolution=None,
+        rendering=RenderingConfig(cut_by_box=True, near=1.0, far=9.0, coarse_samples=12, fine_samples=12, box=1.6),
+    )  # fmt: skip
+    fog = TriplaneGenerator(config).requires_grad_(False)
+    fog.decoder.net[2].weight.zero_()
+    fog.decoder.net[2].bias[0] = 1.0  # density log(2) everywhere
+    straight, edge = torch.tensor([[0.0, 0.0, -1.0]]), torch.tensor([[1.0, 0.0, -1.0]]) / 2**0.5
+    rays = Rays(torch.tensor([[[0.0, 0.0, 2.0], [-1.2, 0.0, 1.6]]]), torch.stack([straight[0], edge[0]])[None])
+    found = fog.render_rays(fog.scene(torch.randn(1, fog.code_space.num_ws, 4)), rays, chunk=1)
+    lengths = torch.tensor([1.6, 1.2 * 2**0.5])  # the second enters by the front and leaves by a side
+    assert torch.allclose(found.alpha[0], 1.0 - 2.0**-lengths, atol=1e-4)
