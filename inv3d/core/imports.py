@@ -64,7 +64,9 @@ def import_checkpoint(job: Import, report: Callable[[str], None] = lambda line: 
             source={"file": job.file.name, "sha256": sha256(job.file), WEIGHTS: hashlib.sha256(written).hexdigest()},
         )
     except ValidationError as error:
-        raise UsageError(f"the model cannot be described so: {reason(error)}", "see inv3d models import --help") from error
+        raise UsageError(
+            f"the model cannot be described so: {reason(error)}", "see inv3d models import --help"
+        ) from error
     with write_whole_folder(folder) as part:
         (part / WEIGHTS).write_bytes(written)
         write_record(part / DESCRIPTION, sealed(info))
