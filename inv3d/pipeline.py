@@ -32,10 +32,10 @@ from inv3d.export.report import Source
 from inv3d.export.results import ClipFacts, ClipRun, FrameFacts, finite_figures
 from inv3d.memory import memory_errors
 from inv3d.output import write_output
-from inv3d.video.decode import ClipInfo, probe
+from inv3d.video.decode import ClipInfo, FailedFrame, probe
 from inv3d.video.detect import detector
 from inv3d.video.select import cut_views, select
-from inv3d.video.track import FailedFrame, HeadTrack, track
+from inv3d.video.track import HeadTrack, track
 from inv3d.workspace import Workspace
 
 

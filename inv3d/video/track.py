@@ -15,15 +15,15 @@ from torch import Tensor
 from inv3d.core.crops import Crops
 from inv3d.core.errors import InputError
 from inv3d.core.networks.aligner import Aligner
-from inv3d.video.decode import Frame, frames, probe
+from inv3d.video.decode import FailedFrame, Frame, frames, probe
 from inv3d.video.locate import CONFIDENT, Detector, Located, align, search
+from inv3d.video.shots import Shots
 
 SEARCH_SIDE = 540
 """Frames are searched and followed at this many pixels on their shorter side."""
 MAX_FRAMES = 600
 """Longer clips are thinned evenly to about this many frames."""
 _SMOOTHING = 0.07  # standard deviation of the time window, seconds
-_CUT = 0.22  # mean change of the thumbnail, of the full range, that only a cut makes
 _OUTLIER = 6.0  # median absolute deviations from the smooth path
 
 
@@ -46,13 +46,6 @@ class TrackedFrame:
 
 
 @dataclass(frozen=True)
-class FailedFrame:
-    index: int
-    time: float
-    reason: str
-
-
-@dataclass(frozen=True)
 class HeadTrack:
     """Usable frames in order of time, and those that failed with their reasons."""
 
@@ -67,12 +60,6 @@ class HeadTrack:
     def yaw_range(self) -> tuple[float, float]:
         """Leftmost and rightmost yaw in radians."""
         return float(self.yaws.min()), float(self.yaws.max())
-
-
-def _thumbnail(frame: Frame) -> NDArray[np.float32]:
-    height, width = frame.image.shape[:2]
-    rows, columns = (np.linspace(0, extent - 1, count).astype(int) for extent, count in ((height, 36), (width, 64)))
-    return frame.image[np.ix_(rows, columns)].astype(np.float32) / 255.0
 
 
 def _tracked(frame: Frame, located: Located) -> TrackedFrame:
@@ -108,36 +95,37 @@ def track(
     """
     info = probe(path)
     stride = max(1, round(info.frames / MAX_FRAMES)) if info.frames else 1
-    total = max(1, info.frames // stride)
+    total = max(1, math.ceil(info.frames / stride))
     usable: list[TrackedFrame] = []
     failed: list[FailedFrame] = []
-    previous: NDArray[np.float32] | None = None
     last: Located | None = None
-    for count, frame in enumerate(frames(path, lambda index: index % stride == 0, SEARCH_SIDE)):
-        thumbnail = _thumbnail(frame)
-        if previous is not None and float(np.abs(thumbnail - previous).mean()) > _CUT:
-            raise InputError(
-                f"{path} has several shots: the picture changes at {frame.time:.2f} s",
-                f"cut one shot out: ffmpeg -i {path.name} -t {frame.time:.2f} one.mp4",
-            )
-        previous = thumbnail
+    shots = Shots()
+    sampled = frames(path, lambda index: index % stride == 0, SEARCH_SIDE, failed.append)
+    for count, frame in enumerate(sampled):
         # a fresh look at the whole frame now and then finds a second head
         look = last is None or count % max(20, total // 4) == 0
         located = _find(aligner, frame, detect) if look else align(aligner, frame.tensor(), last.crops, iterations=2)  # type: ignore[union-attr]
         if len(located) and float(located.confidence[0]) < CONFIDENT:
             located = _find(aligner, frame, detect)
         if len(located):
-            usable.append(_tracked(frame, located))
+            head = _tracked(frame, located)
+            changed = shots.change(frame, (head.x, head.y, head.size, head.yaw))
+            if changed is not None:
+                raise InputError(
+                    f"{path} has several shots: the picture changes at {changed:.2f} s",
+                    f"cut one shot out: ffmpeg -i clip.mp4 -t {changed:.2f} one.mp4",
+                )
+            usable.append(head)
             last = located
         else:
             failed.append(FailedFrame(frame.index, frame.time, "no head found"))
             last = None
-        progress(count + 1, total)
+        progress(count + 1, max(total, count + 1))
     if not usable:
         raise InputError(
             f"no head was found in any frame of {path}", "film one head, upright, at least a sixth of the picture high"
         )
-    return smooth(HeadTrack(tuple(usable), tuple(failed)))
+    return smooth(HeadTrack(tuple(usable), tuple(sorted(failed, key=lambda frame: frame.index))))
 
 
 def smooth(raw: HeadTrack) -> HeadTrack:
