@@ -7,7 +7,8 @@ from inv3d.core.camera import Camera
 from inv3d.core.errors import UsageError
 from inv3d.core.views import Views
 from inv3d.pipeline import Prepared, VideoJob, video_to_head, without_outliers
-from inv3d.video.track import FailedFrame, HeadTrack, TrackedFrame
+from inv3d.video.decode import FailedFrame
+from inv3d.video.track import HeadTrack, TrackedFrame
 from tests.trees import tree
 
 YAWS = (-0.6, -0.2, 0.2, 0.6)

@@ -16,7 +16,7 @@ from inv3d.core.errors import InputError
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.metrics.evaluate import FrameMetrics, Means
 from inv3d.core.records import Count, Degrees, Digest, Number, Record, Text, reason
-from inv3d.video.track import FailedFrame
+from inv3d.video.decode import FailedFrame
 
 Row3 = tuple[Number, Number, Number]
 Row4 = tuple[Number, Number, Number, Number]

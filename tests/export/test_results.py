@@ -17,7 +17,7 @@ from inv3d.export.results import (
     PhotoRun,
     finite_figures,
 )  # fmt: skip
-from inv3d.video.track import FailedFrame
+from inv3d.video.decode import FailedFrame
 
 ROW = FrameMetrics(3, 0.1, -20.0, 0.01, 26.0, 0.9, 0.05, 0.8)
 COMMON = {
