@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ConfigDict
 
 from inv3d.core.errors import Inv3dError, UsageError
-from inv3d.core.files import refuse_existing
+from inv3d.core.files import is_of_system, refuse_existing, refuse_protected
 from inv3d.core.records import STRICT, Digest, Record, Text, read_record
 
 RUN = "run.json"
-_SYSTEM = {".DS_Store", "Thumbs.db", "desktop.ini"}
-"""What file managers put into any folder by themselves."""
 _ELSEWHERE = "name a new folder with --out"
 
 
@@ -50,27 +47,9 @@ def check_destination(out: Path, inputs: Iterable[Path], replace: bool) -> None:
     _refuse_foreign(out)
 
 
-def refuse_protected(folder: Path, inputs: Iterable[Path]) -> None:
-    """Raises UsageError if `folder` is or holds an input, the working folder or the home folder, by whatever name."""
-    reasons = {place.resolve(): f"is or holds the input {place}" for place in inputs}
-    reasons[Path.cwd()] = "is or holds the working folder"
-    with suppress(RuntimeError):  # there may be no home folder
-        reasons[Path.home().resolve()] = "is or holds the home folder"
-    own = folder.stat() if folder.exists() else folder.lstat()
-    seen = set[Path]()
-    for place, reason in reasons.items():
-        for holder in {place, *place.parents} - seen:
-            with suppress(OSError):
-                if os.path.samestat(own, holder.stat()):
-                    raise UsageError(f"{folder} {reason} and is never replaced", _ELSEWHERE)
-        seen |= {place, *place.parents}
-    if os.path.ismount(folder):
-        raise UsageError(f"{folder} is a drive or its root and is never replaced", _ELSEWHERE)
-
-
 def _refuse_foreign(out: Path) -> None:
     """Raises UsageError if the folder `out` holds a file that inv3d did not write, naming it."""
-    found = {name for name in _files(out) if Path(name).name not in _SYSTEM}
+    found = {name for name in _files(out) if not is_of_system(Path(name))}
     if not found:
         return
     foreign = sorted(found - {str(Path(name)) for name in read_made(out).files})

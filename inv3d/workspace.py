@@ -19,10 +19,18 @@ from safetensors.torch import save
 from torch import Tensor
 
 from inv3d.core.errors import Inv3dError, UsageError
-from inv3d.core.files import PART, disk_errors, flush_tree, move_into_place, write_whole
+from inv3d.core.files import (
+    PART,
+    disk_errors,
+    flush_tree,
+    is_of_system,
+    move_into_place,
+    refuse_protected,
+    write_whole,
+)
 from inv3d.core.lock import HeldError, held
 from inv3d.core.records import Digest, Record, read_record, write_record
-from inv3d.destination import check_destination, refuse_protected
+from inv3d.destination import check_destination
 
 Value = TypeVar("Value")
 
@@ -194,8 +202,8 @@ class Workspace:
 
     def _need(self, space: int) -> None:
         """Raises UsageError unless the disk has `space` bytes left."""
-        free = shutil.disk_usage(self.folder).free
-        if free < space:
+        total, _, free = shutil.disk_usage(self.folder)
+        if free < space and total:  # some network drives do not tell
             raise UsageError(
                 f"the disk of {self.out} is too full: {free / 1e6:.0f} MB are free, about {space / 1e6:.0f} MB are needed",
                 "free some space, or write elsewhere with --out",
@@ -237,6 +245,8 @@ def _strangers(folder: Path) -> Iterator[Path]:
         yield folder
         return
     for path in folder.iterdir():
+        if is_of_system(path):
+            continue
         if path.name in _FOLDERS:
             if not (_is_folder(path) and os.path.lexists(folder / _JOB)):
                 yield path
@@ -244,7 +254,8 @@ def _strangers(folder: Path) -> Iterator[Path]:
             yield path
     if _is_folder(folder / _STAGES):
         for path in (folder / _STAGES).iterdir():
-            if path.suffix not in (".json", ".safetensors") or path.is_symlink() or not path.is_file():
+            written = path.suffix in (".json", ".safetensors") and path.is_file() and not path.is_symlink()
+            if not written and not is_of_system(path):
                 yield path
 
 

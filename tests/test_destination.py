@@ -126,6 +126,7 @@ def test_many_files_are_counted(place):
 def test_files_that_systems_put_everywhere_do_not_matter(place):
     (place / "out" / ".DS_Store").touch()
     (place / "out" / "views" / "Thumbs.db").touch()
+    (place / "out" / "._mesh.glb").touch()
     check_destination(place / "out", [], replace=True)
 
 

@@ -7,8 +7,8 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from inv3d.core.errors import UsageError
@@ -78,6 +78,29 @@ def refuse_existing(path: Path, replace: bool) -> None:
         raise UsageError(f"{path} exists", "use --force to replace it, or --out to write elsewhere")
 
 
+def refuse_protected(folder: Path, inputs: Iterable[Path], hint: str = "name a new folder with --out") -> None:
+    """Raises UsageError if `folder` is or holds an input, the working folder or the home folder, by whatever name."""
+    reasons = {place.resolve(): f"is or holds the input {place}" for place in inputs}
+    reasons[Path.cwd()] = "is or holds the working folder"
+    with suppress(RuntimeError):  # there may be no home folder
+        reasons[Path.home().resolve()] = "is or holds the home folder"
+    own = folder.stat() if folder.exists() else folder.lstat()
+    seen = set[Path]()
+    for place, reason in reasons.items():
+        for holder in {place, *place.parents} - seen:
+            with suppress(OSError):
+                if os.path.samestat(own, holder.stat()):
+                    raise UsageError(f"{folder} {reason} and is never replaced", hint)
+        seen |= {place, *place.parents}
+    if os.path.ismount(folder):
+        raise UsageError(f"{folder} is a drive or its root and is never replaced", hint)
+
+
+def is_of_system(path: Path) -> bool:
+    """Whether a file manager puts files of this name into any folder by itself."""
+    return path.name in (".DS_Store", "Thumbs.db", "desktop.ini") or path.name.startswith("._")
+
+
 def _refuse_special(path: Path) -> None:
     """Raises UsageError for folders, devices and pipes, which are no files to be replaced."""
     if os.path.lexists(path) and not (stat.S_ISREG(mode := path.lstat().st_mode) or stat.S_ISLNK(mode)):
@@ -105,12 +128,9 @@ def _flush_folder(folder: Path) -> None:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:
         return
-    try:
+    with suppress(OSError):
         os.fsync(descriptor)
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from inv3d.core.bundle import WEIGHTS, ModelInfo, load_bundle, read_info
 from inv3d.core.camera import FFHQ_FOCAL
 from inv3d.core.checkpoints.read import read_checkpoint, to_safetensors
 from inv3d.core.errors import ModelError, UsageError
-from inv3d.core.files import write_whole_folder
+from inv3d.core.files import refuse_protected, write_whole_folder
 from inv3d.core.library import DESCRIPTION, model_folder, new_folder, sha256
 from inv3d.core.records import read_bounded, reason, write_record
 
@@ -45,6 +45,8 @@ def import_checkpoint(job: Import, report: Callable[[str], None] = lambda line: 
     Raises ModelError if the file is damaged, hostile or another model, UsageError if the name is taken.
     """
     folder = new_folder(job.name, job.force)
+    if folder.exists():
+        refuse_protected(folder, [job.file], "choose another --name")
     checkpoint = read_checkpoint(job.file, job.like)
     for note in checkpoint.notes:
         report(note)

@@ -1,15 +1,18 @@
 import dataclasses
+import errno
 import json
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from inv3d.core import imports
 from inv3d.core.bundle import load_bundle, read_info
 from inv3d.core.checkpoints.read import read_checkpoint
 from inv3d.core.errors import ModelError, UsageError
 from inv3d.core.imports import Import, import_checkpoint, verify
 from inv3d.core.library import sha256
+from tests.trees import tree
 
 
 @pytest.fixture
@@ -114,3 +117,25 @@ def test_cameras_and_licences_that_make_no_sense_are_refused(home, file, change)
     with pytest.raises(UsageError, match=next(iter(change))):
         import_checkpoint(dataclasses.replace(Import(file, "tiny", "ffhq"), **change))
     assert not home.exists()
+
+
+def test_a_model_is_never_replaced_by_a_file_of_its_own_folder(imported, home):
+    """It would lose what was made for it: aligner, encoders."""
+    folder = home / "models" / "tiny"
+    (folder / "aligner.safetensors").write_text("hours of training")
+    before = tree(home)
+    with pytest.raises(UsageError, match="holds the input"):
+        import_checkpoint(Import(folder / "generator.safetensors", "tiny", force=True))
+    assert tree(home) == before
+
+
+def test_a_model_stays_if_the_disk_fills_while_it_is_replaced(imported, home, file, monkeypatch):
+    before = tree(home)
+
+    def full(path, record):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(imports, "write_record", full)
+    with pytest.raises(OSError, match="No space"):
+        import_checkpoint(Import(file, "tiny", "ffhq", "mine", force=True))
+    assert tree(home) == before
