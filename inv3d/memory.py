@@ -9,6 +9,7 @@ import errno
 import importlib
 import math
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,14 @@ from types import ModuleType
 from inv3d.core.errors import Inv3dError, OutOfMemoryError
 
 _PROC, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
+_LOADED = 0.6e9
+"""Resident bytes of the libraries, before any work."""
+_AMPLE = 8e9
+"""An address space in which they load on every machine."""
+_THREAD = 72 << 20
+"""Address space of a thread: its stack, and what the C library reserves for its allocations."""
+_TRIAL = "import av, scipy.ndimage, skimage.measure, torch; torch.zeros(1 << 27)"
+"""Loads the large libraries and takes half a gigabyte more."""
 _UNLIMITED = 1 << 60  # bytes; what control groups of the first version say when they have no limit is larger
 _SIGNS = (
     "can't allocate memory",  # PyTorch, CPU
@@ -71,7 +80,7 @@ def address_space() -> int:
     for limit, size in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
         soft = resource.getrlimit(limit)[0]
         if soft != resource.RLIM_INFINITY:
-            left = min(left, soft - used.get(size, 0))
+            left = min(left, soft - used.get(size, 0) - _THREAD * (os.cpu_count() or 1))
     return left
 
 
@@ -124,6 +133,23 @@ def _fields(path: Path, sign: str) -> dict[str, int]:
         if number.isdigit():
             found[name] = int(number) << (10 if unit == ["kB"] else 0)
     return found
+
+
+def require_start() -> None:
+    """Raises OutOfMemoryError if there is not even the memory to load the libraries.
+
+    Where `ulimit -v` is tight, native code ends the process while it loads, and nobody can catch that: so another
+    process tries it first.
+    """
+    require(min(_LOADED, address_space()), "inv3d", "close other programs")  # the address space has its own trial
+    if address_space() >= _AMPLE:
+        return
+    trial = subprocess.run([sys.executable, "-c", _TRIAL], capture_output=True, check=False)
+    if trial.returncode:
+        raise OutOfMemoryError(
+            "the limit on the address space (ulimit -v) is too low to load PyTorch and work with it",
+            f"raise it; {_gigabytes(_AMPLE)} GB are enough for everything but large models",
+        )
 
 
 def require(needed: float, what: str, hint: str) -> None:

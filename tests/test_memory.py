@@ -1,4 +1,7 @@
 import errno
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -60,7 +63,7 @@ def test_a_chain_of_errors_that_closes_ends():
 def test_what_is_needed_is_compared_with_what_is_free(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda: 2_000_000_000)
     require(2e9, "a head", "go on")
-    with pytest.raises(OutOfMemoryError, match=r"a head needs about 2.1 GB of memory; 2.0 GB are free"):
+    with pytest.raises(OutOfMemoryError, match=r"a head needs about 2\.1 GB of memory; 2\.0 GB are free"):
         require(2.01e9, "a head", "go on")
 
 
@@ -114,3 +117,36 @@ def test_a_limit_on_the_address_space_counts(monkeypatch):
     used = memory._fields(memory._PROC / "self" / "status", ":")["VmSize"]
     monkeypatch.setattr(resource, "getrlimit", lambda which: (used + (1 << 30), resource.RLIM_INFINITY))
     assert before > memory.address_space() and 0 < memory.address_space() <= 1 << 30
+
+
+def test_libraries_that_do_not_load_are_found_out_by_a_trial(monkeypatch):
+    monkeypatch.setattr(memory, "address_space", lambda: 1 << 32)
+    monkeypatch.setattr(memory, "_TRIAL", "import sys; sys.exit(0)")
+    memory.require_start()
+    monkeypatch.setattr(memory, "_TRIAL", "import os; os.abort()")
+    with pytest.raises(OutOfMemoryError, match="ulimit -v"):
+        memory.require_start()
+    monkeypatch.setattr(memory, "address_space", lambda: 1 << 40)
+    memory.require_start()  # no trial where there is no limit
+    monkeypatch.setattr(memory, "free_memory", lambda: 100_000_000)
+    with pytest.raises(OutOfMemoryError, match=r"inv3d needs about 0\.6 GB"):
+        memory.require_start()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a limit on the address space")
+@pytest.mark.parametrize(
+    "command", [("models", "list"), ("doctor", "--quick"), ("video", "clip.mp4"), ("train", "data", "runs")]
+)
+def test_a_tight_address_space_ends_in_two_lines(command, tmp_path):
+    resource = pytest.importorskip("resource")
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (700 << 20, 700 << 20))
+
+    (tmp_path / "clip.mp4").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "inv3d", *command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        preexec_fn=limit, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert done.returncode == 5, done.stderr
+    assert len(done.stderr.splitlines()) == 2 and done.stderr.startswith("error: ") and done.stdout == ""

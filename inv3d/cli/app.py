@@ -12,7 +12,7 @@ import inv3d
 from inv3d.cli import doctor, export, image, models, render, sheets, signals, terminal, train, video
 from inv3d.cli.arguments import Refused
 from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, StoppedError, UsageError
-from inv3d.memory import out_of_memory, ran_out
+from inv3d.memory import out_of_memory, ran_out, require_start
 
 _USAGE = typer.BadParameter.__mro__[1]
 """What Typer's parser raises; the module that it lies in depends on Typer's version."""
@@ -42,6 +42,8 @@ def _root(
     Examples: inv3d video clip.mp4 --views 9 --latents; inv3d image face.png
     """
     _help_alone(context)
+    if "--help" not in sys.argv:
+        require_start()
 
 
 app = typer.Typer(name="inv3d", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
