@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.metrics.evaluate import FrameMetrics
+from inv3d.core.printable import printable
 from inv3d.core.views import Views
 from inv3d.export.pictures import column, data_uri, row
 from inv3d.export.results import Metrics, Run
@@ -131,7 +132,7 @@ def write_report(
     known = head.bundle.info.known_yaw
     failures = "".join(f"<li>{html.escape(line)}</li>" for line in source.failed)
     weakest = min(held_rows or fit_rows, key=lambda r: r.identity)
-    name = html.escape(source.name)
+    name = html.escape(printable(source.name))
     page = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>inv3d: {name}</title><style>{_STYLE}</style></head><body>
 <h1>{name}</h1>

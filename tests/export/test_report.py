@@ -28,11 +28,11 @@ def test_the_page_holds_everything_itself(head, tmp_path):
         sha256="0" * 64, model="demo", fingerprint="x", perceptual="own", identity="own", seed=0, settings=FAST,
         device="cpu", version="1", total_seconds=61.0,
     )  # fmt: skip
-    source = Source("<b>clip</b>.mp4", "2 views", "All sides.", "20 usable, 1 failed.", ("frame 7: pose <jumps>",))
+    source = Source("<b>clip</b>\udcff.mp4", "2 views", "All sides.", "20 usable, 1 failed.", ("frame 7: pose <jumps>",))
     (tmp_path / "orbit.mp4").write_bytes(b"video")
     write_report(tmp_path / "report.html", source, head, views, renders, metrics, run, tmp_path / "orbit.mp4")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "<b>clip</b>" not in page and "&lt;b&gt;clip" in page
+    assert "<b>clip</b>" not in page and r"&lt;b&gt;clip&lt;/b&gt;\xff.mp4" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     assert "frame 7: pose &lt;jumps&gt;" in page
     assert "a face network" in page and "a &lt;perceptual&gt; network" in page
