@@ -17,7 +17,7 @@ import inv3d
 from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.encoders.pyramid import Encoder
-from inv3d.core.encoders.store import load_encoder
+from inv3d.core.encoders.store import check_encoder, load_encoder
 from inv3d.core.errors import InputError, Inv3dError, UsageError
 from inv3d.core.files import disk_errors
 from inv3d.core.head import Head
@@ -137,6 +137,8 @@ def photos_to_heads(
     with memory_errors():
         bundle = ready_bundle(job.model, job.perceptual, job.identity, job.device)
         encoder = None if job.encoder == NO_ENCODER else load_encoder(job.model, job.encoder, job.device)
+        if encoder is not None:
+            check_encoder(encoder, bundle)
         job = replace(job, settings=settings_for(bundle, job.settings or preset_for(job.device)))
         pairs = list(zip(photos, outputs, strict=True))
         for batch in (pairs[i : i + BATCH] for i in range(0, len(pairs), BATCH)):

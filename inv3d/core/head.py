@@ -81,10 +81,16 @@ class Head:
 
     @torch.no_grad()
     def render(self, camera: Camera, resolution: int | None = None, superresolution: bool = True) -> Render:
-        """Render with the code that the track gives for each camera, deterministically, in bounded memory."""
+        """Render with the code that the track gives for each camera, deterministically, in bounded memory.
+
+        Raises InputError if the weights and codes, each finite, give NaN or infinity.
+        """
         camera = camera.to(self.generator.device)
         scene = self._fixed or self.scene(self.track.grouped(camera))
-        return self.generator.render(scene, camera, resolution, superresolution=superresolution)
+        render = self.generator.render(scene, camera, resolution, superresolution=superresolution)
+        if not bool(render.image.isfinite().all() & render.depth.isfinite().all()):
+            raise InputError("the head renders NaN or infinity", "make it again, with fewer steps or another --seed")
+        return render
 
     def render_each(self, cameras: Camera, use: Callable[[Render], Used], resolution: int | None = None) -> list[Used]:
         """`use(render)` for every camera, in order.

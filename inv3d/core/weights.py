@@ -5,11 +5,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Container, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from inv3d.core.errors import Inv3dError
 from inv3d.core.records import shown
@@ -60,9 +61,41 @@ def read_tensors(
         raise refuse("it is damaged or cut off") from error
 
 
+def read_metadata(path: Path, refuse: Refuse) -> dict[str, str]:
+    """The texts in the header of a file. Raises what `refuse` makes of the reason."""
+    try:
+        _check_header(path, refuse)
+        with safe_open(path, "pt") as file:
+            return file.metadata() or {}
+    except OSError as error:
+        raise refuse(error.strerror or "it cannot be read") from error
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise refuse("it is damaged or cut off") from error
+
+
 def shapes_of(module: nn.Module) -> dict[str, Shape]:
     """Names and shapes of all parameters and buffers that a module saves."""
     return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves out what fills new tensors: on the meta device it would do nothing but import a compiler, for seconds."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function is torch.randn:
+            return torch.empty(*args, **(kwargs or {}))
+        if (
+            function in (Tensor.uniform_, Tensor.normal_, Tensor.mul)
+            or getattr(function, "__module__", "") == nn.init.__name__
+        ):
+            return (kwargs or {}).get("tensor", args[0] if args else None)
+        return function(*args, **(kwargs or {}))
+
+
+def outline(make: Callable[[], Module]) -> Module:
+    """The module that `make` makes, with the shapes of all its tensors and without their memory (torch's meta device)."""
+    with torch.device("meta"), _Unfilled():
+        return make()
 
 
 def load_module(make: Callable[[], Module], path: Path, refuse: Refuse, device: torch.device | str) -> Module:
@@ -70,8 +103,7 @@ def load_module(make: Callable[[], Module], path: Path, refuse: Refuse, device: 
 
     No memory is allocated before the file is known to hold all of it.
     """
-    with torch.device("meta"):
-        module = make()
+    module = outline(make)
     tensors: dict[str, Tensor] = module.state_dict()
     if sum(tensor.numel() for tensor in tensors.values()) > _LARGEST:
         raise refuse("it would be larger than any model")

@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -109,3 +111,9 @@ def test_a_description_that_makes_no_sense_is_refused(change, said, copy):
 def test_a_model_is_named_as_its_folder(copy):
     copy.rename(copy.with_name("other"))
     assert read_info("other").name == "other"
+
+
+def test_loading_a_model_imports_no_compiler():
+    code = "import sys; from inv3d.core.bundle import load_bundle; load_bundle('demo'); print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -82,6 +82,12 @@ def test_renders_side_by_side_are_those_made_one_by_one(head):
     assert torch.get_num_threads() == threads
 
 
+def test_a_head_that_renders_no_numbers_is_refused(head):
+    wild = LatentTrack(head.track.codes * torch.inf, head.track.yaws)
+    with pytest.raises(InputError, match="renders NaN or infinity"):
+        dataclasses.replace(head, track=wild).render(head.camera(torch.zeros(1), torch.zeros(1)), 16)
+
+
 def test_a_folder_without_a_head_is_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "none", tmp_path / "a\0b"):
         with pytest.raises(InputError, match=r"contains no head|cannot be read"):

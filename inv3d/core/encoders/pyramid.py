@@ -11,14 +11,17 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
+from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inv3d.core.generator.config import Side, Width
 from inv3d.core.generator.layers import FullyConnected
-from inv3d.core.networks.arcface import SE50_UNITS, WIDTHS, Widths, residual_body, stem
+from inv3d.core.networks.arcface import SE50_UNITS, WIDTHS, residual_body, stem
+from inv3d.core.records import STRICT
 
 Kind = Literal["pyramid", "offsets", "last-layer"]
 """`pyramid` is pSp; `offsets` (e4e) reads one code for all and what the others add to it; `last-layer` PREIM3D as
@@ -27,28 +30,29 @@ _COARSE, _MIDDLE = 3, 7
 _POOLED = 7
 _SLOPE = 0.01
 
+Channels = Annotated[int, Field(ge=16, le=4096)]
+Units = Annotated[int, Field(ge=1, le=64)]
+
 
 @dataclass(frozen=True)
 class EncoderConfig:
     """The defaults are those of the public encoders of EG3D models."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(**STRICT, extra="forbid")
+
     kind: Kind = "pyramid"
-    num_ws: int = 14
-    w_dim: int = 512
-    input_size: int = 256
-    widths: Widths = WIDTHS
-    units: Widths = SE50_UNITS
-    style_width: int = 512
+    num_ws: Annotated[int, Field(ge=1, le=64)] = 14
+    w_dim: Width = 512
+    input_size: Annotated[Side, Field(ge=64)] = 256
+    widths: tuple[Channels, Channels, Channels, Channels] = WIDTHS
+    units: tuple[Units, Units, Units, Units] = SE50_UNITS
+    style_width: Width = 512
     """Channels between the pyramid and a code."""
-    code_width: int = 512
+    code_width: Width = 512
     """Numbers from which a code is a linear function."""
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
-
-    @staticmethod
-    def from_json(data: dict[str, Any]) -> EncoderConfig:
-        return EncoderConfig(**{**data, "widths": tuple(data["widths"]), "units": tuple(data["units"])})
 
 
 def small_config(num_ws: int, w_dim: int) -> EncoderConfig:

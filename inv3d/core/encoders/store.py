@@ -6,18 +6,22 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import save
 from torch import Tensor
 
+from inv3d.core.bundle import Bundle
 from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, build_encoder
 from inv3d.core.errors import ModelError
 from inv3d.core.files import write_whole
 from inv3d.core.library import model_folder
+from inv3d.core.records import reason
+from inv3d.core.weights import Refuse, outline, read_metadata, read_tensors, shapes_of
 
 PREIM3D = "preim3d"
 ENCODERS = (PREIM3D,)
 """The kinds of encoders that there are."""
+_CONFIG: TypeAdapter[EncoderConfig] = TypeAdapter(EncoderConfig)
 _KEY, _MEAN = "encoder", "mean_code"
 
 
@@ -42,14 +46,38 @@ def load_encoder(model: str, name: str, device: torch.device | str = "cpu") -> E
             f"the model '{model}' has no encoder '{name}'",
             f"train one (inv3d train encoder --recipe {name} --model {model}), or use --encoder none",
         )
-    try:
-        with safe_open(path, "pt") as file:
-            config = EncoderConfig.from_json(json.loads(file.metadata()[_KEY]))
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
-        encoder = build_encoder(config)
-        encoder.mean_code.copy_(state.pop(_MEAN))
-        encoder.load_state_dict(state)
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        message = f"{path} cannot be loaded: {str(error).splitlines()[0]}"
-        raise ModelError(message, "install inv3d again, or train or import the encoder again") from error
+    refuse = _refuse(path)
+    config = _configuration(path, refuse)
+    encoder = outline(lambda: build_encoder(config))
+    expected = {**shapes_of(encoder), _MEAN: tuple(encoder.mean_code.shape)}
+    whole = {key for key, tensor in encoder.state_dict().items() if not tensor.is_floating_point()}
+    state = read_tensors(path, expected, refuse, whole=whole)
+    encoder.mean_code = state.pop(_MEAN)
+    encoder.load_state_dict(state, assign=True)
     return encoder.eval().requires_grad_(False).to(device)
+
+
+def check_encoder(encoder: Encoder, bundle: Bundle) -> None:
+    """Raises ModelError if an encoder gives codes that the generator cannot take: it belongs to another model."""
+    space, config = bundle.generator.code_space, encoder.config
+    if (config.num_ws, config.w_dim) != (space.num_ws, space.w_dim):
+        raise ModelError(
+            f"the encoder of '{bundle.name}' gives {config.num_ws} codes of {config.w_dim} numbers, not {space.num_ws} of "
+            f"{space.w_dim}",
+            "it belongs to another model: train or import it again",
+        )
+
+
+def _configuration(path: Path, refuse: Refuse) -> EncoderConfig:
+    """What the file of an encoder says of its sizes. Raises ModelError."""
+    metadata = read_metadata(path, refuse)
+    try:
+        return _CONFIG.validate_json(metadata.get(_KEY, ""))
+    except ValidationError as error:
+        raise refuse(reason(error)) from error
+
+
+def _refuse(path: Path) -> Refuse:
+    return lambda why: ModelError(
+        f"{path} cannot be loaded: {why}", "install inv3d again, or train or import the encoder again"
+    )

@@ -59,8 +59,8 @@ class Softplus(nn.Module):
 
 def fir_kernel() -> Tensor:
     """The 4x4 binomial low-pass filter outer([1,3,3,1]) / 64."""
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
-    return torch.outer(taps, taps) / 64.0
+    taps = (1.0, 3.0, 3.0, 1.0)
+    return torch.tensor([[a * b / 64.0 for b in taps] for a in taps])
 
 
 def fir_filter(x: Tensor, kernel: Tensor, gain: float = 1.0, up: int = 1, padding: tuple[int, int] = (0, 0)) -> Tensor:
