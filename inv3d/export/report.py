@@ -24,13 +24,14 @@ from inv3d.export.results import Metrics, Run
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1d232a; }
-h1 { margin-bottom: 0; } h2 { margin-top: 2.2rem; border-bottom: 1px solid #d6dbe0; }
+h1 { margin-bottom: 0; overflow-wrap: anywhere; } h2 { margin-top: 2.2rem; border-bottom: 1px solid #d6dbe0; }
 img, video, svg { max-width: 100%; height: auto; } table { border-collapse: collapse; }
 td, th { padding: .25rem .9rem .25rem 0; text-align: right; border-bottom: 1px solid #e6e9ec; }
-td:first-child, th:first-child { text-align: left; } .note { color: #5a6672; } pre { overflow-x: auto; background: #f4f6f8; padding: 1rem; }
-figure { margin: 1rem 0; } figcaption { color: #5a6672; } video { width: 24rem; border-radius: 6px; }
+td:first-child, th:first-child, td.note { text-align: left; } .note { color: #5a6672; } pre { overflow-x: auto; background: #f4f6f8; padding: 1rem; }
+figure { margin: 1rem 0; } summary { cursor: pointer; } figcaption { color: #5a6672; } video { width: 24rem; border-radius: 6px; }
 """
 
+_SHOWN_FAILURES = 10
 _METRICS = (
     ("mse", "MSE", "lower is better; images in [-1, 1]"),
     ("psnr", "PSNR (dB)", "higher is better"),
@@ -64,6 +65,8 @@ def _curve(fit_rows: Sequence[FrameMetrics], held_rows: Sequence[FrameMetrics]) 
     axes.plot([r.yaw for r in fitted], [r.identity for r in fitted], "o", color="#2b5d8a", label="views of the fit")
     axes.set_xlabel("yaw (degrees)")
     axes.set_ylabel("ID similarity")
+    # from 0.9 at least: a change in the third decimal must not look like a fall
+    axes.set_ylim(min(0.9, *(r.identity - 0.02 for r in (*held, *fitted))), 1.005)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="lower center")
     buffer = io.StringIO()
@@ -72,8 +75,8 @@ def _curve(fit_rows: Sequence[FrameMetrics], held_rows: Sequence[FrameMetrics]) 
     return text[text.index("<svg") :]
 
 
-def _pairs(targets: Views, renders: list[Render]) -> str:
-    """Targets above, renders in the middle, depth below."""
+def _comparison(targets: Views, renders: list[Render]) -> str:
+    """Targets, renders and depth: below each other, a column for each view, or a single view's side by side."""
     columns = []
     low, high = math.inf, -math.inf
     for render in renders:
@@ -85,8 +88,13 @@ def _pairs(targets: Views, renders: list[Render]) -> str:
         depth = torch.where(render.alpha > 0.5, shade, torch.ones_like(shade)).expand(-1, 3, -1, -1)
         size = targets.images.shape[-1]
         depth = F.interpolate(depth, (size, size))
-        columns.append(column([targets.images[i], render.image[0].cpu(), depth[0].cpu()]))
-    return data_uri(row(columns))
+        columns.append([targets.images[i], render.image[0].cpu(), depth[0].cpu()])
+    if len(columns) == 1:
+        picture, caption = row(columns[0]), "Left to right: the target, the render, its depth (bright is near)."
+    else:
+        picture = row([column(images) for images in columns])
+        caption = "Top to bottom: the targets, the renders, their depth (bright is near)."
+    return f"""<figure><img alt="targets, renders and depth" src="{data_uri(picture)}"><figcaption>{caption}</figcaption></figure>"""
 
 
 def _table(metrics: Metrics) -> str:
@@ -107,12 +115,37 @@ def _over_yaw(fit_rows: Sequence[FrameMetrics], held_rows: Sequence[FrameMetrics
     return f"<h2>Identity over yaw</h2>{_curve(fit_rows, held_rows)}" if held_rows else ""
 
 
-def _codes(metrics: Metrics) -> str:
-    """What several codes agree on; a single one needs no agreement."""
-    if not metrics.latent_distance:
-        return ""
-    return f"""Depth consistency (Eq. 7&ndash;9): {metrics.depth_consistency:.4f} world units; mean distance of neighbouring codes:
-{metrics.latent_distance:.2f}."""
+def _remarks(metrics: Metrics) -> str:
+    """What several codes agree on, and where of several views the fit is worst."""
+    remarks = []
+    if metrics.latent_distance:
+        remarks.append(
+            f"Depth consistency (Eq. 7&ndash;9): {metrics.depth_consistency:.4f} world units; mean distance between "
+            f"neighbouring codes: {metrics.latent_distance:.2f}."
+        )
+    rows, which = metrics.frames.held_out, "unused frame"
+    if not rows:
+        rows, which = metrics.frames.fit, "view"
+    if len(rows) > 1:
+        weakest = min(rows, key=lambda r: r.identity)
+        remarks.append(
+            f"Least similar {which}: frame {weakest.frame}, yaw {weakest.yaw:.0f}&deg;, ID {weakest.identity:.3f}."
+        )
+    return "".join(f"<p>{remark}</p>" for remark in remarks)
+
+
+def _frames(source: Source) -> str:
+    """What became of the frames; a long list of failures is folded."""
+    if not source.failed:
+        return f"<p>{_text(source.frames)}</p>"
+    lines = "".join(f"<li>{_text(line)}</li>" for line in source.failed)
+    shown = " open" if len(source.failed) <= _SHOWN_FAILURES else ""
+    return f"<details{shown}><summary>{_text(source.frames)}</summary><ul>{lines}</ul></details>"
+
+
+def _text(text: str) -> str:
+    """Foreign text as it may stand in the page."""
+    return html.escape(printable(text))
 
 
 def write_report(
@@ -126,31 +159,28 @@ def write_report(
     orbit: Path,
 ) -> None:
     """Write the self-contained page; `renders` are those of the `targets`, `orbit` the video it shows."""
-    fit_rows, held_rows = metrics.frames.fit, metrics.frames.held_out
     settings = run.model_dump(mode="json", exclude={"frames", "files"})
     video = base64.b64encode(orbit.read_bytes()).decode()
-    known = head.bundle.info.known_yaw
-    failures = "".join(f"<li>{html.escape(line)}</li>" for line in source.failed)
-    weakest = min(held_rows or fit_rows, key=lambda r: r.identity)
-    name = html.escape(printable(source.name))
+    info = head.bundle.info
+    codes = f"{len(head.track)} latent code{'s' if len(head.track) > 1 else ''}"
+    several = len(targets) > 1
     page = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>inv3d: {name}</title><style>{_STYLE}</style></head><body>
-<h1>{name}</h1>
-<p class=note>{html.escape(source.method)}, {len(head.track)} latent code{"s" if len(head.track) > 1 else ""}, model {html.escape(head.bundle.name)}
-({html.escape(head.bundle.info.license)}), {run.total_seconds:.0f} s</p>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>inv3d: {_text(source.name)}</title><style>{_STYLE}</style></head><body>
+<h1>{_text(source.name)}</h1>
+<p class=note>{_text(source.method)}, {codes}, model {_text(head.bundle.name)} ({_text(info.license)}), {run.total_seconds:.0f} s</p>
 <video controls loop autoplay muted src="data:video/mp4;base64,{video}"></video>
-<p>{html.escape(source.coverage)} The model knows heads up to &plusmn;{known:.0f}&deg;.</p>
-<h2>Views of the fit</h2>
-<figure><img alt="targets, renders and depth" src="{_pairs(targets, renders)}"><figcaption>Above the targets, in the middle the renders,
-below their depth (bright is near).</figcaption></figure>
+<p>{_text(source.coverage)} The model knows heads up to &plusmn;{info.known_yaw:.0f}&deg;.</p>
+<h2>{"Views of the fit" if several else "View of the fit"}</h2>
+{_comparison(targets, renders)}
 <h2>Figures</h2>
 {_table(metrics)}
-<p>{_codes(metrics)} Weakest view: {weakest.frame} at {weakest.yaw:.0f}&deg;, ID {weakest.identity:.2f}.</p>
-<p class=note>ID is measured by {html.escape(metrics.networks.identity)}; the perceptual distance by
-{html.escape(metrics.networks.perceptual)}.</p>
-{_over_yaw(fit_rows, held_rows)}
+{_remarks(metrics)}
+<p class=note>ID is measured by {_text(metrics.networks.identity)}; the perceptual distance by
+{_text(metrics.networks.perceptual)}.</p>
+{_over_yaw(metrics.frames.fit, metrics.frames.held_out)}
 <h2>Frames</h2>
-<p>{html.escape(source.frames)}</p><ul>{failures}</ul>
+{_frames(source)}
 <h2>Settings</h2>
 <pre>{html.escape(json.dumps(settings, indent=2))}</pre>
 </body></html>

@@ -1,5 +1,6 @@
 import re
 
+import pytest
 import torch
 
 from inv3d.core.inversion.settings import FAST
@@ -8,32 +9,93 @@ from inv3d.core.views import Views
 from inv3d.export.report import Source, write_report
 from inv3d.export.results import BothFrames, MeasuredBy, Metrics, Run
 
+RUN = Run(
+    sha256="0" * 64, model="demo", fingerprint="x", perceptual="own", identity="own", seed=0, settings=FAST,
+    device="cpu", version="1", total_seconds=61.0,
+)  # fmt: skip
+CLIP = Source("clip.mp4", "2 views", "All sides.", "20 usable, 1 failed.", ("frame 7: pose <jumps>",))
+NETWORKS = MeasuredBy("a face network", "a <perceptual> network")
 
-def test_the_page_holds_everything_itself(head, tmp_path):
+
+@pytest.fixture(scope="module")
+def fitted(head):
+    """Views from two sides, their renders, and the figures of both."""
     cameras = head.camera(torch.tensor([-0.4, 0.4]), torch.zeros(2))
     renders = head.render_each(cameras, lambda render: render, 32)
     images = torch.cat([render.image for render in renders]).roll(1, 3)
     views = Views(images, cameras, (3, 8), (0.1, 0.4))
-    rows = evaluate(views, (render.image for render in renders), head.bundle)
-    first, second = means(rows[:1]), means(rows[1:])
-    metrics = Metrics(
-        fit=first,
-        held_out=second,
+    return views, renders, evaluate(views, (render.image for render in renders), head.bundle)
+
+
+def figures(fit, held_out, distance: float = 0.0) -> Metrics:
+    """Metrics of these rows; without any held out, those of a photo."""
+    return Metrics(
+        fit=means(fit),
+        held_out=means(held_out),
         depth_consistency=0.0012,
-        latent_distance=1.5,
-        networks=MeasuredBy("a face network", "a <perceptual> network"),
-        frames=BothFrames(tuple(rows[:1]), tuple(rows[1:])),
+        latent_distance=distance,
+        networks=NETWORKS,
+        frames=BothFrames(tuple(fit), tuple(held_out)),
     )
-    run = Run(
-        sha256="0" * 64, model="demo", fingerprint="x", perceptual="own", identity="own", seed=0, settings=FAST,
-        device="cpu", version="1", total_seconds=61.0,
-    )  # fmt: skip
-    source = Source("<b>clip</b>\udcff.mp4", "2 views", "All sides.", "20 usable, 1 failed.", ("frame 7: pose <jumps>",))
-    (tmp_path / "orbit.mp4").write_bytes(b"video")
-    write_report(tmp_path / "report.html", source, head, views, renders, metrics, run, tmp_path / "orbit.mp4")
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "<b>clip</b>" not in page and r"&lt;b&gt;clip&lt;/b&gt;\xff.mp4" in page
-    assert not re.search(r'(src|href)="(?!data:|#)', page)
-    assert "frame 7: pose &lt;jumps&gt;" in page
-    assert "a face network" in page and "a &lt;perceptual&gt; network" in page
-    assert f"{first.psnr:.4g}" in page and f"{second.psnr:.4g}" in page
+
+
+@pytest.fixture
+def page(head, fitted, tmp_path):
+    """Writes a report and gives its text."""
+
+    def written(source: Source, views: int, metrics: Metrics) -> str:
+        targets, renders, _ = fitted
+        (tmp_path / "orbit.mp4").write_bytes(b"video")
+        shown = (targets[:views], renders[:views], metrics, RUN, tmp_path / "orbit.mp4")
+        write_report(tmp_path / "report.html", source, head, *shown)
+        return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    return written
+
+
+def test_the_page_of_a_clip_holds_everything_itself(page, fitted):
+    rows = fitted[2]
+    text = page(CLIP, 2, figures(rows[:1], rows[1:], 1.5))
+    assert not re.search(r'(src|href)="(?!data:|#)', text)
+    assert "frame 7: pose &lt;jumps&gt;" in text
+    assert "a face network" in text and "a &lt;perceptual&gt; network" in text
+    assert f"{rows[0].psnr:.4g}" in text and f"{rows[1].psnr:.4g}" in text
+    assert "neighbouring codes: 1.50" in text and "Views of the fit" in text and "Top to bottom" in text
+    assert "Identity over yaw" in text and "nan" not in text.split("<svg")[0].rsplit("base64", 1)[1]
+
+
+def test_the_page_of_a_photo_speaks_of_one_view(page, fitted):
+    source = Source("face.jpg", "encoder", "Front.", "One photo.")
+    text = page(source, 1, figures(fitted[2][:1], []))
+    assert "View of the fit" in text and "Left to right" in text
+    for absent in ("frames never used", "Least similar", "neighbouring codes", "Identity over yaw", "<li>"):
+        assert absent not in text
+
+
+def test_the_least_similar_unused_frame_is_named(page, fitted):
+    rows = fitted[2]
+    weakest = min(rows, key=lambda row: row.identity)
+    text = page(CLIP, 2, figures(rows[:1], rows))
+    assert f"Least similar unused frame: frame {weakest.frame}, yaw {weakest.yaw:.0f}&deg;" in text
+
+
+def test_many_failed_frames_are_folded(page, fitted):
+    metrics = figures(fitted[2][:1], [])
+    few, many = (Source("c", "m", "s", "f", tuple(f"frame {i}" for i in range(n))) for n in (10, 11))
+    assert "<details open>" in page(few, 1, metrics)
+    assert "<details><summary>" in page(many, 1, metrics)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("<b>it's</b>", "&lt;b&gt;it&#x27;s&lt;/b&gt;"),
+        ('"><script>alert(1)</script>', "&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"),
+        ("caf\udce9 \x1b[31m\n&amp;", r"caf\xe9 \x1b[31m\n&amp;amp;"),
+        ("Łódź 🙂", "Łódź 🙂"),
+    ],
+)
+def test_names_stand_in_the_page_as_text(page, fitted, name, shown):
+    text = page(Source(name, name, name, name, (name,)), 1, figures(fitted[2][:1], []))
+    assert f"<h1>{shown}</h1>" in text and f"<title>inv3d: {shown}</title>" in text and f"<li>{shown}</li>" in text
+    assert text.count(shown) == 6
