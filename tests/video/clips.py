@@ -47,9 +47,11 @@ def encode(
     aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
     source: str = "rgb24",
+    told: bool = True,
     prepare: Callable[[av.VideoFrame], None] = lambda frame: None,
 ) -> Path:
-    """Write `images`, of PyAV's format `source`, through `codec`; `matrix`, `transfer` are of ITU-T H.273."""
+    """Write `images`, of PyAV's format `source`, through `codec`; `matrix`, `transfer` are of ITU-T H.273; unless `told`, the file says nothing of
+    the matrix."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, options=options or {"crf": "4"})
         stream.height, stream.width = images[0].shape[:2]
@@ -61,7 +63,7 @@ def encode(
             context.sample_aspect_ratio = aspect
         if color_range is not None:
             context.color_range = color_range
-        if matrix is not None:
+        if matrix is not None and told:
             context.colorspace = matrix
         if transfer is not None:
             context.color_trc = transfer
@@ -72,8 +74,7 @@ def encode(
                     format=pix_fmt, dst_colorspace=matrix, src_color_range=2, dst_color_range=color_range or 1
                 )
             frame.color_range = color_range or 1
-            if matrix is not None:
-                frame.colorspace = matrix
+            frame.colorspace = matrix if matrix is not None and told else 2
             if times is not None:
                 frame.pts, frame.time_base = round(times[i] * 1000), Fraction(1, 1000)
             prepare(frame)

@@ -1,4 +1,3 @@
-import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,36 +8,9 @@ import pytest
 from inv3d.core.errors import InputError
 from inv3d.video.decode import frames, probe
 from inv3d.video.write import write_mp4
+from tests.video.clips import corner_image, encode, set_matrix
 
-
-def corner_image(i: int = 0, height: int = 48, width: int = 64) -> np.ndarray:
-    """White in the top left corner, grey elsewhere, brightness rising with i."""
-    image = np.full((height, width, 3), 60 + 10 * i, np.uint8)
-    image[:16, :16] = 255
-    return image
-
-
-def encode(path: Path, images, pix_fmt="yuv420p", codec="libx264", times=None, color_range=None) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=10, options={"crf": "4"})
-        stream.height, stream.width = images[0].shape[:2]
-        stream.pix_fmt = pix_fmt
-        if times is not None:
-            stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
-        if color_range is not None:
-            stream.codec_context.color_range = color_range
-        for i, image in enumerate(images):
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            if color_range is not None:
-                frame = frame.reformat(format=pix_fmt, src_color_range=2, dst_color_range=color_range)
-                frame.color_range = color_range
-            if times is not None:
-                frame.pts, frame.time_base = round(times[i] * 1000), Fraction(1, 1000)
-            for packet in stream.encode(frame):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
-    return path
+FAULTS = Path(__file__).resolve().parents[3] / "shared" / "faults"
 
 
 def test_frames_come_back_in_order_with_their_times(tmp_path):
@@ -80,20 +52,126 @@ def test_limited_and_full_range_give_the_same_picture(tmp_path, color_range):
     assert np.abs(image.astype(int) - corner_image()).mean() < 3
 
 
-def rotate(path: Path) -> None:
-    """Set the display matrix of a video track to a quarter turn clockwise, as phones do."""
-    data = bytearray(path.read_bytes())
-    at = data.index(b"tkhd") + 44
-    data[at : at + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
-    path.write_bytes(data)
+# (a, b, c, d) of a display matrix, and where it shows the top left corner: (row, column) of the picture's corners
+TURNS = {
+    "as it is": ((1, 0, 0, 1), (0, 0)),
+    "clockwise": ((0, 1, -1, 0), (0, -1)),
+    "by half": ((-1, 0, 0, -1), (-1, -1)),
+    "anticlockwise": ((0, -1, 1, 0), (-1, 0)),
+    "mirrored": ((-1, 0, 0, 1), (0, -1)),
+    "upside down": ((1, 0, 0, -1), (-1, 0)),
+    "transposed": ((0, 1, 1, 0), (0, 0)),
+    "anti-transposed": ((0, -1, -1, 0), (-1, -1)),
+}
 
 
-def test_rotation_metadata_is_honoured(tmp_path):
+@pytest.mark.parametrize("turn", TURNS)
+def test_display_matrices_turn_and_mirror(tmp_path, turn):
+    (a, b, c, d), corner = TURNS[turn]
     path = encode(tmp_path / "clip.mp4", [corner_image()])
-    rotate(path)
-    image = next(iter(frames(path))).image
-    assert image.shape == (64, 48, 3)
-    assert image[:12, -12:].mean() > 240  # a clockwise turn takes the top left corner to the top right
+    set_matrix(path, a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    frame = next(iter(frames(path)))
+    assert frame.image.shape == ((64, 48, 3) if a == 0 else (48, 64, 3))
+    for row in (0, -1):
+        for column in (0, -1):
+            assert (frame.image[row, column].mean() > 200) == ((row, column) == corner)
+
+
+def test_a_display_matrix_of_zeros_is_none(tmp_path):
+    path = encode(tmp_path / "clip.mp4", [corner_image()])
+    set_matrix(path, *[0] * 9)
+    assert next(iter(frames(path))).image[:12, :12].mean() > 200
+
+
+@pytest.mark.parametrize(("aspect", "shape"), [((4, 3), (48, 85)), ((3, 4), (64, 64)), ((1, 1), (48, 64))])
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+def test_pixels_become_square(tmp_path, ending, aspect, shape):
+    path = encode(tmp_path / f"clip.{ending}", [corner_image()] * 2, aspect=Fraction(*aspect))
+    frame = next(iter(frames(path)))
+    assert frame.image.shape[:2] == shape and frame.scale == pytest.approx((1.0, 1.0), abs=0.01)
+    small = next(iter(frames(path, short_side=24)))
+    assert min(small.image.shape[:2]) == 24 and small.scale == pytest.approx((shape[0] / 24,) * 2, rel=0.02)
+
+
+def test_a_turned_clip_of_oblong_pixels_is_stretched_before_it_is_turned(tmp_path):
+    path = encode(tmp_path / "clip.mp4", [corner_image()] * 2, aspect=Fraction(3, 2))
+    set_matrix(path, 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+    assert next(iter(frames(path))).image.shape == (96, 48, 3)
+
+
+def bars(step: int) -> np.ndarray:
+    row = np.where((np.arange(128) - step) % 64 < 24, 220, 40).astype(np.uint8)
+    return np.repeat(row[None, :, None], 96, 0).repeat(3, 2)
+
+
+def combing(image: np.ndarray) -> float:
+    rows = image[..., 0].astype(int)
+    return float(np.abs(2 * rows[1:-1] - rows[:-2] - rows[2:]).mean())
+
+
+@pytest.mark.parametrize(
+    ("ending", "codec", "options"),
+    [("mp4", "libx264", {"x264-params": "tff=1", "crf": "4"}), ("mpg", "mpeg2video", {"flags": "+ildct+ilme", "qscale": "2"})],
+)  # fmt: skip
+def test_interlaced_clips_are_not_combed(tmp_path, ending, codec, options):
+    woven = [bars(8 * i) for i in range(8)]
+    for i, image in enumerate(woven):
+        image[1::2] = bars(8 * i + 4)[1::2]
+    found = list(frames(encode(tmp_path / f"clip.{ending}", woven, codec=codec, options=options)))
+    assert combing(woven[4]) > 30 and all(combing(frame.image) < 3 for frame in found)
+    assert [frame.index for frame in found] == list(range(8))
+    assert [frame.time for frame in found] == pytest.approx([0.1 * i for i in range(8)], abs=0.001)
+    # one field's moment, not a mix of two
+    assert min(np.abs(found[4].image.astype(int) - bars(place)).mean() for place in (32, 36)) < 8
+
+
+def scratched(path: Path, number: int) -> Path:
+    """Noise over the second half of a packet."""
+    with av.open(str(path)) as container:
+        packet = list(container.demux(video=0))[number]
+        start, size = packet.pos + packet.size // 2, packet.size // 2
+    data = bytearray(path.read_bytes())
+    data[start : start + size] = np.random.default_rng(0).bytes(size)
+    path.write_bytes(data)
+    return path
+
+
+def moving(count: int) -> list[np.ndarray]:
+    base = np.random.default_rng(1).integers(60, 190, (24, 32, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1)
+    return [np.roll(base, 5 * i, 1) for i in range(count)]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4", "mpeg2video"])
+def test_damaged_frames_in_the_middle_are_listed_and_the_others_come(tmp_path, codec):
+    path = encode(tmp_path / "clip.mp4", moving(30), codec=codec, options={"g": "10", "bf": "0"})
+    sound = [frame.image.astype(int) for frame in frames(path)]
+    failed = []
+    found = list(frames(scratched(path, 13), failed=failed.append))
+    assert failed and all("damaged" in frame.reason or "cannot be decoded" in frame.reason for frame in failed)
+    assert failed[0].index in (12, 13, 14) and len(found) + len(failed) == 30
+    assert sorted([frame.index for frame in found] + [frame.index for frame in failed]) == list(range(30))
+    assert [frame.time for frame in found] == pytest.approx([0.1 * frame.index for frame in found], abs=0.001)
+    assert all(np.abs(frame.image - sound[frame.index]).max() == 0 for frame in found if frame.index < failed[0].index)
+    assert np.abs(found[-1].image - sound[-1]).max() == 0  # from the next key frame on all is well
+
+
+def test_frames_found_again_are_the_same_frames_also_in_a_damaged_clip(tmp_path):
+    path = scratched(encode(tmp_path / "clip.mp4", moving(30), options={"g": "10"}), 13)
+    first = {frame.index: frame for frame in frames(path)}
+    again = {frame.index: frame for frame in frames(path, {0, 9, 20, 25, 29}.__contains__)}
+    assert len(again) >= 4
+    for index, frame in again.items():
+        assert frame.time == first[index].time and np.array_equal(frame.image, first[index].image)
+
+
+@pytest.mark.skipif(not FAULTS.is_dir(), reason="the collection of faulty files is not there")
+def test_faulty_files_are_shown_as_a_player_does():
+    def first(name: str) -> np.ndarray:
+        return next(iter(frames(FAULTS / name, short_side=90))).image.astype(int)
+
+    assert first("pixels-4-3.mp4").shape == (90, 160, 3)
+    mirrored, straight = first("mirrored-by-matrix.mp4"), first("two-tracks.mov")
+    assert np.abs(mirrored - straight[:, ::-1]).mean() < 3 < np.abs(mirrored - straight).mean()
 
 
 def broken(kind: str, tmp_path: Path) -> Path:
