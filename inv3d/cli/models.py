@@ -282,17 +282,20 @@ def prepare_model(
 
     Example: inv3d models prepare ffhq
     """
+    from inv3d.core.library import is_embedded, model_folder
+
+    folder, tell = model_folder(name), teller(as_json)
+    # before the libraries are loaded, which takes a while on a busy machine
+    tell(f"preparing {name}")
+
     from inv3d.core.bundle import ALIGNER
     from inv3d.core.device import choose_device
     from inv3d.core.errors import UsageError
-    from inv3d.core.library import is_embedded, model_folder
     from inv3d.core.training.prepare import Plan, prepare
 
-    folder = model_folder(name)
     if is_embedded(name) or ((folder / ALIGNER).exists() and not force):
         raise UsageError(f"'{name}' is prepared already", "use --force to prepare an imported model anew")
     choice = choose_device(device)
-    tell = teller(as_json)
     kept = (f"preparing '{name}' was stopped", "the same command goes on from the last checkpoint")
     with interruptible(lambda: kept), _home_errors():
         prepare(name, Plan().scaled(scale), choice.device, watched(tell))
