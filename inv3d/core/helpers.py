@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,9 +11,10 @@ from typing import TypeVar
 from urllib.error import URLError
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from inv3d.core.bundle import Bundle, Identity, Perceptual
+from inv3d.core.checkpoints.read import read_weights
 from inv3d.core.errors import ModelError, UsageError
 from inv3d.core.library import home
 from inv3d.core.networks.arcface import ArcFace, FaceBackbone, ir_101, ir_se50
@@ -60,7 +60,7 @@ def load_perceptual(name: str, device: torch.device) -> Perceptual:
     net, file = _BACKBONES[name]
     path = _backbone(file)
     with _damage(path, "remove it; it is fetched again"):
-        return _ready(Lpips(net, _numbers(path)), device)
+        return _ready(Lpips(net, read_weights(path)), device)
 
 
 def load_identity(name: str, device: torch.device) -> Identity:
@@ -72,14 +72,8 @@ def load_identity(name: str, device: torch.device) -> Identity:
         raise ModelError(f"the weights of '{name}' are not on this machine", f"put {path.name} at {path}")
     backbone = _FACES[name][0]()
     with _damage(path, f"put the public {path.name} there"):
-        backbone.load_state_dict(_numbers(path))
+        backbone.load_state_dict(read_weights(path))
     return _ready(ArcFace(backbone), device)
-
-
-def _numbers(path: Path) -> dict[str, Tensor]:
-    """A public state dict; nothing of the file is executed."""
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
 
 
 @contextmanager
@@ -87,7 +81,7 @@ def _damage(path: Path, hint: str) -> Iterator[None]:
     """Turns what loading a damaged or foreign state dict raises into a ModelError."""
     try:
         yield
-    except (RuntimeError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except (RuntimeError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is damaged or another network", hint) from error
 
 

@@ -40,6 +40,8 @@ _SUPERRESOLUTION = {
     "SuperresolutionHybrid4X": SuperResolutionConfig((128, 64), 128, upsample_first=False, shared_filter=True),
     "SuperresolutionHybrid2X": SuperResolutionConfig((128, 64), 64, upsample_first=False, shared_filter=True),
 }
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_COUNTER = "num_batches_tracked"
 _PARAMETERS = ("weight", "bias", "const", "noise_strength")
 """Last parts of the names of what is trained."""
 _WEIGHTLESS = ("renderer.", "ray_sampler.", "ray_marcher.")
@@ -257,14 +259,19 @@ def fitting(
     shapes: dict[str, tuple[int, ...]], found: dict[str, Any], read: Callable[[Any, str, tuple[int, ...]], Tensor]
 ) -> dict[str, Tensor]:
     """The weights of a model of these `shapes` out of those that were `found`, each as `read` gives it for its name and
-    shape. Raises ModelError, with the name, for what is missing, too much or of another shape."""
+    shape. Raises ModelError, with the name, for what is missing, too much, of another shape, not of floating-point
+    numbers (but for the counters of normalisation layers), NaN or infinite."""
     if extra := sorted(found.keys() - shapes.keys()):
         raise refused(f"{shown(extra[0])} belongs to no part of the model")
     state = {}
     for name, shape in shapes.items():
         if name not in found:
             raise refused(f"{name} is missing")
-        state[name] = read(found[name], name, shape)
+        state[name] = tensor = read(found[name], name, shape)
+        if tensor.dtype not in _FLOATS and not name.endswith(_COUNTER):
+            raise refused(f"{name} is not of floating-point numbers")
+        if not torch.isfinite(tensor).all():
+            raise refused(f"{name} contains NaN or infinity")
     return state
 
 

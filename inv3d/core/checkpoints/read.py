@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -43,7 +42,6 @@ _OWN = "inv3d"
 _LATER = ("z_dim", "c_dim", "w_dim", "img_resolution", "neural_rendering_resolution", "rendering_kwargs")
 """Attributes of a generator that win over the arguments it was made with: they were used last."""
 _AXES, _AXES_BUFFER = "plane_axes", "renderer.plane_axes"
-_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _LONGEST_HEADER = 8 << 20
 """Bytes of a safetensors file's list of tensors; that of EG3D takes 30,000."""
 _STATISTICS = "dataset_label_std"
@@ -87,6 +85,14 @@ def read_object(file: IO[bytes], start: bytes, size: int) -> tuple[Any, TensorRe
     return value, TensorReader(lookup, size)
 
 
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a `torch.save` file that holds nothing but weights by name. Raises ModelError."""
+    with opened(path) as (file, start, size):
+        value, reader = read_object(file, start, size)
+        found = {name: item for name, item in dictionary(value).items() if isinstance(name, str) and reader.holds(item)}
+        return {name: reader.read(item, name, reader.shape(item, name)) for name, item in found.items()}
+
+
 def to_safetensors(checkpoint: Checkpoint) -> bytes:
     """A file that `read_checkpoint` reads again to the bit, without a word on its family."""
     layout = {
@@ -125,13 +131,7 @@ def _of_network(network: Network, reader: Reader, like: str | None, own: Layout 
             layout = Layout(with_axes(layout.config, axes), layout.radius, layout.pivot)
     wanted = shapes_of(layout.config)
     found, notes = _used(network, wanted)
-    state = fitting(wanted, found, reader.read)
-    for name, tensor in state.items():
-        if tensor.dtype not in _FLOATS:
-            raise refused(f"{name} is not of floating-point numbers")
-        if not torch.isfinite(tensor).all():
-            raise refused(f"{name} contains NaN or infinity")
-    return Checkpoint(layout, state, notes)
+    return Checkpoint(layout, fitting(wanted, found, reader.read), notes)
 
 
 def _said(network: Network, reader: Reader) -> tuple[Options | None, PlaneAxes | None]:
@@ -246,5 +246,5 @@ def _own_layout(text: str) -> Layout:
         data = json.loads(text)
         x, y, z = (float(v) for v in data["pivot"])
         return around(Layout(GeneratorConfig.from_json(data["config"]), float(data["radius"]), (x, y, z)))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise refused("its options are damaged") from error

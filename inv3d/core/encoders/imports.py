@@ -22,7 +22,8 @@ _KINDS: dict[str, Kind] = {
     "WPlusEncoder": "last-layer",
     "BackboneEncoderUsingLastLayerIntoWPlus": "last-layer",
 }
-_PREFIX = "encoder."
+_FIRST = "input_layer.0.weight"
+"""The first weight of every encoder."""
 _TRUNCATION = 0.7
 """Of the mean code that the public encoders add to what they read."""
 
@@ -35,11 +36,7 @@ def read_public_encoder(path: Path, bundle: Bundle) -> Encoder:
     with opened(path) as (file, start, size):
         value, reader = read_object(file, start, size)
         root = dictionary(value)
-        weights = dictionary(root.get("state_dict"))
-        names = [name for name in weights if isinstance(name, str) and name.startswith(_PREFIX)]
-        own = {name.removeprefix(_PREFIX): weights[name] for name in names}
-        if not own:
-            raise refused("it holds no encoder (encoder.* in state_dict)")
+        own = _own_weights(dictionary(root.get("state_dict")) or root)
         config = replace(
             _PUBLIC,
             kind=_kind(_options(root.get("opts")), own),
@@ -51,12 +48,25 @@ def read_public_encoder(path: Path, bundle: Bundle) -> Encoder:
         state = fitting(shapes, own, reader.read)
     with torch.device("meta"):
         encoder = build_encoder(config)
-    encoder.load_state_dict(state, assign=True)
+    floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    encoder.load_state_dict(floats, assign=True)
     mean = torch.lerp(
         bundle.generator.mean_w, sample_codes(bundle.generator, bundle.info.front, 10_000).mean(0), _TRUNCATION
     )
     encoder.mean_code = mean.expand(config.num_ws, -1).clone()
     return encoder.eval().requires_grad_(False)
+
+
+def _own_weights(weights: dict[Any, Any]) -> dict[str, Any]:
+    """The weights of the encoder among those of other networks, whose names may begin with those of wrapping modules."""
+    names = [name for name in weights if isinstance(name, str)]
+    prefixes = [name.removesuffix(_FIRST) for name in names if name.endswith(_FIRST)]
+    prefixes = [prefix for prefix in prefixes if prefix == "" or prefix.endswith(".")]
+    # a file may keep networks of losses, too, which begin alike
+    prefix = min(prefixes, key=lambda prefix: ("encoder." not in prefix, len(prefix)), default=None)
+    if prefix is None:
+        raise refused("it holds no encoder (encoder.* in state_dict)")
+    return {name.removeprefix(prefix): weights[name] for name in names if name.startswith(prefix)}
 
 
 def _options(value: Any) -> dict[Any, Any]:

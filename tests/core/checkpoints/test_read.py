@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 import os
 from collections import OrderedDict
 from pathlib import Path
@@ -12,7 +13,7 @@ from safetensors.torch import save_file
 
 from inv3d.core.checkpoints.eg3d import Checkpoint, Layout
 from inv3d.core.checkpoints.families import FAMILIES
-from inv3d.core.checkpoints.read import read_checkpoint, to_safetensors
+from inv3d.core.checkpoints.read import read_checkpoint, read_weights, to_safetensors
 from inv3d.core.errors import ModelError, UsageError
 
 from .test_eg3d import LPFF
@@ -192,6 +193,42 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
         with pytest.raises(ModelError, match="is no file"):
             read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (torch.full((64, 32), torch.nan), "contains NaN or infinity"),
+        (torch.full((64, 32), torch.inf, dtype=torch.float16), "contains NaN or infinity"),
+        (torch.zeros(64, 32, dtype=torch.int64), "not of floating-point numbers"),
+        (torch.zeros(64, 32, dtype=torch.uint8), "not of floating-point numbers"),
+    ],
+)
+def test_weights_that_are_no_numbers_are_named(state, tmp_path, weight, message):
+    changed = state | {"decoder.net.0.weight": weight}
+    save_file(dict(changed), tmp_path / "y")
+    for path in (torch_zip(tmp_path / "x", ordered(changed)), tmp_path / "y"):
+        with pytest.raises(ModelError, match=rf"decoder\.net\.0\.weight.*{message}"):
+            read_checkpoint(path, like="shapenetcars")
+
+
+def test_weights_by_name_are_read_without_torchs_unpickler(tmp_path):
+    weights = {"a": torch.randn(2, 3), "b": torch.arange(4)}
+    torch.save(weights, tmp_path / "x.pth")
+    found = read_weights(tmp_path / "x.pth")
+    assert found.keys() == weights.keys() and all(torch.equal(found[name], weights[name]) for name in weights)
+    (tmp_path / "x.pth").write_bytes(b"\x80\x04})" + b"2\x86" * 60 + b"Ns.")
+    with pytest.raises(ModelError, match="key"):
+        read_weights(tmp_path / "x.pth")
+
+
+def test_numbers_of_the_layout_may_not_be_absurd(small, tmp_path):
+    state = {name: tensor.clone() for name, tensor in small.state_dict().items()}
+    for radius in (10**400, "far", [1], -1.0, None):
+        layout = {"config": small.config.to_json(), "radius": radius, "pivot": [0, 0, 0]}
+        save_file(state, tmp_path / "x", metadata={"inv3d": json.dumps(layout)})
+        with pytest.raises(ModelError, match="refused"):
+            read_checkpoint(tmp_path / "x")
 
 
 def test_damaged_safetensors_are_refused(demo, tmp_path):

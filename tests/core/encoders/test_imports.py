@@ -47,6 +47,38 @@ def test_a_public_encoder_reads_what_it_read_before(demo, tmp_path, kind, option
     assert torch.allclose(found.mean_code[0], demo.mean_code, atol=0.1) and found.mean_code.std() > 0
 
 
+@pytest.mark.parametrize("change", [
+    lambda state: {"state_dict": {f"module.{name}": tensor for name, tensor in state.items()}},
+    lambda state: state,
+    lambda state: {name.removeprefix("encoder."): tensor for name, tensor in state.items()},
+    lambda state: {"state_dict": {"id_loss.facenet.input_layer.0.weight": torch.zeros(2)} | state},
+    lambda state: {"state_dict": {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()}},
+])  # fmt: skip
+def test_an_encoder_is_found_however_it_is_wrapped(demo, tmp_path, change):
+    write(tmp_path / "x.pt", demo, "last-layer", {})
+    state = torch.load(tmp_path / "x.pt", weights_only=True)["state_dict"]
+    own = {name: tensor for name, tensor in state.items() if name.startswith("encoder.")}
+    torch.save(change(own), tmp_path / "y.pt")
+    found = read_public_encoder(tmp_path / "y.pt", demo)
+    assert found(torch.zeros(1, 3, 256, 256)).dtype == torch.float32
+    for name, tensor in found.state_dict().items():
+        assert torch.allclose(tensor.double(), own[f"encoder.{name}"].double(), rtol=1e-3, atol=1e-6)
+
+
+def test_weights_that_are_no_numbers_are_named(demo, tmp_path):
+    write(tmp_path / "x.pt", demo, "last-layer", {})
+    value = torch.load(tmp_path / "x.pt", weights_only=True)
+    for change, message in ((torch.nan, "NaN"), (torch.inf, "NaN or infinity")):
+        value["state_dict"]["encoder.input_layer.0.weight"][0] = change
+        torch.save(value, tmp_path / "y.pt")
+        with pytest.raises(ModelError, match=rf"input_layer\.0\.weight contains {message}"):
+            read_public_encoder(tmp_path / "y.pt", demo)
+    value["state_dict"]["encoder.input_layer.0.weight"] = torch.zeros(16, 3, 3, 3, dtype=torch.int64)
+    torch.save(value, tmp_path / "y.pt")
+    with pytest.raises(ModelError, match="floating-point"):
+        read_public_encoder(tmp_path / "y.pt", demo)
+
+
 def test_other_files_are_refused_by_name(demo, tmp_path):
     torch.save({"state_dict": {"decoder.x": torch.zeros(1)}}, tmp_path / "none.pt")
     with pytest.raises(ModelError, match="no encoder"):
