@@ -102,9 +102,9 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leaves what a resumed run can use, and nothing else."""
-        if self._digest and (self._worthless or not any(self.stages.glob("*"))):
-            self._clear()
-        self._held.close()
+        with self._held, suppress(OSError):  # what cannot be removed is no reason to fail now
+            if self._digest and (self._worthless or not any(self.stages.glob("*"))):
+                self._clear()
 
     def begin(self, job: dict[str, Any], space: int = 0) -> None:
         """Go on with the unfinished run of the same `job`, which is what tells it from any other, or begin anew.
