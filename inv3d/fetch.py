@@ -14,6 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, RootModel
 from inv3d.core.camera import FFHQ_FOCAL
 from inv3d.core.errors import ModelError
 from inv3d.core.library import NAME, home, sha256
+from inv3d.core.lock import held
 from inv3d.core.records import STRICT, Border, Digest, Text, read_record, shown
 from inv3d.download import LARGEST, Report, Resuming
 
@@ -88,7 +89,7 @@ def place(wanted: Entry) -> Path:
 def fetch(wanted: Entry, offline: bool, report: Report) -> Path:
     """The file of an entry in the home folder's `downloads`, fetched unless it is there, and checked.
 
-    Raises ModelError if it cannot be had; what has arrived is kept, and the next call goes on from there.
+    Raises ModelError if it cannot be had, UsageError if another process fetches it; what has arrived is kept, and the next call goes on from there.
     """
     file = place(wanted)
     if file.exists():
@@ -103,7 +104,9 @@ def fetch(wanted: Entry, offline: bool, report: Report) -> Path:
     download = Resuming(file.with_name(file.name + ".part"), wanted.size, report)
     try:
         pooch.get_logger().disabled = True  # it would tell people to pin the hash
-        pooch.retrieve(wanted.address, known, file.name, file.parent, downloader=download)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with held(file.with_name(file.name + ".lock"), file):
+            pooch.retrieve(wanted.address, known, file.name, file.parent, downloader=download)
     except ValueError as error:
         raise ModelError(
             f"what {wanted.address} sends is not '{wanted.name}': its SHA-256 differs",

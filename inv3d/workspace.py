@@ -28,7 +28,7 @@ from inv3d.core.files import (
     refuse_protected,
     write_whole,
 )
-from inv3d.core.lock import HeldError, held
+from inv3d.core.lock import held
 from inv3d.core.records import Digest, Record, read_record, write_record
 from inv3d.destination import check_destination
 
@@ -191,14 +191,10 @@ class Workspace:
         while True:
             self.folder.mkdir(parents=True, exist_ok=True)
             try:
-                undo.enter_context(held(self.folder / _LOCK))
+                undo.enter_context(held(self.folder / _LOCK, self.out))
                 return
             except FileNotFoundError:
                 continue  # another run ended and removed the folder meanwhile
-            except HeldError as error:
-                raise UsageError(
-                    f"another run of inv3d is writing to {self.out}", "wait for its end, or write elsewhere with --out"
-                ) from error
 
     def _need(self, space: int) -> None:
         """Raises UsageError unless the disk has `space` bytes left."""

@@ -301,7 +301,7 @@ _HOLD = """
 import sys, time
 from pathlib import Path
 from inv3d.core.lock import held
-with held(Path(sys.argv[1])):
+with held(Path(sys.argv[1]), Path()):
     print("held", flush=True)
     time.sleep(60)
 """

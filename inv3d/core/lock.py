@@ -8,24 +8,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from inv3d.core.errors import UsageError
+
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
 
 
-class HeldError(Exception):
+class _HeldError(Exception):
     """Another process holds the lock."""
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`, which is made here and removed at the end.
+def held(path: Path, guarded: Path) -> Iterator[None]:
+    """Holds the lock file `path`, which is made here and removed at the end, while something writes to `guarded`.
 
     The system drops the lock with the process, however that ends: a file that a kill left behind holds nothing. File
-    systems that know no locks hold nothing either. Raises HeldError, OSError.
+    systems that know no locks hold nothing either. Raises UsageError if another process holds it, OSError.
     """
-    descriptor = _acquire(path)
+    try:
+        descriptor = _acquire(path)
+    except _HeldError as error:
+        raise UsageError(
+            f"another run of inv3d is writing to {guarded}", "wait for its end, or write to another place"
+        ) from error
     try:
         yield
     finally:
@@ -60,11 +67,11 @@ def _lock(descriptor: int) -> None:
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError as error:
-            raise HeldError from error
+            raise _HeldError from error
     else:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:  # either, by the file system
-            raise HeldError from error
+            raise _HeldError from error
         except OSError:
             pass  # no locks on this file system

@@ -8,13 +8,15 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
-from inv3d.core.bundle import ALIGNER, CODES, load_bundle
+from inv3d.core.bundle import ALIGNER, CODES, Bundle, load_bundle
 from inv3d.core.codes import code_statistics
 from inv3d.core.errors import UsageError
 from inv3d.core.library import model_folder
+from inv3d.core.lock import held
 from inv3d.core.training import dataset
 from inv3d.core.training.networks import AlignerTrainer
 from inv3d.core.training.renders import Renders
@@ -55,13 +57,19 @@ class Plan:
 def prepare(name: str, plan: Plan, device: torch.device, report: Report) -> None:
     """Add `codes.safetensors` and `aligner.safetensors` to the model `name`; goes on where it was stopped.
 
-    Raises ModelError if there is no such model.
+    Raises ModelError if there is no such model, UsageError if another process prepares it.
     """
     report(f"reading {name}")
     bundle, folder = load_bundle(name, device), model_folder(name)
-    report("measuring its codes")
     work = folder / "prepare"
     work.mkdir(exist_ok=True)
+    with held(work / "lock", work):
+        _prepare(bundle, folder, work, plan, device, report)
+    shutil.rmtree(work)
+
+
+def _prepare(bundle: Bundle, folder: Path, work: Path, plan: Plan, device: torch.device, report: Report) -> None:
+    report("measuring its codes")
     statistics = code_statistics(bundle.generator, bundle.info.front)
     dataset.write_shard(folder / CODES, statistics.state())
     share = float(statistics.scales.square().sum() / (len(statistics.mean) * statistics.spread.square()))
@@ -75,7 +83,6 @@ def prepare(name: str, plan: Plan, device: torch.device, report: Report) -> None
         at_times(f"aligner {step}/{plan.steps}, about {left:.0f} min to go")
     weights = trainer.network.state_dict()
     dataset.write_shard(folder / ALIGNER, {name: tensor.half() for name, tensor in weights.items()})
-    shutil.rmtree(work)
 
 
 def wide_renders(yaw: float, plan: Plan) -> Renders:

@@ -9,6 +9,7 @@ from inv3d.core.checkpoints.eg3d import Checkpoint, Layout
 from inv3d.core.checkpoints.read import to_safetensors
 from inv3d.core.errors import UsageError
 from inv3d.core.imports import Import, import_checkpoint
+from inv3d.core.lock import held
 from inv3d.core.training import sometimes
 from inv3d.core.training.prepare import Plan, prepare, wide_renders
 from inv3d.core.training.renders import Renders
@@ -104,3 +105,9 @@ def test_a_preparation_speaks_before_it_works(imported):
     with pytest.raises(KeyboardInterrupt):
         run(stop)
     assert lines == ["reading other"]
+
+
+def test_only_one_process_prepares_a_model(imported):
+    (imported / "prepare").mkdir()
+    with held(imported / "prepare" / "lock", imported), pytest.raises(UsageError, match="another run"):
+        run()
