@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 import pooch
-from pydantic import AfterValidator, ConfigDict, Field, RootModel
+from pydantic import AfterValidator, ConfigDict, FailFast, Field, RootModel
 
 from inv3d.core.camera import FFHQ_FOCAL
 from inv3d.core.errors import ModelError
@@ -47,7 +47,7 @@ class Entry:
     faces: bool = True
 
 
-class Catalogue(Border, RootModel[tuple[Entry, ...]]):
+class Catalogue(Border, RootModel[Annotated[tuple[Entry, ...], FailFast()]]):
     """What `catalogue.json` in the home folder says: a list of objects with the fields of `Entry`."""
 
     model_config = STRICT

@@ -337,6 +337,14 @@ def test_a_damaged_catalogue_is_refused(content, home):
     assert caught.value.message.isprintable()
 
 
+def test_a_catalogue_of_countless_faults_is_refused_at_once(home):
+    (home / "catalogue.json").write_text("[" + "[]," * 80_000 + "[]]")
+    start = time.process_time()
+    with pytest.raises(ModelError, match="damaged"):
+        catalogue()
+    assert time.process_time() - start < 0.3
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, '[{"a":' * 50_000, "", " " * 2**21, "\ufeff[]"])
 def test_a_catalogue_that_is_no_json_is_refused(text, home):
     (home / "catalogue.json").write_text(text)

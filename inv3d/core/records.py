@@ -40,7 +40,7 @@ class Border:
 
     fault: ClassVar[type[Inv3dError]] = InputError
     hint: ClassVar[str] = "make it again, or restore it from a copy"
-    largest: ClassVar[int] = 1 << 20
+    largest: ClassVar[int] = 1 << 18
 
 
 class Record(Border, BaseModel):
