@@ -95,7 +95,10 @@ def verify(name: str) -> None:
     """
     info = read_info(name)
     hint = f"import it again: inv3d models import FILE --name {name} --force"
-    if info.source and sha256(model_folder(name) / WEIGHTS) != info.source.get(WEIGHTS):
+    weights = model_folder(name) / WEIGHTS
+    if not weights.is_file():
+        raise ModelError(f"{weights} is missing or not a file", hint)
+    if info.source and sha256(weights) != info.source.get(WEIGHTS):
         raise ModelError(f"the weights of '{name}' are not those that were imported", hint)
     if info.source and DESCRIPTION in info.source:
         # as it stands in the file: a later inv3d may know more fields
