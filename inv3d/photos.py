@@ -18,7 +18,7 @@ from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.encoders.store import check_encoder, load_encoder
-from inv3d.core.errors import InputError, Inv3dError, UsageError
+from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, UsageError
 from inv3d.core.files import disk_errors
 from inv3d.core.head import Head
 from inv3d.core.helpers import OWN
@@ -45,6 +45,7 @@ from inv3d.pipeline import (
     trial_render,
 )
 from inv3d.places import find_photos
+from inv3d.video.choose import HeadChoice, in_words
 from inv3d.video.photo import Aligned, align_photo
 from inv3d.workspace import Workspace
 
@@ -61,7 +62,7 @@ AROUND = math.radians(30)
 class PhotoJob:
     """How photos are inverted: by the `encoder` (or `NO_ENCODER`), then by `refine` steps on the code and the camera, then
     by `tune` steps on the generator; without an encoder the code begins at the mean. `settings` None takes the device's
-    preset; the networks are those of `VideoJob`."""
+    preset; the networks are those of `VideoJob`; `head` says which of several heads is meant."""
 
     model: str = "demo"
     encoder: str = "preim3d"
@@ -74,10 +75,13 @@ class PhotoJob:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     force: bool = False
     resume: bool = False
+    head: HeadChoice | None = None
 
     def identify(self, photo: Path, bundle: Bundle) -> dict[str, Any]:
         """What tells this job on a photo from any other."""
-        choices = {**self.__dict__, "settings": asdict(self.fit), "device": self.device.type}
+        choices = {
+            **self.__dict__, "settings": asdict(self.fit), "device": self.device.type, "head": in_words(self.head),
+        }  # fmt: skip
         for name in ("force", "resume"):
             del choices[name]
         return {
@@ -172,8 +176,8 @@ def _batch(
     with clock("align"):
         for photo, out in waiting:
             try:
-                found.append((photo, out, align_photo(photo, bundle)))
-            except InputError as error:
+                found.append((photo, out, align_photo(photo, bundle, job.head)))
+            except (InputError, OutOfMemoryError) as error:
                 yield PhotoResult(photo, out, error=error)
     if not found:
         return
@@ -258,6 +262,7 @@ def _finish(
         run = PhotoRun(
             photo=str(photo.resolve()),
             confidence=round(aligned.confidence, 3),
+            rolled_degrees=aligned.rolled,
             yaw_degrees=round(yaw, 1),
             pitch_degrees=round(pitch, 1),
             **facts,
@@ -297,7 +302,7 @@ def draw_photos(data: Path, bundle: Bundle, resolution: int, folder: Path, repor
         for photo in photos[index : index + SHARD]:
             try:
                 found.append(align_photo(photo, bundle))
-            except InputError as error:
+            except (InputError, OutOfMemoryError) as error:
                 report(f"left out: {error.message}")
         if found:
             images = torch.cat([F.interpolate(a.image, (resolution, resolution), mode="area") for a in found])

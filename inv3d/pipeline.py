@@ -32,6 +32,7 @@ from inv3d.export.report import Source
 from inv3d.export.results import ClipFacts, ClipRun, FrameFacts, finite_figures
 from inv3d.memory import memory_errors
 from inv3d.output import write_output
+from inv3d.video.choose import HeadChoice, in_words
 from inv3d.video.decode import ClipInfo, FailedFrame, probe
 from inv3d.video.detect import detector
 from inv3d.video.select import cut_views, select
@@ -42,7 +43,7 @@ from inv3d.workspace import Workspace
 @dataclass(frozen=True)
 class VideoJob:
     """One clip to invert. `out` is the output folder; `settings` None takes the device's preset; `perceptual` and
-    `identity` name the networks of the losses (see `helpers`)."""
+    `identity` name the networks of the losses (see `helpers`); `head` says which of several heads is meant."""
 
     clip: Path
     out: Path
@@ -56,6 +57,7 @@ class VideoJob:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     force: bool = False
     resume: bool = False
+    head: HeadChoice | None = None
 
 
 @dataclass(frozen=True)
@@ -238,12 +240,13 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
         identity = {
             "sha256": input_digest(job.clip), "views": job.views, "latents": job.latents,
             "model": job.model, "fingerprint": bundle.fingerprint, "perceptual": job.perceptual, "identity": job.identity, "seed": job.seed, "settings": asdict(settings),
+            "head": in_words(job.head),
             "device": job.device.type, "version": inv3d.__version__,
         }  # fmt: skip
         workspace.begin(identity, space_needed(bundle, settings))
         with workspace.discarded_on(InputError):
             with clock("track"):
-                found = workspace.value("track", HeadTrack, lambda: _tracked(job.clip, bundle, progress))
+                found = workspace.value("track", HeadTrack, lambda: _tracked(job.clip, bundle, progress, job.head))
             with clock("cut"):
                 prepared = prepare(job.clip, bundle, found, job.views)
         with clock("fit"):
@@ -278,8 +281,8 @@ def _source(job: VideoJob, settings: FitSettings, head_track: HeadTrack) -> Sour
     )
 
 
-def _tracked(clip: Path, bundle: Bundle, progress: Progress) -> HeadTrack:
+def _tracked(clip: Path, bundle: Bundle, progress: Progress, head: HeadChoice | None) -> HeadTrack:
     def tell(done: int, total: int) -> None:
         progress("track", done, max(done, total), {})
 
-    return track(clip, bundle.aligner, tell, detector(bundle.info))
+    return track(clip, bundle.aligner, tell, detector(bundle.info), head)

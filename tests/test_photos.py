@@ -126,7 +126,7 @@ def test_only_a_head_of_this_very_photo_is_passed_over(tmp_path, force, monkeypa
     pictures[1].write_bytes(b"person 2")
     (outputs[2] / "run.json").unlink()
     before = tree(tmp_path)
-    monkeypatch.setattr(photos, "align_photo", lambda photo, bundle: pytest.fail("it was begun anew"))
+    monkeypatch.setattr(photos, "align_photo", lambda photo, bundle, head=None: pytest.fail("it was begun anew"))
     job = PhotoJob(encoder=NO_ENCODER, resume=True, force=force)
     if force:  # what is not inv3d's is not replaced either
         with pytest.raises(UsageError, match="not made by inv3d"):
@@ -142,7 +142,7 @@ def test_an_unfinished_head_of_another_photo_is_not_gone_on_with(demo, aligned, 
     """The photo was replaced by another of the same size and date."""
     photo, out = tmp_path / "a.jpg", tmp_path / "out"
     photo.write_bytes(b"person 1")
-    monkeypatch.setattr(photos, "align_photo", lambda photo, bundle: aligned)
+    monkeypatch.setattr(photos, "align_photo", lambda photo, bundle, head=None: aligned)
 
     def stopped(*arguments: object) -> None:
         raise KeyboardInterrupt

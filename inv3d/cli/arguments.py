@@ -119,6 +119,35 @@ def seeds(text: str | Seeds) -> Seeds:
     return Seeds(text, tuple(seed for span in spans for seed in span))
 
 
+@dataclass(frozen=True)
+class WhichHead:
+    """A number from the left, or a place (x, y) in pixels, and how it was given."""
+
+    text: str
+    choice: int | tuple[float, float]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+HEAD_NUMBER = Number(1, 1000, whole=True)
+PLACE = Number(0, 100_000)
+
+
+def which_head(text: str) -> WhichHead:
+    """ "2" or "310,220". Raises Refused."""
+    parts = str(text).split(",")
+    try:
+        if len(parts) == 1:
+            return WhichHead(text, HEAD_NUMBER(text))
+        x, y = (PLACE(part) for part in parts)
+        return WhichHead(text, (x, y))
+    except (Refused, ValueError) as error:
+        raise _refuse(
+            text, "a head: give its number from the left, such as 2, or its place, such as 310,220"
+        ) from error
+
+
 def device_name(text: str) -> str:
     """auto, cpu, cuda or cuda:N. Raises Refused."""
     if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", str(text)):

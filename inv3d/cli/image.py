@@ -12,6 +12,7 @@ import typer
 from inv3d.cli.arguments import output_path, some_path
 from inv3d.cli.options import (
     STEPS,
+    ChosenHead,
     Debug,
     Device,
     Force,
@@ -63,6 +64,7 @@ def image(
             "theirs.",
         ),
     ] = None,
+    head: ChosenHead = None,
     seed: Seed = 0,
     device: Device = "auto",
     force: Force = False,
@@ -96,7 +98,10 @@ def image(
     settings = chosen_settings(preset, choice.device)
     if refine is None:
         refine = settings.wplus_steps if encoder == NO_ENCODER else 0
-    job = PhotoJob(model, encoder, refine, tune, perceptual, identity, settings, seed, choice.device, force, resume)
+    job = PhotoJob(
+        model, encoder, refine, tune, perceptual, identity, settings, seed, choice.device, force, resume,
+        head=head.choice if head else None,
+    )  # fmt: skip
     found = find_photos(photos)
     outputs = outputs_of(found, out)
     for folder in outputs:
@@ -162,6 +167,8 @@ def _conclude(results: list[PhotoResult], tell: Callable[[str], None], as_json: 
         tell(f"done in {run['total_seconds']:.0f} s, {run['peak_memory_mb'] / 1024:.1f} GB at most")
         psnr, ssim, likeness = (means[key] for key in ("psnr", "ms_ssim", "identity"))
         tell(f"  seen from {run['yaw_degrees']:.0f} degrees: PSNR {psnr:.1f} dB, MS-SSIM {ssim:.3f}, ID {likeness:.2f}")
+        if turned := _turned(results[0]):
+            tell(f"  {turned}")
         tell(f"open {results[0].out / 'report.html'}")
     elif results[0].error is None:
         tell(_outcome(results[0]))
@@ -179,7 +186,16 @@ def _figures(result: PhotoResult) -> tuple[str, str, str, str]:
 def _outcome(result: PhotoResult) -> str:
     if result.error is not None:
         return f"failed: {result.error.message}"
-    return f"{result.out}" if result.run is not None else f"{result.out} was there already"
+    if result.run is None:
+        return f"{result.out} was there already"
+    turned = _turned(result)
+    return f"{result.out} ({turned})" if turned else f"{result.out}"
+
+
+def _turned(result: PhotoResult) -> str:
+    """A word on a head that does not stand upright in its photo."""
+    rolled = result.run.rolled_degrees if result.run else 0.0
+    return f"the head lay turned by {rolled:.0f} degrees and was set upright" if abs(rolled) > 60 else ""
 
 
 def _record(result: PhotoResult) -> dict[str, object]:

@@ -13,10 +13,12 @@ from inv3d.cli.arguments import (
     LARGEST_SEED,
     Angles,
     Number,
+    WhichHead,
     angles,
     device_name,
     input_path,
     output_path,
+    which_head,
 )
 
 if TYPE_CHECKING:
@@ -55,6 +57,14 @@ Pitch = Annotated[
 ]
 Picture = Annotated[
     Path, typer.Option(parser=output_path, metavar="FILE", help="A PNG file; the pictures stand side by side.")
+]
+ChosenHead = Annotated[
+    WhichHead | None,
+    typer.Option(
+        parser=which_head,
+        metavar="NUMBER|X,Y",
+        help="Which of several heads: its number from the left, or its place in pixels; default: the only or largest one.",
+    ),
 ]
 HeadFolder = Annotated[
     Path, typer.Argument(parser=input_path, metavar="HEAD", help="An output folder of `inv3d video` or `inv3d image`.")

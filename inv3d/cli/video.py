@@ -11,6 +11,7 @@ import typer
 from inv3d.cli.arguments import Number, input_path, output_path
 from inv3d.cli.options import (
     FACTOR,
+    ChosenHead,
     Debug,
     Device,
     Force,
@@ -53,6 +54,7 @@ def video(
             parser=output_path, metavar="FOLDER", help="Output folder; default: the clip's name plus -inv3d, beside it."
         ),
     ] = None,
+    head: ChosenHead = None,
     seed: Seed = 0,
     device: Device = "auto",
     force: Force = False,
@@ -82,7 +84,10 @@ def video(
     out = out or clip.with_name(clip.stem + "-inv3d")
     check_folder(out)
     networks = (perceptual, identity)
-    job = VideoJob(clip, out, views, latents, model, *networks, settings, seed, choice.device, force, resume)
+    job = VideoJob(
+        clip, out, views, latents, model, *networks, settings, seed, choice.device, force, resume,
+        head=head.choice if head else None,
+    )  # fmt: skip
     check_prepared(model)
     require_head(read_info(model), fit=True)
     seconds = estimate_seconds(job, info)

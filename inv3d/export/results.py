@@ -74,6 +74,8 @@ class Run(Record):
     fingerprint: Text
     perceptual: Text
     identity: Text
+    head: Text = ""
+    """Which of several heads was chosen, as the command line takes it."""
     seed: Annotated[int, Field(ge=-(1 << 63), lt=1 << 64)]
     settings: FitSettings
     device: Text
@@ -120,13 +122,15 @@ class ClipRun(Run):
 
 
 class PhotoRun(Run):
-    """What `run.json` says of a photo; `confidence` is the aligner's."""
+    """What `run.json` says of a photo; `confidence` is the aligner's, and `rolled_degrees` how far the head lay turned
+    clockwise in the photo."""
 
     photo: Text
     encoder: Text
     refine: Count
     tune: Count
     confidence: Number
+    rolled_degrees: Degrees = 0.0
     yaw_degrees: Degrees
     pitch_degrees: Degrees
 

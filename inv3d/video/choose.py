@@ -13,6 +13,11 @@ _MAIN = 0.5
 """A head is the one that is meant if all others are at most so large, in its own size."""
 
 
+def in_words(head: HeadChoice | None) -> str:
+    """As `--head` takes it; empty for none."""
+    return "" if head is None else str(head) if isinstance(head, int) else f"{head[0]:g},{head[1]:g}"
+
+
 def choose(found: Located, head: HeadChoice | None, scale: tuple[float, float], where: str) -> Located:
     """The head in `found` that is meant by `head`, or else the only one or the clearly largest one; nothing for none.
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from inv3d.core.crops import Crops
 from inv3d.core.errors import InputError
 from inv3d.core.networks.aligner import Aligner
+from inv3d.video.choose import HeadChoice, choose
 from inv3d.video.decode import FailedFrame, Frame, frames, probe
 from inv3d.video.locate import CONFIDENT, Detector, Located, align, search
 from inv3d.video.shots import Shots
@@ -70,17 +71,17 @@ def _tracked(frame: Frame, located: Located) -> TrackedFrame:
     return TrackedFrame(frame.index, frame.time, x, y, size, *(float(value) for value in values))
 
 
-def _find(aligner: Aligner, frame: Frame, detect: Detector | None) -> Located:
-    """The one head of a frame, or nothing. Raises InputError for several heads."""
+def _find(
+    aligner: Aligner, frame: Frame, detect: Detector | None, head: HeadChoice | None, last: Located | None
+) -> Located:
+    """The one head of a frame, or nothing. A chosen head is, once it was seen, the one nearest to where it was `last`.
+
+    Raises InputError if it is not clear which head is meant.
+    """
     found = search(aligner, frame.tensor(), detect=detect)
-    if len(found) > 1:
-        centers = (found.crops.center[:2] * torch.tensor(frame.scale)).tolist()
-        places = " and ".join(f"({x:.0f}, {y:.0f})" for x, y in centers)
-        raise InputError(
-            f"there are {len(found)} heads in the picture at {frame.time:.2f} s, at {places}",
-            "crop the clip to one head: ffmpeg -i clip.mp4 -vf crop=w:h:x:y one.mp4",
-        )
-    return found
+    if head is not None and last is not None and len(found):
+        return found[[int((found.crops.center - last.crops.center).norm(dim=1).argmin())]]
+    return choose(found, head, frame.scale, f"the picture at {frame.time:.2f} s")
 
 
 def track(
@@ -88,8 +89,9 @@ def track(
     aligner: Aligner,
     progress: Callable[[int, int], None] = lambda done, total: None,
     detect: Detector | None = None,
+    head: HeadChoice | None = None,
 ) -> HeadTrack:
-    """Find the head in every frame of the clip, with the help of `detect`, if any.
+    """Find the head, or the one chosen by `head`, in every frame of the clip, with the help of `detect`, if any.
 
     Raises InputError for clips without one steady head.
     """
@@ -99,24 +101,28 @@ def track(
     usable: list[TrackedFrame] = []
     failed: list[FailedFrame] = []
     last: Located | None = None
+    seen: Located | None = None  # where the head was last, however long ago
     shots = Shots()
     sampled = frames(path, lambda index: index % stride == 0, SEARCH_SIDE, failed.append)
     for count, frame in enumerate(sampled):
         # a fresh look at the whole frame now and then finds a second head
-        look = last is None or count % max(20, total // 4) == 0
-        located = _find(aligner, frame, detect) if look else align(aligner, frame.tensor(), last.crops, iterations=2)  # type: ignore[union-attr]
+        look = count % max(20, total // 4) == 0
+        if last is None or look:
+            located = _find(aligner, frame, detect, head, seen)
+        else:
+            located = align(aligner, frame.tensor(), last.crops, iterations=2)
         if len(located) and float(located.confidence[0]) < CONFIDENT:
-            located = _find(aligner, frame, detect)
+            located = _find(aligner, frame, detect, head, seen)
         if len(located):
-            head = _tracked(frame, located)
-            changed = shots.change(frame, (head.x, head.y, head.size, head.yaw))
+            tracked = _tracked(frame, located)
+            changed = shots.change(frame, (tracked.x, tracked.y, tracked.size, tracked.yaw))
             if changed is not None:
                 raise InputError(
                     f"{path} has several shots: the picture changes at {changed:.2f} s",
                     f"cut one shot out: ffmpeg -i clip.mp4 -t {changed:.2f} one.mp4",
                 )
-            usable.append(head)
-            last = located
+            usable.append(tracked)
+            last = seen = located
         else:
             failed.append(FailedFrame(frame.index, frame.time, "no head found"))
             last = None

@@ -20,6 +20,7 @@ from inv3d.cli.arguments import (
     input_path,
     output_path,
     seeds,
+    which_head,
 )
 from inv3d.core.errors import InputError, UsageError
 
@@ -141,6 +142,17 @@ def test_odd_angles_are_refused(text):
 def test_odd_devices_are_refused(text):
     with pytest.raises(Refused):
         device_name(text)
+
+
+def test_heads_by_number_and_by_place():
+    assert which_head("2").choice == 2
+    assert which_head("310,220.5").choice == (310.0, 220.5)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "left", "1,", "1,2,3", "nan,1", "inf,1", "-5,3", "1e9,1"])
+def test_odd_heads_are_refused(text):
+    with pytest.raises(Refused, match="is not a head"):
+        which_head(text)
 
 
 @pytest.mark.parametrize("text", ["", "  ", ".", "/", "..", "a/..", "x" * 256, "é" * 128])

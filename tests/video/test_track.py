@@ -61,6 +61,11 @@ def test_two_heads_are_refused(tmp_path, demo, turn):
     write_mp4(tmp_path / "pair.mp4", [pair] * 4, 10)
     with pytest.raises(InputError, match="2 heads"):
         track(tmp_path / "pair.mp4", demo.aligner)
+    for head in (2, (270.0, 90.0)):
+        found = track(tmp_path / "pair.mp4", demo.aligner, head=head)
+        assert len(found.frames) == 4 and all(frame.x > 180 for frame in found.frames)
+    with pytest.raises(InputError, match="no head 3"):
+        track(tmp_path / "pair.mp4", demo.aligner, head=3)
 
 
 def test_two_people_in_two_shots_are_refused(tmp_path, demo, turn):
