@@ -194,7 +194,7 @@ def _outcome(result: PhotoResult) -> str:
 
 def _turned(result: PhotoResult) -> str:
     """A word on a head that does not stand upright in its photo."""
-    rolled = result.run.rolled_degrees if result.run else 0.0
+    rolled = result.run["rolled_degrees"] if result.run else 0.0
     return f"the head lay turned by {rolled:.0f} degrees and was set upright" if abs(rolled) > 60 else ""
 
 
