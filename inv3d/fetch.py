@@ -100,6 +100,7 @@ def fetch(wanted: Entry, offline: bool, report: Report) -> Path:
         return file
     if offline or os.environ.get("INV3D_OFFLINE"):
         raise ModelError(f"'{wanted.name}' is not on this machine, and fetching is off", f"put its file at {file}")
+    file.parent.mkdir(parents=True, exist_ok=True)
     known = f"sha256:{wanted.sha256}" if wanted.sha256 else None
     download = Resuming(file.with_name(file.name + ".part"), wanted.size, report)
     try:

@@ -295,6 +295,16 @@ def test_another_hash_or_size_is_refused(server, home):
         get(wanted(server, size=5))
 
 
+@pytest.mark.parametrize("place", ["", "downloads"])
+def test_a_home_that_cannot_be_written_is_an_error_of_the_system(place, server, home, monkeypatch):
+    monkeypatch.setenv("INV3D_HOME", str(home / "own"))
+    (home / "own" / place).parent.mkdir(exist_ok=True)
+    (home / "own" / place).write_text("a file")
+    with pytest.raises(OSError) as caught:
+        get(wanted(server))
+    assert caught.value.strerror and server.requests == []
+
+
 def test_offline_never_asks(server, home, monkeypatch):
     with pytest.raises(ModelError, match="fetching is off") as caught:
         fetch(wanted(server), True, lambda done, total: None)

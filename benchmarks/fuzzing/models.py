@@ -16,7 +16,7 @@ from torch import nn
 from fuzzing.damage import Random, damaged_folder, damaged_json, damaged_safetensors
 from inv3d import fetch
 from inv3d.core import bundle, library
-from inv3d.core.bundle import Bundle, load_bundle, read_info
+from inv3d.core.bundle import WEIGHTS, Bundle, load_bundle, read_info
 from inv3d.core.codes import CodeStatistics
 from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
 from inv3d.core.generator.config import MappingConfig, RenderingConfig, SuperResolutionConfig
@@ -44,7 +44,7 @@ class Kind:
             (folder / "sound" / f"{part}.safetensors").unlink()
         save_file(statistics.state(), folder / "sound" / "codes.safetensors")
         bundle.load_module = self._load_module  # type: ignore[assignment]
-        self.lent: dict[Path, nn.Module] = {}
+        self.lent: dict[str, nn.Module] = {}
         entry = {"name": "x", "address": "https://example.org/x.pkl", "license": "MIT", "size": 10, "focal": 4.0}
         (folder / "catalogue.json").write_text(json.dumps([entry, entry | {"name": "y", "sha256": "0" * 64}]))
 
@@ -61,12 +61,14 @@ class Kind:
         return self.place
 
     def _load_module(self, make: Callable[[], nn.Module], path: Path, refuse: Refuse, device: str) -> nn.Module:
-        """Parts of the embedded model, which is sound, are read once."""
-        if self.place in path.parents:
+        """Networks that are sound are read once; the generator, whose configuration may be damaged, always."""
+        sound = self.folder / "sound" / path.name
+        damaged = path.parent == self.place and not (path.is_file() and path.read_bytes() == sound.read_bytes())
+        if path.name == WEIGHTS or damaged:
             return load_module(make, path, refuse, device)
-        if path not in self.lent:
-            self.lent[path] = load_module(make, path, refuse, device)
-        return self.lent[path]
+        if path.name not in self.lent:
+            self.lent[path.name] = load_module(make, path, refuse, device)
+        return self.lent[path.name]
 
     def read(self, path: Path) -> None:
         library.available()

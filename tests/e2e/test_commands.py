@@ -22,7 +22,7 @@ def test_version_and_help():
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys\nfrom inv3d.cli.app import app\nprint([m for m in ('torch', 'numpy', 'av', 'skimage') if m in sys.modules])"
+    code = "import sys\nfrom inv3d.cli.app import app\nprint([m for m in ('torch', 'numpy', 'av', 'skimage', 'pydantic') if m in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
