@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from inv3d import download
-from inv3d.core.errors import Inv3dError, ModelError
+from inv3d.core.errors import Inv3dError, ModelError, UsageError
+from inv3d.core.lock import held
 from inv3d.fetch import Entry, catalogue, entry, fetch
 
 DATA = bytes(range(256)) * 4000
@@ -360,3 +361,10 @@ def test_a_catalogue_that_is_no_json_is_refused(text, home):
     (home / "catalogue.json").write_text(text)
     with pytest.raises(ModelError, match=r"catalogue.json is (damaged|too large)"):
         catalogue()
+
+
+def test_only_one_process_fetches_a_file(server, home):
+    (home / "downloads").mkdir()
+    with held(home / "downloads" / "x.pkl.lock", home), pytest.raises(UsageError, match="another run"):
+        get(wanted(server))
+    assert get(wanted(server)) == DATA and left_behind(home) == {"x.pkl"}

@@ -110,7 +110,8 @@ class Kind:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-            path.parent.mkdir(exist_ok=True)
+            if not path.parent.is_dir():
+                continue
             match int(random.integers(5)):
                 case 0:
                     path.mkdir()
