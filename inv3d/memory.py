@@ -25,8 +25,8 @@ _AMPLE = 8e9
 """An address space in which they load on every machine."""
 _THREAD = 72 << 20
 """Address space of a thread: its stack, and what the C library reserves for its allocations."""
-_TRIAL = "import av, scipy.ndimage, skimage.measure, torch; torch.zeros(1 << 27)"
-"""Loads the large libraries and takes half a gigabyte more."""
+_TRIAL = "import av, scipy.ndimage, skimage.measure, torch; torch.zeros(1 << 25)"
+"""Loads the large libraries and takes a little more."""
 _UNLIMITED = 1 << 60  # bytes; what control groups of the first version say when they have no limit is larger
 _SIGNS = (
     "can't allocate memory",  # PyTorch, CPU
