@@ -14,7 +14,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import torch
 from pydantic import JsonValue, TypeAdapter
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
@@ -30,6 +30,7 @@ from inv3d.core.files import (
 )
 from inv3d.core.lock import held
 from inv3d.core.records import Digest, Record, read_record, write_record
+from inv3d.core.weights import open_tensors
 from inv3d.destination import check_destination
 
 Value = TypeVar("Value")
@@ -130,7 +131,7 @@ class Workspace:
     def tensors(self, stage: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """What `make` gives, kept on disk: a finished stage is loaded instead of made again."""
         path = self.stages / f"{stage}.safetensors"
-        with suppress(SafetensorError, OSError, KeyError, RuntimeError), safe_open(path, "pt") as file:
+        with suppress(SafetensorError, OSError, KeyError, RuntimeError), open_tensors(path) as file:
             kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
             if (file.metadata() or {}).get(_SEAL) == self._seal(stage, kept):
                 return kept

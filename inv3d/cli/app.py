@@ -70,6 +70,8 @@ def main() -> None:
     debug = "--debug" in sys.argv
     try:
         code = app(prog_name="inv3d", standalone_mode=False) or 0
+        if code == StoppedError.exit_code:  # what Typer makes of KeyboardInterrupt
+            terminal.complain("stopped", "run the same command again")
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except BaseException as error:
@@ -101,8 +103,6 @@ def explain(error: BaseException) -> Inv3dError:
         return error
     if isinstance(error, _USAGE):
         return _wrong_usage(error)
-    if isinstance(error, KeyboardInterrupt):
-        return StoppedError("stopped", "run the same command again")
     if isinstance(error, OSError) and error.filename is not None:
         return InputError(f"{error.filename} cannot be used: {error.strerror}", "check the path and its permissions")
     reason = (str(error).strip() or "no reason given").splitlines()[0]

@@ -140,7 +140,7 @@ def _stopped(photos: list[Path], outputs: list[Path], finished: list[PhotoResult
         return stopped(outputs[0])
     photo, out = waiting[0]
     return (
-        f"stopped at {photo}, before {out} was finished; {_count(len(done))} of {len(photos)} done before it",
+        f"stopped at {photo}, before {out} was finished; {_count(len(done))} of {len(photos)} done before",
         "the same command with --resume passes over finished photos and goes on with this one",
     )
 

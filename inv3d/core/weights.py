@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,17 @@ _LARGEST = 1 << 29  # numbers; a full-size generator has 31 million
 _FLOATS, _WHOLE = ("F16", "BF16", "F64", "F32"), ("I64",)
 
 
+@contextmanager
+def open_tensors(path: Path) -> Iterator[Any]:
+    """What `safetensors.safe_open` gives, also for a file whose name is not UTF-8. Raises SafetensorError, OSError."""
+    with ExitStack() as opened:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:  # safetensors takes no such name: let it open the open file
+            path = Path(f"/dev/fd/{opened.enter_context(path.open('rb')).fileno()}")
+        yield opened.enter_context(safe_open(path, "pt"))
+
+
 def read_tensors(
     path: Path,
     expected: Mapping[str, Shape],
@@ -42,7 +54,7 @@ def read_tensors(
     """
     try:
         _check_header(path, refuse)
-        with safe_open(path, "pt") as file:
+        with open_tensors(path) as file:
             names = list(file.keys())
             _check_names(names, expected, optional, refuse)
             for name in names:
@@ -65,7 +77,7 @@ def read_metadata(path: Path, refuse: Refuse) -> dict[str, str]:
     """The texts in the header of a file. Raises what `refuse` makes of the reason."""
     try:
         _check_header(path, refuse)
-        with safe_open(path, "pt") as file:
+        with open_tensors(path) as file:
             return file.metadata() or {}
     except OSError as error:
         raise refuse(error.strerror or "it cannot be read") from error

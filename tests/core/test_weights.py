@@ -2,7 +2,7 @@ import struct
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import nn
 
 from inv3d.core.errors import ModelError
@@ -94,3 +94,13 @@ def test_no_module_is_made_before_its_file_fits(inputs, said, path):
     with pytest.raises(ModelError, match=said):
         load_module(make, path, refuse, "cpu")
     assert devices == ["meta"]
+
+
+def test_a_folder_whose_name_is_not_utf_8(tmp_path):
+    folder = tmp_path / "odd\udcff"
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("the file system takes no such names")
+    (folder / "x.safetensors").write_bytes(save({"a": A, "rows": ROWS}))
+    assert torch.equal(read_tensors(folder / "x.safetensors", EXPECTED, refuse)["a"], A)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
@@ -36,6 +36,7 @@ from inv3d.core.checkpoints.tensors import LEGACY_MAGIC, Lookup, Reader, TensorR
 from inv3d.core.errors import ModelError
 from inv3d.core.generator import GeneratorConfig
 from inv3d.core.generator.config import PlaneAxes
+from inv3d.core.weights import open_tensors
 
 _OWN = "inv3d"
 """Key of a safetensors file's metadata under which `to_safetensors` keeps the layout."""
@@ -229,7 +230,7 @@ def _of_safetensors(path: Path, header: int, like: str | None) -> Checkpoint:
     if header > _LONGEST_HEADER:
         raise refused("its list of tensors is longer than that of any generator")
     try:
-        with safe_open(path, "pt") as file:
+        with open_tensors(path) as file:
             own = (file.metadata() or {}).get(_OWN)
             tensors = {name: _Entry(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
             found = list(of_weights(tensors))
