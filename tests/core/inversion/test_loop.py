@@ -1,7 +1,9 @@
+import math
+
 import pytest
 import torch
 
-from inv3d.core.inversion.loop import optimise, ramp
+from inv3d.core.inversion.loop import optimise, ramp, silent, total
 
 
 def test_the_rate_warms_up_and_fades_out():
@@ -24,6 +26,28 @@ def test_passes_add_up_to_one_step():
         yield {"second": x.square().sum()}
 
     optimise([([x], 0.1)], passes, 200, "test", lambda stage, step, steps, losses: seen.append((step, losses)))
-    assert float(x) == pytest.approx(0.5, abs=0.02)  # the minimum of the sum
+    assert float(x.detach()) == pytest.approx(0.5, abs=0.02)  # the minimum of the sum
     assert [step for step, _ in seen] == list(range(1, 201))
     assert seen[0][1] == {"first": pytest.approx(4.0), "second": pytest.approx(9.0)}
+
+
+def test_the_rate_at_some_steps():
+    assert ramp(0.0) == pytest.approx(0.02)  # a small step at once: Adam's first would otherwise be wasted
+    assert ramp(0.024) == pytest.approx(0.5)
+    assert ramp(0.875) == pytest.approx(0.5, abs=1e-5)
+    assert ramp(0.5, decay=0.8) == pytest.approx(0.5 - 0.5 * math.cos(math.pi * 0.625), abs=1e-5)
+
+
+def test_every_group_has_its_own_rate_and_the_decay_is_that_of_the_call():
+    slow, fast = (torch.zeros(1, requires_grad=True) for _ in range(2))
+    optimise(
+        [([slow], 0.01), ([fast], 0.1)], lambda step: iter([{"away": -slow.sum() - fast.sum()}]), 50, "", silent, 0.6
+    )
+    expected = sum(ramp(step / 50, 0.6) for step in range(50))  # Adam steps by the rate where the gradient is constant
+    assert float(slow.detach()) == pytest.approx(0.01 * expected, rel=1e-4)
+    assert float(fast.detach()) == pytest.approx(0.1 * expected, rel=1e-4)
+
+
+def test_losses_of_several_parts_add_up_by_name():
+    parts = [{"a": torch.tensor(1.0), "b": torch.tensor(2.0)}, {"b": torch.tensor(3.0), "c": torch.tensor(4.0)}]
+    assert {name: float(loss) for name, loss in total(parts).items()} == {"a": 1.0, "b": 5.0, "c": 4.0}

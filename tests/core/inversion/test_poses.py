@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -35,3 +37,39 @@ def test_offsets_are_linear_between_keys_and_constant_beyond():
     offsets = torch.tensor([[0.0] * 6, [1.0] * 6])
     at = interpolate_offsets(offsets, torch.tensor([-1.0, 1.0]), torch.tensor([-2.0, 0.0, 0.5, 3.0]))
     assert torch.allclose(at[:, 0], torch.tensor([0.0, 0.5, 0.75, 1.0]))
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_a_rotation_vector_turns_about_the_worlds_axes_right_handed(axis):
+    camera = look_at(torch.tensor([0.3]), torch.tensor([-0.1]))
+    offsets = torch.zeros(1, 6)
+    offsets[0, axis] = math.pi / 2
+    turned = torch.eye(3)[[(axis + 1) % 3, (axis + 2) % 3]]  # for x: y becomes z, and z becomes -y
+    rotation = correct(camera, offsets).cam2world[0, :3] @ torch.linalg.inv(camera.cam2world[0])[:, :3]
+    assert torch.allclose(rotation @ turned[0], turned[1], atol=1e-5)
+    assert torch.allclose(rotation @ turned[1], -turned[0], atol=1e-5)
+    assert torch.allclose(rotation @ torch.eye(3)[axis], torch.eye(3)[axis], atol=1e-5)
+
+
+def test_only_the_focal_lengths_and_the_centre_change_and_the_camera_itself_does_not():
+    camera = look_at(torch.zeros(2), torch.zeros(2))
+    before = camera.intrinsics.clone()
+    moved = correct(camera, torch.tensor([[0.0, 0.0, 0.0, 0.01, -0.02, 0.1], [0.0] * 6]))
+    expected = before.clone()
+    expected[0] += torch.tensor([[0.0, 0.0, 0.01], [0.0, 0.0, -0.02], [0.0, 0.0, 0.0]])
+    expected[0, [0, 1], [0, 1]] *= math.exp(0.1)
+    assert torch.allclose(moved.intrinsics, expected) and torch.equal(moved.cam2world, camera.cam2world)
+    assert torch.equal(camera.intrinsics, before)
+
+
+def test_one_key_holds_everywhere_and_equal_keys_give_numbers():
+    one = torch.arange(6.0)[None]
+    assert torch.equal(interpolate_offsets(one, torch.tensor([0.2]), torch.tensor([-1.0, 0.2, 1.0])), one.expand(3, -1))
+    at = interpolate_offsets(torch.stack([one[0], 2 * one[0]]), torch.tensor([0.2, 0.2]), torch.tensor([0.1, 0.2, 0.3]))
+    assert torch.isfinite(at).all() and torch.allclose(at[[0, 2]], torch.cat([one, 2 * one]))
+
+
+def test_between_several_keys_the_two_nearest_count():
+    offsets = torch.tensor([[0.0] * 6, [1.0] * 6, [5.0] * 6])
+    at = interpolate_offsets(offsets, torch.tensor([-1.0, 0.0, 2.0]), torch.tensor([-0.5, 0.0, 0.5, 1.9]))
+    assert torch.allclose(at[:, 3], torch.tensor([0.5, 1.0, 2.0, 4.8]))

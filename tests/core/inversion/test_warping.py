@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inv3d.core.camera import look_at
+from inv3d.core.generator import Render
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.warping import depth_smoothness, surface_points, warp
 
@@ -61,3 +62,39 @@ def test_smoothness_sees_steps_on_the_head_but_not_its_outline():
     assert depth_smoothness(depth, alpha) > 0.01
     alpha[..., 4:] = 0.0
     assert depth_smoothness(depth, alpha) == 0
+
+
+def test_smoothness_is_the_mean_square_of_steps_across_and_down():
+    depth = torch.tensor([[1.0, 1.5, 1.5], [1.2, 1.5, 1.5]]).reshape(1, 1, 2, 3)
+    alpha = torch.ones_like(depth)
+    across, down = (0.5**2 + 0.3**2) / 4, 0.2**2 / 3
+    assert float(depth_smoothness(depth, alpha)) == pytest.approx(across + down)
+    alpha[..., 1, 0] = 0.5  # a translucent pixel counts in neither direction
+    assert float(depth_smoothness(depth, alpha)) == pytest.approx(0.5**2 / 4)
+
+
+def flat(depth: float, alpha: float, value: float) -> Render:
+    """A picture of one colour on a surface at one distance from its camera."""
+    image = torch.full((1, 3, 8, 8), value)
+    return Render(image, image, torch.full((1, 1, 8, 8), depth), torch.full((1, 1, 8, 8), alpha))
+
+
+@pytest.mark.parametrize(
+    ("seen", "alpha", "expected"),
+    [(2.7, 1.0, 0.5), (2.68, 1.0, 0.5), (2.6, 1.0, -0.5), (2.7, 0.85, -0.5)],
+    ids=["shown", "barely in front", "hidden", "translucent"],
+)
+def test_only_what_the_image_shows_is_warped(seen, alpha, expected):
+    """The canonical surface lies at 2.7; where another one before it is seen, or it is thin, its own colour stays."""
+    front = look_at(torch.zeros(1), torch.zeros(1))
+    warped = warp(torch.full((1, 3, 8, 8), 0.5), flat(seen, 1.0, 0.0), front, flat(2.7, alpha, -0.5), front)
+    assert torch.allclose(warped, torch.full_like(warped, expected))
+
+
+def test_what_lies_outside_the_image_is_not_warped():
+    front = look_at(torch.zeros(1), torch.zeros(1))
+    offsets = torch.zeros(1, 6)
+    offsets[0, 3] = 0.5  # the right half of the canonical picture leaves the image
+    image = torch.full((1, 3, 8, 8), 0.5)
+    warped = warp(image, flat(2.7, 1.0, 0.0), correct(front, offsets), flat(2.7, 1.0, -0.5), front)
+    assert (warped[..., :4] == 0.5).all() and (warped[..., 4:] == -0.5).all()

@@ -1,0 +1,31 @@
+import math
+
+import pytest
+import torch
+
+from inv3d.core.camera import look_at
+from inv3d.core.inversion.outliers import fidelity
+from inv3d.core.metrics.image import psnr
+from inv3d.core.views import Views
+
+
+@pytest.fixture
+def code(demo) -> torch.Tensor:
+    z = torch.randn(1, demo.info.generator.z_dim, generator=torch.Generator().manual_seed(1))
+    return demo.generator.mapping(z)
+
+
+def test_fidelity_is_that_of_small_renders_of_the_code_from_each_camera(demo, code):
+    cameras = look_at(torch.tensor([0.0, 0.5]), torch.zeros(2))
+    with torch.no_grad():
+        renders = demo.generator.render(demo.generator.scene(code), cameras, 96, superresolution=False).image
+    images = torch.stack([renders[0] + 0.02, renders[0]])  # the second view shows the head from another side
+    values = fidelity(Views(images, cameras, (0, 1), (0.0, 0.1)), code, demo)
+    expected = [20 * math.log10(2 / 0.02), float(psnr(renders[1:], renders[:1]))]
+    assert values.tolist() == pytest.approx(expected, abs=0.1)
+    assert values[0] > values[1] + 10
+
+
+def test_no_views_have_no_fidelity(demo, code):
+    none = Views(torch.empty(0, 3, 8, 8), look_at(torch.zeros(0), torch.zeros(0)), (), ())
+    assert fidelity(none, code, demo).shape == (0,)

@@ -1,0 +1,35 @@
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from inv3d.core.camera import look_at
+from inv3d.core.metrics.evaluate import FrameMetrics, Means, evaluate, means
+from inv3d.core.metrics.image import ms_ssim
+from inv3d.core.views import Views
+
+
+def test_every_frame_is_compared_with_its_own_render():
+    """Networks that give the mean of each picture show which picture came first, and that renders are clamped."""
+    networks = SimpleNamespace(
+        perceptual=SimpleNamespace(distance=lambda a, b: (a.mean() + 2 * b.mean())[None]),
+        judge=SimpleNamespace(similarity=lambda a, b: (a.mean() - 3 * b.mean())[None]),
+    )
+    targets = torch.stack([torch.full((3, 16, 16), value) for value in (0.5, -0.25)])
+    renders = [torch.full((1, 3, 16, 16), value) for value in (1.5, -0.5)]
+    views = Views(targets, look_at(torch.tensor([0.3, -0.6]), torch.zeros(2)), (4, 9), (0.2, 0.7))
+    first, second = evaluate(views, iter(renders), networks)
+    assert (first.frame, first.time, second.frame, second.time) == (4, 0.2, 9, 0.7)
+    assert (first.yaw, second.yaw) == pytest.approx((math.degrees(0.3), math.degrees(-0.6)), abs=1e-3)
+    assert (first.mse, second.mse) == pytest.approx((0.25, 0.0625))
+    assert (first.psnr, second.psnr) == pytest.approx((10 * math.log10(16), 10 * math.log10(64)), abs=1e-4)
+    assert (first.perceptual, second.perceptual) == pytest.approx((2.0, -1.0))
+    assert (first.identity, second.identity) == pytest.approx((-0.5, 0.25))
+    assert first.ms_ssim == pytest.approx(float(ms_ssim(renders[0].clamp(-1, 1), targets[:1])))
+
+
+def test_means_are_over_frames():
+    rows = [FrameMetrics(0, 0.0, 10.0, *values) for values in ((1.0, 20.0, 0.5, 0.2, 0.9), (3.0, 26.0, 0.7, 0.4, 0.5))]
+    assert means(rows) == Means(*(pytest.approx(value) for value in (2.0, 23.0, 0.6, 0.3, 0.7)))
+    assert means([]) is None
