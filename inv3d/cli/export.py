@@ -42,6 +42,9 @@ def export(
 ) -> None:
     """Write a mesh or an orbit video of a finished head.
 
+    A mesh is a closed surface in the model's world units. GLB and OBJ files have y up and the face towards +z; PLY and STL
+    files have z up and the face towards -y. All but STL files hold the colours.
+
     Example: inv3d export clip-inv3d --out head.ply --resolution 256
     """
     from inv3d.budget import require_mesh, require_pictures
