@@ -13,7 +13,7 @@ from skimage.filters import gaussian
 from skimage.measure import marching_cubes
 from torch import Tensor
 
-from inv3d.core.errors import Inv3dError
+from inv3d.core.errors import InputError, Inv3dError
 from inv3d.core.head import Head
 from inv3d.export.decimate import decimate, without_small_parts
 
@@ -28,7 +28,7 @@ _TO_Z_UP = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], n
 def extract_mesh(head: Head, resolution: int = 144, faces: int = 60_000) -> trimesh.Trimesh:
     """The head's surface, y up and facing +z, in the generator's world units, from the code of the frontal view.
 
-    A closed manifold of at most `faces` triangles (4 or more), wound outwards. Raises Inv3dError if the density has no
+    A closed manifold of at most `faces` triangles (4 or more), wound outwards. Raises InputError if the density has no
     surface.
     """
     generator = head.generator
@@ -40,7 +40,7 @@ def extract_mesh(head: Head, resolution: int = 144, faces: int = 60_000) -> trim
     # a rim of empty cells closes the mesh where the volume ends
     padded = np.pad(level, 1, constant_values=min(float(level.min()), -1.0))
     if not padded.max() > 0.0:
-        raise Inv3dError("the head has no surface", "make the head again with more steps")
+        raise InputError("the head has no surface", "make the head again with more steps")
     cell = generator.box / resolution
     # grid axes are z, y, x; the first cell of the unpadded grid is centred half a cell inside the box
     cells, triangles = _isosurface(padded)
