@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -223,19 +224,27 @@ def _shown(
         round(cut.top * at_y) : rows - round(cut.bottom * at_y), round(cut.left * at_x) : columns - round(cut.right * at_x)
     ]
     scale = (width * across / image.shape[1], height * down / image.shape[0])
-    return _upright(image, scale, frame.side_data.get("DISPLAYMATRIX"))
+    return _upright(image, scale, _display_matrix(frame))
+
+
+def _display_matrix(frame: VideoFrame) -> tuple[float, float, float, float]:
+    """(a, b, c, d), by which a point (p, q) of the picture is shown at (ap + cq, bp + dq)."""
+    try:
+        data = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # beside it lie data of a kind that PyAV does not know
+        angle = math.radians(frame.rotation)
+        return math.cos(angle), -math.sin(angle), math.sin(angle), math.cos(angle)
+    if data is None:
+        return 1.0, 0.0, 0.0, 1.0
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data)[:36])
+    return a, b, c, d
 
 
 def _upright(
-    image: NDArray[np.uint8], scale: tuple[float, float], matrix: object
+    image: NDArray[np.uint8], scale: tuple[float, float], matrix: tuple[float, float, float, float]
 ) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """Turned and mirrored as a display matrix asks, to the nearest quarter turn.
-
-    The matrix holds (a, b, u, c, d, v, x, y, w), by which a point (p, q) is shown at (ap + cq + x, bp + dq + y).
-    """
-    if matrix is None:
-        return image, scale
-    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix)[:36])  # type: ignore[call-overload]
+    """Turned and mirrored as a display matrix asks, to the nearest quarter turn."""
+    a, b, c, d = matrix
     if abs(b) + abs(c) > abs(a) + abs(d):
         image, scale, a, d = image.transpose(1, 0, 2), scale[::-1], c, b
     return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1], scale

@@ -44,7 +44,7 @@ def select(track: HeadTrack, views: int, held_out: int = 24) -> Selection:
     """The `views` frames nearest to evenly spaced yaws from the leftmost to the rightmost (section 3.1).
 
     In-between frames lie nearest to the middles of neighbouring targets; held-out frames are spread evenly over the
-    rest. A single view is the most frontal one. Raises InputError if the head turns too little or frames are short.
+    rest. A single view is the most frontal one. Raises InputError if the head turns too little or too few frames are usable.
     """
     if len(track.frames) < views:
         raise InputError(

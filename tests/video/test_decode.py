@@ -1,9 +1,11 @@
+import io
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from inv3d.core.errors import InputError
 from inv3d.video.decode import frames, probe
@@ -81,6 +83,26 @@ def test_a_display_matrix_of_zeros_is_none(tmp_path):
     path = encode(tmp_path / "clip.mp4", [corner_image()])
     set_matrix(path, *[0] * 9)
     assert next(iter(frames(path))).image[:12, :12].mean() > 200
+
+
+@pytest.mark.parametrize(("orientation", "corner"), [(1, (0, 0)), (3, (-1, -1)), (6, (0, -1)), (8, (-1, 0))])
+def test_motion_jpeg_with_camera_metadata(tmp_path, orientation, corner):
+    """The decoder hands on the metadata of each picture, which PyAV may not know."""
+    exif = Image.Exif()
+    exif[274], exif[271] = orientation, "a camera"
+    jpeg = io.BytesIO()
+    Image.fromarray(corner_image()).save(jpeg, "JPEG", exif=exif)
+    path = tmp_path / "clip.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for i in range(3):
+            packet = av.Packet(jpeg.getvalue())
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, i, i, Fraction(1, 10)
+            packet.is_keyframe = True
+            container.mux(packet)
+    image = next(iter(frames(path))).image
+    assert image[corner].mean() > 200 and image[10 - 20 * (corner[0] < 0), 30].mean() < 100
 
 
 @pytest.mark.parametrize(("aspect", "shape"), [((4, 3), (48, 85)), ((3, 4), (64, 64)), ((1, 1), (48, 64))])
