@@ -236,7 +236,7 @@ def _display_matrix(frame: VideoFrame) -> tuple[float, float, float, float]:
         return math.cos(angle), -math.sin(angle), math.sin(angle), math.cos(angle)
     if data is None:
         return 1.0, 0.0, 0.0, 1.0
-    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data)[:36])
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data)[:36])  # type: ignore[call-overload]
     return a, b, c, d
 
 

@@ -25,6 +25,7 @@ SEARCH_SIDE = 540
 MAX_FRAMES = 600
 """Longer clips are thinned evenly to about this many frames."""
 _SMOOTHING = 0.07  # standard deviation of the time window, seconds
+_BLANK = 16  # of 255: what noise and vignetting make of black
 _OUTLIER = 6.0  # median absolute deviations from the smooth path
 
 
@@ -84,6 +85,11 @@ def _find(
     return choose(found, head, frame.scale, f"the picture at {frame.time:.2f} s")
 
 
+def _is_blank(frame: Frame) -> bool:
+    """Whether a frame is of one colour."""
+    return int(np.ptp(frame.image[::4, ::4], axis=(0, 1)).max()) < _BLANK
+
+
 def track(
     path: Path,
     aligner: Aligner,
@@ -107,13 +113,16 @@ def track(
     for count, frame in enumerate(sampled):
         # a fresh look at the whole frame now and then finds a second head
         look = count % max(20, total // 4) == 0
-        if last is None or look:
+        located: Located | None = None
+        if _is_blank(frame):
+            pass  # a lead-in may be long, and the search takes its time
+        elif last is None or look:
             located = _find(aligner, frame, detect, head, seen)
         else:
             located = align(aligner, frame.tensor(), last.crops, iterations=2)
-        if len(located) and float(located.confidence[0]) < CONFIDENT:
+        if located is not None and len(located) and float(located.confidence[0]) < CONFIDENT:
             located = _find(aligner, frame, detect, head, seen)
-        if len(located):
+        if located is not None and len(located):
             tracked = _tracked(frame, located)
             changed = shots.change(frame, (tracked.x, tracked.y, tracked.size, tracked.yaw))
             if changed is not None:
