@@ -47,7 +47,7 @@ from inv3d.pipeline import (
 from inv3d.places import find_photos
 from inv3d.video.choose import HeadChoice, in_words
 from inv3d.video.photo import Aligned, align_photo
-from inv3d.workspace import Workspace
+from inv3d.workspace import Workspace, check_output
 
 NO_ENCODER = "none"
 BATCH = 8
@@ -130,8 +130,7 @@ def photos_to_heads(
     passed = {out: result for photo, out in there if not (result := _passed(photo, out)).error or not job.force}
     for out in outputs:
         if out not in passed:
-            with Workspace(out, photos, job.force, job.resume):
-                pass  # it can be written; nothing is kept of the trial
+            check_output(out, photos, job.force, job.resume)
     results: list[PhotoResult] = []
 
     def add(result: PhotoResult) -> None:

@@ -236,6 +236,12 @@ class Workspace:
             _remove(part)
 
 
+def check_output(out: Path, inputs: Iterable[Path], force: bool, resume: bool) -> None:
+    """Raises UsageError if a run could not write `out`, before any work is done; nothing is kept of the trial."""
+    with Workspace(out, inputs, force, resume):
+        pass
+
+
 def _strangers(folder: Path) -> Iterator[Path]:
     """What is in the folder of an unfinished run, or in its place, and was not put there by one."""
     if not _is_folder(folder):

@@ -90,6 +90,7 @@ def image(
     from inv3d.core.errors import UsageError
     from inv3d.photos import NO_ENCODER, PhotoJob, estimate_seconds, photos_to_heads
     from inv3d.places import find_photos, outputs_of
+    from inv3d.workspace import check_output
 
     tell = teller(as_json)
     choice = choose_device(device)
@@ -106,6 +107,8 @@ def image(
     outputs = outputs_of(found, out)
     for folder in outputs:
         check_folder(folder)
+        if not (resume and folder.exists()):
+            check_output(folder, found, force, resume)
     check_prepared(model)
     require_head(read_info(model), fit=refine + tune > 0)
     seconds = estimate_seconds(job, len(found))

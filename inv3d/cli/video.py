@@ -76,6 +76,7 @@ def video(
     from inv3d.core.device import choose_device
     from inv3d.pipeline import VideoJob, estimate_seconds, video_to_head
     from inv3d.video.decode import probe
+    from inv3d.workspace import check_output
 
     tell = teller(as_json)
     choice = choose_device(device)
@@ -89,6 +90,7 @@ def video(
         head=head.choice if head else None,
     )  # fmt: skip
     check_prepared(model)
+    check_output(out, [clip], force, resume)
     require_head(read_info(model), fit=True)
     seconds = estimate_seconds(job, info)
     tell(f"{clip.name}: {info.width} x {info.height}, {info.duration:.1f} s, {info.codec}")
