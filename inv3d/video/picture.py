@@ -20,6 +20,7 @@ from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from inv3d.core.errors import InputError, OutOfMemoryError
+from inv3d.memory import ran_out, require
 from inv3d.video.mend import LOST, mended
 from inv3d.video.srgb import shrunk, to_srgb
 
@@ -31,6 +32,8 @@ _SMALLEST_SIDE = 48
 _FLATTEST = 8.0  # the longer side in shorter sides
 _LONGEST_TEXT = 32 << 20  # bytes of a text or a profile in a PNG, unpacked
 _HARMLESS = 4_000_000  # pixels that a file may claim however small it is
+_PIXEL = {"AVIF": 12, "HEIF": 12, "WEBP": 16}
+"""Bytes of memory that a pixel takes while a format is decoded, 4 in others."""
 _DENSEST = 10_000  # pixels that a byte may stand for; the flattest photos have some hundreds
 _BEHIND = (127, 127, 127)
 """What lies behind transparent places."""
@@ -90,9 +93,11 @@ def read_picture(path: Path) -> Picture:
     try:
         try:
             image, scale = _read(path, path, size)
-        except (InputError, MemoryError):
+        except (InputError, OutOfMemoryError, MemoryError):
             raise
         except Exception as error:  # decoders raise anything
+            if ran_out(error):
+                raise MemoryError from error
             image, scale = _mended(path, size, error)
     except MemoryError as error:
         raise OutOfMemoryError(f"the memory does not suffice to read {path}", "shrink the photo first") from error
@@ -174,6 +179,11 @@ def _read(path: Path, source: Path | IO[bytes], size: int, check_rows: bool = Fa
             profile = file.info.get("icc_profile")
             # JPEGs can be decoded at a fraction of their size
             file.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
+            require(
+                _needed(file),
+                f"reading {path} ({file.width} x {file.height} pixels)",
+                "close other programs, or shrink the photo first",
+            )
             with _silenced() if file.format == "TIFF" else nullcontext():
                 file.load()
             turn = _TURNS.get(_orientation(file))
@@ -199,7 +209,7 @@ def _mended(path: Path, size: int, reason: Exception) -> _Read:
     for copy in copies:
         try:
             return _read(path, io.BytesIO(copy), size)
-        except (InputError, MemoryError):
+        except (InputError, OutOfMemoryError, MemoryError):
             raise
         except Exception:  # decoders raise anything
             continue
@@ -214,7 +224,7 @@ def _read_part(path: Path, png: bytes, size: int, reason: Exception) -> _Read:
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         return _read(path, io.BytesIO(png), size, check_rows=True)
-    except (InputError, MemoryError):
+    except (InputError, OutOfMemoryError, MemoryError):
         raise
     except Exception:
         raise _damaged(path) from reason
@@ -250,6 +260,12 @@ def _check_size(path: Path, file: Image.Image, size: int) -> None:
         raise InputError(f"{path} is only {claim}", "give a larger photo")
     if width * height > max(_HARMLESS, _DENSEST * size):
         raise InputError(f"{path} claims {claim} but is only {size} bytes long", "it is damaged; save the photo again")
+
+
+def _needed(file: Image.Image) -> int:
+    """Bytes of memory that a picture takes: decoded, and then small, in bytes and in numbers."""
+    small = min(1.0, LARGEST_SIDE / max(file.size)) ** 2
+    return round(file.width * file.height * (_PIXEL.get(file.format or "", 4) + 24 * small))
 
 
 def _too_large(path: Path) -> InputError:

@@ -24,6 +24,7 @@ def photos(turn, tmp_path_factory):
     Image.fromarray(head).save(folder / "head.png")
     Image.fromarray(np.full((120, 160, 3), 99, np.uint8)).save(folder / "grey.jpg")
     (folder / "text.png").write_text("no photo")
+    (folder / "._head.png").write_bytes(b"\0\x05\x16\x07")  # what macOS puts beside a file
     return folder
 
 

@@ -317,6 +317,16 @@ def test_too_little_memory_is_told(portrait, tmp_path, monkeypatch):
     refused("memory", tmp_path / "x.png", OutOfMemoryError)
 
 
+def test_a_picture_that_does_not_fit_into_the_memory_is_not_decoded(portrait, plain, tmp_path, monkeypatch):
+    Image.fromarray(portrait).save(tmp_path / "x.png")
+    monkeypatch.setattr("inv3d.memory.free_memory", lambda: 20 * 180 * 140)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
+    refused(r"180 x 140 pixels\) needs about 0.1 GB", tmp_path / "x.png", OutOfMemoryError)
+    monkeypatch.undo()
+    monkeypatch.setattr("inv3d.memory.free_memory", lambda: 40 * 180 * 140)
+    assert torch.equal(read_picture(tmp_path / "x.png"), plain)
+
+
 def gif(width: int, height: int) -> bytes:
     size = struct.pack("<HH", width, height)
     image = b",\0\0\0\0" + size + b"\0\x02\x02\x44\x01\0"
