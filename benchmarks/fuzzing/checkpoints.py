@@ -27,7 +27,7 @@ from tests.core.checkpoints import writer as w
 from tests.core.checkpoints.small import small_config, small_options
 
 _ENCODER = "encoder.pt"
-_SMALL = EncoderConfig(widths=(8, 8, 8, 8), units=(1, 1, 1, 1), style_width=8, code_width=8)
+_SMALL = EncoderConfig("last-layer", widths=(8, 8, 8, 8), units=(1, 1, 1, 1), style_width=8, code_width=8)
 _OPCODES = b"().0122JKMGNXUTCBqrhj\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x80\x95\x94]}\x8ftldaesu\x90\x91c\x93R\x81\x92bQ\x82\x83\x84\x96FILSVgpPio"
 _NAMES = [
     ("posix", "system"), ("builtins", "eval"), ("builtins", "set"), ("__builtin__", "set"), ("_codecs", "encode"),
@@ -50,7 +50,7 @@ class Kind:
         self.parameters = {name for name, _ in network.named_parameters()}
         self.bundle = load_bundle("demo")
         imports._PUBLIC = _SMALL
-        config = replace(_SMALL, num_ws=self.bundle.generator.num_ws, w_dim=self.bundle.info.generator.w_dim)
+        config = replace(_SMALL, num_ws=self.bundle.generator.code_space.num_ws, w_dim=self.bundle.info.generator.w_dim)
         encoder = build_encoder(config)
         self.encoder = {f"encoder.{name}": tensor.detach() for name, tensor in encoder.state_dict().items()}
         sound = {name: tensor.contiguous() for name, tensor in self.state.items()}
