@@ -70,6 +70,7 @@ def test_a_public_checkpoint_from_import_to_removal(clip, tmp_path):
     done = run("models", "import", tmp_path / "net.pt", *options, **home)
     assert done.returncode == 0, done.stderr
     assert "licence: mine" in done.stdout and "inv3d models prepare small" in done.stdout
+    assert (tmp_path / "home" / "models" / "small" / "mean.png").is_file()
     assert "licence mine" in run("models", "list", **home).stdout
     fails(4, "cannot find heads", "video", clip, "--model", "small", "--out", tmp_path / "out", **home)
     assert not (tmp_path / "out").exists() and not (tmp_path / "out.partial").exists()
