@@ -87,9 +87,9 @@ class Workspace:
         with disk_errors(self.out), ExitStack() as undo:
             self._check()
             self._hold(undo)
-            self._check()  # another run may have ended since
             if os.path.lexists(self._replaced) and not os.path.lexists(self.out):
                 self._replaced.rename(self.out)  # a kill came between the two renames of `finish`
+            self._check()  # another run may have ended since
             if os.path.lexists(self._job) and not (self._resume or self._force):
                 raise UsageError(
                     f"an unfinished run lies in {self.folder}",

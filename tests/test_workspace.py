@@ -268,6 +268,8 @@ def test_a_kill_while_finishing_loses_nothing(tmp_path, monkeypatch, calls):
         with pytest.raises(UsageError, match=r"exists|unfinished run"), space(out):
             pytest.fail("it was entered")
         assert tree(out) == old
+        with pytest.raises(UsageError, match="exists"), space(out, resume=True):
+            pytest.fail("it would be refused at the end")
         with space(out, force=True, resume=True) as again:
             again.begin(JOB)
             again.tensors("fit", lost)
