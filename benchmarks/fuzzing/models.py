@@ -16,7 +16,7 @@ from torch import nn
 from fuzzing.damage import Random, damaged_folder, damaged_json, damaged_safetensors
 from inv3d import fetch
 from inv3d.core import bundle, library
-from inv3d.core.bundle import WEIGHTS, Bundle, load_bundle, read_info
+from inv3d.core.bundle import ALIGNER, CODES, WEIGHTS, Bundle, load_bundle, read_info
 from inv3d.core.codes import CodeStatistics
 from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
 from inv3d.core.generator.config import MappingConfig, RenderingConfig, SuperResolutionConfig
@@ -50,14 +50,15 @@ class Kind:
 
     def make(self, random: Random) -> Path:
         shutil.copytree(self.folder / "sound", self.place)
-        weights = dict.fromkeys(
-            ("generator.safetensors", "codes.safetensors", "aligner.safetensors"), damaged_safetensors
-        )
-        # most is read from the description
-        damage = {"model.json": _json} if random.random() < 0.6 else {"model.json": _json, **weights}
-        damaged_folder(random, self.place, damage)
-        entries = json.loads((self.folder / "catalogue.json").read_text())
-        (self.folder / "home" / "catalogue.json").write_bytes(damaged_json(random, entries))
+        entries = (self.folder / "catalogue.json").read_bytes()
+        if random.random() < 0.25:
+            entries = _json(random, entries)
+        else:
+            weights = dict.fromkeys((WEIGHTS, CODES, ALIGNER), damaged_safetensors)
+            # most is read from the description
+            damage = {"model.json": _json} if random.random() < 0.6 else {"model.json": _json, **weights}
+            damaged_folder(random, self.place, damage)
+        (self.folder / "home" / "catalogue.json").write_bytes(entries)
         return self.place
 
     def _load_module(self, make: Callable[[], nn.Module], path: Path, refuse: Refuse, device: str) -> nn.Module:
@@ -72,14 +73,12 @@ class Kind:
 
     def read(self, path: Path) -> None:
         library.available()
-        try:
-            fetch.catalogue()
-        finally:
-            info = read_info("small")
-            info.model_dump_json()
-            generator = load_bundle("small").generator
-            code = generator.mapping(torch.zeros(1, info.generator.z_dim), info.front.vector())
-            generator(code, info.front, 16)
+        fetch.catalogue()
+        info = read_info("small")
+        info.model_dump_json()
+        generator = load_bundle("small").generator
+        code = generator.mapping(torch.zeros(1, info.generator.z_dim), info.front.vector())
+        generator(code, info.front, 16)
 
 
 def _json(random: Random, data: bytes) -> bytes:
