@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -27,6 +28,7 @@ _TURNED = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
 class Kind:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        os.environ["SVT_LOG"] = "1"  # errors only
         self.sound = [self._clip(i, *codec) for i, codec in enumerate(_CODECS)]
 
     def _clip(self, i: int, ending: str, codec: str, pixels: str) -> tuple[str, bytes]:
