@@ -89,7 +89,8 @@ def place(wanted: Entry) -> Path:
 def fetch(wanted: Entry, offline: bool, report: Report) -> Path:
     """The file of an entry in the home folder's `downloads`, fetched unless it is there, and checked.
 
-    Raises ModelError if it cannot be had, UsageError if another process fetches it; what has arrived is kept, and the next call goes on from there.
+    Raises ModelError if it cannot be had, UsageError if another process fetches it; what has arrived is kept, and the
+    next call goes on from there.
     """
     file = place(wanted)
     if file.exists():
@@ -105,7 +106,6 @@ def fetch(wanted: Entry, offline: bool, report: Report) -> Path:
     download = Resuming(file.with_name(file.name + ".part"), wanted.size, report)
     try:
         pooch.get_logger().disabled = True  # it would tell people to pin the hash
-        file.parent.mkdir(parents=True, exist_ok=True)
         with held(file.with_name(file.name + ".lock"), file):
             pooch.retrieve(wanted.address, known, file.name, file.parent, downloader=download)
     except ValueError as error:
