@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +14,10 @@ _MARKS = ("backbone.synthesis.", "backbone.mapping.", "decoder.net.", "superreso
 """Starts of the names of the weights of EG3D's generator."""
 _DEPTH = 4
 """How far down in dictionaries and wrapping modules a generator is looked for."""
-_MOST_PLACES = 2000
-_MOST_MODULES, _MODULE_DEPTH, _LONGEST_NAME = 10_000, 20, 200
+_MOST_LOOKED_AT = 300_000
+"""Entries of dictionaries; a snapshot of EG3D has 10,000."""
+_MOST_NETWORKS = 16
+_MODULE_DEPTH, _LONGEST_NAME = 20, 200
 
 _OTHERS = (
     (("bcg_synthesis.", "t_mapping."), "a generator with tri-grids (PanoHead, SphereHead), which is not supported"),
@@ -34,7 +37,7 @@ class Network:
     path: tuple[str, ...]
     weights: dict[str, Any]
     buffers: dict[str, Any] = field(default_factory=dict)
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[Any, Any] = field(default_factory=dict)
     around: tuple[dict[Any, Any], ...] = ()
     left_out: tuple[str, ...] = ()
     is_module: bool = False
@@ -65,39 +68,52 @@ def chosen(found: list[Network]) -> Network:
     return found[0]
 
 
-def attributes_of(module: Any) -> dict[str, Any]:
+def attributes_of(module: Any) -> dict[Any, Any]:
     """The attributes of a module, kept with its source (persistent objects) or without; none for anything else."""
     if not isinstance(module, Symbol):
         return {}
     if module.name.ends(PERSISTENT) and len(module.arguments) == 1:
-        return _named(dictionary(module.arguments[0]).get("state"))
-    return _named(module.state)
+        return dictionary(dictionary(module.arguments[0]).get("state"))
+    return dictionary(module.state)
 
 
-def submodule(attributes: dict[str, Any], name: str) -> dict[str, Any]:
+def submodule(attributes: dict[Any, Any], name: str) -> dict[Any, Any]:
     """The attributes of a module in a module."""
     return attributes_of(dictionary(attributes.get("_modules")).get(name))
 
 
-def _named(value: Any) -> dict[str, Any]:
-    return {key: item for key, item in dictionary(value).items() if isinstance(key, str)}
+class _Walk:
+    """Looks into dictionaries, of which a small file can hold one in thousands of places: counts what it looks at."""
+
+    def __init__(self) -> None:
+        self.left = _MOST_LOOKED_AT
+
+    def into(self, value: Any) -> dict[str, Any]:
+        """What a dictionary holds under names."""
+        items = dictionary(value)
+        self.left -= 1 + len(items)
+        if self.left < 0:
+            raise refused("its modules and dictionaries hold each other")
+        return {key: item for key, item in items.items() if isinstance(key, str)}
 
 
 def _networks(root: Any) -> Iterator[Network]:
     """Every generator in nested dictionaries and modules."""
-    todo: list[tuple[tuple[str, ...], Any, tuple[dict[Any, Any], ...]]] = [((), root, ())]
-    for _ in range(_MOST_PLACES):
-        if not todo:
-            return
-        path, value, around = todo.pop(0)
-        attributes = attributes_of(value)
-        children = _named(attributes.get("_modules"))
-        if "backbone" in children or "net" in _named(submodule(attributes, "decoder").get("_modules")):
-            yield _of_module(path, value, attributes, around)
+    walk, seen = _Walk(), set[int]()
+    todo: deque[tuple[tuple[str, ...], Any, tuple[dict[Any, Any], ...]]] = deque([((), root, ())])
+    while todo:
+        path, value, around = todo.popleft()
+        if id(value) in seen:
             continue
-        items = children or _named(value)
-        if any(is_tensor(item) for item in items.values()):
-            tensors = {name: item for name, item in items.items() if is_tensor(item)}
+        seen.add(id(value))
+        attributes = attributes_of(value)
+        children = walk.into(attributes.get("_modules"))
+        if "backbone" in children or "net" in walk.into(submodule(attributes, "decoder").get("_modules")):
+            yield _of_module(path, value, walk, around)
+            continue
+        items = children or walk.into(value)
+        tensors = {name: item for name, item in items.items() if is_tensor(item)}
+        if tensors:
             yield from of_weights(tensors, path, (*around, items))
         if len(path) < _DEPTH:
             todo += [
@@ -112,38 +128,34 @@ def of_weights(
 ) -> Iterator[Network]:
     """The generators in weights by name, whose names may begin with those of wrapping modules (`module.`, `G_ema.`)."""
     prefixes = dict.fromkeys(name[: name.rindex(mark)] for name in tensors for mark in _MARKS if mark in name)
-    for prefix in (one for one in prefixes if one == "" or one.endswith(".")):
+    whole = [prefix for prefix in prefixes if prefix == "" or prefix.endswith(".")]
+    if len(whole) > _MOST_NETWORKS:
+        raise refused("it holds more networks than any checkpoint")
+    for prefix in whole:
         own = {name.removeprefix(prefix): item for name, item in tensors.items() if name.startswith(prefix)}
         others = tuple(name for name in tensors if not name.startswith(prefix))
         yield Network((*path, prefix), own, around=around, left_out=others)
 
 
-def _of_module(
-    path: tuple[str, ...], root: Any, attributes: dict[str, Any], around: tuple[dict[Any, Any], ...]
-) -> Network:
+def _of_module(path: tuple[str, ...], root: Any, walk: _Walk, around: tuple[dict[Any, Any], ...]) -> Network:
     """All parameters and buffers below a module, by their full names, not rebuilt yet."""
     weights: dict[str, Any] = {}
     buffers: dict[str, Any] = {}
     todo: list[tuple[str, Any, int]] = [("", root, 0)]
-    for _ in range(_MOST_MODULES):
-        if not todo:
-            return Network(path, weights, buffers, attributes, around, is_module=True)
+    while todo:
         prefix, module, depth = todo.pop()
-        own = attributes_of(module)
+        own = walk.into(attributes_of(module))
         if not isinstance(module, Symbol) or depth > _MODULE_DEPTH or len(prefix) > _LONGEST_NAME:
             raise refused(f"its module {shown(prefix)} is damaged")
         passing = members(own.get("_non_persistent_buffers_set"))
-        weights |= {
-            f"{prefix}{name}": item for name, item in _named(own.get("_parameters")).items() if item is not None
-        }
+        parameters, others = walk.into(own.get("_parameters")), walk.into(own.get("_buffers"))
+        weights |= {f"{prefix}{name}": item for name, item in parameters.items() if item is not None}
         buffers |= {
-            f"{prefix}{name}": item
-            for name, item in _named(own.get("_buffers")).items()
-            if item is not None and name not in passing
+            f"{prefix}{name}": item for name, item in others.items() if item is not None and name not in passing
         }
-        children = _named(own.get("_modules"))
+        children = walk.into(own.get("_modules"))
         todo += [(f"{prefix}{name}.", child, depth + 1) for name, child in children.items() if child is not None]
-    raise refused("its modules hold each other")
+    return Network(path, weights, buffers, attributes_of(root), around, is_module=True)
 
 
 def _instead(root: Any) -> str:
@@ -157,13 +169,15 @@ def _instead(root: Any) -> str:
 
 def _names(root: Any) -> Iterator[str]:
     """Names of what lies in nested dictionaries and modules."""
-    todo: list[tuple[str, Any]] = [("", root)]
-    for _ in range(_MOST_PLACES):
-        if not todo:
-            return
-        prefix, value = todo.pop(0)
+    walk, seen = _Walk(), set[int]()
+    todo: deque[tuple[str, Any]] = deque([("", root)])
+    while todo:
+        prefix, value = todo.popleft()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
         attributes = attributes_of(value)
-        items = _named(attributes.get("_modules")) | _named(attributes.get("_parameters")) or _named(value)
+        items = walk.into(attributes.get("_modules")) | walk.into(attributes.get("_parameters")) or walk.into(value)
         for name, item in items.items():
             yield f"{prefix}{name}"[:_LONGEST_NAME]
             if isinstance(item, dict | Symbol) and not is_tensor(item) and prefix.count(".") < _DEPTH:

@@ -159,7 +159,8 @@ def _beside(network: Network) -> dict[Any, Any] | None:
     """Init arguments that a dictionary keeps beside the weights, best under a name like theirs (`G_init_kwargs`)."""
     own = next((name.rstrip(".") for name in reversed(network.path) if name), "")
     for outer in reversed(network.around):
-        kept = {str(key): item for key, item in outer.items() if "rendering_kwargs" in dictionary(item)}
+        named = {key: item for key, item in outer.items() if isinstance(key, str)}
+        kept = {key: item for key, item in named.items() if "rendering_kwargs" in dictionary(item)}
         if kept:
             best = next((key for key in kept if own and key.startswith(own)), next(iter(kept)))
             return dictionary(kept[best])

@@ -42,6 +42,7 @@ _NAMES = frozenset(
 """All functions and classes that the known formats name, apart from the modules of networks."""
 _MODULES = re.compile(r"torch\.nn\.(modules|parallel)(\.\w+)+|(\w+\.)*(training|torch_utils|dnnlib)(\.\w+)+")
 """Classes of networks: those of PyTorch, and those of EG3D's code, wherever a project keeps its copy of it."""
+_MOST_MEMBERS = 100
 _PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 """Modules of Python 2, whose names pickles up to protocol 2 still use."""
 
@@ -110,7 +111,9 @@ def dictionary(value: Any) -> dict[Any, Any]:
 
 
 def members(value: Any) -> frozenset[str]:
-    """The texts in a set, a list or a tuple, or in what a file has as a set."""
+    """The texts in a small set, list or tuple, or in what a file has as a set. Raises ModelError for a large one."""
     if isinstance(value, Symbol) and value.name.full in SETS and value.arguments:
         value = value.arguments[0]
+    if isinstance(value, set | list | tuple) and len(value) > _MOST_MEMBERS:
+        raise refused("a set in it is larger than that of any module")
     return frozenset(m for m in value if isinstance(m, str)) if isinstance(value, set | list | tuple) else frozenset()

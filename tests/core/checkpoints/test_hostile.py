@@ -152,6 +152,50 @@ def test_small_files_do_not_take_long_or_much(case, tmp_path):
     assert time.process_time() - start < LIMIT
 
 
+def text(value: str) -> bytes:
+    return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+
+def crowd(count: int) -> bytes:
+    """Thousands of modules in one, each with the same large dictionary of parameters."""
+    large = b"}(" + b"".join(text(f"n{i}") + b"K\0" for i in range(count)) + b"u\x940"
+    one = b"ctraining.x\nY\n)\x81}" + text("_parameters") + b"h\0sb"
+    children = b"}(" + text("backbone") + one + b"".join(text(f"m{i}") + one for i in range(count)) + b"u"
+    return large + b"ctraining.x\nY\n)\x81}" + text("_modules") + children + b"sb"
+
+
+def prefixes(count: int) -> bytes:
+    """Weights of thousands of generators, each of one tensor, which is the same."""
+    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(NK\0)))tR\x940"
+    names = b"".join(text(f"{i}.backbone.mapping.w_avg") + b"h\0" for i in range(count))
+    return tensor + b"}(" + names + b"u"
+
+
+WALKS = {
+    "one large dictionary in thousands of modules": crowd(10_000),
+    "weights of thousands of generators": prefixes(60_000),
+    "a dictionary in thousands of places": b"}(" + b"".join(text(f"n{i}") + b"N" for i in range(20_000)) + b"u\x940}("
+    + b"".join(text(f"m{i}") + b"}" + text("a") + b"h\0s" for i in range(20_000)) + b"u",
+    "tuples of tuples as the argument of a key": b"}(ctraining.x\nY\n(" + doubled(b")", 60) + b"tR}" + text("rendering_kwargs")
+    + b"}s" + text("backbone.mapping.w_avg") + b"ctorch._utils\n_rebuild_tensor_v2\n(NK\0)))tRu",
+    "a large set in thousands of modules": b"](" + b"N" * 20_000 + b"e\x940ctraining.x\nY\n)\x81}" + text("_modules") + b"}("
+    + text("backbone") + b"".join(
+        (text(f"m{i}") if i else b"") + b"ctraining.x\nY\n)\x81}" + text("_non_persistent_buffers_set") + b"h\0sb"
+        for i in range(15_000)
+    ) + b"usb",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WALKS)
+def test_what_is_in_many_places_is_not_looked_at_for_ever(case, tmp_path):
+    (tmp_path / "bad.pkl").write_bytes(ops(WALKS[case]))
+    start = time.process_time()
+    with pytest.raises(ModelError) as caught:
+        read_checkpoint(tmp_path / "bad.pkl", like="ffhq")
+    assert "damaged (" not in caught.value.message, "the file is not what it is meant to be"
+    assert time.process_time() - start < LIMIT
+
+
 @pytest.fixture
 def changed(small, parameters, options, tmp_path):
     """Writes a checkpoint in which the decoder's first weight is something else, or after a change to its modules."""
