@@ -106,12 +106,12 @@ class Kind:
         ]
         for _ in range(int(random.integers(1, 3))):
             path = partial / pick(random, places)
+            if not path.parent.is_dir():
+                continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-            if not path.parent.is_dir():
-                continue
             match int(random.integers(5)):
                 case 0:
                     path.mkdir()
