@@ -16,9 +16,9 @@ mouth to the person's left; all others lie in [0,1]."""
 _BOTH = ("Left", "Right")
 # share of every facial action in an expression of strength 1
 _SHARES: dict[str, dict[str, float]] = {
-    "smile": {"mouthSmile": 0.85, "cheekSquint": 0.55, "mouthDimple": 0.15, "eyeSquint": 0.20, "mouthUpperUp": 0.12},
+    "smile": {"mouthSmile": 0.85, "cheekSquint": 0.55, "mouthDimple": 0.15, "eyeSquint": 0.15, "mouthUpperUp": 0.32, "mouthLowerDown": 0.18},
     "frown": {"mouthFrown": 0.8, "mouthShrugLower": 0.3},
-    "jaw": {"jawOpen": 0.62, "mouthLowerDown": 0.18},
+    "jaw": {"jawOpen": 0.55, "mouthLowerDown": 0.2, "mouthUpperUp": 0.2},
     "pucker": {"mouthPucker": 0.65, "mouthFunnel": 0.3},
     "stretch": {"mouthStretch": 0.5, "mouthLowerDown": 0.25, "mouthUpperUp": 0.18},
     "press": {"mouthPress": 0.6, "mouthRollLower": 0.35, "mouthRollUpper": 0.25},
@@ -27,6 +27,8 @@ _SHARES: dict[str, dict[str, float]] = {
     "squint": {"eyeSquint": 0.7, "cheekSquint": 0.35},
     "blink": {"eyeBlink": 1.0},
 }
+
+_WIDE = 0.3  # the template looks sleepy
 
 
 def _table() -> Tensor:
@@ -79,6 +81,7 @@ def action_weights(columns: Tensor) -> Tensor:
 
     # the lids follow the gaze; one side of the mouth smiles more
     for side in _BOTH:
+        add(f"eyeWide{side}", _WIDE * (1.0 - named["blink"]))
         add(f"eyeLookUp{side}", (gaze / 0.35).clamp(min=0.0))
         add(f"eyeLookDown{side}", (-gaze / 0.35).clamp(min=0.0))
     add("mouthLeft", 0.6 * sided.clamp(min=0.0))

@@ -36,7 +36,7 @@ def brows(skin: Skin, roots: Roots, scale: float, p: Parameters) -> list[Piece]:
     starts = F.normalize(flow, dim=1) + 0.16 * own.normals
     length = (0.0055 + 0.004 * own.random[:, 1]) * scale
     path, outward = grow_strands(skin, own, starts, length, torch.full_like(length, 0.0012), 2)
-    return [ribbons(BROW, path, outward, torch.full_like(length, 0.00015 * scale), torch.ones_like(length), own)]
+    return [ribbons(BROW, path, outward, torch.full_like(length, 0.00013 * scale), torch.ones_like(length), own)]
 
 
 def _beard_lengths(place: Tensor, lips: Tensor, p: Parameters) -> Tensor:

@@ -77,7 +77,7 @@ def _combed(place: Tensor, p: Parameters) -> Tensor:
     long = smooth(torch.tensor(float(p.hair_top)), 0.035, 0.07)
     part = 0.034 * float(p.part)
     sideways = torch.tanh((x - part) / 0.006)
-    parting = torch.stack([sideways, -0.25 + 0 * x, -0.35 - 0.5 * smooth(z, -0.03, 0.01)], 1)
+    parting = torch.stack([sideways, -0.25 + 0 * x, -0.45 - 0.75 * smooth(z, -0.03, 0.01)], 1)
     on_top = smooth(y, 0.03, 0.075)[:, None] * smooth(z, -0.13, -0.10)[:, None]
     amount = long * on_top * (1.0 - abs(float(p.comb)))
     flow = flow * (1.0 - amount) + parting * amount
@@ -128,7 +128,7 @@ def scalp_hair(skin: Skin, roots: Roots, density: Tensor, scale: float, p: Param
     steps = 3 if longest < 0.03 else 6 if longest < 0.06 else 9 if not long else 13
     if float(p.curl) > 0.3:
         steps = max(steps, 8) if not long else 18
-    chosen = chosen[: 42_000 // steps]
+    chosen = chosen[: 34_000 // steps]
     own, length = roots.select(chosen), length[: len(chosen)]
     r = own.random
     shag, lift = float(p.shag), float(p.hair_lift)
@@ -154,7 +154,7 @@ def scalp_hair(skin: Skin, roots: Roots, density: Tensor, scale: float, p: Param
         0.0030 * float(p.wave) * scale * min(1.0, longest / 0.12), (18.0 + 22.0 * curl) / (1.0 + 0.8 * long),
         (1.0 if longest > 0.05 else 0.3) * (1.0 - max(0.0, fringe)) * (tied < 0.5), knot if tied > 0.5 else None,
     )  # fmt: skip
-    half = (0.00062 if longest < 0.03 else 0.0011 if not long else 0.0017) * scale * (0.6 + 0.8 * r[:, 2])
+    half = (0.00062 if longest < 0.03 else 0.0012 if not long else 0.0021) * scale * (0.6 + 0.8 * r[:, 2])
     pieces = [ribbons(HAIR, path, outward, half, 0.35 + 0.65 * r[:, 4], own)]
     if tied > 0.5:
         pieces += _tied(skin, own, scale, p)

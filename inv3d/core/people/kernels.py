@@ -125,8 +125,10 @@ def developed(colour: wp.vec3, light: Light) -> wp.vec3:
     out = wp.vec3(0.0, 0.0, 0.0)
     for k in range(3):
         x = wp.max(c[k], 0.0)
-        y = x * (1.0 + x / 4.5) / (1.0 + 0.72 * x)
-        out[k] = wp.pow(wp.clamp(y, 0.0, 1.0), 1.0 / 2.2)
+        y = wp.pow(x * (1.0 + x / 6.0) / (1.0 + 0.55 * x), 1.0 / 2.2)
+        y = wp.clamp(y, 0.0, 1.0)
+        # contrast of a camera's picture
+        out[k] = y + 0.38 * (y * y * (3.0 - 2.0 * y) - y)
     return out
 
 
@@ -164,7 +166,7 @@ def eye_colour(q: wp.vec3, view: wp.vec3, look: Look) -> wp.vec4:
         r = 1.0
         cornea = 0.0
     vein = wp.noise(state, wp.vec3(q[0] * 9.0, q[1] * 26.0, q[2] * 9.0))
-    white = wp.vec3(0.62, 0.56, 0.52) * (1.0 - 0.10 * smooth(vein, 0.1, 0.5))
+    white = wp.vec3(0.60, 0.55, 0.52) * (1.0 - 0.10 * smooth(vein, 0.1, 0.5))
     corner = smooth(wp.abs(q[0]), 0.45, 0.95)
     white = wp.vec3(white[0], white[1] * (1.0 - 0.22 * corner), white[2] * (1.0 - 0.26 * corner))
     angle = wp.atan2(y, x)
@@ -194,6 +196,8 @@ def shaded_hair(
     colour = look.hair
     if brow:
         colour = look.brow
+    if extra[3] < 0.0:  # lashes
+        colour = wp.vec3(0.012, 0.009, 0.008)
     grey = smooth(own + 0.5, 0.0, 1.0)
     colour = colour * (1.0 + 0.45 * tone + 0.35 * (grey - 0.5)) * (0.72 + 0.45 * place[0])
     sin_l = wp.sqrt(wp.max(1.0 - wp.dot(tangent, towards) * wp.dot(tangent, towards), 0.0))
@@ -212,7 +216,7 @@ def shaded_hair(
     if brow:
         gloss = 0.02 * gloss
         glow = 0.3 * glow
-    deep = extra[3]
+    deep = wp.abs(extra[3])
     sky = environment(light.sh, n, 0.667, 0.25) * deep
     out = times(colour, key * (0.75 * sin_l + glow) + sky * 0.95)
     return out + key * (gloss * (0.4 + 0.6 * deep)) + sky * (0.02 * deep)
@@ -312,7 +316,8 @@ def render(
         soft = 1.0 - scalp
         g = relief_gradient(place, extra, look)
         n = wp.normalize(n - (g - n * wp.dot(g, n)) * (1.0 - 0.8 * scalp))
-        wet = 0.8 * extra[1] + 0.35 * extra[0]
+        wet = 0.8 * extra[1] * shade * shade + 0.35 * extra[0] * (1.0 - extra[1])
+        albedo = albedo * (1.0 - extra[1] * (1.0 - shade * shade))
     elif kind == K_EYE:
         local = place
         seen = look.gaze * view
@@ -321,9 +326,9 @@ def render(
         wet = 1.0
         bump = wp.noise(wp.rand_init(3), place * 7.0) * 0.02
         n = wp.normalize(n + wp.vec3(bump, bump, 0.0))
-        albedo = albedo * (0.35 + 0.65 * shade)
+        albedo = albedo * (0.15 + 0.85 * shade)
     elif kind == K_TEETH:
-        albedo = wp.vec3(0.62, 0.55, 0.42) * (0.25 + 0.75 * smooth(place[2], -0.005, 0.022))
+        albedo = wp.vec3(0.66, 0.60, 0.50) * (0.30 + 0.70 * smooth(place[2], -0.010, 0.018))
         gloss = 0.6
         wet = 0.5
     elif kind == K_TONGUE:
@@ -372,24 +377,26 @@ def render(
     mirror = environment(light.sh, r, 0.9, 0.7) * shade
     rim = 0.028 + 0.5 * wp.pow(1.0 - wp.clamp(wp.dot(n, view), 0.0, 1.0), 5.0)
     if gloss > 0.0:
-        lobe = 0.72 * specular(n, view, towards, 9.0) + 0.42 * specular(n, view, towards, 42.0)
-        c += light.colour * (arrives * gloss * lobe) + mirror * (gloss * rim * 0.55)
+        lobe = 1.0 * specular(n, view, towards, 11.0) + 0.85 * specular(n, view, towards, 48.0)
+        c += light.colour * (arrives * gloss * lobe) + mirror * (gloss * rim * 0.75)
     if wet > 0.0:
         nw = n
-        c += light.colour * (arrives * wet * specular(nw, view, towards, 420.0) * 1.2)
+        c += light.colour * (arrives * wet * specular(nw, view, towards, 420.0) * 0.5)
         c += mirror * (wet * rim * 0.9)
         if kind == K_EYE:
-            c += light.colour * (wet * 0.9 * smooth(wp.dot(r, light.key), 0.990 - 0.10 * light.size, 0.997) * (0.3 + 0.7 * arrives))
+            glint = wp.min(0.012 / (light.size * light.size + 0.004), 3.0)
+            c += light.colour * (wet * glint * smooth(wp.dot(r, light.key), 0.992 - 0.12 * light.size, 0.997 - 0.05 * light.size) * (0.3 + 0.7 * arrives))
     colours[i] = developed(times(c, passed) + glare, light)
 
 
 @wp.kernel
 def occlusion(
-    mesh: wp.uint64, points: wp.array(dtype=wp.vec3), normal: wp.array(dtype=wp.vec3), reach: float, rays: int,
+    mesh: wp.uint64, vertices: wp.array(dtype=wp.int32), points: wp.array(dtype=wp.vec3),
+    normal: wp.array(dtype=wp.vec3), reach: float, rays: int,
     shade: wp.array(dtype=wp.float32),
 ):  # fmt: skip
     """The share of the hemisphere, weighted by its cosine, that is open within `reach`."""
-    i = wp.tid()
+    i = vertices[wp.tid()]
     n = normal[i]
     helper = wp.vec3(0.0, 0.0, 1.0)
     if wp.abs(n[2]) > 0.9:

@@ -52,13 +52,13 @@ def light_columns(z: Tensor) -> dict[str, Tensor]:
     up = torch.tensor([0.0, 1.0, 0.0]).expand_as(key)
     side = torch.stack([n["from_side"].sign(), 0.2 + 0 * azimuth, 0.3 + 0 * azimuth], 1)
     front = torch.tensor([0.0, 0.15, 1.0]).expand_as(key)
-    ambient = 0.52 * torch.exp(0.30 * t["ambient"])[:, None]
+    ambient = 0.34 * torch.exp(0.45 * t["ambient"])[:, None]
     sky = _warm(-0.5 * t["tint"] - 0.4 * t["warmth"])
     flat = torch.zeros(len(z), 9, 3)
     flat[:, 0] = ambient * sky / 0.282095
     for direction, amount, tone in (
-        (up, 0.30 + 0.35 * t["from_above"], sky),
-        (side, 0.55 * t["from_side"].abs(), _warm(t["tint"])),
+        (up, 0.42 + 0.4 * t["from_above"], sky),
+        (side, 0.9 * t["from_side"].abs(), _warm(t["tint"])),
         (front, 0.18 + 0.18 * t["from_front"], _warm(0.3 * t["warmth"])),
     ):
         lobe = harmonics(torch.nn.functional.normalize(direction, dim=1)) * torch.tensor([0.7] + [1.0] * 3 + [0.5] * 5)
@@ -68,7 +68,7 @@ def light_columns(z: Tensor) -> dict[str, Tensor]:
     columns |= {f"key_{c}": colour[:, k] for k, c in enumerate("rgb")}
     columns["key_size"] = 0.02 + 0.5 * uniform(n["size"]) ** 1.5
     # the camera takes most of the light's strength back
-    mean = 0.55 * strength + 0.9 * ambient[:, 0]
+    mean = 0.50 * strength + 1.35 * ambient[:, 0]
     columns["exposure"] = 0.95 * torch.exp(0.14 * t["exposure"]) / mean
     columns["balance"] = 0.25 * t["balance"]
     return columns

@@ -146,7 +146,7 @@ def people_parameters(identity: Tensor, expression: Tensor, light: Tensor, backd
     p["chin_beard"] = bearded * chin * long
     p["cheek_beard"] = bearded * full * (0.5 * long + 0.002)
     p["stubble"] = torch.sigmoid((man - 0.7) * 20.0) * (0.15 + 0.65 * torch.sigmoid(1.6 * z["stubble"]))
-    p["scalp_shade"] = torch.ones_like(sex)
+    p["scalp_shade"] = 0.72 + 0.8 * ((p["hair_top"] - 0.004) / 0.02).clamp(0.0, 1.0)
 
     p["glasses"] = present(z["glasses"], 0.75)
     p["glasses_shape"] = torch.sigmoid(4.0 * z["glasses_shape"])

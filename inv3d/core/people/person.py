@@ -98,7 +98,7 @@ class Builder:
         solids = []
         for part, kind in ((SKIN, kernels.SKIN), (TEETH, kernels.TEETH), (TONGUE, kernels.TONGUE)):
             used, triangles = torch.unique(self._triangles[part], return_inverse=True)
-            shade = density[used] * float(p.scalp_shade) if part == SKIN else None
+            shade = density[used] if part == SKIN else None
             solids.append(Piece(kind, moved[used], triangles, basis.template[used], basis.masks[used][:, :4], shade))
         gaze = gaze_rotation(float(p.gaze_x), float(p.gaze_y))
         solids += eyeballs(surface.eyes, surface.eye_radius, gaze)
@@ -123,8 +123,10 @@ class Builder:
 
     def _lashes(self, vertices: Tensor) -> Piece:
         used, triangles = torch.unique(self._triangles[LASHES], return_inverse=True)
-        x = self.basis.template[used, 0]
-        place = torch.stack([self._lash_along[used], 900.0 * x, 0 * x], 1)
-        extra = torch.tensor([0.0, 0.3, 0.95, 1.0]).to(x).expand(len(used), 4).contiguous()
+        x, y, _ = self.basis.template[used].unbind(1)
+        # those below are fewer
+        along = torch.where(y < 0.0012, 0.66 + 0.34 * self._lash_along[used], self._lash_along[used])
+        place = torch.stack([along, 0 * x, 170.0 * x], 1)
+        extra = torch.tensor([0.0, 0.3, 0.95, -1.0]).to(x).expand(len(used), 4).contiguous()
         down = torch.tensor([0.0, 0.4, 0.9]).to(x).expand(len(used), 3).contiguous()
         return Piece(kernels.BROW, vertices[used], triangles, place, extra, normals=down)

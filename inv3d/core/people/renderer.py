@@ -20,7 +20,9 @@ from inv3d.core.people.skin import Look
 
 wp.config.log_level = wp.LOG_WARNING
 wp.init()
-_OCCLUSION_RAYS, _OCCLUSION_REACH = 12, 0.16
+_OCCLUSION_RAYS, _OCCLUSION_REACH = 9, 0.16
+_LOWEST = -0.45
+"""World height below which nothing is darkened: the usual picture ends above."""
 RIBBON_HALF = 0.0015
 """Half the thickness of a ribbon of hair for distances, world units."""
 
@@ -91,11 +93,18 @@ class Scene:
         )
 
     def _darken(self) -> None:
-        """Ambient occlusion at the vertices of the solid parts."""
-        count = sum(len(piece.vertices) for piece in self.person.solids)
+        """Ambient occlusion at the vertices of skin, eyes and cloth that a picture can show."""
+        kept, first = [], 0
+        for piece in self.person.solids:
+            if piece.kind in (kernels.SKIN, kernels.EYE, kernels.CLOTH, kernels.HAT):
+                seen = piece.vertices[:, 1] > _LOWEST
+                kept.append(first + torch.nonzero(seen)[:, 0])
+            first += len(piece.vertices)
+        vertices = torch.cat(kept).int()
         wp.launch(
-            kernels.occlusion, count,
-            [self.mesh.id, self.body.points, self.body.normal, _OCCLUSION_REACH, _OCCLUSION_RAYS, self.body.shade],
+            kernels.occlusion, len(vertices),
+            [self.mesh.id, wp.from_torch(vertices), self.body.points, self.body.normal, _OCCLUSION_REACH,
+             _OCCLUSION_RAYS, self.body.shade],
             device=str(self.device),
         )  # fmt: skip
 
@@ -119,6 +128,7 @@ class Scene:
             "brow_thickness", "brow_arch", "tint", "pattern", "smile", "brows_up",
         ):  # fmt: skip
             setattr(look, name, float(getattr(p, name)))
+        look.cover = float(p.scalp_shade)
         look.moles = wp.vec3(*p.columns(("mole_1", "mole_2", "mole_3"))[0].tolist())
         colours = {
             "iris": "iris_colour", "hair": "hair_colour", "beard": "beard_colour", "cloth": "cloth",

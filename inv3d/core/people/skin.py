@@ -28,6 +28,7 @@ class Look:
     brow_thickness: float
     brow_arch: float
     tint: float
+    cover: float
     pattern: float
     smile: float
     brows_up: float
@@ -121,7 +122,7 @@ def skin_colour(q: wp.vec3, extra: wp.vec4, scalp: float, look: Look) -> wp.vec4
         mole = look.moles[k] * (1.0 - step_(away, 0.0011, 0.0020)) * front
         colour = colour * (1.0 - 0.8 * mole)
 
-    gloss = look.gloss * (0.75 + 0.55 * nose + 0.35 * brow_line + 0.2 * cheek + 0.35 * grain)
+    gloss = look.gloss * (0.95 + 0.75 * nose + 0.5 * brow_line + 0.35 * cheek + 0.5 * grain)
     red = pigment(0.75 * look.melanin + 0.05, look.blood + 0.95)
     painted = red * (1.0 - look.lipstick) + wp.vec3(0.36, 0.03, 0.045) * look.lipstick
     line = 0.85 + 0.25 * wp.noise(state, wp.vec3(q[0] * 700.0, q[1] * 120.0, q[2] * 120.0))
@@ -132,6 +133,17 @@ def skin_colour(q: wp.vec3, extra: wp.vec4, scalp: float, look: Look) -> wp.vec4
     # shadow and line of made-up lids
     made = look.makeup * lid * step_(q[1], -0.004, 0.004)
     colour = colour * (1.0 - 0.55 * made)
+
+    # the edges of the lids: lashes' roots above, moist red below; the fold of the upper lid
+    ex = ax - 0.0308
+    from_eye = wp.sqrt(ex * ex + q[1] * q[1] + q[2] * q[2])
+    open_side = step_(q[2], 0.0, 0.006) * step_(0.03 - wp.abs(ex), 0.010, 0.016)
+    edge = bell(from_eye - 0.0161, 0.0007) * open_side
+    upper = step_(q[1], -0.0015, 0.0015)
+    colour = colour * (1.0 - edge * upper * (0.62 + 0.25 * look.makeup))
+    rim_red = pigment(0.5 * look.melanin, look.blood + 0.7)
+    colour = colour * (1.0 - 0.5 * edge * (1.0 - upper)) + rim_red * (0.5 * edge * (1.0 - upper))
+    colour = colour * (1.0 - 0.30 * bell(from_eye - 0.0183, 0.0007) * open_side * step_(q[1], 0.002, 0.006))
 
     brow = brow_amount(q, look) * look.brow_density
     stroke = wp.noise(state, wp.vec3(q[0] * 900.0 + q[1] * 1500.0, q[1] * 420.0, 0.5))
@@ -145,8 +157,8 @@ def skin_colour(q: wp.vec3, extra: wp.vec4, scalp: float, look: Look) -> wp.vec4
     colour = colour * (1.0 - shadow) + (look.beard * 0.9 + wp.vec3(0.01, 0.012, 0.014)) * shadow
     gloss = gloss * (1.0 - 0.5 * shadow)
 
-    roots = wp.clamp(scalp * (0.85 + 0.5 * wp.noise(state, q * 900.0)), 0.0, 1.0)
-    colour = colour * (1.0 - roots) + look.hair * roots * 0.55
+    roots = wp.clamp(scalp * (look.cover + 0.5 * (1.0 - 0.5 * look.cover) * wp.noise(state, q * 900.0)), 0.0, 1.0)
+    colour = colour * (1.0 - roots) + look.hair * roots * 0.5
     gloss = gloss * (1.0 - 0.9 * scalp) * (1.0 - 0.5 * ear)
     return wp.vec4(colour[0], colour[1], colour[2], wp.max(gloss, 0.0))
 
@@ -157,7 +169,7 @@ def relief(q: wp.vec3, extra: wp.vec4, look: Look) -> float:
     state = wp.rand_init(33)
     ax = wp.abs(q[0])
     front = step_(q[2], -0.03, 0.005)
-    pores = 0.00007 * wp.noise(state, q * 620.0) + 0.00010 * wp.noise(state, q * 270.0)
+    pores = 0.00012 * wp.noise(state, q * 640.0) + 0.00016 * wp.noise(state, q * 290.0)
     wave = q[1] + 0.0025 * wp.noise(state, wp.vec3(q[0] * 60.0, q[1] * 20.0, 0.0))
     lines = wp.pow(wp.abs(wp.cos(wave * 430.0)), 6.0) * bell(q[1] - 0.055, 0.017) * bell(ax, 0.034) * front
     cx = ax - 0.049

@@ -59,7 +59,7 @@ def glasses(surface: Surface, marks: Landmarks, scale: float, p: Parameters) -> 
     power = 2.0 + 2.5 * boxy
     c, s = turn.cos(), turn.sin()
     wide, high = (0.0235 + 0.0035 * boxy) * size * scale, (0.0215 - 0.0030 * boxy) * size * scale
-    thick = (0.0012 + 0.0012 * boxy) * scale
+    thick = (0.0008 + 0.0010 * boxy) * scale
     spacing = float(surface.eyes[0, 0] - surface.eyes[1, 0]) / 2.0
     middle = max(spacing * 1.02, wide + 0.007 * scale)
     level = float(surface.eyes[:, 1].mean()) - 0.002 * scale
@@ -102,14 +102,14 @@ def cap(skin: Skin, surface: Surface, scale: float, p: Parameters) -> list[Piece
     centre = surface.eyes.mean(0) + surface.eyes.new_tensor([0.0, 0.045, -0.068]) * scale
     turns, rows = 72, 26
     front = torch.cos(2.0 * torch.pi * torch.arange(turns, device=device) / turns)
-    last = 1.42 + 0.10 * front if brim else 1.56 - 0.08 * front
+    last = 1.42 + 0.10 * front if brim else 1.62 - 0.10 * front
     share = torch.linspace(0.02, 1.0, rows, device=device)[:, None]
     directions = polar_grid(share * last, turns, "y")
     bare = reach(skin, centre, directions, 0.6)
-    thick = 0.010 + 0.004 * (not brim)
-    away = draped(bare + thick * scale, 30, 1.0)
+    thick = 0.010 - 0.003 * (not brim)
+    away = draped(bare + thick * scale, 30 if brim else 12, 1.0)
     if not brim:
-        away = away + 0.006 * scale * smooth(share, 0.70, 0.72)
+        away = away + 0.0035 * scale * smooth(share, 0.70, 0.72)
     points = centre + directions * away[..., None]
     inner = centre + directions[-1:] * (bare[-1:] - 0.002 * scale)[..., None]
     points = torch.cat([points, inner])
