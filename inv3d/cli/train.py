@@ -83,23 +83,28 @@ _SHIP = "; copy it to inv3d/models/demo to ship it"
 @app.command("data")
 def train_data(
     folder: Folder,
+    source: Annotated[
+        Literal["toons", "people"],
+        typer.Option(help="Stylised heads, or people (needs the extra 'train'); all further parts follow the data."),
+    ] = "toons",
     scale: Scale = 1.0,
     threads: Threads = None,
     compiled: Compiled = True,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Draw the training data: points, pixels and pictures of procedural heads, in FOLDER/data.
+    """Draw the training data: points, pixels and pictures of procedural heads or of people, in FOLDER/data.
 
     Example: inv3d train data runs/demo
     """
     check_folder(folder)
 
     from inv3d.core.training.recipe import make_data
+    from inv3d.core.training.source import SOURCES
 
     _start("cpu", threads)
     with _training(folder, as_json) as report:
-        make_data(folder, scale, compiled, report)
+        make_data(folder, scale, compiled, report, SOURCES[source])
     _finish(folder / "data", as_json)
 
 

@@ -26,7 +26,7 @@ from torch import Tensor
 from inv3d.core.files import write_whole
 from inv3d.core.people.subdivision import catmull_clark
 
-VERSION = 1
+VERSION = 2
 METRES = 0.1  # the mesh is given in decimetres
 SHAPES, ASYMMETRIES = 48, 6
 """Principal components of the local changes that are kept: of both sides alike, and of one side."""
@@ -54,7 +54,7 @@ _PARTS = {
     "helper-r-eyelashes-2": LASHES,
 }  # fmt: skip
 _EYES = ("helper-l-eye", "helper-r-eye")
-_CHEST, _ARM = 3.45, 2.45  # decimetres of the base mesh: what lies lower or further out is cut off
+_CHEST, _ARM = 3.30, 3.30  # decimetres of the base mesh: what lies lower or further out is cut off
 _LOCAL_FOLDERS = ("cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose")
 # displace the head on the neck, or measure what other changes make already
 _UNUSED = ("head-trans", "head-angle", "neck-trans", "measure", "eye-bag-out", "head-back")

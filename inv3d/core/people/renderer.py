@@ -11,6 +11,7 @@ from torch import Tensor
 
 from inv3d.core.camera import Camera, screen_height
 from inv3d.core.people import kernels
+from inv3d.core.people.backdrop import backdrop
 from inv3d.core.people.basis import Basis
 from inv3d.core.people.eyes import gaze_rotation
 from inv3d.core.people.mesh import join
@@ -46,14 +47,6 @@ class Hits:
     depth: Tensor
     normals: Tensor
     kind: Tensor
-
-
-def backdrop(height: Tensor, parameters: Tensor) -> Tensor:
-    """The background [B,P,3] at `height` [B,P] in the picture: one colour above another, with a soft or sharp edge."""
-    p = Parameters(parameters)
-    below, above = p.colour("background")[:, None], p.colour("backdrop")[:, None]
-    step = torch.sigmoid((height - p.backdrop_height) * p.backdrop_edge)
-    return below + step[..., None] * (above - below)
 
 
 def _vectors(tensor: Tensor) -> Any:
@@ -200,11 +193,13 @@ class PeopleRenderer:
 
     @torch.no_grad()
     def render(
-        self, parameters: Tensor, camera: Camera, resolution: int | tuple[int, int], supersample: int = 2
-    ) -> PeopleRender:
+        self, parameters: Tensor, camera: Camera, resolution: int | tuple[int, int], supersample: int = 2,
+        behind: Tensor | None = None,
+    ) -> PeopleRender:  # fmt: skip
         """Pictures of people [B,K] through as many cameras, `supersample` x `supersample` rays a pixel.
 
-        A person who appears several times in a row is built once.
+        `behind` [B,3,H,W] in [0,1] replaces the people's own backgrounds. Who appears several times in a row is built
+        once.
         """
         height, width = (resolution, resolution) if isinstance(resolution, int) else resolution
         points = _pixel_points(height, width, supersample)
@@ -215,10 +210,15 @@ class PeopleRenderer:
             if scene is None or last is None or not torch.equal(own, last):
                 scene, last = self.scene(own), own
             origins, directions = camera[i].rays_through(points[None].to(own.device))
-            hits = self.render_rays(scene, origins[0], directions[0])
+            if behind is None:
+                hits = self.render_rays(scene, origins[0], directions[0])
+            else:
+                hits = scene.hits(origins[0], directions[0])
             maps = (hits.colours, (hits.kind >= 0).float()[:, None], hits.depth[:, None], hits.normals)
             rows.append(
                 [m.reshape(height, width, supersample**2, -1).mean(2).permute(2, 0, 1)[None] for m in maps]
             )
         image, alpha, depth, normals = (torch.cat(maps) for maps in zip(*rows, strict=True))
+        if behind is not None:
+            image = image + (1.0 - alpha) * behind.to(image)
         return PeopleRender(image * 2.0 - 1.0, alpha, depth, normals)

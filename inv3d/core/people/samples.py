@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
 from inv3d.core.people.renderer import PeopleRenderer, Scene
+from inv3d.core.procedural.renderer import FAR
 from inv3d.core.procedural.samples import HeadSamples, PixelSamples
 
 _RADIUS = 2.7
@@ -68,7 +69,7 @@ def _sample_one(scene: Scene, count: int, generator: torch.Generator) -> tuple[T
     origins = _origins(count, generator)
     directions = F.normalize(_targets(scene, count, generator) - origins, dim=-1)
     hits = scene.hits(origins.to(scene.device), directions.to(scene.device), lamps=4)
-    t, hit, colours = hits.depth.cpu(), hits.kind.cpu() >= 0, hits.colours.cpu()
+    t, hit, colours = hits.depth.cpu().clamp(max=FAR), hits.kind.cpu() >= 0, hits.colours.cpu()
     points = origins + directions * t[:, None]
     half, sixth = count // 2, count // 6
     scale = torch.where(torch.rand(half, 1, generator=generator) < 0.5, 0.005, 0.018)

@@ -1,4 +1,4 @@
-"""The training set of the embedded model: shards of procedural heads, as points, as pixels and as pictures.
+"""The training set of the embedded model: shards of procedural heads or people, as points, as pixels and as pictures.
 
 Shards are safetensors files written whole or not at all, each from its own seed, so that an interrupted
 generation goes on where it stopped and the same seeds give the same files.
@@ -17,11 +17,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from inv3d.core.camera import FFHQ_FOCAL, look_at
+from inv3d.core.errors import UsageError
 from inv3d.core.files import write_whole
-from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
-from inv3d.core.procedural.renderer import HeadRenderer
-from inv3d.core.procedural.samples import sample_heads, sample_pixels
-from inv3d.core.training.demo import lookalikes
+from inv3d.core.training.source import TOONS, Artist, Source, source_of
 
 POINT_HEADS = 128
 """Heads in one shard of points."""
@@ -58,14 +56,14 @@ def to_bytes(values: Tensor) -> Tensor:
 
 
 def point_shard(
-    renderer: HeadRenderer, index: int, heads: int = POINT_HEADS, points: int = POINTS_PER_HEAD
+    source: Source, artist: Artist, index: int, heads: int = POINT_HEADS, points: int = POINTS_PER_HEAD
 ) -> dict[str, Tensor]:
     """Latents `z`, `expression` and samples of `heads` heads (see `procedural.samples`), packed into small types."""
     generator = torch.Generator().manual_seed(_POINT_SEED + index)
-    z = torch.randn(heads, IDENTITY_DIM, generator=generator)
-    expression = torch.randn(heads, EXPRESSION_DIM, generator=generator)
-    parameters = head_parameters(z, expression)
-    batches = [sample_heads(renderer, parameters[i : i + 8], points, generator) for i in range(0, heads, 8)]
+    z = torch.randn(heads, source.identity_dim, generator=generator)
+    expression = torch.randn(heads, source.expression_dim, generator=generator)
+    parameters = source.parameters(z, expression)
+    batches = [artist.points(parameters[i : i + 8], points, generator) for i in range(0, heads, 8)]
     return {
         "z": z,
         "expression": expression,
@@ -78,22 +76,22 @@ def point_shard(
     }
 
 
-def ray_shard(renderer: HeadRenderer, index: int, heads: int = RAY_HEADS) -> dict[str, Tensor]:
+def ray_shard(source: Source, artist: Artist, index: int, heads: int = RAY_HEADS) -> dict[str, Tensor]:
     """Pixels of pictures of `heads` heads from all around, two views of each with other expressions.
 
-    `pixels`, `alpha` and `depth` [2H,N], `colours` [2H,N,3], `yaw` and `pitch` [2H], `z` [2H,60], `expression` [2H,6].
+    `pixels`, `alpha` and `depth` [2H,N], `colours` [2H,N,3], `yaw` and `pitch` [2H], `z` [2H,I], `expression` [2H,E].
     """
     generator = torch.Generator().manual_seed(_RAY_SEED + index)
-    z = torch.randn(heads, IDENTITY_DIM, generator=generator).repeat(2, 1)
-    expression = torch.randn(2 * heads, EXPRESSION_DIM, generator=generator)
+    z = torch.randn(heads, source.identity_dim, generator=generator).repeat(2, 1)
+    expression = torch.randn(2 * heads, source.expression_dim, generator=generator)
     side = torch.rand(2 * heads, generator=generator) * 2.0 - 1.0
     # more of the front than of the back, and most of the half profiles, where the outline of the face is hardest
     yaw = torch.where(torch.rand(2 * heads, generator=generator) < 0.8, side * math.radians(80), side * math.pi)
     half = side.sign() * (0.5 + 0.5 * side.abs()) * math.radians(80)
     yaw = torch.where(torch.rand(2 * heads, generator=generator) < 0.4, half, yaw)
     pitch = (torch.rand(2 * heads, generator=generator) * 2.0 - 1.0) * MAX_PITCH
-    parameters, camera = head_parameters(z, expression), look_at(yaw, pitch)
-    samples = sample_pixels(renderer, parameters, camera, RAYS_PER_VIEW, RAY_RESOLUTION, generator)
+    parameters, camera = source.parameters(z, expression), look_at(yaw, pitch)
+    samples = artist.pixels(parameters, camera, RAYS_PER_VIEW, RAY_RESOLUTION, generator)
     return {
         "z": z,
         "expression": expression,
@@ -107,55 +105,59 @@ def ray_shard(renderer: HeadRenderer, index: int, heads: int = RAY_HEADS) -> dic
 
 
 def _pictures(
-    renderer: HeadRenderer, seed: int, heads: int, resolution: int, focal: float, supersample: int, backs: float
+    source: Source, artist: Artist, seed: int, heads: int, resolution: int, focal: float, supersample: int, backs: float
 ) -> dict[str, Tensor]:
     """Pictures of `heads` heads from random sides, with another expression on every picture.
 
     A share of `backs` shows the back of the head.
-    `image` [H,V,3,R,R] and `alpha` [H,V,1,R,R] as bytes, `yaw` and `pitch` [H,V], `z` [H,60], `expression` [H,V,6].
+    `image` [H,V,3,R,R] and `alpha` [H,V,1,R,R] as bytes, `yaw` and `pitch` [H,V], `z` [H,I], `expression` [H,V,E].
     """
     generator = torch.Generator().manual_seed(seed)
     views = VIEWS_PER_HEAD
-    z = torch.randn(heads, IDENTITY_DIM, generator=generator)
-    expression = torch.randn(heads, views, EXPRESSION_DIM, generator=generator)
+    z = torch.randn(heads, source.identity_dim, generator=generator)
+    expression = torch.randn(heads, views, source.expression_dim, generator=generator)
     yaw = (torch.rand(heads, views, generator=generator) * 2.0 - 1.0) * FACE_YAW
     behind = math.pi + (torch.rand(heads, views, generator=generator) * 2.0 - 1.0) * math.radians(55)
     yaw = torch.where(torch.rand(heads, views, generator=generator) < backs, behind, yaw)
     pitch = (torch.rand(heads, views, generator=generator) * 2.0 - 1.0) * MAX_PITCH
-    parameters = head_parameters(z.repeat_interleave(views, 0), expression.flatten(0, 1))
+    parameters = source.parameters(z.repeat_interleave(views, 0), expression.flatten(0, 1))
     camera = look_at(yaw.flatten(), pitch.flatten(), focal=focal)
-    render = renderer.render(parameters, camera, resolution, supersample)
+    image, alpha = artist.pictures(parameters, camera, resolution, supersample, generator)
     shape = (heads, views, -1, resolution, resolution)
     return {
         "z": z,
         "expression": expression,
         "yaw": yaw,
         "pitch": pitch,
-        "image": to_bytes((render.image + 1.0) / 2.0).reshape(shape),
-        "alpha": to_bytes(render.alpha).reshape(shape),
+        "image": to_bytes((image + 1.0) / 2.0).reshape(shape),
+        "alpha": to_bytes(alpha).reshape(shape),
     }
 
 
-def image_shard(renderer: HeadRenderer, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
+def image_shard(source: Source, artist: Artist, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
     """Pictures as the generator sees heads."""
-    return _pictures(renderer, _IMAGE_SEED + index, heads, IMAGE_RESOLUTION, FFHQ_FOCAL, supersample=2, backs=0.0)
+    return _pictures(source, artist, _IMAGE_SEED + index, heads, IMAGE_RESOLUTION, FFHQ_FOCAL, supersample=2, backs=0.0)
 
 
-def wide_shard(renderer: HeadRenderer, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
+def wide_shard(source: Source, artist: Artist, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
     """Pictures with shoulders and space around the head."""
-    return _pictures(renderer, _WIDE_SEED + index, heads, WIDE_RESOLUTION, FFHQ_FOCAL / WIDE_FACTOR, 1, BACK_SHARE)
+    return _pictures(source, artist, _WIDE_SEED + index, heads, WIDE_RESOLUTION, FFHQ_FOCAL / WIDE_FACTOR, 1, BACK_SHARE)
 
 
-def twin_shard(renderer: HeadRenderer, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
+def twin_shard(source: Source, artist: Artist, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
     """Pairs of pictures: a head, and another face under its hair and colours; `image` [H,2,3,R,R] as bytes."""
     generator = torch.Generator().manual_seed(_TWIN_SEED + index)
-    z = torch.randn(2, heads, IDENTITY_DIM, generator=generator)
-    expression = torch.randn(heads, EXPRESSION_DIM, generator=generator)
+    z = torch.randn(2, heads, source.identity_dim, generator=generator)
+    expression = torch.randn(heads, source.expression_dim, generator=generator)
     yaw = (torch.rand(heads, generator=generator) * 2.0 - 1.0) * math.radians(60)
     pitch = (torch.rand(heads, generator=generator) * 2.0 - 1.0) * MAX_PITCH
-    own, other = (head_parameters(one, expression) for one in z)
+    own, other = (source.parameters(one, expression) for one in z)
     camera = look_at(yaw, pitch)
-    pair = [renderer.render(p, camera, IMAGE_RESOLUTION, 2).image for p in (own, lookalikes(own, other))]
+    rooms = _TWIN_SEED + index  # both stand in the same room
+    pair = [
+        artist.pictures(p, camera, IMAGE_RESOLUTION, 2, torch.Generator().manual_seed(rooms))[0]
+        for p in (own, source.lookalikes(own, other))
+    ]
     return {"image": to_bytes((torch.stack(pair, 1) + 1.0) / 2.0)}
 
 
@@ -173,10 +175,17 @@ class DataPlan:
         return DataPlan(*(max(1, math.ceil(factor * count)) for count in astuple(self)))
 
 
-def generate(folder: Path, plan: DataPlan, compiled: bool, report: Callable[[str], None]) -> None:
-    """Write the shards that `folder` lacks, so many of each kind; `report` gets one line per shard."""
+def generate(
+    folder: Path, plan: DataPlan, compiled: bool, report: Callable[[str], None], source: Source = TOONS
+) -> None:
+    """Write the shards that `folder` lacks, so many of each kind; `report` gets one line per shard.
+
+    Raises UsageError if `folder` has shards of another source.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    renderer = HeadRenderer(compiled)
+    if any(folder.glob("*.safetensors")) and source_of(folder) is not source:
+        raise UsageError(f"{folder} has data of {source_of(folder).name}", "choose another folder for another source")
+    artist = source.artist(compiled)
     makers = {"points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard, "twins": twin_shard}
     # in the order in which training needs them, so that it can begin beside
     delays = {"points": 0.0, "wide": 0.2, "images": 0.9, "twins": 0.9, "rays": 1.4}
@@ -186,7 +195,7 @@ def generate(folder: Path, plan: DataPlan, compiled: bool, report: Callable[[str
         if path.exists():
             continue
         start = time.perf_counter()
-        write_shard(path, makers[kind](renderer, index))
+        write_shard(path, makers[kind](source, artist, index))
         report(f"{path.name} {time.perf_counter() - start:.1f} s")
 
 

@@ -13,13 +13,13 @@ from inv3d.core.generator.config import (
     RenderingConfig,
 )
 from inv3d.core.generator.layers import FullyConnected
-from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, PARAMETER_NAMES, SHAPE_NAMES, head_parameters
+from inv3d.core.training.source import TOONS, Source
 
 
-def demo_config() -> GeneratorConfig:
-    """Small planes per head over large canonical ones, no super-resolution, 256 px."""
+def demo_config(source: Source = TOONS) -> GeneratorConfig:
+    """For heads of `source`: small planes per head over large canonical ones, no super-resolution, 256 px."""
     return GeneratorConfig(
-        z_dim=IDENTITY_DIM + EXPRESSION_DIM,
+        z_dim=source.identity_dim + source.expression_dim,
         c_dim=0,
         w_dim=128,
         plane_resolution=64,
@@ -60,13 +60,13 @@ class ParameterEmbedding(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, w_dim: int) -> None:
+    def __init__(self, w_dim: int, source: Source = TOONS) -> None:
         super().__init__()
-        count = len(PARAMETER_NAMES)
+        count = len(source.parameter_names)
         generator = torch.Generator().manual_seed(5)
-        sample = head_parameters(
-            torch.randn(20_000, IDENTITY_DIM, generator=generator),
-            torch.randn(20_000, EXPRESSION_DIM, generator=generator),
+        sample = source.parameters(
+            torch.randn(20_000, source.identity_dim, generator=generator),
+            torch.randn(20_000, source.expression_dim, generator=generator),
         )
         self.register_buffer("mean", sample.mean(0))
         self.register_buffer("std", sample.std(0) + 1e-6)
@@ -83,17 +83,3 @@ class ParameterEmbedding(nn.Module):
         x = self.normalise(parameters)
         return self.out(self.hidden(x)) + self.skip(x)
 
-
-def exchange_looks(parameters: Tensor, others: Tensor) -> Tensor:
-    """Heads [B,K] of the shape of `parameters` with the colours, textures and lights of `others`."""
-    count = len(SHAPE_NAMES)
-    return torch.cat([parameters[:, :count], others[:, count:]], 1)
-
-
-_KEPT = ("hair_", "beard", "glasses", "sideburn", "nape", "parting", "head_", "curl", "bun", "hat", "brim", "collar")
-
-
-def lookalikes(parameters: Tensor, others: Tensor) -> Tensor:
-    """Heads [B,K] with the faces of `others` under the colours, light, hair, beard, hat and glasses of `parameters`."""
-    kept = [name.startswith(_KEPT) or i >= len(SHAPE_NAMES) for i, name in enumerate(PARAMETER_NAMES)]
-    return torch.where(torch.tensor(kept, device=parameters.device), parameters, others)

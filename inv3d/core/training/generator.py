@@ -28,10 +28,9 @@ from torch import Tensor, nn
 from inv3d.core.camera import Rays, look_at, pixel_centers
 from inv3d.core.files import write_whole
 from inv3d.core.generator import Scene, TriplaneGenerator
-from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
-from inv3d.core.procedural.renderer import backdrop
 from inv3d.core.training import dataset
-from inv3d.core.training.demo import ParameterEmbedding, demo_config, exchange_looks
+from inv3d.core.training.demo import ParameterEmbedding, demo_config
+from inv3d.core.training.source import source_of
 
 EMBEDDING_FILE = "embedding.safetensors"
 TRUNCATION = 0.02
@@ -91,7 +90,7 @@ class Shards:
     """The shards of a kind; those that appear while training runs are picked up."""
 
     def __init__(self, folder: Path, kind: str) -> None:
-        self.folder, self.kind = folder, kind
+        self.folder, self.kind, self.source = folder, kind, source_of(folder)
         self.loaded: dict[Path, dict[str, Tensor]] = {}
         self.refresh()
 
@@ -107,7 +106,7 @@ class Shards:
         shards = list(self.loaded.values())
         shard = shards[int(torch.randint(len(shards), (), generator=generator))]
         rows = torch.randperm(len(shard["z"]), generator=generator)[:heads]
-        return shard, rows[:, None], head_parameters(shard["z"][rows], shard["expression"][rows])
+        return shard, rows[:, None], self.source.parameters(shard["z"][rows], shard["expression"][rows])
 
 
 def point_batch(
@@ -144,9 +143,9 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.data, self.device = recipe, data, device
-        self.generator = TriplaneGenerator(demo_config()).to(device)
-        self.embedding = ParameterEmbedding(self.generator.config.w_dim).to(device)
+        self.recipe, self.data, self.device, self.source = recipe, data, device, source_of(data)
+        self.generator = TriplaneGenerator(demo_config(self.source)).to(device)
+        self.embedding = ParameterEmbedding(self.generator.config.w_dim, self.source).to(device)
         self.model = nn.ModuleDict({"generator": self.generator, "embedding": self.embedding})
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.optimizer = self._optimizer()
@@ -207,8 +206,8 @@ class Trainer:
         """Codes [B,num_ws,w_dim] of heads [B,K], some of them mixed from two heads (see the module's text)."""
         mixed = (torch.rand(len(parameters), 1, generator=generator) < self.recipe.mixed).to(self.device)
         others = parameters.roll(1, 0)
-        shape = self.embedding(torch.where(mixed, exchange_looks(parameters, others), parameters))
-        looks = self.embedding(torch.where(mixed, exchange_looks(others, parameters), parameters))
+        shape = self.embedding(torch.where(mixed, self.source.exchange_looks(parameters, others), parameters))
+        looks = self.embedding(torch.where(mixed, self.source.exchange_looks(others, parameters), parameters))
         space = self.generator.code_space
         return space.mix(space.repeat(shape), space.repeat(looks), "looks")
 
@@ -230,7 +229,7 @@ class Trainer:
         error = (field.colors[:, :count] - batch.colours) * batch.hit[..., None]
         colour = (error.abs().sum() + 2.0 * error.square().sum()) / (3.0 * batch.hit.sum())
         height = torch.linspace(-1.1, 1.1, 12, device=self.device).expand(len(batch.parameters), -1)
-        background = (self.generator.backdrop(scene, height) - backdrop(height, batch.parameters)).abs().mean()
+        background = (self.generator.backdrop(scene, height) - self.source.backdrop(height, batch.parameters)).abs().mean()
         return {"distance": distance, "colour": 4.0 * colour, "background": background}
 
     def ray_losses(self, batch: RayBatch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -249,9 +248,10 @@ class Trainer:
 
     def mapping_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Squared error of z -> w against the averaged embedding."""
-        z = torch.randn(self.recipe.mapping_batch, IDENTITY_DIM + EXPRESSION_DIM, generator=generator).to(self.device)
+        count = self.source.identity_dim
+        z = torch.randn(self.recipe.mapping_batch, self.generator.config.z_dim, generator=generator).to(self.device)
         with torch.no_grad():
-            target = self.average["embedding"](head_parameters(z[:, :IDENTITY_DIM], z[:, IDENTITY_DIM:]))
+            target = self.average["embedding"](self.source.parameters(z[:, :count], z[:, count:]))
         codes = self.generator.mapping(z)[:, 0]
         return {"mapping": (codes - target).square().mean()}
 

@@ -17,10 +17,10 @@ from inv3d.core.files import write_whole
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
 from inv3d.core.networks.identity import IDENTITY_WIDTHS, JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
-from inv3d.core.procedural.parameters import head_parameters
 from inv3d.core.training import dataset
 from inv3d.core.training.augment import DISTORTIONS, clutter, degrade, over
 from inv3d.core.training.demo import ParameterEmbedding
+from inv3d.core.training.source import source_of
 
 
 class NetworkTrainer(ABC):
@@ -198,7 +198,8 @@ class PerceptualTrainer(NetworkTrainer):
 
     def __init__(self, data: Path, steps: int, device: torch.device) -> None:
         torch.manual_seed(3)
-        self.normalise = ParameterEmbedding(8)
+        self.source = source_of(data)
+        self.normalise = ParameterEmbedding(8, self.source)
         super().__init__(PerceptualNetwork(len(self.normalise.mean) + 2), data, steps, device, seed=3)
         self.twins = dataset.load_images(data, "twins")["image"]
 
@@ -206,7 +207,7 @@ class PerceptualTrainer(NetworkTrainer):
         heads = torch.randint(len(self.images["z"]), (self.batch,), generator=generator)
         views = torch.randint(self.images["yaw"].shape[1], (self.batch,), generator=generator)
         picture, _ = self.pick(heads, views)
-        parameters = head_parameters(self.images["z"][heads], self.images["expression"][heads, views])
+        parameters = self.source.parameters(self.images["z"][heads], self.images["expression"][heads, views])
         parameters = self.normalise.normalise(parameters)
         pose = torch.stack([self.images["yaw"][heads, views], self.images["pitch"][heads, views]], -1)
         target = torch.cat([parameters, 2.0 * pose], 1).to(self.device)

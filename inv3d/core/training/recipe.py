@@ -24,6 +24,7 @@ from inv3d.core.training.networks import (
     NetworkTrainer,
     PerceptualTrainer,
 )
+from inv3d.core.training.source import TOONS, Source
 
 Report = Callable[[str], None]
 
@@ -51,9 +52,9 @@ def recipe_for(device: torch.device) -> Recipe:
     return replace(recipe, point_heads=8 * recipe.point_heads, ray_heads=8 * recipe.ray_heads)
 
 
-def make_data(folder: Path, scale: float, compiled: bool, report: Report) -> None:
-    """Shards of procedural heads in `folder`/data."""
-    dataset.generate(folder / "data", dataset.DataPlan().scaled(scale), compiled, report)
+def make_data(folder: Path, scale: float, compiled: bool, report: Report, source: Source = TOONS) -> None:
+    """Shards of heads of `source` in `folder`/data."""
+    dataset.generate(folder / "data", dataset.DataPlan().scaled(scale), compiled, report, source)
 
 
 def train_generator(

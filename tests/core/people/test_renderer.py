@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from inv3d.core.camera import look_at
+from inv3d.core.people.backdrop import backdrop, clutter
 from tests.core.people.standin import standin_basis
 
 pytest.importorskip("warp")
 
 from inv3d.core.people.parameters import LATENT_DIM, PARAMETER_NAMES, people_parameters, split_latents
-from inv3d.core.people.renderer import PeopleRenderer, Scene, backdrop
+from inv3d.core.people.renderer import PeopleRenderer, Scene
 from inv3d.core.people.samples import sample_people, sample_pixels
 
 
@@ -119,3 +120,13 @@ def test_what_is_worn_changes_the_surface(renderer: PeopleRenderer, worn: dict[s
     without = renderer.render(person(7, **bare), camera, 48)
     with_it = renderer.render(person(7, **(bare | worn)), camera, 48)
     assert (without.depth != with_it.depth).any()
+
+
+def test_clutter_lies_behind_people_alone(renderer: PeopleRenderer) -> None:
+    camera, parameters = look_at(torch.zeros(1), torch.zeros(1)), person(8)
+    room = clutter(1, (24, 24), torch.Generator().manual_seed(0))
+    own, other = renderer.render(parameters, camera, 24), renderer.render(parameters, camera, 24, behind=room)
+    covered, free = own.alpha[0, 0] == 1.0, own.alpha[0, 0] == 0.0
+    assert torch.allclose(other.image[0, :, covered], own.image[0, :, covered], atol=1e-5)
+    assert torch.allclose(other.image[0, :, free] / 2.0 + 0.5, room[0][:, free], atol=1e-5)
+    assert room.std() > 0.03

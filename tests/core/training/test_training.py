@@ -8,10 +8,9 @@ import torch
 from safetensors.torch import save
 
 from inv3d.core.bundle import PARTS
+from inv3d.core.errors import UsageError
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
-from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training import dataset
-from inv3d.core.training.demo import exchange_looks
 from inv3d.core.training.generator import Recipe, Shards, Trainer, point_batch
 from inv3d.core.training.networks import (
     AlignerTrainer,
@@ -21,6 +20,7 @@ from inv3d.core.training.networks import (
     beyond_the_frame,
 )
 from inv3d.core.training.recipe import HELPERS, assemble
+from inv3d.core.training.source import PEOPLE, TOONS, source_of
 
 TINY = Recipe(
     point_steps=6, ray_steps=2, mapping_steps=2, point_heads=2, points=96, queries=48, ray_heads=2, rays=24, ray_samples=6,
@@ -32,21 +32,21 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    renderer = HeadRenderer()
-    dataset.write_shard(folder / "points-0000.safetensors", dataset.point_shard(renderer, 0, heads=8, points=240))
+    source, artist = TOONS, TOONS.artist(compiled=False)
+    dataset.write_shard(folder / "points-0000.safetensors", dataset.point_shard(source, artist, 0, heads=8, points=240))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "RAYS_PER_VIEW", 48)
-        dataset.write_shard(folder / "rays-0000.safetensors", dataset.ray_shard(renderer, 0, heads=4))
+        dataset.write_shard(folder / "rays-0000.safetensors", dataset.ray_shard(source, artist, 0, heads=4))
         patch.setattr(dataset, "IMAGE_RESOLUTION", 32)
         patch.setattr(dataset, "WIDE_RESOLUTION", 48)
-        dataset.write_shard(folder / "images-0000.safetensors", dataset.image_shard(renderer, 0, heads=4))
-        dataset.write_shard(folder / "wide-0000.safetensors", dataset.wide_shard(renderer, 0, heads=4))
-        dataset.write_shard(folder / "twins-0000.safetensors", dataset.twin_shard(renderer, 0, heads=4))
+        dataset.write_shard(folder / "images-0000.safetensors", dataset.image_shard(source, artist, 0, heads=4))
+        dataset.write_shard(folder / "wide-0000.safetensors", dataset.wide_shard(source, artist, 0, heads=4))
+        dataset.write_shard(folder / "twins-0000.safetensors", dataset.twin_shard(source, artist, 0, heads=4))
     return folder
 
 
 def test_shards_are_reproducible(data):
-    again = dataset.point_shard(HeadRenderer(), 0, heads=8, points=240)
+    again = dataset.point_shard(TOONS, TOONS.artist(compiled=False), 0, heads=8, points=240)
     stored = dataset.load_file(data / "points-0000.safetensors")
     assert all(torch.equal(stored[name], again[name]) for name in stored)
 
@@ -108,9 +108,9 @@ def test_mixed_codes_take_shape_from_one_head_and_looks_from_another(data):
     parameters = head_parameters(z, torch.zeros(3, EXPRESSION_DIM))
     codes = trainer._codes(parameters, torch.Generator().manual_seed(0))
     others = parameters.roll(1, 0)
-    expected = trainer.embedding(exchange_looks(parameters, others))
+    expected = trainer.embedding(TOONS.exchange_looks(parameters, others))
     assert torch.allclose(codes[:, 4], expected)
-    expected = trainer.embedding(exchange_looks(others, parameters))
+    expected = trainer.embedding(TOONS.exchange_looks(others, parameters))
     assert torch.allclose(codes[:, 5], expected)
 
 
@@ -146,3 +146,20 @@ def test_finished_parts_become_a_bundle(data, tmp_path):
     (tmp_path / "aligner.pt").unlink()
     with pytest.raises(FileNotFoundError, match=r"aligner\.pt"):
         assemble(tmp_path, tmp_path / "again")
+
+
+def test_the_source_is_told_by_the_shards(data, tmp_path):
+    assert source_of(data) is TOONS and source_of(tmp_path) is TOONS
+    dataset.write_shard(tmp_path / "points-0000.safetensors", {"z": torch.zeros(2, PEOPLE.identity_dim)})
+    assert source_of(tmp_path) is PEOPLE
+    with pytest.raises(UsageError):
+        dataset.generate(tmp_path, dataset.DataPlan(1, 1, 1, 1, 1), False, print)
+
+
+def test_lookalikes_of_people_share_hair_and_colours_but_not_the_face():
+    z, rest = (torch.randn(2, n, generator=torch.Generator().manual_seed(1)) for n in (PEOPLE.identity_dim, PEOPLE.expression_dim))
+    one, other = PEOPLE.parameters(z, rest).split(1)
+    mixed = dict(zip(PEOPLE.parameter_names, PEOPLE.lookalikes(one, other)[0], strict=True))
+    own, theirs = (dict(zip(PEOPLE.parameter_names, row[0], strict=True)) for row in (one, other))
+    assert all(mixed[name] == own[name] for name in ("hair_top", "curl", "glasses", "melanin", "key_x", "cloth_r"))
+    assert all(mixed[name] == theirs[name] for name in ("shape_0", "sex", "brow_thickness"))

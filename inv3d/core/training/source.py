@@ -1,0 +1,151 @@
+"""Where training data come from: stylised heads (`toons`) or people. Both turn latents into rows of named parameters,
+and draw them exactly.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from inv3d.core.camera import Camera
+from inv3d.core.people import backdrop as rooms
+from inv3d.core.people import parameters as people
+from inv3d.core.procedural import parameters as toons
+from inv3d.core.procedural.renderer import HeadRenderer
+from inv3d.core.procedural.renderer import backdrop as toon_backdrop
+from inv3d.core.procedural.samples import HeadSamples, PixelSamples, sample_heads, sample_pixels
+
+SourceName = Literal["toons", "people"]
+
+
+class Artist(Protocol):
+    """Draws heads given as parameters [B,K]."""
+
+    def pictures(
+        self, parameters: Tensor, camera: Camera, resolution: int, supersample: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Pictures [B,3,R,R] in [-1,1] and coverage [B,1,R,R]; the generator draws what stands behind."""
+
+    def points(self, parameters: Tensor, count: int, generator: torch.Generator) -> HeadSamples:
+        """Coloured surface points and signed distances."""
+
+    def pixels(
+        self, parameters: Tensor, camera: Camera, count: int, size: int, generator: torch.Generator
+    ) -> PixelSamples:
+        """Pixels of pictures in front of the parameters' own background."""
+
+
+class Source(ABC):
+    """Latents and parameters of a kind of heads. `expression` stands for all that is not identity."""
+
+    name: SourceName
+    identity_dim: int
+    expression_dim: int
+    parameter_names: tuple[str, ...]
+    shapes: int
+    """So many parameters, the first, move the surface; the others only paint or light it."""
+    kept: tuple[str, ...]
+    """Beginnings of the names of shapes that a lookalike shares: hair and what is worn."""
+
+    @abstractmethod
+    def parameters(self, z: Tensor, expression: Tensor) -> Tensor:
+        """Parameters [B,K] of standard normal latents [B,I] and [B,E]."""
+
+    @abstractmethod
+    def backdrop(self, height: Tensor, parameters: Tensor) -> Tensor:
+        """Colours [B,P,3] of the background at `height` [B,P] in the picture."""
+
+    @abstractmethod
+    def artist(self, compiled: bool) -> Artist:
+        """What draws these heads; `compiled` may take a minute to start and is faster then."""
+
+    def lookalikes(self, parameters: Tensor, others: Tensor) -> Tensor:
+        """Heads [B,K] with the faces of `others` under the hair, wear, colours and light of `parameters`."""
+        kept = [name.startswith(self.kept) or i >= self.shapes for i, name in enumerate(self.parameter_names)]
+        return torch.where(torch.tensor(kept, device=parameters.device), parameters, others)
+
+    def exchange_looks(self, parameters: Tensor, others: Tensor) -> Tensor:
+        """Heads [B,K] of the shape of `parameters` with the colours, textures and lights of `others`."""
+        return torch.cat([parameters[:, : self.shapes], others[:, self.shapes :]], 1)
+
+
+class _Toons(Source):
+    name: SourceName = "toons"
+    identity_dim, expression_dim = toons.IDENTITY_DIM, toons.EXPRESSION_DIM
+    parameter_names, shapes = toons.PARAMETER_NAMES, len(toons.SHAPE_NAMES)
+    kept = ("hair_", "beard", "glasses", "sideburn", "nape", "parting", "head_", "curl", "bun", "hat", "brim", "collar")
+
+    def parameters(self, z: Tensor, expression: Tensor) -> Tensor:
+        return toons.head_parameters(z, expression)
+
+    def backdrop(self, height: Tensor, parameters: Tensor) -> Tensor:
+        return toon_backdrop(height, parameters)
+
+    def artist(self, compiled: bool) -> Artist:
+        return ToonArtist(HeadRenderer(compiled))
+
+
+class ToonArtist:
+    """Draws stylised heads by sphere tracing."""
+
+    def __init__(self, renderer: HeadRenderer) -> None:
+        self.renderer = renderer
+
+    def pictures(
+        self, parameters: Tensor, camera: Camera, resolution: int, supersample: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        render = self.renderer.render(parameters, camera, resolution, supersample)
+        return render.image, render.alpha
+
+    def points(self, parameters: Tensor, count: int, generator: torch.Generator) -> HeadSamples:
+        return sample_heads(self.renderer, parameters, count, generator)
+
+    def pixels(
+        self, parameters: Tensor, camera: Camera, count: int, size: int, generator: torch.Generator
+    ) -> PixelSamples:
+        return sample_pixels(self.renderer, parameters, camera, count, size, generator)
+
+
+class _People(Source):
+    name: SourceName = "people"
+    identity_dim, expression_dim = people.IDENTITY_DIM, people.LATENT_DIM - people.IDENTITY_DIM
+    parameter_names, shapes = people.PARAMETER_NAMES, len(people.SHAPE_NAMES)
+    kept = (
+        "hair_", "fringe", "curl", "wave", "part", "comb", "recede", "crown", "tied", "shag", "moustache", "chin_beard",
+        "cheek_beard", "glasses", "hat", "brim", "scarf", "earring", "hoop", "neckline", "collar", "hood",
+    )  # fmt: skip
+
+    def parameters(self, z: Tensor, expression: Tensor) -> Tensor:
+        return people.people_parameters(*people.split_latents(torch.cat([z, expression], 1)))
+
+    def backdrop(self, height: Tensor, parameters: Tensor) -> Tensor:
+        return rooms.backdrop(height, parameters)
+
+    def artist(self, compiled: bool) -> Artist:
+        """Raises UsageError without the extra `train`. Its kernels are always compiled."""
+        from inv3d.core.people.store import people_basis
+
+        basis = people_basis()
+        from inv3d.core.people.artist import PeopleArtist
+        from inv3d.core.people.renderer import PeopleRenderer
+
+        return PeopleArtist(PeopleRenderer(basis))
+
+
+TOONS, PEOPLE = _Toons(), _People()
+SOURCES: dict[str, Source] = {"toons": TOONS, "people": PEOPLE}
+
+
+def source_of(folder: Path) -> Source:
+    """The source of the shards in `folder`, told by the size of their latents; stylised heads if there are none."""
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as shard:
+            if "z" in shard.keys():  # noqa: SIM118  (no mapping)
+                width = shard.get_slice("z").get_shape()[1]
+                return next((source for source in SOURCES.values() if source.identity_dim == width), TOONS)
+    return TOONS
