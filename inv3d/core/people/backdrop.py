@@ -32,9 +32,9 @@ def clutter(count: int, size: tuple[int, int], generator: torch.Generator) -> Te
             w, h = 0.03 + 0.45 * w**2, 0.04 + 0.6 * h**2
             u = (x - cx) + (turn - 0.5) * 0.5 * (y - cy)
             shape = ((u / w) ** 2 + ((y - cy) / h) ** 2 < 1.0) if round_ < 0.4 else (u.abs() < w) & ((y - cy).abs() < h)
-            colour = (tone + (draw[k + 24, :3] - 0.5) * 0.7).clamp(0.02, 1.0) * (0.3 + 1.2 * bright)
+            colour = (tone + (draw[k + 24, :3] - 0.5) * 0.45 * draw[k + 24, 3]).clamp(0.02, 1.0) * (0.3 + 1.2 * bright)
             room = torch.where(shape, colour[:, None, None], room)
-        blur = 0.4 + 2.6 * float(draw[0, 6])
+        blur = 1.1 + 2.4 * float(draw[0, 6])
         taps = torch.exp(-0.5 * (torch.arange(-7.0, 8.0) / blur) ** 2)
         taps = taps / taps.sum()
         padded = F.pad(room[:, None], (7, 7, 7, 7), mode="replicate")

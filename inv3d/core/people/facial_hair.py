@@ -36,7 +36,7 @@ def brows(skin: Skin, roots: Roots, scale: float, p: Parameters) -> list[Piece]:
     starts = F.normalize(flow, dim=1) + 0.16 * own.normals
     length = (0.0055 + 0.004 * own.random[:, 1]) * scale
     path, outward = grow_strands(skin, own, starts, length, torch.full_like(length, 0.0012), 2)
-    return [ribbons(BROW, path, outward, torch.full_like(length, 0.00013 * scale), torch.ones_like(length), own)]
+    return [ribbons(BROW, path, outward, torch.full_like(length, 0.00019 * scale), torch.ones_like(length), own)]
 
 
 def _beard_lengths(place: Tensor, lips: Tensor, p: Parameters) -> Tensor:
@@ -73,5 +73,5 @@ def beard(skin: Skin, roots: Roots, lips: Tensor, scale: float, p: Parameters) -
     path, outward = grow_strands(
         skin, own, starts, length, (0.001 + 0.3 * own.random[:, 4] * length), 4, 0.8, curl, 0.0, 30.0
     )
-    half = 0.00045 * scale * (0.7 + 0.6 * own.random[:, 2])
+    half = 0.00065 * scale * (0.7 + 0.6 * own.random[:, 2])
     return [ribbons(BROW, path, outward, half, 0.45 + 0.55 * own.random[:, 4], own)]

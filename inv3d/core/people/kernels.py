@@ -362,15 +362,15 @@ def render(
                 lift = -flat
             arrives += lit(body, p + lift * 0.003 + aim * 0.002, aim) / float(lamps)
     # light that enters skin leaves it redder and further on: the terminator is wrapped most in red
-    wrap = wp.vec3(0.34, 0.13, 0.08) * soft + wp.vec3(0.02, 0.02, 0.02)
+    wrap = wp.vec3(0.26, 0.12, 0.09) * soft + wp.vec3(0.02, 0.02, 0.02)
     smooth_nl = wp.dot(flat, towards) * soft * 0.65 + nl * (1.0 - 0.65 * soft)
     diffuse = wp.vec3(0.0, 0.0, 0.0)
     for k in range(3):
         mix = smooth_nl
         if k > 0:
             mix = 0.5 * (smooth_nl + nl)
-        diffuse[k] = wp.clamp((mix + wrap[k]) / (1.0 + wrap[k]), 0.0, 1.0) * wp.pow(arrives, 1.0 - 0.35 * soft * (1.0 - 0.5 * float(k)))
-    ambient = wp.vec3(wp.pow(shade, 1.0 - 0.3 * soft), shade, shade)
+        diffuse[k] = wp.clamp((mix + wrap[k]) / (1.0 + wrap[k]), 0.0, 1.0) * wp.pow(arrives, 1.0 - 0.25 * soft * (1.0 - 0.5 * float(k)))
+    ambient = wp.vec3(wp.pow(shade, 1.0 - 0.18 * soft), shade, shade)
     sky = times(environment(light.sh, n, 0.667, 0.25), ambient)
     c = times(albedo, times(light.colour, diffuse) + sky)
     r = d - n * (2.0 * wp.dot(n, d))

@@ -24,7 +24,7 @@ LIGHT_NAMES = (
 
 def _warm(amount: Tensor) -> Tensor:
     """A colour [N,3] of brightness about 1: warm for positive amounts, cold for negative ones."""
-    return torch.stack([torch.exp(0.30 * amount), torch.exp(0.02 * amount), torch.exp(-0.38 * amount)], 1)
+    return torch.stack([torch.exp(0.20 * amount), torch.exp(0.02 * amount), torch.exp(-0.27 * amount)], 1)
 
 
 def harmonics(directions: Tensor) -> Tensor:
@@ -66,9 +66,9 @@ def light_columns(z: Tensor) -> dict[str, Tensor]:
     columns = {f"sh_{i}_{c}": flat[:, i, k] for i in range(9) for k, c in enumerate("rgb")}
     columns |= {f"key_{axis}": key[:, k] for k, axis in enumerate("xyz")}
     columns |= {f"key_{c}": colour[:, k] for k, c in enumerate("rgb")}
-    columns["key_size"] = 0.02 + 0.5 * uniform(n["size"]) ** 1.5
+    columns["key_size"] = 0.02 + 0.42 * uniform(n["size"]) ** 1.5
     # the camera takes most of the light's strength back
     mean = 0.50 * strength + 1.35 * ambient[:, 0]
-    columns["exposure"] = 0.95 * torch.exp(0.14 * t["exposure"]) / mean
+    columns["exposure"] = 1.22 * torch.exp(0.16 * t["exposure"]) / mean
     columns["balance"] = 0.25 * t["balance"]
     return columns

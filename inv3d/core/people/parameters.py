@@ -172,9 +172,10 @@ def people_parameters(identity: Tensor, expression: Tensor, light: Tensor, backd
 
     b = dict(zip(BACKDROP_LATENTS, backdrop.unbind(1), strict=True))
     v = {name: uniform(column) for name, column in b.items()}
-    low = _from_hsv(v["hue"], 0.45 * v["saturation"] ** 2, 0.15 + 0.8 * v["value"])
+    low = _from_hsv(v["hue"], 0.55 * v["saturation"] ** 2, 0.12 + 0.85 * v["value"])
     high = _from_hsv((v["hue"] + 0.3 * b["shift"]) % 1.0, 0.35 * v["saturation"], 0.15 + 0.8 * v["second"])
     two = present(b["second"], 0.0)[:, None]
+    low, high = low ** (1.0 / 2.2), high ** (1.0 / 2.2)  # backgrounds are shown as they are
     p["background"], p["backdrop"] = low, low + two * (high - low)
     p["backdrop_height"] = 0.7 * torch.tanh(b["height"])
     p["backdrop_edge"] = torch.exp(1.2 + 1.0 * torch.tanh(b["edge"]))

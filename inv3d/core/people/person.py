@@ -19,7 +19,7 @@ from inv3d.core.people.shape import Shapes, Surface
 from inv3d.core.people.strands import Roots, Skin
 from inv3d.core.people.wear import Landmarks, cap, earrings, glasses, headscarf
 
-_SCALP_ROOTS, _BEARD_ROOTS, _BROW_ROOTS = 14_000, 7_000, 4_200
+_SCALP_ROOTS, _BEARD_ROOTS, _BROW_ROOTS = 14_000, 7_000, 2_400
 _EARS, _LIPS = MASKS.index("ears"), MASKS.index("lips")
 
 

@@ -24,6 +24,7 @@ wp.init()
 _OCCLUSION_RAYS, _OCCLUSION_REACH = 9, 0.16
 _LOWEST = -0.45
 """World height below which nothing is darkened: the usual picture ends above."""
+_SMALL_LAMP = 0.10
 RIBBON_HALF = 0.0015
 """Half the thickness of a ribbon of hair for distances, world units."""
 
@@ -134,8 +135,10 @@ class Scene:
         look.gaze = wp.mat33(*gaze.flatten().tolist())
         return look
 
-    def hits(self, origins: Tensor, directions: Tensor, lamps: int = 1) -> Hits:
-        """What rays [P,3] meet; `lamps` shadow rays each."""
+    def hits(self, origins: Tensor, directions: Tensor, lamps: int | None = None) -> Hits:
+        """What rays [P,3] meet; `lamps` shadow rays each, by default as many as the lamp's size asks for."""
+        if lamps is None:
+            lamps = 1 if self.light.size < _SMALL_LAMP else 2
         count = len(origins)
         colours, normals = (torch.empty(count, 3, device=self.device) for _ in range(2))
         depth = torch.empty(count, device=self.device)
@@ -184,9 +187,9 @@ class PeopleRenderer:
         """The scene of one person [1,K]."""
         return Scene(self.builder.build(parameters), parameters)
 
-    def render_rays(self, scene: Scene, origins: Tensor, directions: Tensor, lamps: int = 1) -> Hits:
+    def render_rays(self, scene: Scene, origins: Tensor, directions: Tensor) -> Hits:
         """What rays [P,3] show, in front of the person's background."""
-        hits = scene.hits(origins, directions, lamps)
+        hits = scene.hits(origins, directions)
         behind = backdrop(screen_height(origins, directions)[None], scene.parameters)[0]
         colours = torch.where((hits.kind >= 0)[:, None], hits.colours, behind)
         return Hits(colours, hits.depth, hits.normals, hits.kind)

@@ -58,9 +58,9 @@ def bell(x: float, width: float) -> float:
 def pigment(melanin: float, blood: float) -> wp.vec3:
     """Diffuse albedo of skin: what melanin and haemoglobin leave of a white base (after Beer and Lambert)."""
     return wp.vec3(
-        0.86 * wp.exp(-1.95 * melanin - 0.20 * blood),
-        0.72 * wp.exp(-2.55 * melanin - 1.05 * blood),
-        0.60 * wp.exp(-2.95 * melanin - 1.05 * blood),
+        0.84 * wp.exp(-1.95 * melanin - 0.22 * blood),
+        0.74 * wp.exp(-2.50 * melanin - 0.92 * blood),
+        0.62 * wp.exp(-2.85 * melanin - 0.92 * blood),
     )
 
 
@@ -140,14 +140,14 @@ def skin_colour(q: wp.vec3, extra: wp.vec4, scalp: float, look: Look) -> wp.vec4
     open_side = step_(q[2], 0.0, 0.006) * step_(0.03 - wp.abs(ex), 0.010, 0.016)
     edge = bell(from_eye - 0.0161, 0.0007) * open_side
     upper = step_(q[1], -0.0015, 0.0015)
-    colour = colour * (1.0 - edge * upper * (0.62 + 0.25 * look.makeup))
+    colour = colour * (1.0 - edge * upper * (0.45 + 0.40 * look.makeup))
     rim_red = pigment(0.5 * look.melanin, look.blood + 0.7)
     colour = colour * (1.0 - 0.5 * edge * (1.0 - upper)) + rim_red * (0.5 * edge * (1.0 - upper))
     colour = colour * (1.0 - 0.30 * bell(from_eye - 0.0183, 0.0007) * open_side * step_(q[1], 0.002, 0.006))
 
     brow = brow_amount(q, look) * look.brow_density
     stroke = wp.noise(state, wp.vec3(q[0] * 900.0 + q[1] * 1500.0, q[1] * 420.0, 0.5))
-    brow = brow * wp.clamp(0.55 + 0.55 * stroke, 0.0, 1.0)
+    brow = brow * wp.clamp(0.68 + 0.45 * stroke, 0.0, 1.0)
     colour = colour * (1.0 - brow) + look.brow * brow * 0.8
     gloss = gloss * (1.0 - 0.8 * brow)
 
