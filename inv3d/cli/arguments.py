@@ -36,20 +36,17 @@ def _refuse(value: object, should: str) -> Refused:
 
 @dataclass(frozen=True)
 class Number:
-    """A parser of finite numbers from `low` to `high`; `above` leaves `low` itself out."""
+    """A parser of finite numbers from `low` to `high`."""
 
     low: float
     high: float
     whole: bool = False
-    above: bool = False
 
     @property
     def range(self) -> str:
         """In words."""
         kind = "a whole number" if self.whole else "a number"
         low, high = (f"{limit:d}" if isinstance(limit, int) else f"{limit:g}" for limit in (self.low, self.high))
-        if self.above:
-            return f"{kind} above {low}, up to {high}"
         return f"{kind} from {low} to {high}"
 
     def __call__(self, text: str) -> Any:
@@ -59,7 +56,7 @@ class Number:
         except ValueError as error:
             raise _refuse(text, self.range) from error
         # a comparison with nan is false
-        if not self.low <= number <= self.high or (self.above and number == self.low):
+        if not self.low <= number <= self.high:
             raise _refuse(text, self.range)
         return number
 
