@@ -91,7 +91,7 @@ def damaged_data(random: Random, data: Any) -> Any:
                     place[key] = [value]
                 else:
                     place[key] = pick(
-                        random, [-value, value * 2, value / 3, str(value), value + 1, [value], value * 10**6]
+                        random, [-value, value * 2, value // 3, str(value), value + 1, [value], value * 10**6]
                     )
             case 6 if isinstance(value, list):
                 place[key] = value * int(random.integers(2, 4)) if random.random() < 0.5 else value[:-1]

@@ -31,6 +31,7 @@ class Kind:
 
     def make(self, random: Random) -> Path:
         made = self.folder / "head"
+        shutil.rmtree(made, ignore_errors=True)
         shutil.copytree(self.folder / "sound", made)
         damaged_folder(
             random,

@@ -49,6 +49,7 @@ class Kind:
         (folder / "catalogue.json").write_text(json.dumps([entry, entry | {"name": "y", "sha256": "0" * 64}]))
 
     def make(self, random: Random) -> Path:
+        shutil.rmtree(self.place, ignore_errors=True)
         shutil.copytree(self.folder / "sound", self.place)
         entries = (self.folder / "catalogue.json").read_bytes()
         if random.random() < 0.25:
