@@ -30,15 +30,17 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
+from inv3d.core.encoders.inverter import EncoderInverter
+from inv3d.core.encoders.kinds import NO_ENCODER
 from inv3d.core.encoders.pyramid import Encoder, build_encoder
 from inv3d.core.head import Head
+from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.metrics.image import mse
 from inv3d.core.procedural.clip import HeadTurn
 from inv3d.core.procedural.oddities import OddHeadRenderer, Oddities
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training import encoders
-from inv3d.photos import NO_ENCODER, PhotoJob, invert_photo, start_codes
 from inv3d.video.photo import Aligned, align_photo
 
 SEEDS = range(620, 636)
@@ -167,10 +169,10 @@ def judged(photo: Photo, bundle: Bundle, draw: Callable[[Camera], Tensor]) -> di
 
 def inverted(photo: Photo, row: Row, bundle: Bundle, encoder: Encoder | None) -> tuple[Head, Camera]:
     """The head of a photo, and the camera that took it."""
-    job = PhotoJob(encoder=row.encoder, refine=row.refine, tune=row.tune, settings=FAST)
-    code = start_codes(photo.aligned.image, bundle, encoder)
-    head, view = invert_photo(photo.aligned, code, bundle, job)
-    return head, view.cameras
+    settings = replace(FAST, wplus_steps=row.refine, tuning_steps=row.tune)
+    start = None if encoder is None else EncoderInverter(encoder)(photo.aligned.view, bundle)
+    made = invert(Footage.of_one(photo.aligned.view), bundle, settings, start=start)
+    return made.head, made.footage.targets.cameras
 
 
 def quality(photo: Photo, row: Row, bundle: Bundle, encoder: Encoder | None) -> dict[str, float]:

@@ -28,6 +28,7 @@ from scipy.spatial import cKDTree
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.device import choose_device
 from inv3d.core.head import Head
+from inv3d.core.inversion.invert import Footage, refine_cameras
 from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
@@ -38,7 +39,7 @@ from inv3d.core.procedural.parameters import Parameters
 from inv3d.core.procedural.surface import WORLD_PER_HEAD_UNIT
 from inv3d.core.views import Views
 from inv3d.export.mesh import extract_mesh
-from inv3d.pipeline import Prepared, prepare, refine_cameras
+from inv3d.pipeline import cut_footage
 from inv3d.video.select import cut_views, select
 from inv3d.video.track import HeadTrack, TrackedFrame, track
 
@@ -101,11 +102,11 @@ class Fits:
         nearest = {min(self.found.frames, key=lambda f: abs(f.yaw - yaw)) for yaw in spaced}
         return tuple(sorted(nearest, key=lambda f: f.yaw))
 
-    def prepared(self, views: int) -> Prepared:
+    def prepared(self, views: int) -> Footage:
         """Targets for `views` views; what is measured are all evenly spaced frames, targets or not."""
-        return replace(prepare(self.clip, self.bundle, self.found, views), held_out=self.measured)
+        return replace(cut_footage(self.clip, self.bundle, self.found, views), held_out=self.measured)
 
-    def fit(self, row: Row) -> tuple[Head, Prepared]:
+    def fit(self, row: Row) -> tuple[Head, Footage]:
         """The head of a row, and the views with their refined cameras."""
         settings, prepared = row.settings(self.base), self.prepared(row.views)
 

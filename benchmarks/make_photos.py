@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from inv3d.core.bundle import load_bundle
 from inv3d.core.camera import Camera
-from inv3d.core.encoders.store import PREIM3D, load_encoder
+from inv3d.core.encoders.inverter import load_inverter
+from inv3d.core.encoders.kinds import PREIM3D
+from inv3d.core.inversion.invert import Footage, invert
+from inv3d.core.inversion.settings import FAST
 from inv3d.export.pictures import column, row, save_png
-from inv3d.photos import PhotoJob, invert_photo, start_codes
 from inv3d.video.photo import align_photo
 
 SIDES = (-30.0, 0.0, 30.0)
@@ -27,17 +30,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("picture", type=Path)
     options = parser.parse_args()
-    bundle, encoder = load_bundle("demo"), load_encoder("demo", PREIM3D)
+    bundle = load_bundle("demo")
+    inverter = load_inverter(bundle, PREIM3D)
+    assert inverter is not None
     lines = []
     for path in sorted(Path("samples").glob("photo-*.jpg")):
         aligned = align_photo(path, bundle)
-        code = start_codes(aligned.image, bundle, encoder)
+        start = inverter(aligned.view, bundle)
         pictures = [torch.nn.functional.interpolate(aligned.image, (SIZE, SIZE), mode="area")[0]]
-        for job in (PhotoJob(), PhotoJob(refine=100, tune=100)):
-            head, view = invert_photo(aligned, code, bundle, job)
+        for steps in (0, 100):
+            settings = replace(FAST, wplus_steps=steps, tuning_steps=steps)
+            made = invert(Footage.of_one(aligned.view), bundle, settings, start=start)
             others = [bundle.info.camera(torch.tensor([math.radians(yaw)]), torch.zeros(1)) for yaw in SIDES]
-            cameras: list[Camera] = [view.cameras, *others]
-            pictures += [head.render(camera, SIZE).image[0] for camera in cameras]
+            cameras: list[Camera] = [made.footage.targets.cameras, *others]
+            pictures += [made.head.render(camera, SIZE).image[0] for camera in cameras]
         lines.append(row(pictures))
     save_png(options.picture, column(lines))
 

@@ -15,10 +15,11 @@ from results import publish, table
 
 from inv3d.core.bundle import load_bundle
 from inv3d.core.device import choose_device
-from inv3d.core.encoders.store import PREIM3D, load_encoder
+from inv3d.core.encoders.kinds import PREIM3D
+from inv3d.core.encoders.store import load_encoder
 from inv3d.core.head import Head
 from inv3d.core.latents import LatentTrack
-from inv3d.photos import BATCH, shown_range, start_codes
+from inv3d.photos import BATCH, shown_range
 from inv3d.video.photo import align_photo
 from inv3d.video.picture import read_picture
 
@@ -46,7 +47,7 @@ def main() -> None:
 
     aligned = [align_photo(path, bundle) for path in PHOTOS]
     images = torch.cat([aligned[i % len(aligned)].image for i in range(BATCH)]).to(device)
-    codes = start_codes(images, bundle, encoder)
+    codes = encoder(images)
     camera = aligned[0].camera
     around = shown_range(0.0, bundle)
 
@@ -58,8 +59,8 @@ def main() -> None:
     stages = {
         "read": reading,
         "find and align": timed(lambda: [align_photo(path, bundle) for path in PHOTOS]) / len(PHOTOS) - reading,
-        "encode, one": timed(lambda: start_codes(images[:1], bundle, encoder)),
-        f"encode, each of {BATCH}": timed(lambda: start_codes(images, bundle, encoder)) / BATCH,
+        "encode, one": timed(lambda: encoder(images[:1])),
+        f"encode, each of {BATCH}": timed(lambda: encoder(images)) / BATCH,
         "planes and render, 256 px": timed(render),
     }
     whole = stages["read"] + stages["find and align"] + stages[f"encode, each of {BATCH}"]

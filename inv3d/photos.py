@@ -2,63 +2,45 @@
 
 from __future__ import annotations
 
-import copy
+import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 import inv3d
 from inv3d.clock import StageClock
-from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.encoders.pyramid import Encoder
-from inv3d.core.encoders.store import check_encoder, load_encoder
+from inv3d.core.bundle import Bundle
+from inv3d.core.encoders.inverter import Inverter, Start, load_inverter
+from inv3d.core.encoders.kinds import NO_ENCODER
 from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, UsageError
 from inv3d.core.files import disk_errors
-from inv3d.core.head import Head
 from inv3d.core.helpers import OWN
+from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.loop import Progress, silent
-from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.settings import FitSettings, preset_for
-from inv3d.core.inversion.stages import Problem, fit_wplus, tune
-from inv3d.core.latents import LatentTrack
 from inv3d.core.library import input_digest
-from inv3d.core.training.dataset import to_bytes, write_shard
-from inv3d.core.training.encoders import OUTSIDE
 from inv3d.core.views import Views
 from inv3d.destination import read_made
 from inv3d.export.report import Source
 from inv3d.export.results import PhotoRun
 from inv3d.memory import memory_errors
 from inv3d.output import write_output
-from inv3d.pipeline import (
-    fit_renders,
-    ready_bundle,
-    settings_for,
-    space_needed,
-    stages,
-    trial_render,
-)
-from inv3d.places import find_photos
+from inv3d.pipeline import ready_bundle, settings_for, space_needed
 from inv3d.video.choose import HeadChoice, in_words
 from inv3d.video.photo import Aligned, align_photo
 from inv3d.workspace import Workspace, check_output
 
-NO_ENCODER = "none"
 BATCH = 8
 """Photos that are encoded together."""
-SHARD = 100
-"""Photos in one file of a training set."""
 AROUND = math.radians(30)
 """How far the orbit goes beyond the front and the side that a photo shows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PhotoJob:
     """How photos are inverted: by the `encoder` (or `NO_ENCODER`), then by `refine` steps on the code and the camera, then
     by `tune` steps on the generator; without an encoder the code begins at the mean. `settings` None takes the device's
@@ -104,14 +86,6 @@ class PhotoResult:
     error: Inv3dError | None = None
 
 
-def estimate_seconds(job: PhotoJob, photos: int) -> float:
-    """About how long a job takes, from one small render timed on the spot."""
-    bundle = load_bundle(job.model, job.device)
-    # measured: the output of a photo costs about 230 such renders
-    renders = 230.0 + fit_renders(bundle, job.fit, views=1, latents=False)
-    return 3.0 + photos * renders * trial_render(bundle, job.device)
-
-
 def photos_to_heads(
     photos: list[Path],
     outputs: list[Path],
@@ -139,9 +113,7 @@ def photos_to_heads(
 
     with memory_errors():
         bundle = ready_bundle(job.model, job.perceptual, job.identity, job.device)
-        encoder = None if job.encoder == NO_ENCODER else load_encoder(job.model, job.encoder, job.device)
-        if encoder is not None:
-            check_encoder(encoder, bundle)
+        inverter = load_inverter(bundle, job.encoder)
         job = replace(job, settings=settings_for(bundle, job.settings or preset_for(job.device)))
         pairs = list(zip(photos, outputs, strict=True))
         for batch in (pairs[i : i + BATCH] for i in range(0, len(pairs), BATCH)):
@@ -149,7 +121,7 @@ def photos_to_heads(
                 if out in passed:
                     add(passed[out])
             waiting = [(photo, out) for photo, out in batch if out not in passed]
-            for result in _batch(waiting, job, bundle, encoder, progress):
+            for result in _batch(waiting, job, bundle, inverter, progress):
                 add(result)
     return results
 
@@ -167,7 +139,7 @@ def _passed(photo: Path, out: Path) -> PhotoResult:
 
 
 def _batch(
-    waiting: list[tuple[Path, Path]], job: PhotoJob, bundle: Bundle, encoder: Encoder | None, progress: Progress
+    waiting: list[tuple[Path, Path]], job: PhotoJob, bundle: Bundle, inverter: Inverter | None, progress: Progress
 ) -> Iterator[PhotoResult]:
     """Align every photo, encode them together, then go on with one after the other."""
     clock = StageClock()
@@ -181,55 +153,17 @@ def _batch(
     if not found:
         return
     with clock("encode"):
-        codes = start_codes(torch.cat([aligned.image for _, _, aligned in found]).to(job.device), bundle, encoder)
+        views = functools.reduce(Views.followed_by, (aligned.view for _, _, aligned in found))
+        starts = None if inverter is None else inverter(views, bundle)
     # the time of what is done together is shared
     shared = {name: round(seconds / len(found), 3) for name, seconds in clock.seconds.items()}
-    for (photo, out, aligned), code in zip(found, codes, strict=True):
+    for row, (photo, out, aligned) in enumerate(found):
+        start = None if starts is None else starts[row]
         try:
-            run = _finish(photo, out, aligned, code[None], job, bundle, shared, progress)
+            run = _finish(photo, out, aligned, start, job, bundle, shared, progress)
             yield PhotoResult(photo, out, run)
         except (InputError, UsageError) as error:
             yield PhotoResult(photo, out, error=error)
-
-
-@torch.no_grad()
-def start_codes(images: Tensor, bundle: Bundle, encoder: Encoder | None) -> Tensor:
-    """Codes [B,num_ws,w_dim] of aligned images [B,3,R,R]: what the encoder reads, or the mean."""
-    if encoder is not None:
-        codes: Tensor = encoder(images)
-        return codes
-    return bundle.generator.code_space.repeat(bundle.mean_code.expand(len(images), -1))
-
-
-def invert_photo(
-    aligned: Aligned,
-    code: Tensor,
-    bundle: Bundle,
-    job: PhotoJob,
-    progress: Progress = silent,
-    workspace: Workspace | None = None,
-) -> tuple[Head, Views]:
-    """The head of an aligned photo, from the code [1,num_ws,w_dim] it begins with, and its view with the final camera."""
-    settings, device = job.fit, job.device
-    stage = stages(workspace, device)
-    view = Views(aligned.image, aligned.camera, (0,), (0.0,))
-
-    def problem() -> Problem:
-        return Problem(bundle, view.to(device), None, settings, job.seed)
-
-    if settings.wplus_steps:
-        start = None if job.encoder == NO_ENCODER else code
-        made = stage(
-            "wplus", lambda: dict(zip(("code", "offsets"), fit_wplus(problem(), progress, start), strict=True))
-        )
-        code = made["code"]
-        view = replace(view, cameras=correct(view.cameras, made["offsets"].cpu()))
-    track = LatentTrack(code, torch.zeros(1, device=device))
-    generator = bundle.generator
-    if settings.tuning_steps:
-        generator = copy.deepcopy(generator)
-        generator.load_state_dict(stage("tuned", lambda: dict(tune(problem(), track, progress).state_dict())))
-    return Head(generator, track, bundle, shown_range(float(view.cameras.yaw), bundle)).rounded(), view
 
 
 def shown_range(yaw: float, bundle: Bundle) -> tuple[float, float]:
@@ -242,7 +176,7 @@ def _finish(
     photo: Path,
     out: Path,
     aligned: Aligned,
-    code: Tensor,
+    start: Start | None,
     job: PhotoJob,
     bundle: Bundle,
     shared: dict[str, float],
@@ -255,7 +189,12 @@ def _finish(
     with Workspace(out, [photo], job.force, job.resume) as workspace:
         workspace.begin(identity, space_needed(bundle, job.fit))
         with clock("fit"):
-            head, view = invert_photo(aligned, code, bundle, job, progress, workspace)
+            inverted = invert(
+                Footage.of_one(aligned.view), bundle, job.fit,
+                start=start, seed=job.seed, keep=workspace.tensors, progress=progress,
+            )  # fmt: skip
+        view = inverted.footage.targets
+        head = replace(inverted.head, yaw_range=shown_range(float(view.cameras.yaw), bundle))
         yaw, pitch = (math.degrees(float(angle)) for angle in (view.cameras.yaw, view.cameras.pitch))
         facts: dict[str, Any] = {**identity, "settings": job.fit}
         run = PhotoRun(
@@ -287,25 +226,12 @@ def _method(job: PhotoJob) -> str:
     return ", ".join(parts)
 
 
-def draw_photos(data: Path, bundle: Bundle, resolution: int, folder: Path, report: Callable[[str], None]) -> None:
-    """Shards of the photos in `data`, aligned and of `resolution` pixels, for the training of an encoder in `folder`.
-
-    Photos that cannot be used are reported and left out; shards that are there are kept.
-    """
-    photos = find_photos([data])
-    for index in range(0, len(photos), SHARD):
-        path = folder / f"{OUTSIDE}-{index // SHARD:04d}.safetensors"
-        if path.exists():
-            continue
-        found: list[Aligned] = []
-        for photo in photos[index : index + SHARD]:
-            try:
-                found.append(align_photo(photo, bundle))
-            except (InputError, OutOfMemoryError) as error:
-                report(f"left out: {error.message}")
-        if found:
-            images = torch.cat([F.interpolate(a.image, (resolution, resolution), mode="area") for a in found])
-            yaw, pitch = (torch.cat([getattr(a.camera, angle) for a in found]) for angle in ("yaw", "pitch"))
-            shard = {"image": to_bytes((images + 1.0) / 2.0)[:, None], "yaw": yaw[:, None], "pitch": pitch[:, None]}
-            write_shard(path, shard)
-        report(f"{min(index + SHARD, len(photos))} of {len(photos)} photos aligned")
+def align_photos(photos: Sequence[Path], bundle: Bundle, report: Callable[[str], None]) -> Views | None:
+    """The heads of photos, aligned; those that cannot be used are reported and left out. None if none can."""
+    found: list[Views] = []
+    for photo in photos:
+        try:
+            found.append(align_photo(photo, bundle).view)
+        except (InputError, OutOfMemoryError) as error:
+            report(f"left out: {error.message}")
+    return functools.reduce(Views.followed_by, found) if found else None

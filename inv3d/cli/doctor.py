@@ -34,8 +34,8 @@ def doctor(
     from inv3d.core.device import choose_device
     from inv3d.core.errors import ModelError
     from inv3d.core.library import available, home
+    from inv3d.estimate import trial_render
     from inv3d.memory import free_memory
-    from inv3d.pipeline import trial_render
 
     tell = teller(as_json)
     system = f"{platform.system()} {platform.machine()}"

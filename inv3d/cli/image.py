@@ -25,6 +25,7 @@ from inv3d.cli.options import (
     check_folder,
     chosen_settings,
 )
+from inv3d.core.encoders.kinds import ENCODERS, NO_ENCODER, PREIM3D, described
 
 if TYPE_CHECKING:
     from inv3d.photos import PhotoResult
@@ -38,8 +39,8 @@ def image(
         ),
     ],
     encoder: Annotated[
-        str, typer.Option(metavar="NAME", help="preim3d (one pass), or none (optimise from the mean code).")
-    ] = "preim3d",
+        str, typer.Option(metavar="NAME", help=f"{described()}; {NO_ENCODER}: optimise from the mean code.")
+    ] = PREIM3D,
     refine: Annotated[
         int | None,
         typer.Option(
@@ -86,9 +87,9 @@ def image(
     from inv3d.cli.terminal import document, teller
     from inv3d.core.bundle import check_prepared, read_info
     from inv3d.core.device import choose_device
-    from inv3d.core.encoders.store import ENCODERS
     from inv3d.core.errors import UsageError
-    from inv3d.photos import NO_ENCODER, PhotoJob, estimate_seconds, photos_to_heads
+    from inv3d.estimate import photo_seconds
+    from inv3d.photos import PhotoJob, photos_to_heads
     from inv3d.places import find_photos, outputs_of
     from inv3d.workspace import check_output
 
@@ -100,7 +101,8 @@ def image(
     if refine is None:
         refine = settings.wplus_steps if encoder == NO_ENCODER else 0
     job = PhotoJob(
-        model, encoder, refine, tune, perceptual, identity, settings, seed, choice.device, force, resume,
+        model=model, encoder=encoder, refine=refine, tune=tune, perceptual=perceptual, identity=identity,
+        settings=settings, seed=seed, device=choice.device, force=force, resume=resume,
         head=head.choice if head else None,
     )  # fmt: skip
     found = find_photos(photos)
@@ -111,7 +113,7 @@ def image(
             check_output(folder, found, force, resume)
     check_prepared(model)
     require_head(read_info(model), fit=refine + tune > 0)
-    seconds = estimate_seconds(job, len(found))
+    seconds = photo_seconds(job, len(found))
     start = "no encoder" if encoder == NO_ENCODER else f"encoder {encoder}"
     tell(f"{_count(len(found))}: {start}, {refine} W+ steps, {tune} tuning steps, model {model}")
     tell(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}")

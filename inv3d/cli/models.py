@@ -64,7 +64,7 @@ def model_info(name: Name, as_json: Json = False, debug: Debug = False) -> None:
     Example: inv3d models info demo
     """
     from inv3d.core.bundle import ALIGNER, read_info
-    from inv3d.core.encoders.store import ENCODERS
+    from inv3d.core.encoders.kinds import ENCODERS
     from inv3d.core.library import is_embedded, model_folder
 
     info, folder = read_info(name), model_folder(name)
@@ -150,7 +150,8 @@ def import_encoder(
 
     from inv3d.core.bundle import load_bundle
     from inv3d.core.encoders.imports import read_public_encoder
-    from inv3d.core.encoders.store import PREIM3D, encoder_file, save_encoder
+    from inv3d.core.encoders.kinds import PREIM3D
+    from inv3d.core.encoders.store import encoder_file, save_encoder
     from inv3d.core.errors import UsageError
     from inv3d.core.library import is_embedded
 

@@ -11,6 +11,7 @@ import typer
 
 from inv3d.cli.arguments import Number, folder_path, input_path
 from inv3d.cli.options import FACTOR, Debug, Device, Json, Model, check_folder
+from inv3d.core.encoders.kinds import PREIM3D, described
 
 if TYPE_CHECKING:
     import torch
@@ -205,9 +206,7 @@ def train_demo(
 
 @app.command("encoder")
 def train_encoder(
-    recipe: Annotated[
-        Literal["preim3d"], typer.Option(metavar="NAME", help="Which encoder, and how it is trained: preim3d.")
-    ] = "preim3d",
+    recipe: Annotated[str, typer.Option(metavar="NAME", help=f"Which encoder to train. {described()}.")] = PREIM3D,
     model: Model = "demo",
     data: Annotated[
         Path | None,
@@ -242,31 +241,29 @@ def train_encoder(
     Example: inv3d train encoder --recipe preim3d --model ffhq --data photos
     """
     from inv3d.core.bundle import load_bundle
+    from inv3d.core.errors import UsageError
     from inv3d.core.files import write_whole
     from inv3d.core.training import encoders
     from inv3d.export.pictures import save_png
-    from inv3d.photos import draw_photos
+    from inv3d.photos import align_photos
+    from inv3d.places import find_photos
 
+    if recipe not in encoders.RECIPES:
+        raise UsageError(f"there is no recipe '{recipe}'", f"choose one of: {', '.join(encoders.RECIPES)}")
     own = encoders.join_processes(_start(device, threads))
     bundle = load_bundle(model, own)
     folder = folder or Path("runs", f"encoder-{model}")
     check_folder(folder)
-    plan = encoders.scaled(encoders.recipe_for(bundle), scale)
-    plan = encoders.without(plan, alternating=not alternating, around=not around)
+
+    def show(picture: torch.Tensor) -> None:
+        with write_whole(folder / "grid.png", replace=True) as part:
+            save_png(part, picture)
+
     with _training(folder, as_json) as report:
-        folder.mkdir(parents=True, exist_ok=True)
-
-        def draw() -> None:
-            encoders.draw_inside(bundle, plan, folder, report)
-            if data is not None:
-                draw_photos(data, bundle, plan.samples.resolution, folder, report)
-            elif bundle.info.subject == "heads":
-                encoders.draw_procedural(folder, scale, report)
-
-        encoders.first_alone(draw)
-        trainer = encoders.make_trainer(bundle, plan, folder, own)
-        for step in trainer.run(folder / f"{recipe}.pt", report):
-            if trainer.rank == 0 and (step % 250 == 0 or step == plan.steps):
-                with write_whole(folder / "grid.png", replace=True) as part:
-                    save_png(part, trainer.grid())
-        encoders.first_alone(lambda: _finish(encoders.finish(trainer, recipe, folder), as_json))
+        job = encoders.EncoderJob(
+            bundle=bundle, folder=folder, device=own, photos=find_photos([data]) if data else (),
+            align=lambda photos: align_photos(photos, bundle, report),
+            scale=scale, alternating=alternating, around=around,
+        )  # fmt: skip
+        path = encoders.RECIPES[recipe](job, report, show)
+        encoders.first_alone(lambda: _finish(path, as_json))

@@ -74,7 +74,8 @@ def video(
     from inv3d.cli.terminal import document, teller
     from inv3d.core.bundle import check_prepared, read_info
     from inv3d.core.device import choose_device
-    from inv3d.pipeline import VideoJob, estimate_seconds, video_to_head
+    from inv3d.estimate import video_seconds
+    from inv3d.pipeline import VideoJob, video_to_head
     from inv3d.video.decode import probe
     from inv3d.workspace import check_output
 
@@ -84,15 +85,15 @@ def video(
     info = probe(clip)
     out = out or clip.with_name(clip.stem + "-inv3d")
     check_folder(out)
-    networks = (perceptual, identity)
     job = VideoJob(
-        clip, out, views, latents, model, *networks, settings, seed, choice.device, force, resume,
+        clip=clip, out=out, views=views, latents=latents, model=model, perceptual=perceptual, identity=identity,
+        settings=settings, seed=seed, device=choice.device, force=force, resume=resume,
         head=head.choice if head else None,
     )  # fmt: skip
     check_prepared(model)
     check_output(out, [clip], force, resume)
     require_head(read_info(model), fit=True)
-    seconds = estimate_seconds(job, info)
+    seconds = video_seconds(job, info)
     tell(f"{clip.name}: {info.width} x {info.height}, {info.duration:.1f} s, {info.codec}")
     codes = "one code per view" if latents else "one code"
     tell(f"{views} views, {codes}, model {model}, preset {settings.name}")

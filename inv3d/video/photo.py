@@ -14,6 +14,7 @@ from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
 from inv3d.core.crops import Crops, cut
 from inv3d.core.errors import InputError
+from inv3d.core.views import Views
 from inv3d.video.choose import HeadChoice, choose
 from inv3d.video.detect import detector
 from inv3d.video.locate import Located, search, search_turned
@@ -35,6 +36,10 @@ class Aligned:
     camera: Camera
     confidence: float
     rolled: int = 0
+
+    @property
+    def view(self) -> Views:
+        return Views(self.image, self.camera, (0,), (0.0,))
 
 
 def align_photo(path: Path, bundle: Bundle, head: HeadChoice | None = None) -> Aligned:

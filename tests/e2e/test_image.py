@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from inv3d.core.encoders.store import PREIM3D
+from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training.renders import Renders
 

@@ -18,9 +18,6 @@ from inv3d.core.library import model_folder
 from inv3d.core.records import reason
 from inv3d.core.weights import Refuse, outline, read_metadata, read_tensors, shapes_of
 
-PREIM3D = "preim3d"
-ENCODERS = (PREIM3D,)
-"""The kinds of encoders that there are."""
 _CONFIG: TypeAdapter[EncoderConfig] = TypeAdapter(EncoderConfig)
 _KEY, _MEAN = "encoder", "mean_code"
 

@@ -1,27 +1,33 @@
-"""The recipe of a model's encoder: its pictures, its training, the finished file; every part goes on where it stopped."""
+"""The recipes of a model's encoders: pictures, training, the finished file; every part goes on where it stopped."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import distributed
+from torch import Tensor, distributed
+from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
+from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
 from inv3d.core.encoders.store import encoder_file, save_encoder
 from inv3d.core.errors import InputError
 from inv3d.core.library import is_embedded
 from inv3d.core.training import dataset
 from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer, Pictures
+from inv3d.core.views import Views
 
+Align = Callable[[Sequence[Path]], Views | None]
+"""Finds the heads of photographs and cuts them out; None if there are none."""
 OUTSIDE = "images"
 """Shards of the pictures that the generator cannot fully reproduce."""
 OUTSIDE_SHARDS = 24
+_SHARD = 100  # photographs in a file
 MOST_YAW = math.radians(60)
 """Pictures from further round say too little about a face."""
 
@@ -70,6 +76,70 @@ def draw_procedural(folder: Path, factor: float, report: Callable[[str], None]) 
     dataset.generate(folder, dataset.DataPlan(points=0, rays=0, images=count, wide=0, twins=0), False, report)
 
 
+def draw_photographs(
+    photos: Sequence[Path], align: Align, resolution: int, folder: Path, report: Callable[[str], None]
+) -> None:
+    """Photographs, aligned and of `resolution` pixels, as the pictures outside of a generator's domain, in `folder`.
+
+    Shards that are there are kept.
+    """
+    for first in range(0, len(photos), _SHARD):
+        path = folder / f"{OUTSIDE}-{first // _SHARD:04d}.safetensors"
+        if path.exists():
+            continue
+        views = align(photos[first : first + _SHARD])
+        if views is not None:
+            images = F.interpolate(views.images, (resolution, resolution), mode="area")
+            yaw, pitch = (angle[:, None] for angle in (views.cameras.yaw, views.cameras.pitch))
+            dataset.write_shard(
+                path, {"image": dataset.to_bytes((images + 1.0) / 2.0)[:, None], "yaw": yaw, "pitch": pitch}
+            )
+        report(f"{min(first + _SHARD, len(photos))} of {len(photos)} photos aligned")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderJob:
+    """An encoder to train for `bundle`, in `folder`. `photos` are what it learns from beside the generator's own
+    pictures; the embedded model learns from procedural heads without. The last two are the paper's ablations."""
+
+    bundle: Bundle
+    folder: Path
+    device: torch.device
+    photos: Sequence[Path] = ()
+    align: Align
+    scale: float = 1.0
+    alternating: bool = True
+    around: bool = True
+
+
+def train_preim3d(job: EncoderJob, report: Callable[[str], None], show: Callable[[Tensor], None]) -> Path:
+    """Train PREIM3D's encoder; `show` is given a picture [3,H,W] of what it has learned so far, now and then. Returns
+    where the encoder was written."""
+    job.folder.mkdir(parents=True, exist_ok=True)
+    recipe = scaled(recipe_for(job.bundle), job.scale)
+    recipe = without(recipe, alternating=not job.alternating, around=not job.around)
+
+    def draw() -> None:
+        draw_inside(job.bundle, recipe, job.folder, report)
+        if job.photos:
+            draw_photographs(job.photos, job.align, recipe.samples.resolution, job.folder, report)
+        elif job.bundle.info.subject == "heads":
+            draw_procedural(job.folder, job.scale, report)
+
+    first_alone(draw)
+    path = finished_file(job.bundle, PREIM3D, job.folder)
+    trainer = make_trainer(job.bundle, recipe, job.folder, job.device)
+    for step in trainer.run(job.folder / f"{PREIM3D}.pt", report):
+        if trainer.rank == 0 and (step % trainer.save_every == 0 or step == recipe.steps):
+            show(trainer.grid())
+    first_alone(lambda: save_encoder(trainer.average, path))
+    return path
+
+
+RECIPES = {PREIM3D: train_preim3d}
+"""How each of `ENCODERS` is trained."""
+
+
 def make_trainer(bundle: Bundle, recipe: EncoderRecipe, folder: Path, device: torch.device) -> EncoderTrainer:
     """A trainer on the shards in `folder`. Raises InputError if there are none."""
     try:
@@ -81,13 +151,10 @@ def make_trainer(bundle: Bundle, recipe: EncoderRecipe, folder: Path, device: to
     return EncoderTrainer(bundle, build_encoder(config_for(bundle)), recipe, inside, outside, device)
 
 
-def finish(trainer: EncoderTrainer, name: str, folder: Path) -> Path:
-    """Write the trained encoder to `folder` and, for an imported model, beside its other parts; returns where to."""
-    path = encoder_file(trainer.bundle.name, name)
-    if is_embedded(trainer.bundle.name):
-        path = folder / path.name
-    save_encoder(trainer.average, path)
-    return path
+def finished_file(bundle: Bundle, name: str, folder: Path) -> Path:
+    """Where a trained encoder goes: beside an imported model's other parts; into `folder` for the embedded model."""
+    path = encoder_file(bundle.name, name)
+    return folder / path.name if is_embedded(bundle.name) else path
 
 
 def join_processes(device: torch.device) -> torch.device:

@@ -15,9 +15,8 @@ stopped training goes on, also on another machine.
 from __future__ import annotations
 
 import copy
+import functools
 import math
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from inv3d.core.files import write_whole
 from inv3d.core.generator import Scene, TriplaneGenerator
 from inv3d.core.training import dataset
 from inv3d.core.training.demo import ParameterEmbedding, demo_config
+from inv3d.core.training.loop import Losses, Training, follow
 from inv3d.core.training.source import source_of
 
 EMBEDDING_FILE = "embedding.safetensors"
@@ -138,19 +138,26 @@ def ray_batch(shards: Shards, recipe: Recipe, generator: torch.Generator, device
     )  # fmt: skip
 
 
-class Trainer:
-    """Generator, its moving average, the parameter embedding, and the step that training has reached."""
+class Trainer(Training):
+    """Generator, its moving average, and the parameter embedding."""
+
+    name, clip = "generator", 5.0
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.data, self.device, self.source = recipe, data, device, source_of(data)
+        self.steps, self.seed, self.save_every = recipe.steps, recipe.seed, recipe.checkpoint_every
         self.generator = TriplaneGenerator(demo_config(self.source)).to(device)
         self.embedding = ParameterEmbedding(self.generator.config.w_dim, self.source).to(device)
         self.model = nn.ModuleDict({"generator": self.generator, "embedding": self.embedding})
         self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self.parts = {"model": self.model, "average": self.average}
         self.optimizer = self._optimizer()
-        self.step = 0
-        self.seconds = 0.0
+
+    @functools.cached_property
+    def shards(self) -> dict[str, Shards]:
+        """The data, which the last stage needs no more."""
+        return {kind: Shards(self.data, kind) for kind in ("points", "rays")}
 
     def _stage(self) -> tuple[str, int, int]:
         """Name of the stage, and the step within it, and its length."""
@@ -167,24 +174,6 @@ class Trainer:
         rest = [p for p in self.generator.parameters() if id(p) not in known]
         groups = [{"params": parameters} for parameters in (rest, mapping, list(self.embedding.parameters()))]
         return torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
-
-    def save(self, path: Path) -> None:
-        state = {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-        }
-        with write_whole(path, replace=True) as part:
-            torch.save(state, part)
-
-    def load(self, path: Path) -> None:
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds = state["step"], state["seconds"]
 
     def save_embedding(self, bundle: Path) -> None:
         """Add the averaged parameter embedding to a bundle, so that training can go on from it."""
@@ -215,7 +204,7 @@ class Trainer:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             return self.generator.scene(codes, guide_cells=self.recipe.guide_cells)
 
-    def point_losses(self, batch: PointBatch, generator: torch.Generator) -> dict[str, Tensor]:
+    def point_losses(self, batch: PointBatch, generator: torch.Generator) -> Losses:
         """Signed distance (more weight near the surface), colour around the surface, colours of the background."""
         scene = self._scene(self._codes(batch.parameters, generator))
         count = batch.points.shape[1]
@@ -232,7 +221,7 @@ class Trainer:
         background = (self.generator.backdrop(scene, height) - self.source.backdrop(height, batch.parameters)).abs().mean()
         return {"distance": distance, "colour": 4.0 * colour, "background": background}
 
-    def ray_losses(self, batch: RayBatch, generator: torch.Generator) -> dict[str, Tensor]:
+    def ray_losses(self, batch: RayBatch, generator: torch.Generator) -> Losses:
         """Colours, coverage and depth of random pixels, most of them on the head."""
         scene = self._scene(self._codes(batch.parameters, generator))
         through = Rays(batch.origins, batch.directions)
@@ -246,7 +235,7 @@ class Trainer:
             "depth": 3.0 * depth,
         }
 
-    def mapping_losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def mapping_losses(self, generator: torch.Generator) -> Losses:
         """Squared error of z -> w against the averaged embedding."""
         count = self.source.identity_dim
         z = torch.randn(self.recipe.mapping_batch, self.generator.config.z_dim, generator=generator).to(self.device)
@@ -255,61 +244,37 @@ class Trainer:
         codes = self.generator.mapping(z)[:, 0]
         return {"mapping": (codes - target).square().mean()}
 
-    def _learning_rate(self, stage: str, step: int, length: int) -> float:
+    def rates(self) -> list[float]:
+        """Of generator, mapping network and embedding: cosine decay with a warm-up within each stage."""
+        recipe, (stage, step, length) = self.recipe, self._stage()
         peak, floor = {
-            "points": (self.recipe.point_lr, 0.1 * self.recipe.point_lr),
-            "rays": (self.recipe.ray_lr, 0.08 * self.recipe.ray_lr),
-            "mapping": (self.recipe.mapping_lr, 0.0),
+            "points": (recipe.point_lr, 0.1 * recipe.point_lr),
+            "rays": (recipe.ray_lr, 0.08 * recipe.ray_lr),
+            "mapping": (recipe.mapping_lr, 0.0),
         }[stage]
         cosine = 0.5 * (1.0 + math.cos(math.pi * step / length))
-        return (floor + (peak - floor) * cosine) * min(1.0, (step + 1) / 60)
+        rate = (floor + (peak - floor) * cosine) * min(1.0, (step + 1) / 60)
+        learning = ({"points", "rays"}, {"mapping"}, {"points"})
+        return [rate if stage in stages else 0.0 for stages in learning]
 
-    def run(self, checkpoint: Path, report: Callable[[str], None]) -> Iterator[int]:
-        """Train until the recipe's last step, saving to `checkpoint`; yields the number of each finished step."""
-        recipe = self.recipe
-        kinds = () if self._stage()[0] == "mapping" else ("points", "rays")
-        shards = {kind: Shards(self.data, kind) for kind in kinds}
-        sums: dict[str, list[float]] = {}
-        start = time.perf_counter() - self.seconds
-        while self.step < recipe.steps:
-            stage, step, length = self._stage()
-            # one seed per step: a resumed run draws what an unbroken one would
-            generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
-            lr = self._learning_rate(stage, step, length)
-            learning = ({"points", "rays"}, {"mapping"}, {"points"})
-            for group, stages in zip(self.optimizer.param_groups, learning, strict=True):
-                group["lr"] = lr if stage in stages else 0.0
-            losses: dict[str, Tensor] = {}
-            if stage == "rays":
-                losses |= self.ray_losses(ray_batch(shards["rays"], recipe, generator, self.device), generator)
-            if stage == "points" or (stage == "rays" and step % 2 == 0):
-                heads = recipe.point_heads if stage == "points" else recipe.ray_heads
-                batch = point_batch(shards["points"], recipe, heads, generator, self.device)
-                losses |= self.point_losses(batch, generator)
-            if stage == "mapping":
-                losses |= self.mapping_losses(generator)
-            self.optimizer.zero_grad(set_to_none=True)
-            sum(losses.values(), torch.zeros((), device=self.device)).backward()
-            nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
-            self.optimizer.step()
-            with torch.no_grad():
-                decay = min(
-                    {"points": 0.9975, "rays": 0.995, "mapping": 0.99}[stage], (self.step + 1) / (self.step + 20)
-                )
-                torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1.0 - decay)
-            self.step += 1
-            self.seconds = time.perf_counter() - start
-            for name, loss in losses.items():
-                sums.setdefault(name, []).append(float(loss.detach()))
-            if self.step % 100 == 0:
-                means = " ".join(f"{name} {sum(v) / len(v):.4f}" for name, v in sums.items())
-                report(f"{stage} {self.step}/{recipe.steps} {self.seconds:.0f} s lr {lr:.5f} {means}")
-                sums.clear()
-                for kind in shards.values():
-                    kind.refresh()
-            if self.step % recipe.checkpoint_every == 0 or self.step == recipe.steps:
-                self.save(checkpoint)
-            yield self.step
+    def losses(self, random: torch.Generator) -> Losses:
+        recipe, (stage, step, _) = self.recipe, self._stage()
+        if stage == "mapping":
+            return self.mapping_losses(random)
+        if self.step % self.report_every == 0:
+            for shards in self.shards.values():
+                shards.refresh()
+        losses: Losses = {}
+        if stage == "rays":
+            losses |= self.ray_losses(ray_batch(self.shards["rays"], recipe, random, self.device), random)
+        if stage == "points" or step % 2 == 0:
+            heads = recipe.point_heads if stage == "points" else recipe.ray_heads
+            losses |= self.point_losses(point_batch(self.shards["points"], recipe, heads, random, self.device), random)
+        return losses
+
+    def after_step(self) -> None:
+        decay = {"points": 0.9975, "rays": 0.995, "mapping": 0.99}[self._stage()[0]]
+        follow(self.average, self.model, decay, self.step, slow=20)
 
     @torch.no_grad()
     def result(self) -> TriplaneGenerator:

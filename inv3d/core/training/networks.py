@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
 from pathlib import Path
 
 import torch
@@ -13,18 +11,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inv3d.core.crops import Crops, sampling_grid
-from inv3d.core.files import write_whole
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
 from inv3d.core.networks.identity import IDENTITY_WIDTHS, JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
 from inv3d.core.training import dataset
 from inv3d.core.training.augment import DISTORTIONS, clutter, degrade, over
 from inv3d.core.training.demo import ParameterEmbedding
+from inv3d.core.training.loop import Losses, Training
 from inv3d.core.training.source import source_of
 
 
-class NetworkTrainer(ABC):
-    """One loop for all helper networks: subclasses say what a step's loss is."""
+class NetworkTrainer(Training):
+    """Trains a helper network; subclasses say what a step's loss is."""
 
     lr = 0.002
     images_kind: str
@@ -32,55 +30,25 @@ class NetworkTrainer(ABC):
     def __init__(self, network: nn.Module, data: Path, steps: int, device: torch.device, seed: int = 0) -> None:
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.images = dataset.load_images(data, self.images_kind)
-        self.steps, self.device, self.seed = steps, device, seed
+        self.name, self.steps, self.device, self.seed = type(network).__name__, steps, device, seed
+        self.parts = {"network": self.network}
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.lr, weight_decay=0.01)
-        self.step = 0
 
     @abstractmethod
-    def losses(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """Named losses of one step; `generator` is seeded by the step."""
+    def network_losses(self, random: torch.Generator) -> Losses:
+        """Named losses of one step."""
+
+    def losses(self, random: torch.Generator) -> Losses:
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            return self.network_losses(random)
+
+    def rates(self) -> list[float]:
+        return [self.lr * 0.5 * (1.0 + math.cos(math.pi * self.step / self.steps)) * min(1.0, (self.step + 1) / 100)]
 
     def pick(self, heads: Tensor, views: Tensor) -> tuple[Tensor, Tensor]:
         """Images [B,3,R,R] in [-1,1] and alpha [B,1,R,R]."""
         image = self.images["image"][heads, views].float() / 127.5 - 1.0
         return image, self.images["alpha"][heads, views].float() / 255.0
-
-    def run(self, checkpoint: Path, report: Callable[[str], None]) -> Iterator[int]:
-        """Train to the last step, going on from `checkpoint` if it exists; yields the number of each finished step."""
-        if checkpoint.exists():
-            state = torch.load(checkpoint, map_location=self.device, weights_only=True)
-            self.network.load_state_dict(state["network"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.step = state["step"]
-        start, sums = time.perf_counter(), dict[str, list[float]]()
-        while self.step < self.steps:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
-            rate = 0.5 * (1.0 + math.cos(math.pi * self.step / self.steps)) * min(1.0, (self.step + 1) / 100)
-            self.optimizer.param_groups[0]["lr"] = self.lr * rate
-            with torch.autocast(self.device.type, dtype=torch.bfloat16):
-                losses = self.losses(generator)
-            self.optimizer.zero_grad(set_to_none=True)
-            sum(losses.values(), torch.zeros((), device=self.device)).backward()
-            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimizer.step()
-            self.step += 1
-            for name, loss in losses.items():
-                sums.setdefault(name, []).append(float(loss.detach()))
-            if self.step % 100 == 0:
-                means = " ".join(f"{name} {sum(v) / len(v):.4f}" for name, v in sums.items())
-                report(
-                    f"{type(self.network).__name__} {self.step}/{self.steps} {time.perf_counter() - start:.0f} s {means}"
-                )
-                sums.clear()
-            if self.step % 500 == 0 or self.step == self.steps:
-                state = {
-                    "network": self.network.state_dict(),
-                    "optimizer": self.optimizer.state_dict(),
-                    "step": self.step,
-                }
-                with write_whole(checkpoint, replace=True) as part:
-                    torch.save(state, part)
-            yield self.step
 
 
 RIGHT = (0.08, 0.08, 0.10, math.radians(10), math.radians(10), math.radians(10))
@@ -105,7 +73,7 @@ class AlignerTrainer(NetworkTrainer):
         super().__init__(Aligner(), data, steps, device, seed=1)
         self.known_yaw = known_yaw
 
-    def losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def network_losses(self, generator: torch.Generator) -> Losses:
         batch, images = self.batch, self.images
 
         def uniform(low: float, high: float) -> Tensor:
@@ -166,7 +134,7 @@ class IdentityTrainer(NetworkTrainer):
         torch.manual_seed(self.seed)
         super().__init__(IdentityNetwork(self.widths), data, steps, device, seed=self.seed)
 
-    def losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def network_losses(self, generator: torch.Generator) -> Losses:
         heads = torch.randperm(len(self.images["z"]), generator=generator)[: self.heads].repeat(2)
         first = torch.randint(4, (self.heads,), generator=generator)
         second = (first + torch.randint(1, 4, (self.heads,), generator=generator)) % 4
@@ -203,7 +171,7 @@ class PerceptualTrainer(NetworkTrainer):
         super().__init__(PerceptualNetwork(len(self.normalise.mean) + 2), data, steps, device, seed=3)
         self.twins = dataset.load_images(data, "twins")["image"]
 
-    def losses(self, generator: torch.Generator) -> dict[str, Tensor]:
+    def network_losses(self, generator: torch.Generator) -> Losses:
         heads = torch.randint(len(self.images["z"]), (self.batch,), generator=generator)
         views = torch.randint(self.images["yaw"].shape[1], (self.batch,), generator=generator)
         picture, _ = self.pick(heads, views)

@@ -8,12 +8,8 @@ sides around it (Eq. 6). The generator never moves.
 from __future__ import annotations
 
 import copy
-import json
 import math
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, distributed, nn
@@ -22,17 +18,16 @@ from torch.nn.parallel import DistributedDataParallel
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
 from inv3d.core.encoders.pyramid import Encoder
-from inv3d.core.files import write_whole
-from inv3d.core.inversion.loop import Losses, total
+from inv3d.core.inversion.loop import total
 from inv3d.core.inversion.reconstruction import Reconstruction
 from inv3d.core.inversion.settings import FAST, FitSettings
+from inv3d.core.training.loop import Losses, Training, follow
 from inv3d.core.training.networks import jitter
 from inv3d.core.training.renders import Renders
 
 _PAPER_FIT = FitSettings(pixel=1.0, perceptual=0.8, identity=0.4)
 _PAPER_SAMPLES = Renders("samples", 80_000, 100, 1, 256, math.radians(30), math.radians(20), 0.7)
 _GUIDE_CELLS = 20
-_SHORT = 50  # steps between two lines of the report
 
 
 @dataclass(frozen=True)
@@ -125,40 +120,39 @@ class Pictures:
         return Pictures(shards["image"].flatten(0, 1)[rows], yaw[rows], pitch[rows], z)
 
 
-@dataclass
-class EncoderTrainer:
-    """An encoder, its moving average and the step that training has reached; `inside` and `outside` are pictures of the
-    two domains. In a process group every process draws batches of its own, and gradients are averaged."""
+class EncoderTrainer(Training):
+    """An encoder and its moving average; `inside` and `outside` are pictures of the two domains. In a process group
+    every process draws batches of its own, and gradients are averaged."""
 
-    bundle: Bundle
-    encoder: Encoder
-    recipe: EncoderRecipe
-    inside: Pictures
-    outside: Pictures
-    device: torch.device
-    step: int = 0
-    average: Encoder = field(init=False)
+    name, report_every, save_every = "encoder", 50, 250
 
-    def __post_init__(self) -> None:
-        generator = self.bundle.generator
-        self.encoder.mean_code.copy_(generator.code_space.repeat(self.bundle.mean_code))
-        self.encoder.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.encoder).eval().requires_grad_(False)
-        self.model: nn.Module = DistributedDataParallel(self.encoder) if distributed.is_initialized() else self.encoder
-        self.optimizer = torch.optim.AdamW(self.encoder.parameters(), lr=self.recipe.lr, weight_decay=1e-4)
-
-    @property
-    def rank(self) -> int:
-        """Number of this process; the first one reports and writes."""
-        return distributed.get_rank() if distributed.is_initialized() else 0
+    def __init__(
+        self,
+        bundle: Bundle,
+        encoder: Encoder,
+        recipe: EncoderRecipe,
+        inside: Pictures,
+        outside: Pictures,
+        device: torch.device,
+    ) -> None:
+        self.bundle, self.recipe, self.inside, self.outside, self.device = bundle, recipe, inside, outside, device
+        self.steps, self.seed = recipe.steps, recipe.seed
+        encoder.mean_code.copy_(bundle.generator.code_space.repeat(bundle.mean_code))
+        self.encoder: Encoder = encoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(encoder).eval().requires_grad_(False)
+        self.encoder.train()
+        self.parts = {"encoder": self.encoder, "average": self.average}
+        self.model: nn.Module = DistributedDataParallel(encoder) if distributed.is_initialized() else encoder
+        self.optimizer = torch.optim.AdamW(self.encoder.parameters(), lr=recipe.lr, weight_decay=1e-4)
 
     def is_inside(self, step: int) -> bool:
         """Whether a step's round is in the domain (section 3.2, alternating training scheme)."""
         return self.recipe.alternating and step % 2 == 1
 
-    def losses(self, step: int, random: torch.Generator) -> Losses:
-        """Weighted losses of one round (Eq. 7); `random` is seeded by the step."""
-        recipe, inside = self.recipe, self.is_inside(step)
+    def losses(self, random: torch.Generator) -> Losses:
+        """Weighted losses of one round (Eq. 7)."""
+        recipe, step = self.recipe, self.step
+        inside = self.is_inside(step)
         pictures = self.inside if inside else self.outside
         count = recipe.batch if inside else recipe.rendered
         rows = torch.randint(len(pictures), (count,), generator=random)
@@ -233,70 +227,13 @@ class EncoderTrainer:
                 rows.append(torch.cat([image[i], *render.image], 2))
         return torch.cat(rows, 1).cpu()
 
-    def load(self, checkpoint: Path) -> None:
-        """Go on from where `save` was called."""
-        state = torch.load(checkpoint, map_location=self.device, weights_only=True)
-        self.encoder.load_state_dict(state["encoder"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+    def after_step(self) -> None:
+        follow(self.average, self.encoder, self.recipe.average, self.step, slow=10)
+        for kept, now in zip(self.average.buffers(), self.encoder.buffers(), strict=True):
+            kept.copy_(now)
 
-    def save(self, checkpoint: Path) -> None:
-        state = {
-            "encoder": self.encoder.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-        }
-        with write_whole(checkpoint, replace=True) as part:
-            torch.save(state, part)
-
-    def run(self, checkpoint: Path, report: Callable[[str], None]) -> Iterator[int]:
-        """Train to the last step, going on from `checkpoint` if it exists; yields the number of each finished step.
-
-        The means of the losses are reported and written, one JSON object a line, beside the checkpoint.
-        """
-        if checkpoint.exists():
-            self.load(checkpoint)
-        log = checkpoint.with_suffix(".jsonl")
-        start, first, sums = time.perf_counter(), self.step, dict[str, list[float]]()
-        self.encoder.train()
-        while self.step < self.recipe.steps:
-            for name, loss in self._advance().items():
-                sums.setdefault(name, []).append(float(loss.detach()))
-            if self.rank == 0 and self.step % _SHORT == 0:
-                means = {name: sum(values) / len(values) for name, values in sums.items()}
-                each = (time.perf_counter() - start) / (self.step - first)
-                minutes = each * (self.recipe.steps - self.step) / 60
-                shown = " ".join(f"{name} {value:.4f}" for name, value in means.items())
-                report(f"encoder {self.step}/{self.recipe.steps}, about {minutes:.0f} min to go: {shown}")
-                with log.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"step": self.step, "seconds_per_step": each, **means}) + "\n")
-                sums.clear()
-            if self.rank == 0 and (self.step % (5 * _SHORT) == 0 or self.step == self.recipe.steps):
-                self.save(checkpoint)
-            yield self.step
-
-    def _advance(self) -> Losses:
-        """One step."""
-        recipe = self.recipe
-        seed = (recipe.seed * 1_000_003 + self.step) * 64 + self.rank
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.lr * self._rate()
-        losses = self.losses(self.step, torch.Generator().manual_seed(seed))
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
-        nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
-        self.optimizer.step()
-        with torch.no_grad():
-            decay = min(recipe.average, (self.step + 1) / (self.step + 10))
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.encoder.parameters()), 1.0 - decay)
-            for kept, now in zip(self.average.buffers(), self.encoder.buffers(), strict=True):
-                kept.copy_(now)
-        self.step += 1
-        return losses
-
-    def _rate(self) -> float:
-        """Of the learning rate: linear warm-up, cosine decay over the last half."""
+    def rates(self) -> list[float]:
+        """Linear warm-up, cosine decay over the last half."""
         left = min(1.0, 2.0 * (1.0 - self.step / self.recipe.steps))
-        return min(1.0, (self.step + 1) / 100) * (0.5 - 0.5 * math.cos(math.pi * left))
+        warm = min(1.0, (self.step + 1) / 100)
+        return [self.recipe.lr * warm * (0.5 - 0.5 * math.cos(math.pi * left))]

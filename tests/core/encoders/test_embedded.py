@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from inv3d.core.encoders.store import PREIM3D, load_encoder
+from inv3d.core.encoders.kinds import PREIM3D
+from inv3d.core.encoders.store import load_encoder
 from inv3d.core.metrics.image import mse
 from inv3d.core.procedural.clip import HeadTurn
 from inv3d.core.procedural.renderer import HeadRenderer
-from inv3d.photos import start_codes
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +31,15 @@ def render(demo, codes, camera):
 
 def test_a_photo_is_met_better_than_by_the_mean_head(demo, encoder, photos):
     images, camera = photos
-    found, mean = (render(demo, start_codes(images, demo, which), camera) for which in (encoder, None))
+    average = demo.generator.code_space.repeat(demo.mean_code.expand(len(images), -1))
+    found, mean = (render(demo, codes, camera) for codes in (encoder(images), average))
     assert float(mse(found, images).mean()) < 0.5 * float(mse(mean, images).mean())
     assert (demo.perceptual.distance(found, images) < demo.perceptual.distance(mean, images)).all()
 
 
 def test_a_person_is_told_from_the_others_by_the_render(demo, encoder, photos):
     images, camera = photos
-    found = render(demo, start_codes(images, demo, encoder), camera)
+    found = render(demo, encoder(images), camera)
     scores = torch.stack([demo.judge.similarity(found, image.expand_as(found)) for image in images])
     assert (scores.argmax(1) == torch.arange(len(images))).all()
 

@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
+from inv3d.core.encoders.kinds import ENCODERS
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
-from inv3d.core.encoders.store import load_encoder
+from inv3d.core.encoders.store import load_encoder, save_encoder
 from inv3d.core.errors import InputError
 from inv3d.core.training import encoders
-from inv3d.core.training.dataset import write_shard
+from inv3d.core.training.dataset import load_images, write_shard
 from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer, Pictures
 from inv3d.core.training.renders import Renders
+from inv3d.core.views import Views
 
 CPU = torch.device("cpu")
 TINY = replace(
@@ -64,7 +66,11 @@ def test_ingredients_can_be_left_out(trainer):
 
 
 def test_rounds_alternate_and_only_known_codes_are_regressed(trainer):
-    names = [trainer.losses(step, torch.Generator().manual_seed(step)).keys() for step in (0, 1, 2)]
+    def names_at(step: int):
+        trainer.step = step
+        return trainer.losses(torch.Generator().manual_seed(step)).keys()
+
+    names = [names_at(step) for step in (0, 1, 2)]
     assert [("code" in each) for each in names] == [False, True, False]
     assert all({"pixel", "perceptual", "identity", "around"} <= each for each in names)
 
@@ -97,7 +103,8 @@ def test_a_perfect_encoder_leaves_little_to_lose(demo, shards):
     found = {}
     for name, codes in (("true", true), ("mean", demo.mean_code.expand_as(true))):
         trainer.model = Known(codes)
-        found[name] = trainer.losses(1, torch.Generator().manual_seed(7))
+        trainer.step = 1
+        found[name] = trainer.losses(torch.Generator().manual_seed(7))
     assert float(found["true"]["code"]) == 0.0 and float(found["mean"]["code"]) > 0.02
     assert float(found["true"]["pixel"]) < 0.25 * float(found["mean"]["pixel"])
 
@@ -122,15 +129,15 @@ def test_training_learns_the_codes_of_its_pictures(demo, shards):
     recipe = replace(TINY, steps=60, lr=5e-3, batch=6, rendered=1, around_start=60)
     trainer = encoders.make_trainer(demo, recipe, shards, CPU)
     trainer.recipe = replace(recipe, fit=replace(recipe.fit, pixel=0, absolute=0, perceptual=0, identity=0))
-    trainer.encoder.train()
-    losses = [trainer._advance() for _ in range(60)]
+    losses = [trainer.advance() for _ in range(60)]
     codes = [float(loss["code"].detach()) for loss in losses if "code" in loss]
     assert sum(codes[-5:]) < 0.7 * sum(codes[:5])
 
 
-def test_the_finished_encoder_is_written_and_the_grid_shows_both_domains(trainer, tmp_path, monkeypatch):
+def test_the_finished_encoder_is_written_and_the_grid_shows_both_domains(demo, trainer, tmp_path, monkeypatch):
     assert trainer.grid(pictures=1).shape == (3, 2 * 24, 5 * 24)
-    path = encoders.finish(trainer, "preim3d", tmp_path)
+    path = encoders.finished_file(demo, "preim3d", tmp_path)
+    save_encoder(trainer.average, path)
     assert path == tmp_path / "preim3d.safetensors"  # the embedded model is not written to
     monkeypatch.setattr("inv3d.core.encoders.store.encoder_file", lambda model, name: path)
     again = load_encoder("demo", "preim3d")
@@ -138,9 +145,9 @@ def test_the_finished_encoder_is_written_and_the_grid_shows_both_domains(trainer
     assert torch.allclose(again(picture), trainer.average(picture), atol=0.02)
 
 
-def test_the_log_can_be_read_by_programs(demo, shards, tmp_path, monkeypatch):
-    monkeypatch.setattr("inv3d.core.training.preim3d._SHORT", 2)
+def test_the_log_can_be_read_by_programs(demo, shards, tmp_path):
     trainer = encoders.make_trainer(demo, TINY, shards, CPU)
+    trainer.report_every = 2
     lines = []
     for _ in trainer.run(tmp_path / "x.pt", lines.append):
         pass
@@ -174,3 +181,24 @@ def test_trainers_are_made_alike(demo, shards):
     a, b = (encoders.make_trainer(demo, TINY, shards, CPU) for _ in range(2))
     assert isinstance(a, EncoderTrainer)
     assert all(torch.equal(x, y) for x, y in zip(a.encoder.parameters(), b.encoder.parameters(), strict=True))
+
+
+def test_photographs_become_shards_that_are_kept(demo, tmp_path):
+    camera = demo.info.camera(torch.tensor([0.2, -0.1]), torch.zeros(2))
+    lines = []
+
+    def align(photos):
+        return Views(torch.zeros(2, 3, 64, 64), camera, (0, 1), (0.0, 0.0))
+
+    photos = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
+    encoders.draw_photographs(photos, align, 32, tmp_path, lines.append)
+    shard = load_images(tmp_path)
+    assert shard["image"].shape == (2, 1, 3, 32, 32) and shard["yaw"].shape == (2, 1)
+    assert shard["yaw"][:, 0].tolist() == pytest.approx([0.2, -0.1], abs=1e-5)
+    assert lines == ["3 of 3 photos aligned"]
+    encoders.draw_photographs(photos, None, 32, tmp_path, lines.append)
+    assert len(lines) == 1
+
+
+def test_every_kind_of_encoder_has_a_recipe():
+    assert set(encoders.RECIPES) == set(ENCODERS)

@@ -1,0 +1,54 @@
+"""Where an inversion begins: at what an encoder reads off the views, or at the mean code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from inv3d.core.bundle import Bundle
+from inv3d.core.encoders.kinds import NO_ENCODER
+from inv3d.core.encoders.pyramid import Encoder
+from inv3d.core.encoders.store import check_encoder, load_encoder
+from inv3d.core.generator import Detail
+from inv3d.core.views import Views
+
+
+@dataclass(frozen=True)
+class Start:
+    """Codes [N,num_ws,w_dim] of N views, and the local detail that they cannot hold, if the encoder reads any."""
+
+    codes: Tensor
+    detail: Detail | None = None
+
+    def __getitem__(self, row: int) -> Start:
+        """That of one view; the batch dimension is kept."""
+        return Start(self.codes[[row]], None if self.detail is None else self.detail[[row]])
+
+
+class Inverter(Protocol):
+    """Reads N views, each on its own, for a generator."""
+
+    def __call__(self, views: Views, bundle: Bundle) -> Start: ...
+
+
+@dataclass(frozen=True)
+class EncoderInverter:
+    """Encoders that read a code off a picture, and nothing else (pSp's family, PREIM3D)."""
+
+    encoder: Encoder
+
+    @torch.no_grad()
+    def __call__(self, views: Views, bundle: Bundle) -> Start:
+        return Start(self.encoder(views.images.to(bundle.generator.device)))
+
+
+def load_inverter(bundle: Bundle, name: str) -> Inverter | None:
+    """The encoder `name` of a model, or None for `NO_ENCODER`. Raises ModelError if the model has none that fits it."""
+    if name == NO_ENCODER:
+        return None
+    encoder = load_encoder(bundle.name, name, bundle.generator.device)
+    check_encoder(encoder, bundle)
+    return EncoderInverter(encoder)

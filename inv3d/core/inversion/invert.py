@@ -1,0 +1,133 @@
+"""The whole inversion: footage of one head becomes a head. Clips and photos alike; a photo is footage of one view."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from inv3d.core.bundle import Bundle
+from inv3d.core.encoders.inverter import Start
+from inv3d.core.head import Head
+from inv3d.core.inversion.loop import Progress, silent
+from inv3d.core.inversion.outliers import MOST_BELOW, fidelity
+from inv3d.core.inversion.poses import correct, interpolate_offsets
+from inv3d.core.inversion.settings import FitSettings
+from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
+from inv3d.core.latents import LatentTrack
+from inv3d.core.views import Views
+
+Tensors = dict[str, Tensor]
+Keep = Callable[[str, Callable[[], Tensors]], Tensors]
+"""Runs a stage by its name, or gives what it made in an earlier run."""
+
+
+def forget(stage: str, make: Callable[[], Tensors]) -> Tensors:
+    """A `Keep` that keeps nothing."""
+    return make()
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What a head is made of: `targets` sorted by yaw, frames in `between` them, and frames that are only `held_out` to
+    measure on. The last two may be empty."""
+
+    targets: Views
+    between: Views
+    held_out: Views
+
+    @staticmethod
+    def of_one(view: Views) -> Footage:
+        """A photo."""
+        return Footage(view, view[[]], view[[]])
+
+
+@dataclass(frozen=True)
+class Inverted:
+    """A head, the footage with its refined cameras, and the frames (index, seconds) left out of it because they
+    contradict the others."""
+
+    head: Head
+    footage: Footage
+    left_out: tuple[tuple[int, float], ...]
+
+
+def invert(
+    footage: Footage,
+    bundle: Bundle,
+    settings: FitSettings,
+    *,
+    start: Start | None = None,
+    latents: bool = False,
+    seed: int = 0,
+    keep: Keep = forget,
+    progress: Progress = silent,
+) -> Inverted:
+    """One W+ code for all targets, then one code per target if `latents`, then pivotal tuning (Barthel et al. 2024,
+    section 3). Stages of no steps are passed over.
+
+    The code begins at the mean, or at the `start` of an encoder, whose local detail the head keeps. The head is shown
+    from the yaws of its targets.
+    """
+    device = bundle.generator.device
+
+    def stage(name: str, make: Callable[[], Tensors]) -> Tensors:
+        return {key: tensor.to(device) for key, tensor in keep(name, make).items()}
+
+    def problem() -> Problem:
+        return Problem(bundle, footage.targets.to(device), footage.between.to(device), settings, seed)
+
+    code = bundle.generator.code_space.repeat(bundle.mean_code[None]) if start is None else start.codes
+    left_out: tuple[tuple[int, float], ...] = ()
+    if settings.wplus_steps:
+        given = None if start is None else code
+        names = ("code", "offsets")
+        made = stage("wplus", lambda: dict(zip(names, fit_wplus(problem(), progress, given), strict=True)))
+        code = made["code"]
+        footage, left_out = without_outliers(refine_cameras(footage, made["offsets"].cpu()), code, bundle)
+    track = LatentTrack(code, torch.zeros(1, device=device))
+    if latents and settings.latent_steps and len(footage.targets) > 1:
+        codes = stage("latents", lambda: {"codes": fit_latents(problem(), code, progress).codes})["codes"]
+        track = LatentTrack(codes, problem().yaws)
+    generator = bundle.generator
+    if settings.tuning_steps:
+        generator = copy.deepcopy(generator)
+        generator.load_state_dict(stage("tuned", lambda: dict(tune(problem(), track, progress).state_dict())))
+    yaws = footage.targets.cameras.yaw
+    shown = (float(yaws.min()), float(yaws.max()))
+    head = Head(generator, track, bundle, shown, None if start is None else start.detail)
+    return Inverted(head.rounded(), footage, left_out)
+
+
+def refine_cameras(footage: Footage, offsets: Tensor) -> Footage:
+    """Move all cameras by what the targets' refinement found [N,6], keeping the targets in order of yaw."""
+    keys = footage.targets.cameras.yaw
+
+    def moved(views: Views) -> Views:
+        if not len(views):
+            return views
+        at_views = interpolate_offsets(offsets, keys, views.cameras.yaw)
+        return replace(views, cameras=correct(views.cameras, at_views))
+
+    targets = moved(footage.targets)
+    order = targets.cameras.yaw.argsort().tolist()
+    return Footage(targets[order], moved(footage.between), moved(footage.held_out))
+
+
+def without_outliers(footage: Footage, code: Tensor, bundle: Bundle) -> tuple[Footage, tuple[tuple[int, float], ...]]:
+    """Leave out targets and frames in between that contradict the one code of all views."""
+    if len(footage.targets) == 1:
+        return footage, ()
+    targets, between = (fidelity(views, code, bundle) for views in (footage.targets, footage.between))
+    least = float(targets.median()) - MOST_BELOW
+    kept: list[Views] = []
+    lost: list[tuple[int, float]] = []
+    for views, values in ((footage.targets, targets), (footage.between, between)):
+        kept.append(views[(values >= least).nonzero()[:, 0].tolist()])
+        wrong = views[(values < least).nonzero()[:, 0].tolist()]
+        lost += zip(wrong.frames, wrong.times, strict=True)
+    targets_kept, between_kept = kept
+    return Footage(targets_kept, between_kept, footage.held_out), tuple(lost)

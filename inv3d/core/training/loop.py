@@ -1,0 +1,128 @@
+"""The one loop that trains everything: steps that are seeded by their number, checkpoints to go on from, a log."""
+
+from __future__ import annotations
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, distributed, nn
+
+from inv3d.core.files import write_whole
+
+Report = Callable[[str], None]
+Losses = dict[str, Tensor]
+
+
+class Training(ABC):
+    """Something that is trained: what its parts are, what a step's losses are, how fast it learns.
+
+    A step draws everything from a generator that is seeded by the step's number, so that a training that goes on from a
+    checkpoint equals an unbroken one. In a process group every process draws batches of its own.
+    """
+
+    name: str
+    """What the report calls it."""
+    steps: int
+    seed: int = 0
+    clip: float = 1.0
+    """Largest norm of a step's gradient."""
+    report_every: int = 100
+    save_every: int = 500
+    device: torch.device
+    optimizer: torch.optim.Optimizer
+    parts: Mapping[str, nn.Module]
+    """What a checkpoint keeps, beside the optimizer; what learns comes first."""
+    step: int = 0
+    """How far training has come."""
+    seconds: float = 0.0
+
+    _PROCESSES: ClassVar[int] = 64
+    """Seeds of a step, one for each process of a group."""
+
+    @abstractmethod
+    def losses(self, random: torch.Generator) -> Losses:
+        """Weighted losses of the step that comes next."""
+
+    @abstractmethod
+    def rates(self) -> Sequence[float]:
+        """Learning rates of the optimizer's groups for the step that comes next."""
+
+    def after_step(self) -> None:  # noqa: B027 - most have nothing to do
+        """Called when the weights have moved, before the step counts as done."""
+
+    @property
+    def rank(self) -> int:
+        """Number of this process; the first one reports and writes."""
+        return distributed.get_rank() if distributed.is_initialized() else 0
+
+    def save(self, checkpoint: Path) -> None:
+        """Write everything from which training can go on."""
+        state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
+        state |= {"optimizer": self.optimizer.state_dict(), "step": self.step, "seconds": self.seconds}
+        with write_whole(checkpoint, replace=True) as part:
+            torch.save(state, part)
+
+    def load(self, checkpoint: Path) -> None:
+        """Go on from where `save` was called."""
+        state = torch.load(checkpoint, map_location=self.device, weights_only=True)
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def advance(self) -> Losses:
+        """One step."""
+        seed = (self.seed * 1_000_003 + self.step) * self._PROCESSES + self.rank
+        for group, rate in zip(self.optimizer.param_groups, self.rates(), strict=True):
+            group["lr"] = rate
+        losses = self.losses(torch.Generator().manual_seed(seed))
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        learning = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        nn.utils.clip_grad_norm_(learning, self.clip)
+        self.optimizer.step()
+        self.after_step()
+        self.step += 1
+        return losses
+
+    def run(self, checkpoint: Path, report: Report) -> Iterator[int]:
+        """Train to the last step, going on from `checkpoint` if it exists; yields the number of each finished step.
+
+        The means of the losses are reported and, one JSON object a line, written beside the checkpoint.
+        """
+        if checkpoint.exists():
+            self.load(checkpoint)
+        start, first = time.perf_counter() - self.seconds, self.step
+        began, sums = time.perf_counter(), dict[str, list[float]]()
+        while self.step < self.steps:
+            for name, loss in self.advance().items():
+                sums.setdefault(name, []).append(float(loss.detach()))
+            self.seconds = time.perf_counter() - start
+            last = self.step == self.steps
+            if self.rank == 0 and (self.step % self.report_every == 0 or last):
+                means = {name: sum(values) / len(values) for name, values in sums.items()}
+                each = (time.perf_counter() - began) / (self.step - first)
+                self._tell(means, each, checkpoint.with_suffix(".jsonl"), report)
+                sums.clear()
+            if self.rank == 0 and (self.step % self.save_every == 0 or last):
+                self.save(checkpoint)
+            yield self.step
+
+    def _tell(self, means: dict[str, float], each: float, log: Path, report: Report) -> None:
+        minutes = each * (self.steps - self.step) / 60
+        shown = " ".join(f"{name} {value:.4f}" for name, value in means.items())
+        report(f"{self.name} {self.step}/{self.steps}, about {minutes:.0f} min to go: {shown}")
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": self.step, "seconds_per_step": each, **means}) + "\n")
+
+
+@torch.no_grad()
+def follow(average: nn.Module, model: nn.Module, decay: float, step: int, slow: int) -> None:
+    """Move a moving average towards the `model`; faster in the first steps, in which `slow` slows it down."""
+    decay = min(decay, (step + 1) / (step + slow))
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1.0 - decay)

@@ -1,0 +1,62 @@
+"""How long a job will take, told before it starts."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import torch
+
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.inversion.settings import FitSettings
+from inv3d.photos import PhotoJob
+from inv3d.pipeline import VideoJob
+from inv3d.video.decode import ClipInfo
+
+_VIDEO_OUTPUT, _PHOTO_OUTPUT = 460.0, 230.0
+"""Trial renders that cost as much as everything after the fit; measured."""
+_VIEW = 2.7
+"""Trial renders that cost as much as a 64 px view with its gradient; measured."""
+
+
+def video_seconds(job: VideoJob, info: ClipInfo) -> float:
+    """About how long a clip takes, from small renders timed on the spot."""
+    bundle = load_bundle(job.model, job.device)
+    frames = info.frames or 25 * info.duration
+    renders = _VIDEO_OUTPUT + fit_renders(bundle, job.fit, job.views, job.latents)
+    return 5.0 + 0.03 * frames + renders * trial_render(bundle, job.device)
+
+
+def photo_seconds(job: PhotoJob, photos: int) -> float:
+    """About how long so many photos take, from small renders timed on the spot."""
+    bundle = load_bundle(job.model, job.device)
+    renders = _PHOTO_OUTPUT + fit_renders(bundle, job.fit, views=1, latents=False)
+    return 3.0 + photos * renders * trial_render(bundle, job.device)
+
+
+def trial_render(bundle: Bundle, device: torch.device) -> float:
+    """Seconds of a 64 px render of the mean head, the best of four; infinite if it contains NaN or infinity."""
+    generator = bundle.generator
+    code = generator.code_space.repeat(generator.mean_w[None])
+    seconds = []
+    for _ in range(4):
+        start = time.perf_counter()
+        with torch.no_grad():
+            image = generator(code, bundle.info.front.to(device), 64, superresolution=False).image
+        if not bool(torch.isfinite(image).all()):
+            return math.inf
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool) -> float:
+    """How many trial renders cost as much as a fit."""
+    search = settings.wplus_steps + (settings.latent_steps if latents else 0)
+    largest = bundle.generator.raw_resolution
+    if settings.rays_per_view is None:
+        return _VIEW * (search + settings.tuning_steps) * views * (largest / 64) ** 2
+
+    def step(size: int | None) -> float:
+        return 1.2 + 1.0 * (min(size or 0, largest) / 48) ** 2
+
+    return search * step(settings.whole_resolution) + settings.tuning_steps * step(settings.tuning_size)

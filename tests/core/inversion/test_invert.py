@@ -1,0 +1,94 @@
+import dataclasses
+
+import pytest
+import torch
+
+from inv3d.core.camera import Camera
+from inv3d.core.encoders.inverter import Start
+from inv3d.core.inversion.invert import Footage, invert, without_outliers
+from inv3d.core.inversion.settings import FAST
+from inv3d.core.views import Views
+
+YAWS = (-0.6, -0.2, 0.2, 0.6)
+QUICK = dataclasses.replace(
+    FAST, wplus_steps=15, latent_steps=1, tuning_steps=3, rays_per_view=64, samples=6, whole_resolution=24
+)
+NONE = dataclasses.replace(QUICK, wplus_steps=0, tuning_steps=0)
+
+
+@pytest.fixture(scope="module")
+def code(demo):
+    z = torch.randn(1, demo.generator.z_dim, generator=torch.Generator().manual_seed(5))
+    return demo.generator.mapping(z)
+
+
+def views(demo, code, yaws, first, wrong=()):
+    """Renders of a code from `yaws`; those of the rows `wrong` claim to be from the other side."""
+
+    def cameras(angles) -> Camera:
+        return demo.info.camera(torch.tensor(angles), torch.zeros(len(angles)))
+
+    with torch.no_grad():
+        images = torch.cat([demo.generator(code, cameras([yaw]), 48).image for yaw in yaws])
+    claimed = [yaw + 1.2 * (row in wrong) for row, yaw in enumerate(yaws)]
+    return Views(images, cameras(claimed), tuple(range(first, first + len(yaws))), tuple(0.1 * yaw for yaw in yaws))
+
+
+def footage(demo, code, wrong_targets, wrong_between):
+    targets = views(demo, code, YAWS, 0, wrong_targets)
+    return Footage(targets, views(demo, code, YAWS[:3], 4, wrong_between), targets[[]])
+
+
+def test_views_with_wrong_poses_are_left_out_and_named(demo, code):
+    left, lost = without_outliers(footage(demo, code, {1}, {2}), code, demo)
+    assert left.targets.frames == (0, 2, 3) and left.between.frames == (4, 5)
+    assert lost == ((1, pytest.approx(-0.02)), (6, pytest.approx(0.02)))
+
+
+def test_views_that_agree_all_stay(demo, code):
+    whole = footage(demo, code, (), ())
+    left, lost = without_outliers(whole, code, demo)
+    assert left.targets.frames == whole.targets.frames and left.between.frames == whole.between.frames
+    assert lost == ()
+
+
+def test_a_clip_gets_one_code_per_view_if_asked(demo, code):
+    clip = footage(demo, code, (), ())
+    quick = dataclasses.replace(QUICK, wplus_steps=2, tuning_steps=1)
+    several, one = (invert(clip, demo, quick, latents=latents).head for latents in (True, False))
+    assert len(several.track) == 4 and len(one.track) == 1
+    assert several.yaw_range == pytest.approx((-0.6, 0.6), abs=0.05)
+
+
+def test_no_steps_keep_code_camera_and_generator(demo, code):
+    photo = Footage.of_one(views(demo, code, (0.2,), 0))
+    made = invert(photo, demo, NONE, start=Start(code))
+    assert torch.equal(made.head.track.codes, code)
+    assert torch.equal(made.footage.targets.cameras.cam2world, photo.targets.cameras.cam2world)
+    assert made.head.generator is demo.generator
+
+
+def test_without_a_start_the_code_is_the_mean(demo, code):
+    made = invert(Footage.of_one(views(demo, code, (0.2,), 0)), demo, NONE)
+    assert torch.equal(made.head.track.codes[0, 3], demo.mean_code)
+
+
+def test_steps_bring_a_photo_nearer_and_kept_stages_are_not_run_again(demo, code):
+    photo = Footage.of_one(views(demo, code, (0.2,), 0))
+    kept, told = {}, []
+
+    def keep(name, make):
+        if name not in kept:
+            kept[name] = make()
+        return kept[name]
+
+    def error(made):
+        render = made.head.render(made.footage.targets.cameras, 48).image
+        return float((render - photo.targets.images).square().mean())
+
+    first = invert(photo, demo, QUICK, keep=keep)
+    assert error(first) < 0.7 * error(invert(photo, demo, NONE))
+    assert set(kept) == {"wplus", "tuned"}
+    again = invert(photo, demo, QUICK, keep=keep, progress=lambda *step: told.append(step))
+    assert not told and torch.equal(again.head.track.codes, first.head.track.codes)
+    assert torch.equal(again.footage.targets.cameras.cam2world, first.footage.targets.cameras.cam2world)
