@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from inv3d.core.device import choose_device
+from inv3d.core.device import choose_device, half_where_fast
 from inv3d.core.errors import UsageError
 
 
@@ -15,3 +15,11 @@ def test_auto_gives_a_device_and_a_reason():
 def test_devices_that_are_not_there_are_refused(name):
     with pytest.raises(UsageError, match="device"):
         choose_device(name)
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_cpus_compute_in_bfloat16_only_if_they_have_it(monkeypatch, supported):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: supported)
+    with half_where_fast(torch.device("cpu")):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if supported else torch.float32)

@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from inv3d.core.camera import Rays, look_at, pixel_centers
+from inv3d.core.device import half_where_fast
 from inv3d.core.files import write_whole
 from inv3d.core.generator import Scene, TriplaneGenerator
 from inv3d.core.training import dataset
@@ -201,7 +202,7 @@ class Trainer(Training):
         return space.mix(space.repeat(shape), space.repeat(looks), "looks")
 
     def _scene(self, codes: Tensor) -> Scene:
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with half_where_fast(self.device):
             return self.generator.scene(codes, guide_cells=self.recipe.guide_cells)
 
     def point_losses(self, batch: PointBatch, generator: torch.Generator) -> Losses:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inv3d.core.crops import Crops, sampling_grid
+from inv3d.core.device import half_where_fast
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
 from inv3d.core.networks.identity import IDENTITY_WIDTHS, JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
@@ -39,7 +40,7 @@ class NetworkTrainer(Training):
         """Named losses of one step."""
 
     def losses(self, random: torch.Generator) -> Losses:
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with half_where_fast(self.device):
             return self.network_losses(random)
 
     def rates(self) -> list[float]:

@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
+from inv3d.core.device import half_where_fast
 from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.inversion.loop import total
 from inv3d.core.inversion.reconstruction import Reconstruction
@@ -162,7 +163,7 @@ class EncoderTrainer(Training):
             images, yaw = images.flip(-1), -yaw
         # alignments of photographs are not exact
         seen = jitter(images, random).to(self.device, memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with half_where_fast(self.device):
             codes: Tensor = self.model(seen)
         parts = [self._seen_again(codes[: recipe.rendered], images, yaw, pitch, step, random)]
         if inside and recipe.code_weight(step):
