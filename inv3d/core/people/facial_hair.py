@@ -18,7 +18,7 @@ def _brow_coverage(place: Tensor, p: Parameters) -> Tensor:
     x, y, z = place.unbind(1)
     along = (x.abs() - 0.0125) / 0.043
     middle = 0.0175 + 0.0075 * torch.sin(along.clamp(0.0, 1.1) * 2.2) * (1.0 + 0.5 * float(p.brow_arch)) - 0.006 * along**2
-    half = 0.0046 * float(p.brow_thickness) * (1.0 - 0.55 * smooth(along, 0.35, 1.05))
+    half = 0.0041 * float(p.brow_thickness) * (1.0 - 0.55 * smooth(along, 0.35, 1.05))
     inside = 1.0 - smooth((y - middle).abs() / half, 0.5, 1.0)
     return inside * smooth(along, -0.04, 0.08) * (1.0 - smooth(along, 0.9, 1.08)) * (z > -0.03)
 
@@ -39,7 +39,7 @@ def brows(skin: Skin, roots: Roots, scale: float, p: Parameters) -> list[Piece]:
     return [ribbons(BROW, path, outward, torch.full_like(length, 0.00019 * scale), torch.ones_like(length), own)]
 
 
-def _beard_lengths(place: Tensor, lips: Tensor, p: Parameters) -> Tensor:
+def beard_lengths(place: Tensor, lips: Tensor, p: Parameters) -> Tensor:
     """Length [N] in metres of the beard at `place`; 0 where none grows."""
     x, y, z = place.unbind(1)
     ax = x.abs()
@@ -57,7 +57,7 @@ def _beard_lengths(place: Tensor, lips: Tensor, p: Parameters) -> Tensor:
 
 def beard(skin: Skin, roots: Roots, lips: Tensor, scale: float, p: Parameters) -> list[Piece]:
     """Ribbons of moustache and beard; `lips` [N] is the mask of the lips at the roots."""
-    length = _beard_lengths(roots.place, lips, p)
+    length = beard_lengths(roots.place, lips, p)
     chosen = torch.nonzero(length > 0.0025)[:, 0]
     if len(chosen) == 0:
         return []
@@ -69,9 +69,9 @@ def beard(skin: Skin, roots: Roots, lips: Tensor, scale: float, p: Parameters) -
     flow = flow - 0.8 * own.normals * (flow * own.normals).sum(1, keepdim=True)
     starts = F.normalize(flow, dim=1) + 0.45 * own.normals
     length = length * scale * (0.6 + 0.6 * own.random[:, 1])
-    curl = 0.0012 * scale
+    curl = 0.0018 * scale
     path, outward = grow_strands(
-        skin, own, starts, length, (0.001 + 0.3 * own.random[:, 4] * length), 4, 0.8, curl, 0.0, 30.0
+        skin, own, starts, length, (0.001 + 0.3 * own.random[:, 4] * length), 5, 0.8, curl, 0.0, 45.0
     )
-    half = 0.00065 * scale * (0.7 + 0.6 * own.random[:, 2])
+    half = 0.00050 * scale * (0.7 + 0.6 * own.random[:, 2])
     return [ribbons(BROW, path, outward, half, 0.45 + 0.55 * own.random[:, 4], own)]

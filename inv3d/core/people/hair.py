@@ -127,7 +127,7 @@ def scalp_hair(skin: Skin, roots: Roots, density: Tensor, scale: float, p: Param
     long = longest > 0.10
     steps = 3 if longest < 0.03 else 6 if longest < 0.06 else 9 if not long else 13
     if float(p.curl) > 0.3:
-        steps = max(steps, 8) if not long else 18
+        steps = max(steps, 11) if not long else 18
     chosen = chosen[: 34_000 // steps]
     own, length = roots.select(chosen), length[: len(chosen)]
     r = own.random
@@ -148,13 +148,16 @@ def scalp_hair(skin: Skin, roots: Roots, density: Tensor, scale: float, p: Param
     layers = (0.0012 + body * r[:, 4] ** 0.8) * scale
     fringe = -float(p.comb) if float(p.fringe) < 0.12 else 0.0
     curl = float(p.curl)
+    # at least four steps in a turn
+    turns = min((18.0 + 22.0 * curl) / (1.0 + 0.8 * long), 0.25 * steps / longest)
     path, outward = grow_strands(
         skin, own, starts, length, layers, steps, float(p.hair_weight),
         (0.0035 + 0.0035 * curl) * scale * curl if curl > 0.05 else 0.0,
-        0.0030 * float(p.wave) * scale * min(1.0, longest / 0.12), (18.0 + 22.0 * curl) / (1.0 + 0.8 * long),
+        0.0030 * float(p.wave) * scale * min(1.0, longest / 0.12), turns,
         (1.0 if longest > 0.05 else 0.3) * (1.0 - max(0.0, fringe)) * (tied < 0.5), knot if tied > 0.5 else None,
     )  # fmt: skip
-    half = (0.00062 if longest < 0.03 else 0.0012 if not long else 0.0021) * scale * (0.6 + 0.8 * r[:, 2])
+    thin = 1.0 - 0.35 * curl
+    half = (0.00062 if longest < 0.03 else 0.0012 if not long else 0.0021) * thin * scale * (0.6 + 0.8 * r[:, 2])
     pieces = [ribbons(HAIR, path, outward, half, 0.35 + 0.65 * r[:, 4], own)]
     if tied > 0.5:
         pieces += _tied(skin, own, scale, p)

@@ -197,7 +197,7 @@ def shaded_hair(
     if brow:
         colour = look.brow
     if extra[3] < 0.0:  # lashes
-        colour = wp.vec3(0.012, 0.009, 0.008)
+        colour = look.brow * 0.3 + wp.vec3(0.010, 0.008, 0.007)
     grey = smooth(own + 0.5, 0.0, 1.0)
     colour = colour * (1.0 + 0.45 * tone + 0.35 * (grey - 0.5)) * (0.72 + 0.45 * place[0])
     sin_l = wp.sqrt(wp.max(1.0 - wp.dot(tangent, towards) * wp.dot(tangent, towards), 0.0))
@@ -328,9 +328,9 @@ def render(
         n = wp.normalize(n + wp.vec3(bump, bump, 0.0))
         albedo = albedo * (0.15 + 0.85 * shade)
     elif kind == K_TEETH:
-        albedo = wp.vec3(0.66, 0.60, 0.50) * (0.30 + 0.70 * smooth(place[2], -0.010, 0.018))
-        gloss = 0.6
-        wet = 0.5
+        albedo = wp.vec3(0.56, 0.50, 0.40) * (0.25 + 0.70 * smooth(place[2], -0.010, 0.018))
+        gloss = 0.4
+        wet = 0.25 * shade
     elif kind == K_TONGUE:
         albedo = wp.vec3(0.42, 0.13, 0.12)
         gloss = 0.5

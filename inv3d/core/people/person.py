@@ -11,7 +11,7 @@ from inv3d.core.people import kernels
 from inv3d.core.people.basis import LASHES, MASKS, SKIN, TEETH, TONGUE, Basis
 from inv3d.core.people.clothes import clothes
 from inv3d.core.people.eyes import eyeballs, gaze_rotation
-from inv3d.core.people.facial_hair import beard, brows
+from inv3d.core.people.facial_hair import beard, beard_lengths, brows
 from inv3d.core.people.hair import coverage, inside_hairline, scalp_hair, smooth
 from inv3d.core.people.mesh import Piece, vertex_normals
 from inv3d.core.people.parameters import Parameters
@@ -72,6 +72,9 @@ class Builder:
         self._scalp = _Follicles(basis, of[SKIN][scalp & outer & (y > -0.1)], _SCALP_ROOTS, 1)
         self._beard = _Follicles(basis, of[SKIN][lower], _BEARD_ROOTS, 2)
         self._brows = _Follicles(basis, of[SKIN][brow], _BROW_ROOTS, 3)
+        # the strips below the eyes are left out: at this size lashes there are too fine to be seen
+        upper = basis.template[of[LASHES]].mean(1)[:, 1] > 0.001
+        of[LASHES] = of[LASHES][upper]
         used = torch.unique(of[SKIN])
         self._skin_vertices = used
         visible = torch.zeros(len(basis.template), dtype=torch.bool, device=used.device)
@@ -92,13 +95,14 @@ class Builder:
         skin_triangles = self._triangles[SKIN]
         normals = vertex_normals(bare, skin_triangles)
         density = coverage(basis.template, basis.masks[:, _EARS], p)
+        bearded = smooth(beard_lengths(basis.template, basis.masks[:, _LIPS], p), 0.002, 0.006)
         body = smooth(inside_hairline(basis.template, float(p.recede)), 0.0, 0.03) * density.clamp(max=1.0)
         moved = bare + normals * (body * float(p.hair_puff) * 0.75 * scale)[:, None]
 
         solids = []
         for part, kind in ((SKIN, kernels.SKIN), (TEETH, kernels.TEETH), (TONGUE, kernels.TONGUE)):
             used, triangles = torch.unique(self._triangles[part], return_inverse=True)
-            shade = density[used] if part == SKIN else None
+            shade = torch.maximum(density, 0.7 * bearded)[used] if part == SKIN else None
             solids.append(Piece(kind, moved[used], triangles, basis.template[used], basis.masks[used][:, :4], shade))
         gaze = gaze_rotation(float(p.gaze_x), float(p.gaze_y))
         solids += eyeballs(surface.eyes, surface.eye_radius, gaze)
@@ -123,10 +127,8 @@ class Builder:
 
     def _lashes(self, vertices: Tensor) -> Piece:
         used, triangles = torch.unique(self._triangles[LASHES], return_inverse=True)
-        x, y, _ = self.basis.template[used].unbind(1)
-        # those below are fewer
-        along = torch.where(y < 0.0012, 0.66 + 0.34 * self._lash_along[used], self._lash_along[used])
-        place = torch.stack([along, 0 * x, 170.0 * x], 1)
+        x = self.basis.template[used, 0]
+        place = torch.stack([0.52 + 0.48 * self._lash_along[used], 0 * x, 170.0 * x], 1)
         extra = torch.tensor([0.0, 0.3, 0.95, -1.0]).to(x).expand(len(used), 4).contiguous()
         down = torch.tensor([0.0, 0.4, 0.9]).to(x).expand(len(used), 3).contiguous()
         return Piece(kernels.BROW, vertices[used], triangles, place, extra, normals=down)

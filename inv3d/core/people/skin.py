@@ -70,7 +70,7 @@ def brow_amount(q: wp.vec3, look: Look) -> float:
     ax = wp.abs(q[0])
     along = (ax - 0.0125) / 0.043
     middle = 0.0175 + 0.0075 * wp.sin(wp.clamp(along, 0.0, 1.1) * 2.2) * (1.0 + 0.5 * look.brow_arch) - 0.006 * along * along
-    half = 0.0046 * look.brow_thickness * (1.0 - 0.55 * step_(along, 0.35, 1.05))
+    half = 0.0041 * look.brow_thickness * (1.0 - 0.55 * step_(along, 0.35, 1.05))
     inside = 1.0 - step_(wp.abs(q[1] - middle), 0.35 * half, 1.25 * half)
     return inside * step_(along, -0.06, 0.12) * (1.0 - step_(along, 0.9, 1.1)) * step_(q[2], -0.02, 0.0)
 
