@@ -52,7 +52,8 @@ def beard_lengths(place: Tensor, lips: Tensor, p: Parameters) -> Tensor:
     length = torch.where(
         moustache, float(p.moustache), torch.where(chin, float(p.chin_beard), float(p.cheek_beard) * (0.6 + 0.4 * smooth(-y, 0.02, 0.07)))
     )
-    return length * zone
+    # it thins out towards the ears
+    return length * zone * (0.30 + 0.70 * smooth(-y, 0.0, 0.055)) * (0.35 + 0.65 * smooth(z, -0.072, -0.045))
 
 
 def beard(skin: Skin, roots: Roots, lips: Tensor, scale: float, p: Parameters) -> list[Piece]:

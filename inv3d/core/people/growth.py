@@ -11,12 +11,12 @@ wp.set_module_options({"enable_backward": False})
 @wp.kernel
 def grow(
     skin: wp.uint64, corners: wp.array(dtype=wp.int32), normals: wp.array(dtype=wp.vec3), steps: int, weight: float,
-    curl: float, wave: float, turns: float, keep_off: float, target: wp.vec3, pull: float, roots: wp.array(dtype=wp.vec3),
+    curl: float, wave: float, turns: float, keep_off: float, cling: float, target: wp.vec3, pull: float, roots: wp.array(dtype=wp.vec3),
     starts: wp.array(dtype=wp.vec3), lengths: wp.array(dtype=wp.float32), layers: wp.array(dtype=wp.float32),
     phases: wp.array(dtype=wp.float32), points: wp.array2d(dtype=wp.vec3), outward: wp.array2d(dtype=wp.vec3),
 ):  # fmt: skip
     """One strand each: `steps` steps from `roots` along `starts`, bent down by `weight`, never nearer to the skin than
-    its layer. World units. `keep_off` drives hair out of the face, `pull` draws it to `target`."""
+    its layer. World units. `keep_off` drives hair out of the face, `cling` back to its layer, `pull` draws it to `target`."""
     i = wp.tid()
     p = roots[i]
     d = starts[i]
@@ -35,9 +35,12 @@ def grow(
             rise = layers[i] * wp.min(1.0, (float(k) + 0.4) * h / 0.03)
             if away < rise and wp.length(p - surface) < 0.12:
                 moved = surface + n * rise
-                if k > 0:
-                    d = wp.normalize(d * h + (moved - p) * 0.7)
                 p = moved
+                into = wp.dot(d, n)
+                if k > 0 and into < 0.0:
+                    d = wp.normalize(d - n * into)
+            elif cling > 0.0 and k > 0 and wp.length(p - surface) < 0.12:
+                d = wp.normalize(d - n * (cling * wp.clamp((away - rise) / 0.02, 0.0, 1.0)))
             if wp.length(p - surface) < 0.10:
                 o = n
             else:

@@ -133,10 +133,10 @@ def scalp_hair(skin: Skin, roots: Roots, density: Tensor, scale: float, p: Param
     r = own.random
     shag, lift = float(p.shag), float(p.hair_lift)
     length = length * (1.0 - (0.25 + 0.45 * shag) * r[:, 1] ** 2) * scale
-    flow = _combed(own.place, p) + _unruly(own.place, 0.10 + 0.5 * shag * (1.0 - 0.5 * long))
+    flow = _combed(own.place, p) + _unruly(own.place, 0.08 + 0.36 * shag * (1.0 - 0.5 * long))
     flow = flow - own.normals * (flow * own.normals).sum(1, keepdim=True)
     flow = F.normalize(flow, dim=1, eps=1e-6)
-    starts = own.normals * lift + flow * (1.0 - lift) + (r[:, 2:5] - 0.5) * (0.10 + 0.35 * shag)
+    starts = own.normals * lift + flow * (1.0 - lift) + (r[:, 2:5] - 0.5) * (0.08 + 0.26 * shag)
     tied, knot = float(p.tied), own.points.new_zeros(3)
     if tied > 0.5:
         knot = own.points.new_tensor([0.0, 0.118 + 0.05 * float(p.part), -0.235])
@@ -154,7 +154,8 @@ def scalp_hair(skin: Skin, roots: Roots, density: Tensor, scale: float, p: Param
         skin, own, starts, length, layers, steps, float(p.hair_weight),
         (0.0035 + 0.0035 * curl) * scale * curl if curl > 0.05 else 0.0,
         0.0030 * float(p.wave) * scale * min(1.0, longest / 0.12), turns,
-        (1.0 if longest > 0.05 else 0.3) * (1.0 - max(0.0, fringe)) * (tied < 0.5), knot if tied > 0.5 else None,
+        (1.0 if longest > 0.05 else 0.3) * (1.0 - max(0.0, fringe)) * (tied < 0.5),
+        0.0 if long else 0.7 * (1.0 - lift) ** 2, knot if tied > 0.5 else None,
     )  # fmt: skip
     thin = 1.0 - 0.35 * curl
     half = (0.00062 if longest < 0.03 else 0.0012 if not long else 0.0021) * thin * scale * (0.6 + 0.8 * r[:, 2])

@@ -42,7 +42,7 @@ class Skin:
 def grow_strands(
     skin: Skin, roots: Roots, starts: Tensor, lengths: Tensor, layers: Tensor, steps: int, weight: float = 0.0,
     curl: float = 0.0, wave: float = 0.0, turns: float = 0.0, keep_off: float = 0.0,
-    target: Tensor | None = None,
+    cling: float = 0.0, target: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Points and outward normals [N,steps+1,3] of strands; see `grow`."""
     count, device = len(roots), roots.points.device
@@ -52,7 +52,7 @@ def grow_strands(
     wp.launch(
         grow, count,
         [skin.mesh.id, wp.from_torch(skin.corners), wp.from_torch(skin.normals, dtype=wp.vec3), steps, weight, curl, wave,
-         turns, keep_off, wp.vec3(*(target.tolist() if target is not None else (0.0, 0.0, 0.0))),
+         turns, keep_off, cling, wp.vec3(*(target.tolist() if target is not None else (0.0, 0.0, 0.0))),
          0.0 if target is None else 1.0, wp.from_torch(roots.points.contiguous(), dtype=wp.vec3),
          wp.from_torch(F.normalize(starts, dim=1).contiguous(), dtype=wp.vec3), wp.from_torch(lengths.contiguous()),
          wp.from_torch(layers.contiguous()), wp.from_torch(locks.contiguous())],

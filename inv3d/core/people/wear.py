@@ -141,7 +141,7 @@ def headscarf(skin: Skin, surface: Surface, scale: float, p: Parameters) -> list
     side = 1.0 - below**2
     first = 0.98 + 0.16 * below - 0.12 * side
     share = torch.linspace(0.0, 1.0, rows, device=device)[:, None]
-    directions = polar_grid(first + (3.05 - first) * share, turns, "z")
+    directions = polar_grid(first + (torch.pi - first) * share, turns, "z")
     bare = reach(skin, centre, directions, 0.62)
     bare = torch.where(bare > 0.0, bare, bare.amax(0, keepdim=True)).clamp(max=0.50)
     away = draped(bare + 0.010 * scale, 24, 1.0)
