@@ -43,7 +43,7 @@ def check_destination(out: Path, inputs: Iterable[Path], replace: bool) -> None:
     refuse_protected(out, inputs)
     refuse_existing(out, replace)
     if not out.is_dir():
-        raise UsageError(f"{out} is not a folder and is never replaced by one", _ELSEWHERE)
+        raise UsageError(f"{out} is a file, which is never replaced by a folder", _ELSEWHERE)
     _refuse_foreign(out)
 
 
@@ -56,7 +56,7 @@ def _refuse_foreign(out: Path) -> None:
     if foreign:
         names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
         raise UsageError(
-            f"{out} holds files that inv3d did not write: {names}", f"move them out of it, or {_ELSEWHERE}"
+            f"{out} contains files that inv3d did not write: {names}", f"move them out of it, or {_ELSEWHERE}"
         )
 
 

@@ -77,7 +77,7 @@ class Resuming:
             time.sleep(_PAUSE)
         raise ModelError(
             f"{url} cannot be fetched: {reason} after {self._have() / 1e6:.1f} MB",
-            "check the connection; the same command goes on from there",
+            "check the connection, then run the same command again to continue",
         )
 
     def _have(self) -> int:
@@ -122,7 +122,7 @@ class Resuming:
                 if done > (total or self.size or LARGEST):
                     file.close()
                     self._restart()
-                    raise ModelError(f"{url} sends more than it should", "import a file you trust instead")
+                    raise ModelError(f"{url} sends more bytes than announced", "import a file you trust instead")
                 file.write(piece)
                 self.report(done, total)
         if done != (self.size or total or done) or not done:
@@ -149,7 +149,8 @@ class Resuming:
     def _check_total(self, url: str, total: int | None) -> None:
         if total is not None and self.size is not None and total != self.size:
             raise ModelError(
-                f"{url} has {total} bytes, not {self.size}", "the file was replaced; import one you trust instead"
+                f"{url} has {total} bytes, not {self.size}",
+                "the file on the server has changed; import one you trust instead",
             )
         if total is not None and total > LARGEST:
             raise ModelError(f"{url} has {total} bytes, more than any checkpoint", "import a file you trust instead")
@@ -166,7 +167,13 @@ class Resuming:
 
     def _remember(self, version: str) -> None:
         """Weak versions say nothing about bytes."""
-        if version and version.isascii() and version.isprintable() and len(version) <= 200 and not version.startswith("W/"):
+        if (
+            version
+            and version.isascii()
+            and version.isprintable()
+            and len(version) <= 200
+            and not version.startswith("W/")
+        ):
             with write_whole(self.version, replace=True) as part:
                 part.write_text(version, encoding="ascii")
         else:

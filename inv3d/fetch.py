@@ -26,7 +26,7 @@ _NVIDIA = "NVIDIA Source Code License for EG3D: research and evaluation only, no
 def _address(text: str) -> str:
     """Raises ValueError for what is no address."""
     if not urlsplit(text).hostname or urlsplit(text).port == 0:
-        raise ValueError("should be an http address")
+        raise ValueError("should be an HTTP address")
     return text
 
 
@@ -100,7 +100,9 @@ def fetch(wanted: Entry, offline: bool, report: Report) -> Path:
             raise ModelError(f"{file} is not '{wanted.name}': its SHA-256 differs", "remove it, then fetch it again")
         return file
     if offline or os.environ.get("INV3D_OFFLINE"):
-        raise ModelError(f"'{wanted.name}' is not on this machine, and fetching is off", f"put its file at {file}")
+        raise ModelError(
+            f"'{wanted.name}' is not on this machine, and downloads are disabled", f"put its file at {file}"
+        )
     file.parent.mkdir(parents=True, exist_ok=True)
     known = f"sha256:{wanted.sha256}" if wanted.sha256 else None
     download = Resuming(file.with_name(file.name + ".part"), wanted.size, report)

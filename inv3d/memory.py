@@ -147,8 +147,8 @@ def require_start() -> None:
     trial = subprocess.run([sys.executable, "-c", _TRIAL], capture_output=True, check=False)
     if trial.returncode:
         raise OutOfMemoryError(
-            "the limit on the address space (ulimit -v) is too low to load PyTorch and work with it",
-            f"raise it; {_gigabytes(_AMPLE)} GB are enough for everything but large models",
+            "the limit on the address space (ulimit -v) is too low for PyTorch",
+            f"raise it; {_gigabytes(_AMPLE)} GB suffice for everything but large models",
         )
 
 
@@ -205,7 +205,8 @@ def memory_errors() -> Iterator[None]:
 def out_of_memory(error: BaseException) -> OutOfMemoryError:
     """What to say of memory that ran out."""
     if "cuda" in str(error).lower():
-        return OutOfMemoryError("the memory of the device ran out", "use --device cpu, fewer --views, or --preset fast")
+        return OutOfMemoryError("the device ran out of memory", "use --device cpu, fewer --views, or --preset fast")
     return OutOfMemoryError(
-        "memory ran out", "close other programs, or ask for less: a smaller --resolution, fewer --views, --preset fast"
+        "inv3d ran out of memory",
+        "close other programs, or ask for less: a smaller --resolution, fewer --views, --preset fast",
     )

@@ -99,7 +99,7 @@ def photos_to_heads(
     Raises UsageError for outputs that exist, ModelError, OutOfMemoryError.
     """
     if min(job.refine, job.tune) < 0:
-        raise UsageError("a negative number of steps makes no sense", "give 0 or more")
+        raise UsageError("the number of steps is negative", "use 0 or more")
     there = [(photo, out) for photo, out in zip(photos, outputs, strict=True) if job.resume and out.exists()]
     passed = {out: result for photo, out in there if not (result := _passed(photo, out)).error or not job.force}
     for out in outputs:

@@ -102,7 +102,7 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
     """
     clock = StageClock()
     if job.views < 1:
-        raise UsageError(f"--views {job.views} makes no sense", "use at least 1")
+        raise UsageError(f"--views {job.views} is not a positive number", "use at least 1")
     info = probe(job.clip)
     with memory_errors(), Workspace(job.out, [job.clip], job.force, job.resume) as workspace:
         with clock("load"):

@@ -31,7 +31,7 @@ def find_photos(places: Iterable[Path]) -> list[Path]:
         else:
             found.append(place)
     if empty is not None and not found:
-        raise InputError(f"there are no pictures in the folder {empty}", "name a folder with PNG or JPEG files")
+        raise InputError(f"there are no photos in the folder {empty}", "name a folder with PNG or JPEG files")
     return list(dict.fromkeys(found))
 
 
@@ -67,7 +67,7 @@ def _fitting(pattern: Path) -> list[Path]:
     inside = [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]  # noqa: PTH207 - skips hidden files, takes any pattern
     found = [path for path in inside if not _is_folder(path)]
     if not found:
-        raise InputError(f"no file fits {pattern}", "check the pattern")
+        raise InputError(f"no file matches {pattern}", "check the pattern")
     return found
 
 

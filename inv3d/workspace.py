@@ -92,8 +92,8 @@ class Workspace:
             self._check()  # another run may have ended since
             if os.path.lexists(self._job) and not (self._resume or self._force):
                 raise UsageError(
-                    f"an unfinished run lies in {self.folder}",
-                    "use --resume to go on with it, or --force to begin anew",
+                    f"there is an unfinished run in {self.folder}",
+                    "use --resume to continue it, or --force to start again",
                 )
             self._need(_LEAST_SPACE)
             self._held = undo.pop_all()
@@ -213,7 +213,7 @@ class Workspace:
         if differing:
             raise UsageError(
                 f"the run in {self.folder} has other settings: {', '.join(differing)}",
-                "repeat its command with --resume, or begin anew with --force",
+                "run its own command with --resume, or start again with --force",
             )
 
     def _seal(self, stage: str, made: Any) -> str:

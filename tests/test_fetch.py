@@ -307,11 +307,11 @@ def test_a_home_that_cannot_be_written_is_an_error_of_the_system(place, server, 
 
 
 def test_offline_never_asks(server, home, monkeypatch):
-    with pytest.raises(ModelError, match="fetching is off") as caught:
+    with pytest.raises(ModelError, match="downloads are disabled") as caught:
         fetch(wanted(server), True, lambda done, total: None)
     assert str(home / "downloads" / "x.pkl") in caught.value.hint
     monkeypatch.setenv("INV3D_OFFLINE", "1")
-    with pytest.raises(ModelError, match="fetching is off"):
+    with pytest.raises(ModelError, match="downloads are disabled"):
         get(wanted(server))
     (home / "downloads").mkdir()
     (home / "downloads" / "x.pkl").write_bytes(b"something else")

@@ -21,7 +21,7 @@ def test_files_folders_and_patterns_are_found_once_and_in_order(tmp_path):
     assert find_photos([c, tmp_path / "*.png", tmp_path]) == [c, b, a]
     # what is not there is for the reader to say, so that the others go on
     assert find_photos([tmp_path / "x.png"]) == [tmp_path / "x.png"]
-    with pytest.raises(InputError, match="no file fits"):
+    with pytest.raises(InputError, match="no file matches"):
         find_photos([tmp_path / "*.gif"])
 
 
@@ -42,7 +42,7 @@ def test_photos_that_perhaps_cannot_be_read_are_never_passed_over(tmp_path, name
 
 def test_a_folder_without_photos_is_told_unless_others_have_some(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="no pictures in the folder"):
+    with pytest.raises(InputError, match="no photos in the folder"):
         find_photos([tmp_path / "empty"])
     photo = touched(tmp_path, "a.png")
     assert find_photos([tmp_path / "empty", *photo]) == photo
@@ -55,7 +55,7 @@ def test_signs_of_patterns_in_names_and_in_folders(tmp_path):
     assert find_photos([tmp_path / "*" / "x.png"]) == [first, second]
     named = touched(tmp_path, "photo[1].png")
     assert find_photos(named) == named
-    with pytest.raises(InputError, match="no file fits"):
+    with pytest.raises(InputError, match="no file matches"):
         find_photos([tmp_path / "[.png"])
     assert find_photos([tmp_path / "**" / "x.png"]) == [first, second]
 

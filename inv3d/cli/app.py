@@ -1,4 +1,4 @@
-"""The `inv3d` command: sub-commands, and how errors reach the person."""
+"""The `inv3d` command: its sub-commands, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, StoppedE
 from inv3d.memory import out_of_memory, ran_out, require_start
 
 _USAGE = typer.BadParameter.__mro__[1]
-"""What Typer's parser raises; the module that it lies in depends on Typer's version."""
+"""The base class of the errors of Typer's parser; its module depends on Typer's version."""
 
 
 def _help_alone(context: typer.Context) -> None:
-    """A group of commands that is called without any shows its help."""
+    """Show the help of a command group that is called without a command."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(UsageError.exit_code)
@@ -34,7 +34,7 @@ def _version(wanted: bool) -> None:
 def _root(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Turn a head-turn video, or one photo, into a 3D head.
@@ -63,7 +63,7 @@ app.command("doctor")(doctor.doctor)
 def main() -> None:
     """Run the command line and end the process with its exit code.
 
-    Whatever goes wrong becomes two lines on standard error and an exit code; a traceback is shown with --debug alone.
+    Every failure becomes two lines on standard error and an exit code; a traceback is printed only with --debug.
     """
     signals.install()
     terminal.prepare()
@@ -84,15 +84,13 @@ def main() -> None:
     signals.ignore()
     lost = terminal.finish()
     if lost is not None and not code:
-        terminal.complain(
-            f"standard output cannot be written: {lost.strerror}", "free some space; what was made is kept"
-        )
+        terminal.complain(f"cannot write to standard output: {lost.strerror}", "free some space; the results are kept")
         code = UsageError.exit_code
     sys.exit(code)
 
 
 def explain(error: BaseException) -> Inv3dError:
-    """An error as a person is told it."""
+    """The error as it is shown to the user."""
     if isinstance(error, typer.Abort) and error.__cause__ is not None:  # what Typer makes of the end of a file
         error = error.__cause__
     if isinstance(error, (StoppedError, OutOfMemoryError)):
@@ -104,16 +102,16 @@ def explain(error: BaseException) -> Inv3dError:
     if isinstance(error, _USAGE):
         return _wrong_usage(error)
     if isinstance(error, OSError) and error.filename is not None:
-        return InputError(f"{error.filename} cannot be used: {error.strerror}", "check the path and its permissions")
+        return InputError(f"cannot use {error.filename}: {error.strerror}", "check the path and its permissions")
     reason = (str(error).strip() or "no reason given").splitlines()[0]
     return Inv3dError(
-        f"inv3d failed, which it should not: {type(error).__name__}: {reason}",
-        "report it with what the same command prints with --debug",
+        f"internal error: {type(error).__name__}: {reason}",
+        "please report it, with the output of the same command run with --debug",
     )
 
 
 def _wrong_usage(error: Any) -> UsageError:
-    """What Typer's parser refuses, with the option's name first."""
+    """An error of Typer's parser as ours; the message starts with the option's name."""
     context, parameter = error.ctx, getattr(error, "param", None)
     hint = f"see: {context.command_path if context else 'inv3d'} --help"
     if not isinstance(error, Refused) or parameter is None:

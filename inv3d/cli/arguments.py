@@ -1,6 +1,6 @@
-"""What may stand behind an option, one rule for each kind: numbers, lists of them, names of files, devices.
+"""Parsers of option values, one for each kind: numbers, lists of numbers, paths, devices.
 
-Everything is checked while the command line is parsed, before any work. Out of its range, or none at all, a value ends
+Every value is checked while the command line is parsed, before any work starts. An invalid or out-of-range value ends
 the command with exit code 2.
 """
 
@@ -19,11 +19,11 @@ LARGEST_SEED = (1 << 63) - 1
 MOST_ANGLES = 360
 MOST_SEEDS = 10_000
 _LONGEST_NAME = 255  # bytes, on every common file system
-_SHOWN = 60  # characters of a wrong value that are repeated
+_SHOWN = 60  # characters of an invalid value that the message quotes
 
 
 class Refused(typer.BadParameter):
-    """A value that is not what it should be; the message goes on after the option's name."""
+    """An invalid value. The message continues the option's name: "--seed" "-1 is not ..."."""
 
 
 def _refuse(value: object, should: str) -> Refused:
@@ -44,7 +44,7 @@ class Number:
 
     @property
     def range(self) -> str:
-        """In words."""
+        """The range in words."""
         kind = "a whole number" if self.whole else "a number"
         low, high = (f"{limit:d}" if isinstance(limit, int) else f"{limit:g}" for limit in (self.low, self.high))
         return f"{kind} from {low} to {high}"
@@ -66,7 +66,7 @@ ANGLE = Number(-360.0, 360.0)
 
 @dataclass(frozen=True)
 class Angles:
-    """Degrees, and how they were given."""
+    """Angles in degrees, and the text that they were parsed from."""
 
     text: str
     degrees: tuple[float, ...]
@@ -76,13 +76,15 @@ class Angles:
 
 
 def angles(text: str | Angles) -> Angles:
-    """ "-60,0,60" to numbers. Raises Refused."""
+    """Parse "-60,0,60". Raises Refused."""
     if isinstance(text, Angles):  # a default
         return text
     try:
         degrees = tuple(ANGLE(part) for part in text.split(","))
     except Refused as error:
-        raise _refuse(text, "a list of angles: degrees from -360 to 360 with commas, such as -60,0,60") from error
+        raise _refuse(
+            text, "a list of angles: use degrees from -360 to 360, separated by commas, such as -60,0,60"
+        ) from error
     if len(degrees) > MOST_ANGLES:
         raise Refused(f"has {len(degrees)} angles, more than {MOST_ANGLES}")
     return Angles(text, degrees)
@@ -90,7 +92,7 @@ def angles(text: str | Angles) -> Angles:
 
 @dataclass(frozen=True)
 class Seeds:
-    """Whole numbers, each the seed of a head, and how they were given."""
+    """Seeds, one for each head, and the text that they were parsed from."""
 
     text: str
     numbers: tuple[int, ...]
@@ -100,7 +102,7 @@ class Seeds:
 
 
 def seeds(text: str | Seeds) -> Seeds:
-    """ "0-3,7" to 0, 1, 2, 3, 7. Raises Refused."""
+    """Parse "0-3,7" as 0, 1, 2, 3, 7. Raises Refused."""
     if isinstance(text, Seeds):
         return text
     spans = []
@@ -108,7 +110,7 @@ def seeds(text: str | Seeds) -> Seeds:
         found = re.fullmatch(r"\s*([0-9]{1,19})(?:-([0-9]{1,19}))?\s*", part)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
         if not first <= last <= LARGEST_SEED:
-            raise _refuse(text, "a list of seeds: whole numbers and ranges with commas, such as 0-23,42")
+            raise _refuse(text, "a list of seeds: use whole numbers and ranges, separated by commas, such as 0-23,42")
         spans.append(range(first, last + 1))
     count = sum(span.stop - span.start for span in spans)
     if count > MOST_SEEDS:
@@ -118,7 +120,7 @@ def seeds(text: str | Seeds) -> Seeds:
 
 @dataclass(frozen=True)
 class WhichHead:
-    """A number from the left, or a place (x, y) in pixels, and how it was given."""
+    """A head's number counted from the left, or its position (x, y) in pixels, and the text that it was parsed from."""
 
     text: str
     choice: int | tuple[float, float]
@@ -132,7 +134,7 @@ PLACE = Number(0, 100_000)
 
 
 def which_head(text: str) -> WhichHead:
-    """ "2" or "310,220". Raises Refused."""
+    """Parse "2" or "310,220". Raises Refused."""
     parts = str(text).split(",")
     try:
         if len(parts) == 1:
@@ -141,19 +143,19 @@ def which_head(text: str) -> WhichHead:
         return WhichHead(text, (x, y))
     except (Refused, ValueError) as error:
         raise _refuse(
-            text, "a head: give its number from the left, such as 2, or its place, such as 310,220"
+            text, "a head: use its number counted from the left, such as 2, or its position in pixels, such as 310,220"
         ) from error
 
 
 def device_name(text: str) -> str:
-    """auto, cpu, cuda or cuda:N. Raises Refused."""
+    """Check a device: auto, cpu, cuda or cuda:N. Raises Refused."""
     if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", str(text)):
         raise _refuse(text, "a device: use auto, cpu, cuda or cuda:N")
     return str(text)
 
 
 def output_path(text: str) -> Path:
-    """What may be the name of a new file or folder. Raises Refused."""
+    """The path of a new file or folder. Raises Refused."""
     path = some_path(text)
     if path.name in ("", ".."):
         raise _refuse(text, "the name of a new file or folder")
@@ -162,7 +164,7 @@ def output_path(text: str) -> Path:
 
 
 def folder_path(text: str) -> Path:
-    """A folder that is there or can be made. Raises Refused."""
+    """The path of a folder that exists or can be created. Raises Refused."""
     path = some_path(text)
     _refuse_long(path)
     if path.exists() and not path.is_dir():
@@ -171,8 +173,8 @@ def folder_path(text: str) -> Path:
 
 
 def input_path(text: str) -> Path:
-    """What may be read: opening a pipe or a device might wait for ever. Raises Refused for an empty name,
-    InputError for what cannot be read."""
+    """The path of an input; pipes and devices are refused, because opening one might block forever. Raises Refused for an
+    empty path, InputError for one that cannot be read."""
     path = some_path(text)
     fault = unreadable(path)
     if fault is not None:
@@ -183,7 +185,7 @@ def input_path(text: str) -> Path:
 
 
 def checkpoint_path(text: str) -> Path:
-    """Like `input_path` for the file of a model: raises ModelError."""
+    """Like `input_path`, for the file of a model. Raises ModelError."""
     path = some_path(text)
     fault = unreadable(path)
     if fault is not None:
@@ -194,22 +196,22 @@ def checkpoint_path(text: str) -> Path:
 
 
 def unreadable(path: Path) -> tuple[str, str] | None:
-    """Why a path cannot be read, and what to do; None if it is a file or folder that can, or if it is not there."""
+    """Why a path cannot be read, and a hint; None if it can be read, or does not exist."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return None  # it may be a pattern
+        return None  # may be a pattern
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}", "check the path and its permissions"
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        return f"{path} is not a regular file", "copy what it gives into a file first"
+        return f"{path} is not a regular file", "save its content to a file first"
     if not os.access(path, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
         return f"{path} cannot be read: permission denied", "check its permissions"
     return None
 
 
 def some_path(text: str) -> Path:
-    """A name or a pattern. Raises Refused for an empty one."""
+    """A path or a pattern. Raises Refused for an empty one."""
     if not str(text).strip():
         raise _refuse(text, "a path")
     return Path(text)
@@ -217,4 +219,4 @@ def some_path(text: str) -> Path:
 
 def _refuse_long(path: Path) -> None:
     if any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts):
-        raise _refuse(path, f"a name: it is longer than {_LONGEST_NAME} bytes")
+        raise _refuse(path, f"a valid path: a name in it is longer than {_LONGEST_NAME} bytes")

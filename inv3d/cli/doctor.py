@@ -1,4 +1,4 @@
-"""`inv3d doctor`: what this machine offers and whether everything works."""
+"""`inv3d doctor`: the state of the installation and of the machine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from inv3d.cli.options import Debug, Json
 
 
 def doctor(
-    quick: Annotated[bool, typer.Option("--quick", help="Versions only, no test render.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Skip the test render.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Check versions, devices, codecs, memory and the embedded model with a small render.
+    """Check versions, devices, codecs, memory, and the embedded model with a small render.
 
     Example: inv3d doctor
     """
@@ -53,11 +53,11 @@ def doctor(
         f"device: {choice.device} ({choice.reason}); {os.cpu_count()} cores; {free_memory() / 1e9:.1f} GB of memory free"
     )
     free, writes = shutil.disk_usage(Path.cwd()).free, "libx264" in av.codecs_available
-    tell(f"free disk here: {free / 1e9:.1f} GB; H.264 writing: {'yes' if writes else 'no'}")
+    tell(f"free disk space here: {free / 1e9:.1f} GB; H.264 encoder: {'available' if writes else 'missing'}")
     names = available()
-    tell(f"models: {', '.join(names) or 'none'}; imported ones lie in {home()}")
+    tell(f"models: {', '.join(names) or 'none'}; imported models are kept in {home()}")
     if "demo" not in names:
-        raise ModelError("the embedded model 'demo' is missing", "install inv3d again")
+        raise ModelError("the embedded model 'demo' is missing", "reinstall inv3d")
     found = {
         "version": inv3d.__version__, "python": platform.python_version(), "system": system, "packages": packages,
         "device": str(choice.device), "free_memory": free_memory(), "free_disk": free, "h264": writes, "models": names,
@@ -69,7 +69,7 @@ def doctor(
         loaded = time.perf_counter() - start
         seconds = trial_render(bundle, choice.device)
         if math.isinf(seconds):
-            raise ModelError("the embedded model 'demo' renders NaN or infinity", "install inv3d and torch again")
+            raise ModelError("the embedded model 'demo' renders NaN or infinity", "reinstall inv3d and torch")
         tell(f"demo: loaded in {loaded:.1f} s, 64 px render in {seconds:.2f} s")
         found |= {"load_seconds": round(loaded, 2), "render_seconds": round(seconds, 3)}
     if as_json:

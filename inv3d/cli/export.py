@@ -1,4 +1,4 @@
-"""`inv3d export`: meshes and orbits of a finished head."""
+"""`inv3d export`: meshes and orbit videos of a finished head."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inv3d.cli.options import Debug, Device, Force, HeadFolder, Json, check_file
 FACES = Number(100, 10_000_000, whole=True)
 RESOLUTION = Number(16, 2048, whole=True)
 GRID = 144
-"""Cells per side of the grid that a mesh is made of, unless told otherwise."""
+"""The default number of grid cells per side from which a mesh is extracted."""
 
 
 def export(
@@ -21,18 +21,19 @@ def export(
     out: Annotated[
         Path,
         typer.Option(
-            parser=output_path, metavar="FILE", help="File to write: .glb, .ply, .obj, .stl (mesh) or .mp4 (orbit)."
+            parser=output_path, metavar="FILE", help="File to write: .glb, .ply, .obj or .stl (mesh), or .mp4 (orbit)."
         ),
     ] = Path("head.glb"),
     faces: Annotated[
-        int, typer.Option(parser=FACES, metavar="NUMBER", help="Largest number of triangles of a mesh.")
+        int, typer.Option(parser=FACES, metavar="NUMBER", help="Maximum number of triangles of a mesh.")
     ] = 60_000,
     resolution: Annotated[
         int | None,
         typer.Option(
             parser=RESOLUTION,
             metavar="NUMBER",
-            help=f"Grid cells per side of a mesh (default: {GRID}), or pixels per side of an orbit.",
+            help="Grid cells per side of a mesh, or pixels per side of an orbit.",
+            show_default=f"mesh: {GRID}; orbit: the model's own",
         ),
     ] = None,
     device: Device = "auto",
@@ -40,10 +41,10 @@ def export(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Write a mesh or an orbit video of a finished head.
+    """Export a mesh or an orbit video of a finished head.
 
     A mesh is a closed surface in the model's world units. GLB and OBJ files have y up and the face towards +z; PLY and STL
-    files have z up and the face towards -y. All but STL files hold the colours.
+    files have z up and the face towards -y. All formats but STL contain the colours.
 
     Example: inv3d export clip-inv3d --out head.ply --resolution 256
     """
@@ -56,7 +57,7 @@ def export(
     from inv3d.export.mesh import FORMATS, extract_mesh, write_mesh
     from inv3d.export.orbit import FRAMES, write_orbit
 
-    check_file(out, force, (*FORMATS, ".mp4"), "a format to export")
+    check_file(out, force, (*FORMATS, ".mp4"), "an export format")
     orbit = out.suffix.lower() == ".mp4"
     loaded = Head.load(head, choose_device(device).device)
     if orbit:

@@ -1,4 +1,4 @@
-"""`inv3d image`: one photo, or many, to 3D heads."""
+"""`inv3d image`: turn one or more photos into 3D heads."""
 
 from __future__ import annotations
 
@@ -39,18 +39,19 @@ def image(
         ),
     ],
     encoder: Annotated[
-        str, typer.Option(metavar="NAME", help=f"{described()}; {NO_ENCODER}: optimise from the mean code.")
+        str, typer.Option(metavar="NAME", help=f"Encoder: {described()}; {NO_ENCODER}: optimise from the mean code.")
     ] = PREIM3D,
     refine: Annotated[
         int | None,
         typer.Option(
             parser=STEPS,
             metavar="NUMBER",
-            help="Steps of optimisation on the code; default: 0 after an encoder, else the preset's.",
+            help="Optimisation steps on the code and the camera.",
+            show_default="0 after an encoder, otherwise the preset's",
         ),
     ] = None,
     tune: Annotated[
-        int, typer.Option(parser=STEPS, metavar="NUMBER", help="Steps of pivotal tuning on the generator.")
+        int, typer.Option(parser=STEPS, metavar="NUMBER", help="Pivotal tuning steps on the generator.")
     ] = 0,
     model: Model = "demo",
     perceptual: Perceptual = "own",
@@ -61,21 +62,19 @@ def image(
         typer.Option(
             parser=output_path,
             metavar="FOLDER",
-            help="Output folder; default: the photo's name plus -inv3d, beside it. For several photos: the folder around "
-            "theirs.",
+            help="Output folder; for several photos, the folder that contains theirs.",
+            show_default="the photo's name plus -inv3d, beside it",
         ),
     ] = None,
     head: ChosenHead = None,
     seed: Seed = 0,
     device: Device = "auto",
     force: Force = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Pass over finished photos, go on with stopped ones.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip finished photos and continue stopped ones.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Turn a photo into a 3D head, with one pass of an encoder.
+    """Turn photos into 3D heads, each with one pass of an encoder.
 
     Examples: inv3d image face.png --encoder preim3d; inv3d image face.png --refine 100 --tune 100; inv3d image photos/
 
@@ -136,7 +135,7 @@ def image(
 
 
 def _stopped(photos: list[Path], outputs: list[Path], finished: list[PhotoResult]) -> tuple[str, str]:
-    """What a stopped run says: the photo that was in progress, and what is finished."""
+    """The message and hint of a stopped run: which photo was in progress, and how many are finished."""
     from inv3d.cli.video import stopped
 
     done = {result.photo for result in finished}
@@ -145,22 +144,22 @@ def _stopped(photos: list[Path], outputs: list[Path], finished: list[PhotoResult
         return stopped(outputs[0])
     photo, out = waiting[0]
     return (
-        f"stopped at {photo}, before {out} was finished; {_count(len(done))} of {len(photos)} done before",
-        "the same command with --resume passes over finished photos and goes on with this one",
+        f"stopped at {photo}, before {out} was finished; {len(done)} of {_count(len(photos))} finished",
+        "run the same command with --resume to skip the finished photos and continue with this one",
     )
 
 
 def _failure(results: list[PhotoResult]) -> Exception:
-    """What went wrong with the only photo, or that all of them failed."""
+    """The error of the only photo, or one that says that all of them failed."""
     from inv3d.core.errors import InputError
 
     if len(results) == 1 and results[0].error is not None:
         return results[0].error
-    return InputError(f"none of the {len(results)} photos can be used", "see the reason of each above")
+    return InputError(f"none of the {len(results)} photos can be used", "see the reasons above")
 
 
 def _conclude(results: list[PhotoResult], tell: Callable[[str], None], as_json: bool) -> None:
-    """A few lines on one photo, a table of several."""
+    """Print a few lines on one photo, a table of several."""
     from inv3d.cli.terminal import table
 
     if len(results) > 1:
@@ -169,9 +168,9 @@ def _conclude(results: list[PhotoResult], tell: Callable[[str], None], as_json: 
             table(("photo", "yaw", "PSNR", "ID", "seconds", ""), rows, right=("yaw", "PSNR", "ID", "seconds"))
     elif (run := results[0].run) is not None:
         means = run["means"]["fit"]
-        tell(f"done in {run['total_seconds']:.0f} s, {run['peak_memory_mb'] / 1024:.1f} GB at most")
+        tell(f"done in {run['total_seconds']:.0f} s, peak memory {run['peak_memory_mb'] / 1024:.1f} GB")
         psnr, ssim, likeness = (means[key] for key in ("psnr", "ms_ssim", "identity"))
-        tell(f"  seen from {run['yaw_degrees']:.0f} degrees: PSNR {psnr:.1f} dB, MS-SSIM {ssim:.3f}, ID {likeness:.2f}")
+        tell(f"  yaw {run['yaw_degrees']:.0f} degrees: PSNR {psnr:.1f} dB, MS-SSIM {ssim:.3f}, ID {likeness:.2f}")
         if turned := _turned(results[0]):
             tell(f"  {turned}")
         tell(f"open {results[0].out / 'report.html'}")
@@ -192,19 +191,19 @@ def _outcome(result: PhotoResult) -> str:
     if result.error is not None:
         return f"failed: {result.error.message}"
     if result.run is None:
-        return f"{result.out} was there already"
+        return f"{result.out} exists already, skipped"
     turned = _turned(result)
     return f"{result.out} ({turned})" if turned else f"{result.out}"
 
 
 def _turned(result: PhotoResult) -> str:
-    """A word on a head that does not stand upright in its photo."""
+    """A remark on a head that is not upright in its photo."""
     rolled = result.run["rolled_degrees"] if result.run else 0.0
-    return f"the head lay turned by {rolled:.0f} degrees and was set upright" if abs(rolled) > 60 else ""
+    return f"the head was rotated by {rolled:.0f} degrees and has been set upright" if abs(rolled) > 60 else ""
 
 
 def _record(result: PhotoResult) -> dict[str, object]:
-    """A result for programs."""
+    """A result as JSON for programs."""
     record: dict[str, object] = {"photo": str(result.photo), "out": str(result.out)}
     if result.error is not None:
         return {**record, "error": result.error.message, "hint": result.error.hint}

@@ -1,4 +1,4 @@
-"""`inv3d models`: what generators there are."""
+"""`inv3d models`: list, import, prepare, check and remove generators."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from inv3d.core.imports import Import
     from inv3d.fetch import Entry
 
-app = typer.Typer(help="The generators on this machine.\n\nExample: inv3d models list")
+app = typer.Typer(help="Manage the models on this machine.\n\nExample: inv3d models list")
 
 FOCAL = Number(0.1, 100)
 KNOWN_YAW = Number(1, 180)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A name from `inv3d models list`.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Model; `inv3d models list` shows all.")]
 
 
 @app.command("list")
 def list_models(as_json: Json = False, debug: Debug = False) -> None:
-    """Name, output size, known yaw range and licence of every model.
+    """List the models: name, output size, known yaw range and licence.
 
     Example: inv3d models list
     """
@@ -42,7 +42,7 @@ def list_models(as_json: Json = False, debug: Debug = False) -> None:
     for name in available():
         try:
             info = read_info(name)
-        except ModelError as error:  # it must not hide the others
+        except ModelError as error:  # one damaged model must not hide the others
             found.append({"name": name, "error": error.message})
             line = error.message
         else:
@@ -59,7 +59,7 @@ def list_models(as_json: Json = False, debug: Debug = False) -> None:
 
 @app.command("info")
 def model_info(name: Name, as_json: Json = False, debug: Debug = False) -> None:
-    """The model card: what the model is, how it was trained, its figures and limits.
+    """Print the model card: what the model is, how it was trained, its figures and its limits.
 
     Example: inv3d models info demo
     """
@@ -84,23 +84,28 @@ def model_info(name: Name, as_json: Json = False, debug: Debug = False) -> None:
     say(f"cameras at {info.radius} looking at {info.pivot}, focal {info.focal}; yaws to ±{info.known_yaw:.0f} degrees")
     for key, value in (info.source or {}).items():
         say(f"{key}: {value}")
-    say("prepared" if ready else f"finds no heads in pictures yet; run: inv3d models prepare {name}")
+    say("prepared" if ready else f"not prepared, so it cannot find heads in pictures; run: inv3d models prepare {name}")
     say(f"encoders: {', '.join(encoders) or 'none'}")
 
 
 License = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="Its licence in one line, for the report; default: unknown.")
+    str | None,
+    typer.Option(metavar="TEXT", help="The model's licence in one line, for the report.", show_default="unknown"),
 ]
 
 
 @app.command("import")
 def import_model(
     file: Annotated[
-        Path, typer.Argument(parser=checkpoint_path, metavar="FILE", help="A .pkl, .pt or .safetensors file.")
+        Path,
+        typer.Argument(parser=checkpoint_path, metavar="FILE", help="Checkpoint: a .pkl, .pt or .safetensors file."),
     ],
-    name: Annotated[str, typer.Option(metavar="NAME", help="What the model is to be called.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the imported model.")],
     like: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Family of bare weights: ffhq, lpff, afhqcats or shapenetcars.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Family of a file that holds only weights: ffhq, lpff, afhqcats or shapenetcars."
+        ),
     ] = None,
     license: License = None,
     focal: Annotated[
@@ -108,21 +113,21 @@ def import_model(
         typer.Option(
             parser=FOCAL,
             metavar="NUMBER",
-            help="Focal length of its training cameras in image widths; ShapeNet cars: 1.025.",
+            help="Focal length of the training cameras in image widths; ShapeNet cars: 1.025.",
         ),
     ] = 4.2647,
     known_yaw: Annotated[
         float,
         typer.Option(
-            parser=KNOWN_YAW, metavar="DEGREES", help="Degrees to either side that its training pictures show."
+            parser=KNOWN_YAW, metavar="DEGREES", help="Largest yaw, to either side, of the training pictures."
         ),
     ] = 60.0,
-    faces: Annotated[bool, typer.Option("--faces/--no-faces", help="Whether it shows people.")] = True,
+    faces: Annotated[bool, typer.Option("--faces/--no-faces", help="Whether the model shows human faces.")] = True,
     force: Force = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Import a public EG3D checkpoint. Nothing of the file is executed.
+    """Import a public EG3D checkpoint. No code in the file is executed.
 
     Example: inv3d models import ffhq512-128.pkl --name ffhq
     """
@@ -135,14 +140,16 @@ def import_model(
 def import_encoder(
     file: Annotated[
         Path,
-        typer.Argument(parser=checkpoint_path, metavar="FILE", help="A .pt file with an encoder, such as PREIM3D's."),
+        typer.Argument(
+            parser=checkpoint_path, metavar="FILE", help="Encoder checkpoint: a .pt file, such as PREIM3D's."
+        ),
     ],
-    model: Annotated[str, typer.Option(metavar="NAME", help="The imported generator that it was trained for.")],
+    model: Annotated[str, typer.Option(metavar="NAME", help="Imported model that the encoder was trained for.")],
     force: Force = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Import a public encoder (PREIM3D, e4e, pSp) for an imported model. Nothing of the file is executed.
+    """Import a public encoder (PREIM3D, e4e, pSp) for an imported model. No code in the file is executed.
 
     Example: inv3d models import-encoder preim3d_ffhq.pt --model ffhq
     """
@@ -157,9 +164,11 @@ def import_encoder(
 
     path = encoder_file(model, PREIM3D)
     if is_embedded(model):
-        raise UsageError(f"the encoder of '{model}' is embedded and stays", "name an imported model with --model")
+        raise UsageError(
+            f"the encoder of the embedded model '{model}' cannot be replaced", "use --model with an imported model"
+        )
     if path.exists() and not force:
-        raise UsageError(f"'{model}' has an encoder already", "use --force to replace it")
+        raise UsageError(f"the model '{model}' already has an encoder", "use --force to replace it")
     with interruptible(nothing_kept(path)), _home_errors():
         encoder = read_public_encoder(file, load_bundle(model))
         save_encoder(encoder, path, torch.float32)
@@ -169,7 +178,7 @@ def import_encoder(
 
 
 def _home_errors() -> AbstractContextManager[None]:
-    """Errors of writing to the folder of the models, with how to choose another."""
+    """Turn errors of writing to the models' folder into UsageError, with a hint how to choose another."""
     from inv3d.core.files import disk_errors
     from inv3d.core.library import home
 
@@ -187,16 +196,16 @@ def _import(job: Import, as_json: bool) -> None:
     tell(f"imported {info.name}: {info.generator.resolution} px, in {folder}")
     tell(f"licence: {info.license}")
     picture, oddities = _mean_picture(info, folder)
-    tell(f"its mean from three sides: {picture}")
+    tell(f"its mean head from three sides: {picture}")
     for oddity in oddities:
-        tell(f"this does not look right: {oddity}")
+        tell(f"warning: {oddity}")
     tell(f"next: inv3d models prepare {info.name}")
     if as_json:
         document({**info.model_dump(mode="json"), "folder": str(folder), "picture": str(picture), "oddities": oddities})
 
 
 def _mean_picture(info: ModelInfo, folder: Path) -> tuple[Path, list[str]]:
-    """Save a picture of an imported generator beside it, and say what is odd about it."""
+    """Save a picture of an imported generator in its folder; returns its path and what is odd about it."""
     from inv3d.core.bundle import load_bundle
     from inv3d.core.sanity import look_at_mean
     from inv3d.export.pictures import save_png
@@ -213,14 +222,14 @@ def _mean_picture(info: ModelInfo, folder: Path) -> tuple[Path, list[str]]:
 def fetch_model(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="A name of the catalogue; without one the catalogue is shown."),
+        typer.Argument(metavar="[NAME]", help="Name in the catalogue; without it, the catalogue is printed."),
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not use the network.")] = False,
     force: Force = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Fetch a public checkpoint and import it; an interrupted download goes on.
+    """Download a public checkpoint and import it; an interrupted download is continued.
 
     Example: inv3d models fetch ffhq
     """
@@ -242,8 +251,8 @@ def fetch_model(
     wanted = entry(name)
     new_folder(name, force)
     _describe(wanted, tell)
-    own = not place(wanted).exists()  # else a person put it there
-    kept = (f"the download of '{name}' was stopped", "the same command goes on from there")
+    own = not place(wanted).exists()  # otherwise the user put it there
+    kept = (f"the download of '{name}' was stopped", "run the same command again to continue it")
     with interruptible(lambda: kept), _home_errors():
         file = fetch(wanted, offline, _megabytes)
     with _home_errors():
@@ -257,8 +266,8 @@ def fetch_model(
 
 
 def _describe(entry: Entry, tell: Callable[[str], None]) -> None:
-    size = "size not known" if entry.size is None else f"{entry.size / 1e6:.0f} MB"
-    check = "checked by SHA-256" if entry.sha256 else "no SHA-256 known"
+    size = "size unknown" if entry.size is None else f"{entry.size / 1e6:.0f} MB"
+    check = "checked by SHA-256" if entry.sha256 else "SHA-256 unknown"
     tell(f"{entry.name}: {entry.address} ({size}, {check})")
     tell(f"  licence: {entry.license}")
 
@@ -272,21 +281,21 @@ def _megabytes(done: int, total: int | None) -> None:
 def prepare_model(
     name: Name,
     scale: Annotated[
-        float, typer.Option(parser=FACTOR, metavar="FACTOR", help="Factor on pictures and steps; 0.02 is a trial.")
+        float, typer.Option(parser=FACTOR, metavar="FACTOR", help="Multiplier of pictures and steps; 0.02 is a trial.")
     ] = 1.0,
     device: Device = "auto",
     force: Force = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Train an aligner for an imported model, on its own renders, and measure its codes. Goes on where it was stopped.
+    """Train an aligner for an imported model on its own renders, and measure its codes. A stopped run is continued.
 
     Example: inv3d models prepare ffhq
     """
     from inv3d.core.library import is_embedded, model_folder
 
     folder, tell = model_folder(name), teller(as_json)
-    # before the libraries are loaded, which takes a while on a busy machine
+    # printed before the libraries are loaded, which takes a while on a busy machine
     tell(f"preparing {name}")
 
     from inv3d.core.bundle import ALIGNER
@@ -295,9 +304,9 @@ def prepare_model(
     from inv3d.core.training.prepare import Plan, prepare
 
     if is_embedded(name) or ((folder / ALIGNER).exists() and not force):
-        raise UsageError(f"'{name}' is prepared already", "use --force to prepare an imported model anew")
+        raise UsageError(f"the model '{name}' is already prepared", "use --force to prepare an imported model again")
     choice = choose_device(device)
-    kept = (f"preparing '{name}' was stopped", "the same command goes on from the last checkpoint")
+    kept = (f"preparing '{name}' was stopped", "run the same command again to continue from the last checkpoint")
     with interruptible(lambda: kept), _home_errors():
         prepare(name, Plan().scaled(scale), choice.device, watched(tell))
     tell(f"prepared {name}: inv3d video clip.mp4 --model {name} --views 9 --latents")
@@ -307,28 +316,28 @@ def prepare_model(
 
 @app.command("verify")
 def verify_model(name: Name, as_json: Json = False, debug: Debug = False) -> None:
-    """Check that a model's weights are those that were imported, and that it renders.
+    """Check that an imported model is unchanged, and that a model renders.
 
     Example: inv3d models verify ffhq
     """
     from inv3d.core.imports import verify
 
     verify(name)
-    teller(as_json)(f"{name} is well")
+    teller(as_json)(f"the model '{name}' is intact")
     if as_json:
         document({"model": name, "well": True})
 
 
 @app.command("remove")
 def remove_model(name: Name, as_json: Json = False, debug: Debug = False) -> None:
-    """Delete an imported model. Heads that were made with it cannot be rendered any more.
+    """Delete an imported model. Heads that were made with it can no longer be rendered.
 
     Example: inv3d models remove ffhq
     """
     from inv3d.core.files import disk_errors
     from inv3d.core.library import home, remove
 
-    with disk_errors(home(), "see who owns the folder"):
+    with disk_errors(home(), "check the folder's permissions"):
         folder = remove(name)
     teller(as_json)(f"removed {folder}")
     if as_json:

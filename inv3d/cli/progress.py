@@ -1,4 +1,4 @@
-"""How work in progress is shown: a live line in a terminal, a few plain lines elsewhere."""
+"""Progress reports: live bars in a terminal, a few plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _PARTS = 4
-"""Lines of a stage in a log, ..."""
+"""Lines per stage in a log, ..."""
 _AT_LEAST = 60.0
-"""... and seconds after which there is one anyway."""
+"""... and the seconds after which another one is printed anyway."""
 
 
 class PlainLines:
-    """About four lines per stage, for logs; `tell` prints one."""
+    """About four lines per stage, for logs; `tell` prints a line."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self.tell = tell
@@ -40,7 +40,7 @@ class PlainLines:
     def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
         signals.check()
         now = time.monotonic()
-        # of a stream whose length is not known every step is the last one so far
+        # where the length of a stream is unknown, every step counts as the last one so far
         reached = (stage, _PARTS * step // max(1, steps))
         if reached == self.reached and now - self.told < _AT_LEAST:
             return
@@ -82,7 +82,7 @@ class LiveLines:
         name = stage.split(maxsplit=1)[0]
         if name not in self.tasks:
             self.tasks[name] = self.bar.add_task(name, total=steps, memory="", detail="")
-        # one figure fits the line; logs get them all
+        # the line has room for one figure; logs get all of them
         detail = f"loss {sum(losses.values()):.4f}" if losses else stage.removeprefix(name).strip()
         self.bar.update(
             self.tasks[name], completed=step, total=steps, memory=f"{peak_memory_mb() / 1024:.1f} GB", detail=detail
@@ -90,18 +90,18 @@ class LiveLines:
 
 
 def reporter(as_json: bool) -> PlainLines | LiveLines:
-    """What fits the place that output goes to."""
+    """The reporter that suits standard output."""
     live = not as_json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     return LiveLines() if live else PlainLines(terminal.teller(as_json))
 
 
 def quiet(stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
-    """For many short jobs, of which each is one line at its end."""
+    """A silent reporter, for many short jobs that are reported when finished."""
     signals.check()
 
 
 def watched(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """Lines of a training, which may be stopped at each."""
+    """Wrap `tell` so that a training can be stopped at every line it prints."""
 
     def line(text: str) -> None:
         signals.check()
@@ -111,5 +111,5 @@ def watched(tell: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def minutes(seconds: float) -> str:
-    """A time for a person."""
+    """A duration in words."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

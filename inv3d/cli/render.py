@@ -30,7 +30,7 @@ def render(
     pitch: Pitch = 0.0,
     resolution: Annotated[
         int | None,
-        typer.Option(parser=PIXELS, metavar="PIXELS", help="Pixels per side; default: the model's own."),
+        typer.Option(parser=PIXELS, metavar="PIXELS", help="Pixels per side.", show_default="the model's own"),
     ] = None,
     out: Picture = Path("render.png"),
     device: Device = "auto",
@@ -38,7 +38,7 @@ def render(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Render a finished head from chosen sides.
+    """Render a finished head from given angles, side by side.
 
     Example: inv3d render clip-inv3d --yaw -60,0,60 --out turn.png
     """
@@ -60,7 +60,7 @@ def render(
     low, high = torch.tensor(loaded.yaw_range).rad2deg().tolist()
     outside = [f"{angle:g}" for angle in yaw.degrees if not low - 1 <= angle <= high + 1]
     if outside:
-        tell(f"note: the head was seen from yaws of {low:.0f} to {high:.0f} degrees; outside: {', '.join(outside)}")
+        tell(f"note: the input shows yaws from {low:.0f} to {high:.0f} degrees only; outside: {', '.join(outside)}")
     yaws = torch.tensor(yaw.degrees).deg2rad()
     camera = loaded.camera(yaws, torch.full_like(yaws, pitch).deg2rad())
     with interruptible(nothing_kept(out)):

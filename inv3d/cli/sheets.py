@@ -23,12 +23,14 @@ SHARE = Number(0, 1)
 COLUMNS = Number(1, 10_000, whole=True)
 
 SeedList = Annotated[
-    Seeds, typer.Option(parser=parse_seeds, metavar="SEEDS", help="Whole numbers and ranges, with commas.")
+    Seeds,
+    typer.Option(parser=parse_seeds, metavar="SEEDS", help="Seeds: whole numbers and ranges, separated by commas."),
 ]
 Columns = Annotated[
-    int | None, typer.Option(parser=COLUMNS, metavar="NUMBER", help="Heads in a row; default: about as wide as high.")
+    int | None,
+    typer.Option(parser=COLUMNS, metavar="NUMBER", help="Pictures per row.", show_default="about as wide as high"),
 ]
-Resolution = Annotated[int, typer.Option(parser=PIXELS, metavar="PIXELS", help="Pixels per side of a picture.")]
+Resolution = Annotated[int, typer.Option(parser=PIXELS, metavar="PIXELS", help="Pixels per side of each picture.")]
 
 _SEEDS, _YAWS = parse_seeds("0-23"), parse_angles("-60,0,60")
 
@@ -40,9 +42,13 @@ def sample(
     pitch: Pitch = 0.0,
     out: Picture = Path("sheet.png"),
     truncation: Annotated[
-        float, typer.Option(parser=SHARE, metavar="NUMBER", help="Below 1 heads come closer to the mean.")
+        float,
+        typer.Option(parser=SHARE, metavar="NUMBER", help="Truncation; values below 1 move heads towards the mean."),
     ] = 1.0,
-    mix: Annotated[bool, typer.Option("--mix", help="Row i shows the shape of a seed, column j the looks.")] = False,
+    mix: Annotated[
+        bool,
+        typer.Option("--mix", help="Mix styles: each row has the shape of one seed, each column the looks of one."),
+    ] = False,
     resolution: Resolution = 128,
     columns: Columns = None,
     device: Device = "auto",
@@ -82,7 +88,9 @@ def sample(
 def source(
     kind: Annotated[
         Literal["toons", "people"],
-        typer.Option(metavar="NAME", help="toons (stylised heads), or people (needs the extra 'train')."),
+        typer.Option(
+            metavar="NAME", help="Source to draw: toons (stylised heads) or people (needs the extra 'train')."
+        ),
     ] = "toons",
     seeds: SeedList = _SEEDS,
     yaw: Yaws = _YAWS,
@@ -94,7 +102,7 @@ def source(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Draw the same heads as `sample demo`, exactly, from the procedural source that demo was trained on, or people.
+    """Draw a contact sheet of exact heads: toons, which demo was trained on (same seeds, same heads), or people.
 
     Example: inv3d models source --kind people --seeds 0-23 --yaw -60,0,60 --out people.png
     """
@@ -119,7 +127,7 @@ def _angles(yaw: Angles, pitch: float) -> tuple[Tensor, Tensor]:
 
 
 def _write(out: Path, force: bool, draw: Callable[[], list[Tensor]], columns: int | None, as_json: bool) -> None:
-    """Draw the pictures and write them as one, in rows of `columns`."""
+    """Draw the pictures and write them as one, with `columns` pictures per row."""
     from inv3d.core.files import disk_errors, write_whole
     from inv3d.export.pictures import save_png
     from inv3d.export.sheet import grid

@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM: one handler, installed before anything heavy is imported.
 
-As long as a command has nothing to lose it ends at once. Work that leaves files behind runs inside `interruptible`:
-there the first signal raises KeyboardInterrupt, so that unfinished files are cleaned up, and the command says what was
-kept. A second signal ends the process at once.
+A command that has written nothing yet ends at once. Work that writes files runs inside `interruptible`: there the first
+signal raises KeyboardInterrupt, so that unfinished files are cleaned up, and the command says what was kept. A second
+signal ends the process at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 EXIT_CODE = 130
-"""Of a command that was stopped, by either signal."""
+"""The exit code of a command that either signal stopped."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -23,24 +23,25 @@ class _Stop:
     asked = False
     """Whether a signal has arrived."""
     working = False
-    """Whether there is something to clean up and to tell."""
+    """Whether there is something to clean up and report."""
 
 
 def install() -> None:
-    """Handle both signals from now on, also where a shell script had them ignored."""
+    """Handle both signals from now on, even if a shell script had set them to be ignored."""
     for number in _SIGNALS:
         signal.signal(number, _handle)
 
 
 def ignore() -> None:
-    """The command is done: a signal must not turn its success into a failure while the interpreter ends."""
+    """Ignore both signals: the command is done, and a signal must not turn its success into a failure while the interpreter
+    exits."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
     if _Stop.asked:
-        _end("error: ended at once", "unfinished files may remain; the same command says how to go on")
+        _end("error: ended at once", "unfinished files may remain; run the same command again to see how to continue")
     if not _Stop.working:
         _end("error: stopped before anything was written", "run the same command again")
     _Stop.asked = True
@@ -48,7 +49,7 @@ def _handle(number: int, frame: FrameType | None) -> None:
 
 
 def _end(message: str, hint: str) -> NoReturn:
-    """Leave without a further step of the interrupted code, which might swallow an exception."""
+    """End the process without returning to the interrupted code, which might swallow an exception."""
     try:
         os.write(2, f"{message}\nhint: {hint}\n".encode())
     finally:
@@ -56,16 +57,16 @@ def _end(message: str, hint: str) -> NoReturn:
 
 
 def check() -> None:
-    """Raise KeyboardInterrupt once more if a signal has arrived: code between may have swallowed the first."""
+    """Raise KeyboardInterrupt again if a signal has arrived: other code may have swallowed the first."""
     if _Stop.asked:
         raise KeyboardInterrupt
 
 
 @contextmanager
 def interruptible(kept: Callable[[], tuple[str, str]]) -> Iterator[None]:
-    """Work that a signal may stop. `kept` then says what was stopped, and how to go on.
+    """Work that a signal may stop. `kept` gives the message and the hint: what was stopped, and how to continue.
 
-    Raises StoppedError, whatever the interrupted code made of the interruption.
+    Raises StoppedError, whatever exception the interrupted code raises.
     """
     from inv3d.core.errors import StoppedError
 
@@ -81,5 +82,5 @@ def interruptible(kept: Callable[[], tuple[str, str]]) -> Iterator[None]:
 
 
 def nothing_kept(out: object) -> Callable[[], tuple[str, str]]:
-    """For work that writes one file at its end."""
+    """The message and hint for work that writes one file at its end."""
     return lambda: (f"stopped before {out} was written", "nothing was kept; run the same command again")

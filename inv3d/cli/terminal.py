@@ -1,8 +1,8 @@
 """The one place that prints.
 
-`say`, `complain`, `table` and `document` escape what names of files may contain, so that a name can neither command the
-terminal nor forge a line. The streams below them cope with every terminal: what its encoding lacks is replaced, and when
-the reader of a pipe leaves (`| head`) the rest is dropped while the work goes on.
+`say`, `complain`, `table` and `document` escape control characters in file names, so that a name can neither control the
+terminal nor forge a line. The streams below them work with every terminal: characters that its encoding lacks are
+replaced, and when the reader of a pipe exits (`| head`), the remaining output is dropped while the work continues.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _PLAIN = {"°": " deg", "±": "+/-", "×": "x", "–": "-", "—": "-", "…": "..."}
-"""How signs are written for terminals that lack them; others are escaped."""
-_READER_LEFT = (errno.EPIPE, errno.EINVAL)  # EINVAL is what Windows says
+"""Replacements of characters that a terminal's encoding lacks; others are escaped."""
+_READER_LEFT = (errno.EPIPE, errno.EINVAL)  # EINVAL on Windows
 
 
 class _Sturdy(io.RawIOBase):
-    """A standard stream that drops what cannot be written any more, and remembers why."""
+    """A standard stream that drops output once writing has failed, and remembers the error."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self.raw = raw
@@ -52,13 +52,13 @@ class _Sturdy(io.RawIOBase):
 
 
 def prepare() -> None:
-    """Make standard output and standard error cope with everything that is printed."""
+    """Make standard output and standard error accept any text."""
     codecs.register_error("inv3d", _replace)
     sys.stdout, sys.stderr = _coping(sys.stdout), _coping(sys.stderr)
 
 
 def finish() -> OSError | None:
-    """Print what is still kept back; returns why something could not be printed, unless the reader had left."""
+    """Flush both streams; returns the error that stopped the output, unless the reader of a pipe had exited."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
@@ -67,12 +67,12 @@ def finish() -> OSError | None:
 
 
 def _coping(stream: Any) -> Any:
-    """`stream` is None where the standard stream was closed before the start; in a notebook there is no file beneath."""
+    """`stream` is None if the standard stream was closed before the start; in a notebook it has no file beneath it."""
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - takes the place of a standard stream
     if not hasattr(stream, "buffer"):
         return stream
-    raw = getattr(stream.buffer, "raw", stream.buffer)  # there is no buffer between with `python -u`
+    raw = getattr(stream.buffer, "raw", stream.buffer)  # `python -u` has no buffer in between
     buffer = io.BufferedWriter(_Sturdy(raw))
     return io.TextIOWrapper(buffer, stream.encoding, "inv3d", line_buffering=True)
 
@@ -86,33 +86,33 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 
 
 def say(line: str) -> None:
-    """One line on standard output."""
+    """Print one line on standard output."""
     print(printable(line), flush=True)
 
 
 def note(line: str) -> None:
-    """One line on standard error: what is said beside a document for programs."""
+    """Print one line on standard error."""
     print(printable(line), file=sys.stderr, flush=True)
 
 
 def complain(message: str, hint: str) -> None:
-    """An error: what is wrong with what, and what to do."""
+    """Print an error: its message and its hint."""
     note(f"error: {message}")
     note(f"hint: {hint}")
 
 
 def teller(as_json: bool) -> Callable[[str], None]:
-    """What prints a command's lines: with `--json` standard output holds the document alone."""
+    """The function that prints a command's lines: with `--json`, standard output is kept for the document."""
     return note if as_json else say
 
 
 def document(content: Any) -> None:
-    """The JSON document of a command, on one line. Names that are not UTF-8 come as escaped surrogates."""
+    """Print the JSON document of a command on one line. Names that are not UTF-8 become escaped surrogates."""
     print(json.dumps(content), flush=True)
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """Rows under `titles`; the columns named in `right` are aligned to the right."""
+    """Print `rows` under `titles`; the columns named in `right` are right-aligned."""
     from rich.console import Console
     from rich.table import Table
 
@@ -121,11 +121,11 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
         drawn.add_column(title, justify="right" if title in right else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(printable(cell) for cell in row))
-    # a name such as [/x] is no markup
+    # a name such as [/x] is not markup
     Console(file=sys.stdout, markup=False, emoji=False, highlight=False).print(drawn)
 
 
 def counter(done: object, total: object, unit: str) -> None:
-    """A count for people who watch; logs stay clean."""
+    """Update a counter, in a terminal only."""
     if sys.stderr.isatty():
         print(f"\r{done} of {total} {unit}", end="\n" if done == total else "", file=sys.stderr, flush=True)

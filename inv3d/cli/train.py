@@ -1,4 +1,4 @@
-"""`inv3d train`: trains the embedded model again, whole or part by part, and encoders of any model."""
+"""`inv3d train`: retrain the embedded model, whole or part by part, or train an encoder for any model."""
 
 from __future__ import annotations
 
@@ -17,26 +17,30 @@ if TYPE_CHECKING:
     import torch
 
 app = typer.Typer(
-    help="Train the embedded model again, or an encoder for any model. Everything goes on where it stopped, also in a "
-    "copied folder.\n\nExample: inv3d train demo runs/demo",
+    help="Retrain the embedded model, or train an encoder for any model. A stopped training continues from its last "
+    "checkpoint, even in a copied folder.\n\nExample: inv3d train demo runs/demo",
 )
 
 THREADS = Number(1, 1024, whole=True)
 
 Folder = Annotated[
     Path,
-    typer.Argument(parser=folder_path, metavar="FOLDER", help="Where data, checkpoints and the finished model go."),
+    typer.Argument(parser=folder_path, metavar="FOLDER", help="Folder for data, checkpoints and the finished model."),
 ]
 Scale = Annotated[
     float,
-    typer.Option(parser=FACTOR, metavar="FACTOR", help="Factor on data and steps; 0.01 is a trial of a few minutes."),
+    typer.Option(
+        parser=FACTOR, metavar="FACTOR", help="Multiplier of data and steps; 0.01 is a trial of a few minutes."
+    ),
 ]
-Threads = Annotated[int | None, typer.Option(parser=THREADS, metavar="NUMBER", help="CPU threads; default: all cores.")]
-Compiled = Annotated[bool, typer.Option(help="Fuse the data generation with torch.compile (needs a C++ compiler).")]
+Threads = Annotated[
+    int | None, typer.Option(parser=THREADS, metavar="NUMBER", help="CPU threads.", show_default="all cores")
+]
+Compiled = Annotated[bool, typer.Option(help="Speed up data generation with torch.compile (needs a C++ compiler).")]
 
 
 def _start(device: str, threads: int | None) -> torch.device:
-    """Sets the number of threads; returns the device."""
+    """Set the number of threads; returns the device."""
     import torch
 
     from inv3d.core.device import choose_device
@@ -48,15 +52,15 @@ def _start(device: str, threads: int | None) -> torch.device:
 
 @contextmanager
 def _training(folder: Path, as_json: bool, missing: str = "") -> Iterator[Callable[[str], None]]:
-    """What all trainings share: gives where lines go; a signal says how to go on; a missing earlier part says what is
-    `missing`."""
+    """What all trainings share: yields the function that prints lines; a signal prints how to continue; if an earlier part
+    is absent, `missing` is the hint."""
     from inv3d.cli.progress import watched
     from inv3d.cli.signals import interruptible
     from inv3d.cli.terminal import teller
     from inv3d.core.errors import InputError
     from inv3d.core.files import disk_errors
 
-    kept = ("the training was stopped", f"the same command goes on from the last checkpoint in {folder}")
+    kept = ("the training was stopped", f"run the same command again to continue from the last checkpoint in {folder}")
     try:
         with interruptible(lambda: kept):
             yield watched(teller(as_json))
@@ -70,7 +74,7 @@ def _training(folder: Path, as_json: bool, missing: str = "") -> Iterator[Callab
 
 
 def _finish(out: Path, as_json: bool, advice: str = "") -> None:
-    """The last word: what was written."""
+    """Report what was written."""
     from inv3d.cli.terminal import document, teller
 
     teller(as_json)(f"wrote {out}{advice}")
@@ -86,7 +90,7 @@ def train_data(
     folder: Folder,
     source: Annotated[
         Literal["toons", "people"],
-        typer.Option(help="Stylised heads, or people (needs the extra 'train'); all further parts follow the data."),
+        typer.Option(help="Stylised heads, or people (needs the extra 'train'); the later steps follow this choice."),
     ] = "toons",
     scale: Scale = 1.0,
     threads: Threads = None,
@@ -94,7 +98,7 @@ def train_data(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Draw the training data: points, pixels and pictures of procedural heads or of people, in FOLDER/data.
+    """Generate the training data in FOLDER/data: points, pixels and pictures of stylised heads or of people.
 
     Example: inv3d train data runs/demo
     """
@@ -115,14 +119,19 @@ def train_generator(
     scale: Scale = 1.0,
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="NAME", help="A model to go on from (demo), instead of from nothing."),
+        typer.Option(
+            "--from",
+            metavar="NAME",
+            help="Model whose weights training starts from, such as demo.",
+            show_default="random weights",
+        ),
     ] = None,
     device: Device = "auto",
     threads: Threads = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Distil the procedural source into the generator, from FOLDER/data to FOLDER/generator.pt.
+    """Train the generator on FOLDER/data and write FOLDER/generator.pt.
 
     Example: inv3d train generator runs/demo --from demo
     """
@@ -142,7 +151,7 @@ def train_generator(
 def train_network(
     name: Annotated[
         Literal["aligner", "identity", "perceptual", "judge"],
-        typer.Argument(metavar="NETWORK", help="aligner, identity, perceptual or judge."),
+        typer.Argument(metavar="NETWORK", help="Network to train: aligner, identity, perceptual or judge."),
     ],
     folder: Folder,
     scale: Scale = 1.0,
@@ -151,7 +160,7 @@ def train_network(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Train a network beside the generator, from FOLDER/data to FOLDER/NETWORK.pt.
+    """Train one of the other networks on FOLDER/data and write FOLDER/NETWORK.pt.
 
     Example: inv3d train network aligner runs/demo
     """
@@ -167,7 +176,7 @@ def train_network(
 
 @app.command("assemble")
 def train_assemble(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
-    """Put the trained parts into one model, FOLDER/demo.
+    """Assemble the trained parts into one model, FOLDER/demo.
 
     Example: inv3d train assemble runs/demo
     """
@@ -190,7 +199,7 @@ def train_demo(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """All parts, one after the other: data, generator, aligner, identity, perceptual, judge, the finished model.
+    """Train everything in order: data, generator, aligner, identity, perceptual, judge; then assemble the model.
 
     Example: inv3d train demo runs/demo
     """
@@ -206,14 +215,14 @@ def train_demo(
 
 @app.command("encoder")
 def train_encoder(
-    recipe: Annotated[str, typer.Option(metavar="NAME", help=f"Which encoder to train. {described()}.")] = PREIM3D,
+    recipe: Annotated[str, typer.Option(metavar="NAME", help=f"Encoder to train: {described()}.")] = PREIM3D,
     model: Model = "demo",
     data: Annotated[
         Path | None,
         typer.Option(
             parser=input_path,
             metavar="FOLDER",
-            help="Photographs to learn from; the embedded model learns from procedural heads without.",
+            help="Photographs to train on; without them, the embedded model's encoder learns from procedural heads.",
         ),
     ] = None,
     folder: Annotated[
@@ -221,14 +230,15 @@ def train_encoder(
         typer.Option(
             parser=folder_path,
             metavar="FOLDER",
-            help="Where pictures and checkpoints go; default: runs/encoder-MODEL.",
+            help="Folder for pictures and checkpoints.",
+            show_default="runs/encoder-MODEL",
         ),
     ] = None,
     alternating: Annotated[
-        bool, typer.Option(help="Rounds with the generator's own pictures; off for the paper's ablation.")
+        bool, typer.Option(help="Alternate with rounds on the generator's own pictures; off for the paper's ablation.")
     ] = True,
     around: Annotated[
-        bool, typer.Option(help="The identity loss on surrounding views; off for the paper's ablation.")
+        bool, typer.Option(help="Compute the identity loss on surrounding views; off for the paper's ablation.")
     ] = True,
     scale: Scale = 1.0,
     device: Device = "auto",
@@ -236,7 +246,7 @@ def train_encoder(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Train an encoder that turns one photo into a head. Several processes: torchrun --nproc-per-node N -m inv3d ...
+    """Train an encoder that turns one photo into a head. To use several processes: torchrun --nproc-per-node N -m inv3d ...
 
     Example: inv3d train encoder --recipe preim3d --model ffhq --data photos
     """

@@ -1,4 +1,4 @@
-"""`inv3d video`: the main job."""
+"""`inv3d video`: turn a head-turn video into a 3D head."""
 
 from __future__ import annotations
 
@@ -31,34 +31,35 @@ VIEWS = Number(1, 1000, whole=True)
 def video(
     clip: Annotated[
         Path,
-        typer.Argument(
-            parser=input_path, metavar="CLIP", help="A video of one head turning from one side to the other."
-        ),
+        typer.Argument(parser=input_path, metavar="CLIP", help="Video of one head turning from one side to the other."),
     ],
     views: Annotated[
-        int, typer.Option(parser=VIEWS, metavar="NUMBER", help="Frames to fit, evenly spaced by yaw.")
+        int, typer.Option(parser=VIEWS, metavar="NUMBER", help="Number of frames to fit, evenly spaced by yaw.")
     ] = 9,
     latents: Annotated[
-        bool, typer.Option("--latents/--no-latents", help="One latent code per view, for faces that move.")
+        bool, typer.Option("--latents/--no-latents", help="Fit one latent code per view, for faces that move.")
     ] = False,
     model: Model = "demo",
     perceptual: Perceptual = "own",
     identity: Identity = "own",
     preset: Preset = "auto",
     effort: Annotated[
-        float, typer.Option(parser=FACTOR, metavar="FACTOR", help="Factor on the preset's optimisation steps.")
+        float, typer.Option(parser=FACTOR, metavar="FACTOR", help="Multiplier of the preset's optimisation steps.")
     ] = 1.0,
     out: Annotated[
         Path | None,
         typer.Option(
-            parser=output_path, metavar="FOLDER", help="Output folder; default: the clip's name plus -inv3d, beside it."
+            parser=output_path,
+            metavar="FOLDER",
+            help="Output folder.",
+            show_default="the clip's name plus -inv3d, beside it",
         ),
     ] = None,
     head: ChosenHead = None,
     seed: Seed = 0,
     device: Device = "auto",
     force: Force = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -101,15 +102,15 @@ def video(
     with interruptible(lambda: stopped(out)), reporter(as_json) as progress:
         run = video_to_head(job, progress)
     means = run["means"]
-    tell(f"done in {run['total_seconds']:.0f} s, {run['peak_memory_mb'] / 1024:.1f} GB at most")
-    for name, label in (("fit", "views of the fit"), ("held_out", "frames never used")):
+    tell(f"done in {run['total_seconds']:.0f} s, peak memory {run['peak_memory_mb'] / 1024:.1f} GB")
+    for name, label in (("fit", "fitted views"), ("held_out", "held-out frames")):
         if means[name]:
             psnr, ssim, likeness = (means[name][key] for key in ("psnr", "ms_ssim", "identity"))
             tell(f"  {label}: PSNR {psnr:.1f} dB, MS-SSIM {ssim:.3f}, ID {likeness:.2f}")
     failed = Counter(frame["reason"] for frame in run["frames"]["failed"])
     if failed:
         reasons = ", ".join(f"{count} {reason}" for reason, count in failed.most_common())
-        tell(f"  frames left out: {reasons} (the report lists them)")
+        tell(f"  frames left out: {reasons} (listed in the report)")
     tell(f"open {out / 'report.html'}")
     if as_json:
         document(
@@ -121,10 +122,10 @@ def video(
 
 
 def stopped(out: Path) -> tuple[str, str]:
-    """What a stopped run says: where it can go on."""
+    """The message and hint of a stopped run."""
     partial = out.with_name(out.name + ".partial")
     if partial.exists():
-        hint = f"the same command with --resume goes on from the last finished stage, kept in {partial}"
+        hint = f"run the same command with --resume to continue from the last finished stage, kept in {partial}"
     else:
         hint = "nothing was kept; run the same command again"
     return f"stopped before {out} was finished", hint

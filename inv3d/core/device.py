@@ -29,7 +29,7 @@ def choose_device(name: str = "auto") -> DeviceChoice:
         raise UsageError(f"'{name}' is not a device", "use --device auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise UsageError(
-            f"there is no device '{name}' on this machine", "use --device auto; `inv3d doctor` lists what is there"
+            f"there is no device '{name}' on this machine", "use --device auto; `inv3d doctor` lists the devices"
         )
     return DeviceChoice(device, "as asked")
 

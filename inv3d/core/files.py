@@ -75,7 +75,7 @@ def move_into_place(new: Path, path: Path, old: Path) -> None:
 def refuse_existing(path: Path, replace: bool) -> None:
     """Raises UsageError if `path` is there, be it as a link to nothing, and may not be replaced."""
     if os.path.lexists(path) and not replace:
-        raise UsageError(f"{path} exists", "use --force to replace it, or --out to write elsewhere")
+        raise UsageError(f"{path} exists already", "use --force to replace it, or --out to write elsewhere")
 
 
 def refuse_protected(folder: Path, inputs: Iterable[Path], hint: str = "name a new folder with --out") -> None:

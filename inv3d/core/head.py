@@ -89,7 +89,7 @@ class Head:
         scene = self._fixed or self.scene(self.track.grouped(camera))
         render = self.generator.render(scene, camera, resolution, superresolution=superresolution)
         if not bool(render.image.isfinite().all() & render.depth.isfinite().all()):
-            raise InputError("the head renders NaN or infinity", "make it again, with fewer steps or another --seed")
+            raise InputError("the head renders NaN or infinity", "make it again with fewer steps or another --seed")
         return render
 
     def render_each(self, cameras: Camera, use: Callable[[Render], Used], resolution: int | None = None) -> list[Used]:
@@ -145,7 +145,7 @@ class Head:
         if bundle.fingerprint != record.model_fingerprint:
             raise ModelError(
                 f"the head in {folder} was made with another version of the model '{record.model}'",
-                "make the head again from its clip or photo, or import the model that it was made with",
+                "make the head again from its clip or photo, or import that version of the model",
             )
         track = _read_track(folder / CODES, record.latents, bundle).to(device)
         base = shapes_of(bundle.generator)
@@ -191,7 +191,7 @@ def _read(path: Path, expected: Mapping[str, Shape], optional: Container[str] = 
     tensors = read_tensors(path, expected, _refuse(path), optional)
     for name, tensor in tensors.items():
         if bool((tensor.abs() > _LARGEST).any()):
-            raise _refuse(path)(f"{name} contains values larger than those of any head")
+            raise _refuse(path)(f"{name} contains larger values than any head")
     return tensors
 
 
@@ -202,9 +202,9 @@ def _read_track(path: Path, latents: int, bundle: Bundle) -> LatentTrack:
     tensors = _read(path, shapes)
     codes, yaws = tensors["codes"], tensors["yaws"]
     if not len(codes) == len(yaws) == latents:
-        raise _refuse(path)(f"it has {len(codes)} codes and {len(yaws)} yaws where {HEAD} tells of {latents}")
+        raise _refuse(path)(f"it has {len(codes)} codes and {len(yaws)} yaws where {HEAD} lists {latents}")
     if not bool((yaws.diff() >= 0.0).all()) or float(yaws.abs().max()) > math.tau:
-        raise _refuse(path)("its yaws should ascend, and lie within a full turn")
+        raise _refuse(path)("its yaws should ascend within one full turn")
     return LatentTrack(codes, yaws)
 
 
@@ -214,7 +214,7 @@ def _read_detail(path: Path, generator: Generator) -> Detail | None:
         return None
     channels = generator.detail_channels
     if channels is None:
-        raise _refuse(path)("its model cannot read local features")
+        raise _refuse(path)("its model does not support local features")
     tensors = _read(path, {"features": (1, channels, None, None), "cam2world": (1, 4, 4), "intrinsics": (1, 3, 3)})
     return Detail(tensors["features"], Camera(tensors["cam2world"], tensors["intrinsics"]))
 

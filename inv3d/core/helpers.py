@@ -59,7 +59,7 @@ def load_perceptual(name: str, device: torch.device) -> Perceptual:
 
     net, file = _BACKBONES[name]
     path = _backbone(file)
-    with _damage(path, "remove it; it is fetched again"):
+    with _damage(path, "remove it; it will be downloaded again"):
         return _ready(Lpips(net, read_weights(path)), device)
 
 
@@ -71,7 +71,7 @@ def load_identity(name: str, device: torch.device) -> Identity:
     if not path.is_file():
         raise ModelError(f"the weights of '{name}' are not on this machine", f"put {path.name} at {path}")
     backbone = _FACES[name][0]()
-    with _damage(path, f"put the public {path.name} there"):
+    with _damage(path, f"replace it with the public {path.name}"):
         backbone.load_state_dict(read_weights(path))
     return _ready(ArcFace(backbone), device)
 
@@ -82,7 +82,7 @@ def _damage(path: Path, hint: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is damaged or another network", hint) from error
+        raise ModelError(f"{path} is damaged or contains another network", hint) from error
 
 
 def face_weights(name: str) -> Path:
@@ -94,7 +94,7 @@ def _backbone(file: str) -> Path:
     """Torchvision's weights where torchvision itself keeps them, fetched if they are missing and that is allowed."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / file
     if not path.is_file():
-        missing = ModelError(f"{file}, which LPIPS needs, is missing and cannot be fetched", f"put it at {path}")
+        missing = ModelError(f"{file}, which LPIPS needs, is missing and cannot be downloaded", f"put it at {path}")
         if os.environ.get("INV3D_OFFLINE"):
             raise missing
         try:

@@ -67,7 +67,7 @@ def import_checkpoint(job: Import, report: Callable[[str], None] = lambda line: 
         )
     except ValidationError as error:
         raise UsageError(
-            f"the model cannot be described so: {reason(error)}", "see inv3d models import --help"
+            f"the model's description is not valid: {reason(error)}", "see: inv3d models import --help"
         ) from error
     with write_whole_folder(folder) as part:
         (part / WEIGHTS).write_bytes(written)
@@ -99,12 +99,12 @@ def verify(name: str) -> None:
     if not weights.is_file():
         raise ModelError(f"{weights} is missing or not a file", hint)
     if info.source and sha256(weights) != info.source.get(WEIGHTS):
-        raise ModelError(f"the weights of '{name}' are not those that were imported", hint)
+        raise ModelError(f"the weights of '{name}' have changed since the import", hint)
     if info.source and DESCRIPTION in info.source:
         # as it stands in the file: a later inv3d may know more fields
         description = json.loads(read_bounded(model_folder(name) / DESCRIPTION, ModelInfo))
         if _digest(description) != info.source[DESCRIPTION]:
-            raise ModelError(f"the description ({DESCRIPTION}) of '{name}' is not the one that was imported", hint)
+            raise ModelError(f"the description ({DESCRIPTION}) of '{name}' has changed since the import", hint)
     generator = load_bundle(name).generator
     code = generator.code_space.repeat(generator.mean_w[None])
     if not torch.isfinite(generator(code, info.front, 32, superresolution=False).image).all():

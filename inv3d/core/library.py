@@ -27,7 +27,7 @@ def home() -> Path:
     own = os.environ.get("INV3D_HOME")
     folder = Path(os.path.expanduser(own)) if own else platformdirs.user_data_path("inv3d", appauthor=False)  # noqa: PTH111
     if str(folder).startswith("~"):  # nobody knows what it stands for
-        raise UsageError("the folder for models is not known: there is no home folder", "name one with INV3D_HOME")
+        raise UsageError("there is no home folder to keep models in", "name a folder with INV3D_HOME")
     return folder
 
 
@@ -117,7 +117,7 @@ def new_folder(name: str, force: bool) -> Path:
         raise UsageError(f"'{name}' is the name of an embedded model", "choose another --name")
     folder = installed() / name
     if os.path.lexists(folder) and not force:
-        raise UsageError(f"there is a model '{name}' already", "use --force to replace it, or another --name")
+        raise UsageError(f"the model '{name}' exists already", "use --force to replace it, or another --name")
     return folder
 
 
@@ -125,7 +125,7 @@ def remove(name: str) -> Path:
     """Delete a model that was imported; returns the folder it lay in. Raises ModelError or UsageError."""
     folder = model_folder(name)
     if is_embedded(name):
-        raise UsageError(f"'{name}' is embedded and stays", "only imported models can be removed")
+        raise UsageError(f"the embedded model '{name}' cannot be removed", "remove imported models only")
     if folder.is_symlink():
         folder.unlink()  # what it points to is not ours
     else:

@@ -31,7 +31,7 @@ def held(path: Path, guarded: Path) -> Iterator[None]:
         descriptor = _acquire(path)
     except _HeldError as error:
         raise UsageError(
-            f"another run of inv3d is writing to {guarded}", "wait for its end, or write to another place"
+            f"another run of inv3d is writing to {guarded}", "wait until it ends, or write elsewhere"
         ) from error
     try:
         yield

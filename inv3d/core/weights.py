@@ -118,7 +118,7 @@ def load_module(make: Callable[[], Module], path: Path, refuse: Refuse, device: 
     module = outline(make)
     tensors: dict[str, Tensor] = module.state_dict()
     if sum(tensor.numel() for tensor in tensors.values()) > _LARGEST:
-        raise refuse("it would be larger than any model")
+        raise refuse("it claims to be larger than any model")
     whole = {name for name, tensor in tensors.items() if not tensor.is_floating_point()}
     module.load_state_dict(read_tensors(path, shapes_of(module), refuse, whole=whole), assign=True)
     return module.eval().requires_grad_(False).to(device)

@@ -88,7 +88,8 @@ def write_mesh(mesh: trimesh.Trimesh, path: Path) -> None:
         placed.export(path, file_type=suffix[1:])
     if not _same(placed, path, suffix):
         raise Inv3dError(
-            f"{path.name} does not hold what was written", "report this, with the versions that `inv3d doctor` prints"
+            f"{path.name} does not contain what was written",
+            "please report it, with the versions that `inv3d doctor` prints",
         )
 
 

@@ -32,18 +32,20 @@ def choose(found: Located, head: HeadChoice | None, scale: tuple[float, float], 
     heads = f"there is one head in {where}" if len(found) == 1 else f"there are {len(found)} heads in {where}"
     if isinstance(head, int):
         if not 1 <= head <= len(found):
-            raise InputError(f"{heads}, at {places}: there is no head {head}", "give another number or place to --head")
+            raise InputError(
+                f"{heads}, at {places}: there is no head {head}", "use another number or position with --head"
+            )
         return found[[head - 1]]
     if head is not None:
         away = (centers - torch.tensor(head)).norm(dim=1)
         nearest = int(away.argmin())
         if float(away[nearest]) > 0.5 * float(size[nearest]) * max(scale):
             x, y = head
-            raise InputError(f"{heads}, at {places}: none is at ({x:.0f}, {y:.0f})", "give another place to --head")
+            raise InputError(f"{heads}, at {places}: none is at ({x:.0f}, {y:.0f})", "use another position with --head")
         return found[[nearest]]
     order = size.argsort(descending=True).tolist()
     if len(order) > 1 and float(size[order[1]]) > _MAIN * float(size[order[0]]):
         raise InputError(
-            f"{heads}, at {places}", "choose one, counted from the left: --head 1; or by its place: --head X,Y"
+            f"{heads}, at {places}", "choose one by its number from the left (--head 1) or by its position (--head X,Y)"
         )
     return found[order[:1]]

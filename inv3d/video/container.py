@@ -159,7 +159,7 @@ class Clip:
                 "make it smaller: ffmpeg -i clip -vf scale=1920:-2 smaller.mp4",
             )
         if min(shown) < MIN_SIDE:
-            raise InputError(f"{self.path} has frames of only {size}", "give a larger clip")
+            raise InputError(f"{self.path} has frames of only {size}", "use a larger clip")
         if max(across, down) > MAX_ASPECT * min(across, down):
             raise InputError(
                 f"{self.path} is too thin for a head: its frames have {size}"
@@ -227,7 +227,9 @@ def _first_bytes(path: Path) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise InputError(f"{path} is a folder, not a video", "give one video file; loop over a folder in the shell")
+            raise InputError(
+                f"{path} is a folder, not a video", "use one video file; in the shell, loop over the files of a folder"
+            )
         if not stat.S_ISREG(status.st_mode):
             raise InputError(f"{path} is not a regular file", "save the clip to a file first")
         if status.st_size == 0:
@@ -242,7 +244,7 @@ def _first_bytes(path: Path) -> bytes:
 
 def _refusal(path: Path, head: bytes) -> InputError:
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS) or b"<MPD" in head:
-        return InputError(f"{path} is a playlist, not a video", "give the video file that it names")
+        return InputError(f"{path} is a playlist, not a video", "use the video file that it names")
     try:
         with Image.open(path):
             return _picture(path)
@@ -259,14 +261,14 @@ def _picture(path: Path) -> InputError:
 def _clip_stream(path: Path, container: InputContainer) -> VideoStream:
     """The default video track, else the largest; never a cover picture or a thumbnail."""
     if not len(container.streams):
-        raise InputError(f"{path} is damaged: it holds no streams", "copy or record the file again")
+        raise InputError(f"{path} is damaged: it contains no streams", "copy or record the file again")
     tracks = container.streams.video
     if not tracks:
         kind = "only audio" if container.streams.audio else "no video stream"
-        raise InputError(f"{path} has {kind}", "give a clip with pictures")
+        raise InputError(f"{path} has {kind}", "use a clip with a video stream")
     moving = [track for track in tracks if not track.disposition & _NO_CLIP]
     if not moving:
-        raise InputError(f"{path} has no video, only a cover picture", "give a clip with moving pictures")
+        raise InputError(f"{path} has no video, only a cover picture", "use a clip with moving pictures")
     known = [track for track in moving if track.codec_context is not None]
     if not known:
         raise InputError(

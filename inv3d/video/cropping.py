@@ -98,9 +98,7 @@ def _clap(descriptions: bytes) -> Cropping:
         w, w_by, h, h_by, x, x_by, y, y_by = struct.unpack_from(">IIIIiIiI", values)
         shown_w, shown_h = w / w_by, h / h_by
         left, top = (width - shown_w) / 2 + x / x_by, (height - shown_h) / 2 + y / y_by
-        cropping = Cropping(
-            round(left), round(top), width - round(left + shown_w), height - round(top + shown_h)
-        )
+        cropping = Cropping(round(left), round(top), width - round(left + shown_w), height - round(top + shown_h))
         return cropping if cropping.fits(width, height) else Cropping()
     return Cropping()
 
@@ -119,7 +117,7 @@ def _vint(data: bytes, at: int, keep_marker: bool = False) -> tuple[int, int]:
     """A number of variable length, and where it ends (RFC 8794, 4)."""
     length = 9 - data[at].bit_length()
     if length > 8:
-        raise ValueError("not a number of EBML")
+        raise ValueError("not an EBML number")
     value = int.from_bytes(data[at : at + length], "big")
     return value if keep_marker else value & ((1 << 7 * length) - 1), at + length
 

@@ -94,7 +94,7 @@ def frames(
                 yield Frame(index, time, image, scale)
             any_sound = True
         if not any_sound:
-            raise InputError(f"{path} holds no frame that can be decoded", hint)
+            raise InputError(f"{path} contains no frame that can be decoded", hint)
         declared = clip.declared_duration()
         if declared and clip.end < 0.95 * declared - 1 / clip.rate:
             raise InputError(f"{path} is truncated: it ends at {clip.end:.1f} of {declared:.1f} s", hint)
@@ -221,7 +221,8 @@ def _shown(
     image = convert.rgb(frame, columns, rows)
     at_x, at_y = columns / frame.width, rows / frame.height
     image = image[
-        round(cut.top * at_y) : rows - round(cut.bottom * at_y), round(cut.left * at_x) : columns - round(cut.right * at_x)
+        round(cut.top * at_y) : rows - round(cut.bottom * at_y),
+        round(cut.left * at_x) : columns - round(cut.right * at_x),
     ]
     scale = (width * across / image.shape[1], height * down / image.shape[0])
     return _upright(image, scale, _display_matrix(frame))

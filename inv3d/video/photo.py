@@ -57,7 +57,8 @@ def align_photo(path: Path, bundle: Bundle, head: HeadChoice | None = None) -> A
     found = find_heads(bundle, small)
     if not len(found):
         raise InputError(
-            f"no head is found in {path}", "give a photo of one head that looks roughly at the camera, not much cut off"
+            f"no head was found in {path}",
+            "use a photo of one head that faces the camera roughly and is hardly cut off",
         )
     found = choose(found, head, (scale[0] * picture.scale, scale[1] * picture.scale), str(path))
     crops = Crops(
@@ -65,7 +66,7 @@ def align_photo(path: Path, bundle: Bundle, head: HeadChoice | None = None) -> A
     )
     if float(crops.size) < _SMALLEST_HEAD:
         raise InputError(
-            f"the head in {path} is only about {float(crops.size) / 2:.0f} pixels high", "give a larger photo"
+            f"the head in {path} is only about {float(crops.size) / 2:.0f} pixels high", "use a larger photo"
         )
     image = cut(photo, crops, bundle.info.generator.resolution)
     camera = bundle.info.camera(found.alignment.yaw, found.alignment.pitch)

@@ -100,14 +100,14 @@ def read_picture(path: Path) -> Picture:
                 raise MemoryError from error
             image, scale = _mended(path, size, error)
     except MemoryError as error:
-        raise OutOfMemoryError(f"the memory does not suffice to read {path}", "shrink the photo first") from error
+        raise OutOfMemoryError(f"there is not enough memory to read {path}", "shrink the photo first") from error
     return Picture(torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div(127.5).sub(1.0), scale)
 
 
 def _check_file(path: Path) -> int:
     """The size in bytes of a file that may be opened: never a pipe or a device, which could hang."""
     if path.suffix.lower() in _RAW_ENDINGS:
-        raise InputError(f"{path} is of a kind that cannot be read ({path.suffix})", "save it as JPEG or PNG")
+        raise InputError(f"{path} is in a format that cannot be read ({path.suffix})", "save it as JPEG or PNG")
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -257,7 +257,7 @@ def _check_size(path: Path, file: Image.Image, size: int) -> None:
     if height > _FLATTEST * width:
         raise InputError(f"{path} has {claim}: it is too narrow for a head", "crop the photo to one head")
     if min(width, height) < _SMALLEST_SIDE:
-        raise InputError(f"{path} is only {claim}", "give a larger photo")
+        raise InputError(f"{path} is only {claim}", "use a larger photo")
     if width * height > max(_HARMLESS, _DENSEST * size):
         raise InputError(f"{path} claims {claim} but is only {size} bytes long", "it is damaged; save the photo again")
 
@@ -273,7 +273,7 @@ def _too_large(path: Path) -> InputError:
 
 
 def _damaged(path: Path) -> InputError:
-    return InputError(f"{path} is damaged or of a kind that cannot be read", "save it again as PNG or JPEG")
+    return InputError(f"{path} is damaged, or in a format that cannot be read", "save it again as PNG or JPEG")
 
 
 def _unknown(path: Path, data: bytes) -> InputError:

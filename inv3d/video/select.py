@@ -48,14 +48,14 @@ def select(track: HeadTrack, views: int, held_out: int = 24) -> Selection:
     """
     if len(track.frames) < views:
         raise InputError(
-            f"{views} views asked for, but only {len(track.frames)} frames are usable ({len(track.failed)} failed)",
-            f"ask for fewer: --views {max(1, len(track.frames))}",
+            f"{views} views were requested, but only {len(track.frames)} frames are usable ({len(track.failed)} failed)",
+            f"use fewer: --views {max(1, len(track.frames))}",
         )
     low, high = track.yaw_range
     if views > 1 and high - low < MIN_ROTATION:
         raise InputError(
-            f"the head turns by only {math.degrees(high - low):.0f} degrees",
-            "film the head turning from one side to the other, at least 20 degrees in all",
+            f"the head turns only {math.degrees(high - low):.0f} degrees",
+            "film the head turning from one side to the other, by at least 20 degrees in all",
         )
     candidates = list(track.frames)
     spaced = torch.linspace(low, high, views).tolist() if views > 1 else [min(max(0.0, low), high)]

@@ -128,7 +128,7 @@ def track(
             if changed is not None:
                 raise InputError(
                     f"{path} has several shots: the picture changes at {changed:.2f} s",
-                    f"cut one shot out: ffmpeg -i clip.mp4 -t {changed:.2f} one.mp4",
+                    f"cut out one shot: ffmpeg -i clip.mp4 -t {changed:.2f} one.mp4",
                 )
             usable.append(tracked)
             last = seen = located

@@ -93,6 +93,6 @@ def test_a_stopped_batch_names_the_photo_in_progress():
     # photos without a head are told first, whatever their place
     finished = [PhotoResult(photos[1], outputs[1], error=InputError("no head", "")), PhotoResult(photos[0], outputs[0])]
     message, hint = _stopped(photos, outputs, finished)
-    assert "c.png" in message and "c-inv3d" in message and "2 photos of 3" in message and "--resume" in hint
+    assert "c.png" in message and "c-inv3d" in message and "2 of 3 photos" in message and "--resume" in hint
     message, _ = _stopped(photos[:1], outputs[:1], [])
     assert message == "stopped before a-inv3d was finished"

@@ -41,10 +41,10 @@ def test_an_import_says_what_it_passed_over_and_shows_the_mean(home):
     lines = (home / "said").read_text().splitlines()
     picture = home / "models" / "small" / "mean.png"
     assert "passed over 'decoder.seen': buffers that no weight depends on" in lines
-    assert f"its mean from three sides: {picture}" in lines
+    assert f"its mean head from three sides: {picture}" in lines
     assert imread(picture).shape == (64, 192, 3)
     # weights at random make fog
-    assert any(line.startswith("this does not look right: it is transparent") for line in lines)
+    assert any(line.startswith("warning: it is transparent") for line in lines)
 
 
 def test_a_missing_aligner_is_told_before_anything_is_estimated(home, clip, tmp_path, monkeypatch):

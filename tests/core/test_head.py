@@ -44,7 +44,7 @@ def test_a_detail_comes_back_with_its_camera(head, tmp_path, monkeypatch):
 
 def test_a_detail_that_the_model_cannot_read_is_refused(head, tmp_path):
     dataclasses.replace(head, detail=with_detail(head).detail).save(tmp_path)
-    with pytest.raises(InputError, match="cannot read local features"):
+    with pytest.raises(InputError, match="does not support local features"):
         Head.load(tmp_path)
 
 
@@ -110,7 +110,7 @@ def changed_tensors(path, change):
         ({"model": 3}, "model should be"),
         ({"model_fingerprint": "../../x"}, "model_fingerprint"),
         ({"latents": 0}, "latents should be"),
-        ({"latents": 4}, "3 codes and 3 yaws where head.json tells of 4"),
+        ({"latents": 4}, "3 codes and 3 yaws where head.json lists 4"),
         ({"yaw_range_degrees": [10.0]}, "yaw_range_degrees"),
         ({"yaw_range_degrees": [10.0, float("nan")]}, "yaw_range_degrees.1 should be a finite number"),
         ({"yaw_range_degrees": [10.0, -10.0]}, "should ascend"),
@@ -135,12 +135,12 @@ def test_a_description_that_makes_no_sense_is_refused(change, said, head, tmp_pa
         (lambda t: t | {"codes": t["codes"][0]}, "codes has shape"),
         (lambda t: t | {"codes": t["codes"].int()}, "codes contains I32"),
         (lambda t: t | {"codes": t["codes"] * torch.nan}, "codes contains NaN"),
-        (lambda t: t | {"codes": t["codes"] * 1e20}, "codes contains values larger"),
+        (lambda t: t | {"codes": t["codes"] * 1e20}, "codes contains larger values"),
         (lambda t: t | {"codes": t["codes"][:2]}, "2 codes and 3 yaws"),
         (lambda t: {name: tensor[:0] for name, tensor in t.items()}, "0 codes and 0 yaws"),
         (lambda t: t | {"yaws": t["yaws"].flip(0)}, "yaws should ascend"),
         (lambda t: t | {"yaws": t["yaws"] / 0.0}, "yaws contains NaN"),
-        (lambda t: t | {"yaws": t["yaws"] * 100}, "within a full turn"),
+        (lambda t: t | {"yaws": t["yaws"] * 100}, "within one full turn"),
         (lambda t: t | {"yaws": t["yaws"][:, None]}, "yaws has shape"),
     ],
 )
@@ -157,7 +157,7 @@ def test_codes_that_do_not_fit_the_model_are_refused(change, said, head, tmp_pat
         (lambda t: {"generator." + name: tensor for name, tensor in t.items()}, "is unknown"),
         (lambda t: {name: tensor[:-1] for name, tensor in t.items()}, "has shape"),
         (lambda t: {name: tensor / 0.0 for name, tensor in t.items()}, "contains NaN or infinity"),
-        (lambda t: {name: tensor.float() * 1e30 for name, tensor in t.items()}, "contains values larger"),
+        (lambda t: {name: tensor.float() * 1e30 for name, tensor in t.items()}, "contains larger values"),
         (lambda t: {name: tensor.bool() for name, tensor in t.items()}, "contains BOOL"),
     ],
 )

@@ -79,7 +79,7 @@ def test_verify_finds_changed_weights_and_nan(imported, home):
     state = load_file(folder / "generator.safetensors")
     state["decoder.net.0.bias"][0] = torch.nan
     save_file(state, folder / "generator.safetensors")
-    with pytest.raises(ModelError, match="not those that were imported"):
+    with pytest.raises(ModelError, match="have changed since the import"):
         verify("tiny")
     description = json.loads((folder / "model.json").read_text())
     description["source"]["generator.safetensors"] = sha256(folder / "generator.safetensors")

@@ -82,4 +82,4 @@ def test_a_public_checkpoint_from_import_to_removal(clip, tmp_path):
 def test_the_catalogue_is_shown_and_kept_off_the_network(tmp_path):
     home = {"env": {**os.environ, "INV3D_HOME": str(tmp_path / "home")}}
     assert "not commercial" in run("models", "fetch", **home).stdout
-    fails(4, "fetching is off", "models", "fetch", "ffhq", "--offline", **home)
+    fails(4, "downloads are disabled", "models", "fetch", "ffhq", "--offline", **home)

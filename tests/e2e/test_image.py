@@ -45,7 +45,7 @@ def test_good_photos_become_heads_and_bad_ones_do_not_stop_them(done):
         "head", "views", "orbit.mp4", "mesh.glb", "metrics.json", "report.html", "run.json"
     }  # fmt: skip
     table = run.stdout[run.stdout.index("PSNR") :]
-    assert "no head is found" in run.stdout and "not a picture" in run.stdout
+    assert "no head was found" in run.stdout and "not a picture" in run.stdout
     assert all(name in table for name in ("head.png", "grey.jpg", "text.png"))
     facts = json.loads((out / "head-inv3d" / "run.json").read_text())
     assert facts["refine"] == 3 and facts["encoder"] == "none" and abs(facts["yaw_degrees"]) < 30
@@ -74,10 +74,10 @@ def test_finished_photos_are_passed_over_and_never_overwritten(done, photos):
 
 
 def test_what_cannot_be_used_is_told_in_one_line(photos, tmp_path):
-    fails(3, "no head is found", "image", photos / "grey.jpg", "--encoder", "none")
+    fails(3, "no head was found", "image", photos / "grey.jpg", "--encoder", "none")
     fails(3, "none of the 2 photos", "image", photos / "grey.jpg", photos / "text.png", "--encoder", "none")
     fails(3, "does not exist", "image", tmp_path / "x.png", "--encoder", "none")
-    fails(3, "no pictures in the folder", "image", tmp_path)
+    fails(3, "no photos in the folder", "image", tmp_path)
     fails(2, "no encoder 'e4e'", "image", photos / "head.png", "--encoder", "e4e")
     fails(2, "is not a head", "image", photos / "head.png", "--head", "left")
     fails(3, "there is no head 2", "image", photos / "head.png", "--encoder", "none", "--head", "2")

@@ -92,7 +92,7 @@ def test_render_and_export_work_on_the_output(output, tmp_path):
     fails(2, "exists", "render", output, "--out", tmp_path / "turn.png")
     fails(2, "not a format", "export", output, "--out", tmp_path / "head.stl2")
     fails(2, "not a list of angles", "render", output, "--yaw", "left")
-    fails(3, "holds no head", "render", tmp_path, "--out", tmp_path / "x.png")
+    fails(3, "contains no head", "render", tmp_path, "--out", tmp_path / "x.png")
 
 
 def test_an_existing_output_is_kept(clip, output):
@@ -160,9 +160,9 @@ def test_bad_clips_end_with_one_line_and_leave_nothing(clip, tmp_path):
     fails(3, "is empty", "video", tmp_path / "empty.mp4")
     fails(3, "no head", "video", tmp_path / "grey.mp4")
     fails(3, "only 1 frames are usable", "video", tmp_path / "one.mp4")
-    fails(3, "turns by only", "video", tmp_path / "still.mp4")
+    fails(3, "turns only", "video", tmp_path / "still.mp4")
     fails(3, "half.mp4", "video", tmp_path / "half.mp4")
-    fails(3, "40 views asked for", "video", clip, "--views", "40", "--out", tmp_path / "many")
+    fails(3, "40 views were requested", "video", clip, "--views", "40", "--out", tmp_path / "many")
     assert sorted(tmp_path.iterdir()) == before
 
 

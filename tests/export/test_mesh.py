@@ -198,5 +198,5 @@ def test_a_file_that_holds_something_else_is_noticed(greys, tmp_path, monkeypatc
     monkeypatch.setattr(module, "_glb", lambda mesh: write_glb(other))
     turned = other.copy().apply_transform(module._TO_Z_UP) if suffix == ".ply" else other
     monkeypatch.setattr(trimesh.Trimesh, "export", lambda mesh, *args, **options: export(turned, *args, **options))
-    with pytest.raises(Inv3dError, match="does not hold what was written"):
+    with pytest.raises(Inv3dError, match="does not contain what was written"):
         write_mesh(greys, tmp_path / f"ball{suffix}")

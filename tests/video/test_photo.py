@@ -41,7 +41,7 @@ def test_the_head_is_cut_out_as_the_model_sees_heads(demo, portrait, turn, tmp_p
 
 def test_photos_without_one_head_are_named(demo, portrait, tmp_path):
     Image.fromarray(np.full((200, 300, 3), 90, np.uint8)).save(tmp_path / "grey.png")
-    with pytest.raises(InputError, match=r"no head is found in .*grey\.png"):
+    with pytest.raises(InputError, match=r"no head was found in .*grey\.png"):
         align_photo(tmp_path / "grey.png", demo)
     Image.fromarray(np.hstack([portrait, portrait])).save(tmp_path / "two.png")
     with pytest.raises(InputError, match=r"there are 2 heads in .*two\.png, at \(\d+, \d+\) and"):

@@ -42,13 +42,13 @@ def test_a_single_view_is_the_most_frontal():
 
 
 def test_more_views_than_frames():
-    with pytest.raises(InputError, match="9 views asked for, but only 4 frames are usable") as caught:
+    with pytest.raises(InputError, match="9 views were requested, but only 4 frames are usable") as caught:
         select(turning([-1, 0, 0.5, 1]), 9)
     assert "--views 4" in caught.value.hint
 
 
 def test_a_head_that_hardly_turns():
-    with pytest.raises(InputError, match="turns by only 11 degrees"):
+    with pytest.raises(InputError, match="turns only 11 degrees"):
         select(turning([math.radians(a) for a in range(12)]), 3)
 
 

@@ -92,7 +92,7 @@ def around(layout: Layout) -> Layout:
     """`layout` if its cameras go around what they look at. Raises ModelError."""
     # also false for NaN
     if not math.hypot(*layout.pivot) < layout.radius <= _FAR:
-        raise refused(f"its cameras do not go around their pivot: radius {layout.radius:g}, pivot {layout.pivot}")
+        raise refused(f"its cameras do not circle their pivot: radius {layout.radius:g}, pivot {layout.pivot}")
     return layout
 
 
@@ -107,9 +107,9 @@ def _config(
         if part.text("architecture", "skip") != "skip":
             raise refused("its option 'architecture' is not supported (only 'skip' is)")
     if options.part("sr_kwargs").text("activation", "lrelu") != "lrelu":
-        raise refused("its super-resolution has another activation than 'lrelu', which is not supported")
+        raise refused("the activation of its super-resolution is not supported (only 'lrelu' is)")
     if options.whole("img_channels", 0, 64, 3) != 3:
-        raise refused("its pictures are not of three colours")
+        raise refused("its pictures do not have three colour channels")
     mapping = options.part("mapping_kwargs")
     superresolution = _superresolution(options, rendering)
     near, far, cut = _range(rendering, radius)
@@ -154,10 +154,10 @@ def _config(
 def _superresolution(options: Options, rendering: Options) -> SuperResolutionConfig:
     name = rendering.text("superresolution_module").rpartition(".")[2]
     if name not in _SUPERRESOLUTION:
-        raise refused(f"its super-resolution {shown(name)} is not known")
+        raise refused(f"its super-resolution {shown(name)} is unknown")
     noise = rendering.text("superresolution_noise_mode", "none")
     if noise not in ("none", "const", "random"):
-        raise refused(f"its option 'superresolution_noise_mode' is {shown(noise)}, which is not known")
+        raise refused(f"its option 'superresolution_noise_mode' is {shown(noise)}, which is unknown")
     return replace(
         _SUPERRESOLUTION[name],
         antialias=rendering.flag("sr_antialias", True),
@@ -262,14 +262,14 @@ def fitting(
     shape. Raises ModelError, with the name, for what is missing, too much, of another shape, not of floating-point
     numbers (but for the counters of normalisation layers), NaN or infinite."""
     if extra := sorted(found.keys() - shapes.keys()):
-        raise refused(f"{shown(extra[0])} belongs to no part of the model")
+        raise refused(f"{shown(extra[0])} does not belong to any part of the model")
     state = {}
     for name, shape in shapes.items():
         if name not in found:
             raise refused(f"{name} is missing")
         state[name] = tensor = read(found[name], name, shape)
         if tensor.dtype not in _FLOATS and not name.endswith(_COUNTER):
-            raise refused(f"{name} is not of floating-point numbers")
+            raise refused(f"{name} does not contain floating-point numbers")
         if not torch.isfinite(tensor).all():
             raise refused(f"{name} contains NaN or infinity")
     return state

@@ -33,7 +33,7 @@ FAMILIES = {
 def family(name: str) -> Layout:
     """Raises UsageError for the name of no family."""
     if name not in FAMILIES:
-        raise UsageError(f"there is no family '{name}'", f"choose one of: {', '.join(FAMILIES)}")
+        raise UsageError(f"there is no model family '{name}'", f"choose one of: {', '.join(FAMILIES)}")
     return FAMILIES[name]
 
 

@@ -64,7 +64,7 @@ def chosen(found: list[Network]) -> Network:
     found.sort(key=lambda network: not any("ema" in name.lower() for name in network.path))
     for marks, what in _OTHERS[:1]:
         if any(mark in name for name in found[0].tensors for mark in marks):
-            raise refused(f"it holds {what}")
+            raise refused(f"it contains {what}")
     return found[0]
 
 
@@ -93,7 +93,7 @@ class _Walk:
         items = dictionary(value)
         self.left -= 1 + len(items)
         if self.left < 0:
-            raise refused("its modules and dictionaries hold each other")
+            raise refused("its modules and dictionaries contain each other")
         return {key: item for key, item in items.items() if isinstance(key, str)}
 
 
@@ -130,7 +130,7 @@ def of_weights(
     prefixes = dict.fromkeys(name[: name.rindex(mark)] for name in tensors for mark in _MARKS if mark in name)
     whole = [prefix for prefix in prefixes if prefix == "" or prefix.endswith(".")]
     if len(whole) > _MOST_NETWORKS:
-        raise refused("it holds more networks than any checkpoint")
+        raise refused("it contains more networks than any checkpoint")
     for prefix in whole:
         own = {name.removeprefix(prefix): item for name, item in tensors.items() if name.startswith(prefix)}
         others = tuple(name for name in tensors if not name.startswith(prefix))
@@ -163,7 +163,7 @@ def _instead(root: Any) -> str:
     names = [f"{name}." for name in _names(root)]
     for marks, what in _OTHERS:
         if any(name.startswith(mark) or f".{mark}" in name for name in names for mark in marks):
-            return f"it holds {what}"
+            return f"it contains {what}"
     return "it holds no generator (G_ema)"
 
 

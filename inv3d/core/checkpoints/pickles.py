@@ -88,19 +88,19 @@ class _Machine:
                 return self._pop()
             action = _ACTIONS.get(code)
             if action is None:
-                raise refused(f"it is no pickle of a known kind (code {code:#04x})")
+                raise refused(f"it is not a pickle of a known kind (code {code:#04x})")
             action(self)
         raise refused("it has more parts than any generator")
 
     def _pop(self) -> Any:
         value = self.stack.pop()
         if value is _MARK:
-            raise ValueError("a mark is no value")
+            raise ValueError("a mark is not a value")
         return value
 
     def _top(self) -> Any:
         if self.stack[-1] is _MARK:
-            raise ValueError("a mark is no value")
+            raise ValueError("a mark is not a value")
         return self.stack[-1]
 
     def _since_mark(self) -> list[Any]:
@@ -122,7 +122,7 @@ class _Machine:
         """Text of so many bytes."""
         self.text_left -= size
         if size > _TEXT or self.text_left < 0:
-            raise refused("it holds more text than any generator")
+            raise refused("it contains more text than any generator")
         return self.file.read(size).decode(encoding, "surrogatepass" if encoding == "utf-8" else "strict")
 
     def _mark(self) -> None:
@@ -142,7 +142,7 @@ class _Machine:
 
     def _protocol(self) -> None:
         if self.file.number("<B") > 5:
-            raise refused("it is written with a newer pickle protocol")
+            raise refused("it uses a newer pickle protocol")
 
     def _frame(self) -> None:
         if self.file.number("<Q") > self.file.left:
@@ -217,7 +217,7 @@ class _Machine:
             if self.keys_left < 0 or not -_SMALL < value < _SMALL:
                 raise refused("its numbers are too many or too large to be keys")
         elif not isinstance(value, str | bytes | bool | Name | Symbol | None):
-            raise refused(f"a {type(value).__name__} is a key in it, which no known format has")
+            raise refused(f"it uses a {type(value).__name__} as a key, which no known format does")
         return value
 
     def _global(self) -> None:
@@ -268,7 +268,7 @@ class _Machine:
             case ("module", Name() as kind, *_):
                 self.stack.append(kind)
                 return
-        raise refused("it refers to something outside of itself")
+        raise refused("it refers to something outside the file")
 
     def _extension(self) -> None:
         raise refused("it uses registered extensions")

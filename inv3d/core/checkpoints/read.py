@@ -69,7 +69,7 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], bytes, int]]:
     hint = "give the path of a checkpoint"
     try:
         if path.exists() and not path.is_file():
-            raise ModelError(f"{path} is no file", hint)
+            raise ModelError(f"{path} is not a file", hint)
         with path.open("rb") as file:
             start = file.read(LOOKED_AT)
             size = file.seek(0, io.SEEK_END)
@@ -194,8 +194,8 @@ def _some(names: list[str] | tuple[str, ...]) -> str:
 def _like(name: str | None, shapes: dict[str, tuple[int, ...]]) -> Layout:
     if name is None:
         raise ModelError(
-            "the file holds bare weights, which do not say how they are rendered",
-            "say which family of models they are, for instance --like ffhq",
+            "the file contains only weights, without the options that rendering needs",
+            "name the model family, for instance --like ffhq",
         )
     layout = family(name)
     return Layout(sized(layout.config, shapes), layout.radius, layout.pivot)
@@ -236,7 +236,7 @@ def _of_safetensors(path: Path, header: int, like: str | None) -> Checkpoint:
             tensors = {name: _Entry(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
             found = list(of_weights(tensors))
             if not found:
-                raise refused("it holds no generator")
+                raise refused("it contains no generator")
             layout = None if own is None else _own_layout(own)
             return _of_network(chosen(found), _SafetensorsReader(file), like, layout)
     except SafetensorError as error:

@@ -35,19 +35,17 @@ def check_start(path: object, start: bytes) -> None:
     if not start:
         raise ModelError(f"{path} is empty", _AGAIN + " again")
     if not start.strip(b"\0"):
-        raise ModelError(
-            f"{path} starts with {len(start)} zero bytes: a download that was not finished", _AGAIN + " again"
-        )
+        raise ModelError(f"{path} starts with {len(start)} zero bytes: an unfinished download", _AGAIN + " again")
     for magic, what, hint in _MAGIC:
         if start.startswith(magic):
-            raise ModelError(f"{path} is no checkpoint: it is {what}", hint)
+            raise ModelError(f"{path} is not a checkpoint: it is {what}", hint)
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.lower().startswith(_PAGES):
         raise ModelError(
-            f"{path} is no checkpoint: it is a web page (HTML)",
-            "the address leads to a page, perhaps for a login or a confirmation; " + _AGAIN,
+            f"{path} is not a checkpoint: it is a web page (HTML)",
+            "the address leads to a page, perhaps one for login or confirmation; " + _AGAIN,
         )
     if text.startswith((b"{", b"[")) and text.isascii():
-        raise ModelError(f"{path} is no checkpoint: it is a text file, perhaps a server's error message", _AGAIN)
+        raise ModelError(f"{path} is not a checkpoint: it is a text file, perhaps a server's error message", _AGAIN)
     if start[257:262] == b"ustar":
         raise ModelError(f"{path} is a tar archive", "unpack it first")

@@ -92,7 +92,7 @@ def known_name(module: str, attribute: str) -> Name:
     full = f"{_PYTHON_2.get(module, module)}.{attribute}"
     # a dot in the attribute would walk from the module to anything that it has imported
     if full not in _NAMES and ("." in attribute or not _MODULES.fullmatch(full)):
-        raise refused(f"it wants to call {shown(full)}")
+        raise refused(f"it would call {shown(full)}")
     return Name(full)
 
 
@@ -115,5 +115,5 @@ def members(value: Any) -> frozenset[str]:
     if isinstance(value, Symbol) and value.name.full in SETS and value.arguments:
         value = value.arguments[0]
     if isinstance(value, set | list | tuple) and len(value) > _MOST_MEMBERS:
-        raise refused("a set in it is larger than that of any module")
+        raise refused("it contains a larger set than any module")
     return frozenset(m for m in value if isinstance(m, str)) if isinstance(value, set | list | tuple) else frozenset()

@@ -75,7 +75,7 @@ class TensorReader:
         # a stride of zero could make a huge tensor of one number
         self.left -= count * numbers.element_size()
         if count > len(numbers) or (count and last >= len(numbers)) or self.left < 0:
-            raise refused(f"{name} reaches beyond the numbers that the file holds")
+            raise refused(f"{name} reaches beyond the numbers in the file")
         tensor = numbers.as_strided(size, stride, offset)
         if count == len(numbers) and tensor.is_contiguous():
             del self._held[_key(storage)]
@@ -88,7 +88,7 @@ class TensorReader:
             numbers = self.lookup(storage) if isinstance(storage, Storage) else _nested(storage)
             self.storage_left -= numbers.nbytes
             if self.storage_left < 0:
-                raise refused("its storages hold more numbers than the file")
+                raise refused("its storages claim more numbers than the file contains")
             self._held[key] = numbers
         return self._held[key]
 
@@ -119,7 +119,7 @@ def _described(value: Any, name: str) -> tuple[Any, int, tuple[int, ...], tuple[
     """Storage, offset, size and stride of a tensor or parameter."""
     tensor = _tensor(value)
     if not is_call(tensor, TENSOR):
-        raise refused(f"{shown(name)} is no tensor")
+        raise refused(f"{shown(name)} is not a tensor")
     match tensor.arguments:
         case (storage, int() as offset, tuple() as size, tuple() as stride, *_) if (
             len(size) == len(stride) <= _DIMENSIONS
@@ -148,14 +148,14 @@ def _numbers_of(raw: bytes, storage: Storage) -> Tensor:
 
 
 def _short(storage: Storage) -> ModelError:
-    return refused(f"a storage claims {storage.count} numbers, but the file does not hold them")
+    return refused(f"a storage claims {storage.count} numbers, more than the file contains")
 
 
 def read_stream(file: IO[bytes], steps: int | None = None) -> tuple[Any, Lookup]:
     """The object in an old `torch.save` file, of at most `steps` instructions, and where its storages are. The file stays
     in use. Raises ModelError."""
     if [read_pickle(file, _SMALL_PICKLE)[0] for _ in range(2)] != [LEGACY_MAGIC, _LEGACY_PROTOCOL]:
-        raise refused("it is no file of `torch.save`")
+        raise refused("it is not a `torch.save` file")
     system, _ = read_pickle(file, _SMALL_PICKLE)
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise refused("its numbers have another byte order")
@@ -223,9 +223,9 @@ def read_archive(file: IO[bytes]) -> tuple[Any, Lookup]:
     size = file.seek(0, io.SEEK_END)
     for name, entry in entries.items():
         if name.startswith("/") or ".." in name.split("/") or "\\" in name:
-            raise refused(f"its entry {shown(name)} points outside of it")
+            raise refused(f"its entry {shown(name)} points outside the file")
         if entry.compress_type != zipfile.ZIP_STORED:
-            raise refused("it is packed, which `torch.save` never does")
+            raise refused("it is compressed, which `torch.save` never does")
         if entry.file_size > size:
             raise refused(f"its entry {shown(name)} claims to be larger than the file")
 
@@ -237,7 +237,7 @@ def read_archive(file: IO[bytes]) -> tuple[Any, Lookup]:
 
     roots = [name.removesuffix("data.pkl") for name in entries if name.split("/")[1:] == ["data.pkl"]]
     if len(roots) != 1:
-        raise refused("it is no file of `torch.save`")
+        raise refused("it is not a `torch.save` file")
     root = roots[0]
     if f"{root}byteorder" in entries and read(f"{root}byteorder") != b"little":
         raise refused("its numbers have another byte order")

@@ -65,7 +65,7 @@ def _own_weights(weights: dict[Any, Any]) -> dict[str, Any]:
     # a file may keep networks of losses, too, which begin alike
     prefix = min(prefixes, key=lambda prefix: ("encoder." not in prefix, len(prefix)), default=None)
     if prefix is None:
-        raise refused("it holds no encoder (encoder.* in state_dict)")
+        raise refused("it contains no encoder (encoder.* in state_dict)")
     return {name.removeprefix(prefix): weights[name] for name in names if name.startswith(prefix)}
 
 

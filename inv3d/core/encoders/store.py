@@ -76,5 +76,5 @@ def _configuration(path: Path, refuse: Refuse) -> EncoderConfig:
 
 def _refuse(path: Path) -> Refuse:
     return lambda why: ModelError(
-        f"{path} cannot be loaded: {why}", "install inv3d again, or train or import the encoder again"
+        f"{path} cannot be loaded: {why}", "reinstall inv3d, or train or import the encoder again"
     )

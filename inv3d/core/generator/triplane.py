@@ -120,7 +120,7 @@ class TriplaneGenerator(Generator):
         guide_cells: int | None = None,
     ) -> TriplaneScene:
         if detail is not None and self.detail is None:
-            raise ValueError("this generator cannot read local features")
+            raise ValueError("this generator does not support local features")
         cells = self.config.rendering.proposal_grid
         own = None if cells is None else guide_cells or cells
         return TriplaneScene(codes, self.planes(codes, detail), None if guide is None else guide.density, own)
@@ -183,7 +183,7 @@ class TriplaneGenerator(Generator):
     ) -> Render:
         assert isinstance(scene, TriplaneScene)
         if len(cameras) % len(scene):
-            raise ValueError(f"{len(cameras)} cameras cannot be shared evenly by {len(scene)} codes")
+            raise ValueError(f"{len(cameras)} cameras cannot be divided evenly among {len(scene)} codes")
         size = resolution or self.config.raw_resolution
         views = len(cameras) // len(scene)
         grouped = Rays(*(r.reshape(len(scene), views * size * size, 3) for r in cameras.rays(size)))

@@ -141,7 +141,9 @@ def image_shard(source: Source, artist: Artist, index: int, heads: int = IMAGE_H
 
 def wide_shard(source: Source, artist: Artist, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
     """Pictures with shoulders and space around the head."""
-    return _pictures(source, artist, _WIDE_SEED + index, heads, WIDE_RESOLUTION, FFHQ_FOCAL / WIDE_FACTOR, 1, BACK_SHARE)
+    return _pictures(
+        source, artist, _WIDE_SEED + index, heads, WIDE_RESOLUTION, FFHQ_FOCAL / WIDE_FACTOR, 1, BACK_SHARE
+    )
 
 
 def twin_shard(source: Source, artist: Artist, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
@@ -184,7 +186,9 @@ def generate(
     """
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.glob("*.safetensors")) and source_of(folder) is not source:
-        raise UsageError(f"{folder} has data of {source_of(folder).name}", "choose another folder for another source")
+        raise UsageError(
+            f"{folder} already has data of {source_of(folder).name}", "choose another folder for another source"
+        )
     artist = source.artist(compiled)
     makers = {"points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard, "twins": twin_shard}
     # in the order in which training needs them, so that it can begin beside

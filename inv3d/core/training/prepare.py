@@ -44,7 +44,9 @@ class Plan:
     def scaled(self, factor: float) -> Plan:
         """With `factor` times the pictures and steps. Raises UsageError for a factor that is not positive and finite."""
         if not 0.0 < factor < math.inf:
-            raise UsageError(f"--scale {factor} makes no sense", "use a positive factor, such as 0.02 for a trial")
+            raise UsageError(
+                f"--scale {factor} is not a positive number", "use a positive factor, such as 0.02 for a trial"
+            )
         shards = self.shards * factor
         return dataclasses.replace(
             self,

@@ -89,8 +89,8 @@ def test_the_buffer_of_the_training_loop_is_left_out_and_others_are_reported(sma
     [
         (lambda state: state.pop("decoder.net.0.weight"), "decoder.net.0.weight is missing"),
         (lambda state: state.update({"decoder.net.0.bias": torch.zeros(3)}), r"decoder.net.0.bias has shape \(3,\)"),
-        (lambda state: state.update({"decoder.more": torch.zeros(3)}), "'decoder.more' belongs to no part"),
-        (lambda state: state.update({"other.weight": torch.zeros(3)}), "'other.weight' belongs to no part"),
+        (lambda state: state.update({"decoder.more": torch.zeros(3)}), "'decoder.more' does not belong to any part"),
+        (lambda state: state.update({"other.weight": torch.zeros(3)}), "'other.weight' does not belong to any part"),
     ],
 )
 def test_weights_that_do_not_fit_are_named(small, parameters, options, tmp_path, change, message):
@@ -115,7 +115,11 @@ def test_the_axes_of_the_planes_are_those_that_the_renderer_carries(small, param
 
 @pytest.mark.parametrize(
     ("axes", "message"),
-    [(torch.ones(3, 3, 3), "should be bases"), (torch.eye(3), "shape"), (torch.full((3, 3, 3), torch.nan), "not finite")],
+    [
+        (torch.ones(3, 3, 3), "should be bases"),
+        (torch.eye(3), "shape"),
+        (torch.full((3, 3, 3), torch.nan), "not finite"),
+    ],
 )
 def test_axes_of_no_planes_are_refused(small, parameters, options, tmp_path, axes, message):
     module = generator(small.state_dict(), parameters, options, axes)

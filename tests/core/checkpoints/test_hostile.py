@@ -229,7 +229,7 @@ def stream(count: int, held: bytes) -> Made:
         (stream(2048, b"\0" * 8192), (64, 32), (1 << 63, 1), "is damaged"),
         (stream(2048, b"\0" * 8192), (-1, 2), (1, 1), "is damaged"),
         (stream(2048, b"\0" * 8192), (1,) * 100, (1,) * 100, "is damaged"),
-        (nested(dumped(SHELL)), (64, 32), (32, 1), "wants to call 'posix.system'"),
+        (nested(dumped(SHELL)), (64, 32), (32, 1), "would call 'posix.system'"),
         (nested(b""), (64, 32), (32, 1), "cut off"),
         (nested([1, 2]), (64, 32), (32, 1), "a storage is damaged"),
         ("storage", (64, 32), (32, 1), "a storage is damaged"),
@@ -252,7 +252,7 @@ def chain(depth: int) -> Made:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda root: root["_modules"].items.update(x=SHELL), "wants to call 'posix.system'"),
+        (lambda root: root["_modules"].items.update(x=SHELL), "would call 'posix.system'"),
         (lambda root: root["_modules"].items.update(x=[1]), "module 'x.' is damaged"),
         (lambda root: root["_modules"].items.update(chain(40).items), "is damaged"),
     ],
@@ -265,7 +265,7 @@ def test_modules_that_lie_are_refused(changed, change, message):
 def test_modules_that_hold_each_other_are_refused(tmp_path):
     name = b"ctraining.x\nY\n)\x81\x94}X\x08\0\0\0_modules}X\x08\0\0\0backboneh\0sX\x01\0\0\0xh\0sssb"
     (tmp_path / "x").write_bytes(b"\x80\x04" + name.replace(b"sssb", b"ssb") + b".")
-    with pytest.raises(ModelError, match=r"hold each other|is damaged"):
+    with pytest.raises(ModelError, match=r"contain each other|is damaged"):
         read_checkpoint(tmp_path / "x")
 
 
@@ -274,10 +274,10 @@ def test_modules_that_hold_each_other_are_refused(tmp_path):
     [
         ({"a/data.pkl": b"N.", "../../outside": b"x"}, False, "points outside"),
         ({"a/data.pkl": b"N.", "/etc/outside": b"x"}, False, "points outside"),
-        ({"a/data.pkl": b"N." + b"\0" * 10**6}, True, "is packed"),
-        ({"a/other": b"x"}, False, "no file of `torch.save`"),
-        ({"a/data.pkl": b"N.", "b/data.pkl": b"N."}, False, "no file of `torch.save`"),
-        ({"a/data.pkl": dumped(SHELL)}, False, "wants to call"),
+        ({"a/data.pkl": b"N." + b"\0" * 10**6}, True, "is compressed"),
+        ({"a/other": b"x"}, False, "not a `torch.save` file"),
+        ({"a/data.pkl": b"N.", "b/data.pkl": b"N."}, False, "not a `torch.save` file"),
+        ({"a/data.pkl": dumped(SHELL)}, False, "would call"),
         ({"a/data.pkl": b"N.", "a/byteorder": b"big"}, False, "byte order"),
     ],
 )

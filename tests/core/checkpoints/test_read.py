@@ -104,7 +104,7 @@ def test_buffers_in_bare_weights_are_passed_over_and_weights_are_not(state, tmp_
     assert found.notes == ("passed over 'renderer.grid': buffers that no weight depends on",)
     for name in ("backbone.synthesis.b512.conv0.weight", "decoder.net.4.bias", "weight"):
         torch_zip(tmp_path / "x", ordered(state | {name: torch.zeros(1)}))
-        with pytest.raises(ModelError, match=f"'{name}' belongs to no part"):
+        with pytest.raises(ModelError, match=f"'{name}' does not belong to any part"):
             read_checkpoint(tmp_path / "x", like="shapenetcars")
 
 
@@ -122,7 +122,7 @@ def test_our_own_file_keeps_every_bit_and_the_layout(small, demo, tmp_path):
 
 def test_bare_weights_need_a_family_that_exists(state, tmp_path):
     save_file(state, tmp_path / "x.safetensors")
-    with pytest.raises(ModelError, match="bare weights") as caught:
+    with pytest.raises(ModelError, match="only weights") as caught:
         read_checkpoint(tmp_path / "x.safetensors")
     assert "--like" in caught.value.hint
     with pytest.raises(UsageError, match="dogs"):
@@ -191,7 +191,7 @@ def test_files_that_were_handled_wrongly(name, message):
 def test_what_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
-        with pytest.raises(ModelError, match="is no file"):
+        with pytest.raises(ModelError, match="is not a file"):
             read_checkpoint(path)
 
 

@@ -53,5 +53,5 @@ def test_a_detail_changes_the_render_once_its_module_has_learned(generator):
 
 
 def test_a_model_without_the_module_refuses_a_detail(demo):
-    with pytest.raises(ValueError, match="cannot read local features"):
+    with pytest.raises(ValueError, match="does not support local features"):
         demo.generator.scene(demo.generator.code_space.repeat(demo.mean_code[None]), Detail(ramp(), CAMERA))

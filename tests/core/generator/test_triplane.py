@@ -73,7 +73,7 @@ def test_cameras_are_grouped_by_code(small):
     both = small(codes, cameras(-0.3, 0.3, -0.3, 0.3), 16)
     second = small(codes[1:], cameras(-0.3, 0.3), 16)
     assert torch.allclose(both.image[2:], second.image, atol=1e-4)
-    with pytest.raises(ValueError, match="shared evenly"):
+    with pytest.raises(ValueError, match="divided evenly"):
         small(codes, cameras(0.0, 0.1, 0.2), 16)
 
 
