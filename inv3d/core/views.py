@@ -45,7 +45,3 @@ class Views:
 
     def to(self, device: torch.device | str) -> Views:
         return Views(self.images.to(device), self.cameras.to(device), self.frames, self.times)
-
-    def frontal(self) -> int:
-        """Index of the view nearest to the front."""
-        return int(self.cameras.yaw.abs().argmin())

@@ -7,7 +7,7 @@ import pytest
 import torch
 from skimage.io import imread
 
-from inv3d import photos, pipeline
+from inv3d import estimate
 from inv3d.cli.app import app
 from inv3d.core.errors import ModelError
 from inv3d.core.generator import TriplaneGenerator
@@ -52,8 +52,8 @@ def test_a_missing_aligner_is_told_before_anything_is_estimated(home, clip, tmp_
         raise AssertionError("the estimate came first")
 
     monkeypatch.setenv("INV3D_HOME", str(home))
-    monkeypatch.setattr(pipeline, "estimate_seconds", late)
-    monkeypatch.setattr(photos, "estimate_seconds", late)
+    monkeypatch.setattr(estimate, "video_seconds", late)
+    monkeypatch.setattr(estimate, "photo_seconds", late)
     for command in (("video", clip), ("image", home / "models" / "small" / "mean.png")):
         with pytest.raises(ModelError, match="cannot find heads"):
             run(*command, "--model", "small", "--out", tmp_path / "out")

@@ -11,8 +11,6 @@ from inv3d.core.people.basis import ASYMMETRIES, SHAPES, Basis
 from inv3d.core.people.expression import EXPRESSION_NAMES, action_weights
 from inv3d.core.people.parameters import Parameters
 
-WORLD_PER_METRE = 2.02
-"""The median scale; every head is scaled so that its eyes and mouth lie as far apart as in the picture of any other."""
 EYE_HEIGHT, EYE_DEPTH = 0.002, 0.118
 """World coordinates y and z of the point midway between the centres of the eyeballs."""
 _EYE_SPACING, _MOUTH_DROP = 0.1245, 0.134

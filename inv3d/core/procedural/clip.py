@@ -48,7 +48,7 @@ class HeadTurn:
         return x, y, self.crop * (1.0 + 0.025 * math.sin(1.7 * math.pi * t))
 
     def latents(self, frame: int) -> tuple[Tensor, Tensor]:
-        """Identity [1,32] and expression [1,6] of a frame: the head smiles, talks, blinks and looks around."""
+        """Identity [1,60] and expression [1,6] of a frame: the head smiles, talks, blinks and looks around."""
         generator = torch.Generator().manual_seed(self.seed)
         z = torch.randn(1, IDENTITY_DIM, generator=generator)
         rest = 0.5 * torch.randn(1, EXPRESSION_DIM, generator=generator)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 IDENTITY_DIM = 60
 EXPRESSION_DIM = 6
-EXPRESSION_NAMES = ("smile", "jaw", "eyes", "brows", "gaze_x", "gaze_y")
+"""Smile, jaw, eyes, brows, and gaze in x and y."""
 
 _SKIN = [
     [0.99, 0.87, 0.79],
