@@ -22,7 +22,7 @@ _SHARES: dict[str, dict[str, float]] = {
     "pucker": {"mouthPucker": 0.65, "mouthFunnel": 0.3},
     "stretch": {"mouthStretch": 0.5, "mouthLowerDown": 0.25, "mouthUpperUp": 0.18},
     "press": {"mouthPress": 0.6, "mouthRollLower": 0.35, "mouthRollUpper": 0.25},
-    "brows_up": {"browInnerUp": 0.7, "browOuterUp": 0.7, "eyeWide": 0.25},
+    "brows_up": {"browInnerUp": 0.5, "browOuterUp": 0.7, "eyeWide": 0.25},
     "brows_down": {"browDown": 0.75, "noseSneer": 0.15},
     "squint": {"eyeSquint": 0.7, "cheekSquint": 0.35},
     "blink": {"eyeBlink": 1.0},
@@ -50,15 +50,15 @@ def expression_columns(z: Tensor) -> dict[str, Tensor]:
     def seldom(name: str, threshold: float, strength: float) -> Tensor:
         return strength * torch.sigmoid(2.2 * (named[name] - threshold))
 
-    smile = torch.tanh(0.6 * named["smile"] + 0.25)
-    jaw = seldom("jaw", 0.9, 0.75)
+    smile = torch.tanh(0.6 * named["smile"] + 0.4)
+    jaw = seldom("jaw", 1.1, 0.75)
     return {
         "smile": torch.where(smile > 0, 0.85 * smile, 0.45 * smile),
         "jaw": jaw,
         "pucker": seldom("pucker", 1.5, 0.7) * (1.0 - 0.7 * smile.clamp(min=0.0)),
         "stretch": seldom("stretch", 1.2, 0.6),
         "press": seldom("press", 1.5, 0.6) * (1.0 - jaw),
-        "brows_up": seldom("brows_up", 0.9, 0.8),
+        "brows_up": seldom("brows_up", 1.3, 0.8),
         "brows_down": seldom("brows_down", 1.0, 0.7),
         "squint": seldom("squint", 0.8, 0.6),
         "blink": 0.10 * torch.sigmoid(1.5 * named["blink"]) + 0.9 * torch.sigmoid(9.0 * (named["blink"] - 1.9)),

@@ -239,7 +239,7 @@ def render(
     v = float(0.0)
     passed = wp.vec3(1.0, 1.0, 1.0)
     glare = wp.vec3(0.0, 0.0, 0.0)
-    for _ in range(12):
+    for layer in range(10):
         q = wp.mesh_query_ray(body.mesh, o + d * start, d, FAR - start)
         if not q.result:
             break
@@ -249,7 +249,8 @@ def render(
             fine = float(2.6)
             if kind == K_BROW:
                 fine = 0.3
-            if not covers(strip[0], strip[1], strip[2], fine):
+            # deep in the hair no light comes from behind
+            if layer < 5 and not covers(strip[0], strip[1], strip[2], fine):
                 start += q.t + 0.0004
                 continue
         if kind == K_LENS:

@@ -21,7 +21,7 @@ from inv3d.core.people.skin import Look
 
 wp.config.log_level = wp.LOG_WARNING
 wp.init()
-_OCCLUSION_RAYS, _OCCLUSION_REACH = 9, 0.16
+_OCCLUSION_RAYS, _OCCLUSION_REACH = 6, 0.16
 _LOWEST = -0.45
 """World height below which nothing is darkened: the usual picture ends above."""
 _SMALL_LAMP = 0.10
