@@ -1,4 +1,4 @@
-"""`python -m inv3d`, and what the command `inv3d` starts: signals are handled before anything else is imported."""
+"""Entry point of `inv3d` and `python -m inv3d`: installs the signal handlers before importing anything else."""
 
 from inv3d.cli import signals
 

@@ -1,6 +1,6 @@
-"""How much memory jobs need, from the sizes of the model and of what is asked for; refused before they start.
+"""Memory estimates of jobs, from the sizes of the model and of the request; jobs that do not fit are refused at once.
 
-Measured on CPUs beyond what loading inv3d takes; `python benchmarks/scale.py` shows that views and codes add nothing.
+Measured on CPUs, on top of the memory that loading inv3d takes; `python benchmarks/scale.py` shows that views and codes add nothing.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from inv3d.core.generator import GeneratorConfig
 from inv3d.memory import most, require
 
 _RENDER = 0.25e9
-"""A render of the embedded model, whatever its size: planes, a chunk of rays, libraries that are loaded late."""
+"""A render of the embedded model at any resolution: planes, a chunk of rays, libraries that are loaded late."""
 _PICTURE = 30.0
 """A pixel of a finished picture: floats, the same within a row of pictures, bytes, bytes of the file."""
 _OUTPUT = 0.9e9
 """Encoder, pictures, orbit, mesh and report of a head of the embedded model."""
 _FIT = 1.6e9
-"""The same with the fit before it."""
+"""The same, including the fit."""
 _UPSCALED = 20e3
 """A pixel of a fit through super-resolution: 5 GB at 512 pixels."""
 _TRACED = 400.0
 """A pixel of a procedural head while its surface is searched."""
 _MESH = 0.5e9
 _CELL = 60.0
-"""A cell of the density grid that a mesh is made of."""
+"""A cell of the density grid from which a mesh is extracted."""
 
 
 def _ray(config: GeneratorConfig) -> float:
-    """Bytes of a ray: where it begins and goes, features in three layouts, depth and coverage."""
+    """Bytes per ray: origin and direction, features in three layouts, depth and coverage."""
     return 4.0 * (12 + 3 * config.color_channels)
 
 
@@ -50,7 +50,7 @@ def _pictures(config: GeneratorConfig, resolution: int, count: int, together: in
 
 
 def require_pictures(info: ModelInfo, resolution: int | None, count: int, together: int = 1) -> None:
-    """Whether `count` pictures of `resolution` rays per side fit, of which `together` are rendered at once.
+    """Check that `count` pictures of `resolution` rays per side fit into memory; `together` of them are rendered at once.
 
     Raises OutOfMemoryError.
     """
@@ -70,7 +70,7 @@ def require_pictures(info: ModelInfo, resolution: int | None, count: int, togeth
 
 
 def require_mesh(resolution: int) -> None:
-    """Whether a mesh from a grid of `resolution` cells per side fits. Raises OutOfMemoryError."""
+    """Check that a mesh from a grid of `resolution` cells per side fits into memory. Raises OutOfMemoryError."""
 
     def needed(side: int) -> float:
         return _MESH + _CELL * side**3
@@ -81,7 +81,7 @@ def require_mesh(resolution: int) -> None:
 
 
 def require_head(info: ModelInfo, fit: bool) -> None:
-    """Whether a head of a model can be made, with a `fit` or by an encoder alone. Raises OutOfMemoryError."""
+    """Check that making a head, with a `fit` or by an encoder alone, fits into memory. Raises OutOfMemoryError."""
     config = info.generator
     needed = _OUTPUT + _layers(config)
     if fit:

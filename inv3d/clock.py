@@ -1,4 +1,4 @@
-"""Where the time of a run goes."""
+"""Timing of the stages of a run."""
 
 from __future__ import annotations
 

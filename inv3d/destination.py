@@ -1,4 +1,4 @@
-"""Where an output folder may go: what it may replace, and what it never does."""
+"""What an output folder may replace, and what it never replaces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ELSEWHERE = "name a new folder with --out"
 
 
 class Made(Record):
-    """What tells an output folder of inv3d: what its `run.json` says of the input and of the files."""
+    """The fields of `run.json` by which inv3d recognises its own output folders."""
 
     model_config = ConfigDict(**STRICT, extra="ignore")
     largest = 1 << 24
@@ -48,7 +48,7 @@ def check_destination(out: Path, inputs: Iterable[Path], replace: bool) -> None:
 
 
 def _refuse_foreign(out: Path) -> None:
-    """Raises UsageError if the folder `out` holds a file that inv3d did not write, naming it."""
+    """Raises UsageError that names the files in the folder `out` that inv3d did not write, if any."""
     found = {name for name in _files(out) if not is_of_system(Path(name))}
     if not found:
         return

@@ -1,4 +1,4 @@
-"""Downloads that go on where they stopped, from servers that may do anything."""
+"""Resumable downloads from servers that may misbehave in any way."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from inv3d.core.files import write_whole
 from inv3d.core.records import shown
 
 Report = Callable[[int, int | None], None]
-"""Receives how many bytes are there, and of how many (None if the server does not say)."""
+"""Called with the number of bytes received and the total (None if unknown)."""
 
-LARGEST = 4 << 30  # bytes; no checkpoint has more, a server that never ends does
+LARGEST = 4 << 30  # bytes; no checkpoint is larger, but an endless response is
 _CHUNK = 1 << 14
 _ATTEMPTS = 4  # without progress
 _PROGRESS = 1 << 16  # bytes that an attempt must bring to count
-_TIMEOUT = 30.0  # seconds for each chunk: less than 550 bytes a second is no download
+_TIMEOUT = 30.0  # seconds per chunk; anything below 550 bytes per second counts as stalled
 _PAUSE = 0.2  # seconds between attempts
 _PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head")
 _POINTER = b"version https://git-lfs"
@@ -37,28 +37,28 @@ _FINAL = (requests.TooManyRedirects, requests.exceptions.InvalidSchema, requests
 
 
 class _Again(Exception):
-    """This attempt failed; another may not."""
+    """This attempt failed; another one may succeed."""
 
 
 @dataclass(frozen=True)
 class _Answer:
-    """How a server begins."""
+    """The start of a server's response."""
 
     status: int
     headers: Mapping[str, str]
 
     def number(self, name: str, pattern: str = r"(\d{1,18})") -> int | None:
-        """A number in a header; None if there is none, or nonsense."""
+        """A number in a header; None if it is absent or invalid."""
         found = re.fullmatch(pattern, self.headers.get(name, ""), re.ASCII)
         return int(found[1]) if found else None
 
 
 class Resuming:
-    """A downloader for pooch that keeps what arrived in `part` and asks for the rest; `size` is that of the file, if known."""
+    """A downloader for pooch that keeps received bytes in `part` and requests the rest; `size` is the file's, if known."""
 
     def __init__(self, part: Path, size: int | None, report: Report) -> None:
         self.part, self.size, self.report = part, size, report
-        self.version = part.with_name(part.name + ".version")  # which state of the file the part is of
+        self.version = part.with_name(part.name + ".version")  # the version of the file that the part belongs to
 
     def __call__(self, url: str, output_file: str, caller: Any) -> None:
         """Raises ModelError if the file cannot be had."""
@@ -71,7 +71,7 @@ class Resuming:
                 return
             except _Again as error:
                 reason = str(error)
-            # a server that drops the connection after every few bytes, or begins anew, must not keep us for ever
+            # a server that drops the connection after every few bytes, or restarts the file, must not block us forever
             failures = 0 if self._have() >= most + _PROGRESS else failures + 1
             most = max(most, self._have())
             time.sleep(_PAUSE)
@@ -81,7 +81,7 @@ class Resuming:
         )
 
     def _have(self) -> int:
-        """Bytes that are there. What is no file of ours is never written through."""
+        """The number of bytes received so far. Anything but a regular file is never written to."""
         if self.part.is_symlink():
             self.part.unlink()
         if not os.path.lexists(self.part):
@@ -98,7 +98,7 @@ class Resuming:
         self.version.unlink(missing_ok=True)
 
     def _continue(self, url: str, have: int) -> None:
-        """Ask for what is missing; returns when all is there. Raises _Again or ModelError."""
+        """Request the missing bytes; returns when the file is complete. Raises _Again or ModelError."""
         headers = {"Accept-Encoding": "identity"}
         known = self._known_version()
         if have and known:
@@ -129,8 +129,8 @@ class Resuming:
             raise _Again("the server sends less than it announced" if done else "the server sends nothing")
 
     def _accept(self, url: str, answer: _Answer, have: int) -> bool:
-        """Whether the server goes on where the part ends. Raises _Again or ModelError if it sends no file at all."""
-        if answer.status == 416 or (answer.status == 206 and not have):  # nothing beyond what is there
+        """Whether the server continues where the part ends. Raises _Again, or ModelError if it sends no file at all."""
+        if answer.status == 416 or (answer.status == 206 and not have):  # nothing left to send
             self._restart()
             raise _Again("the file on the server has changed")
         if answer.status == 429 or answer.status >= 500:
@@ -156,7 +156,7 @@ class Resuming:
             raise ModelError(f"{url} has {total} bytes, more than any checkpoint", "import a file you trust instead")
 
     def _known_version(self) -> str:
-        """As the server named it before; empty if that is not known."""
+        """The version that the server reported before; empty if unknown."""
         try:
             if not stat.S_ISREG(self.version.lstat().st_mode):
                 return ""
@@ -166,7 +166,7 @@ class Resuming:
         return text if text.isprintable() else ""
 
     def _remember(self, version: str) -> None:
-        """Weak versions say nothing about bytes."""
+        """Weak validators do not identify the bytes."""
         if (
             version
             and version.isascii()
@@ -198,7 +198,7 @@ def _no_checkpoint(url: str, what: str) -> ModelError:
 
 
 def _pieces(url: str, headers: dict[str, str]) -> Iterator[_Answer | bytes]:
-    """The answer of a server, then its bytes. Raises _Again or ModelError.
+    """The server's response, then its bytes. Raises _Again or ModelError.
 
     The network has a thread of its own: a server that drips bytes, at any stage, cannot hold up the one that waits here.
     """
@@ -244,7 +244,7 @@ def _next(arrived: queue.Queue[_Answer | bytes | Exception | None]) -> _Answer |
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong with a connection, in words."""
+    """A description of what went wrong with a connection."""
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (requests.TooManyRedirects, "the server redirects without end"),
         (requests.exceptions.InvalidSchema, "the server redirects to something else than http"),

@@ -1,4 +1,4 @@
-"""How long a job will take, told before it starts."""
+"""Estimates of how long a job will take, reported before it starts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from inv3d.pipeline import VideoJob
 from inv3d.video.decode import ClipInfo
 
 _VIDEO_OUTPUT, _PHOTO_OUTPUT = 460.0, 230.0
-"""Trial renders that cost as much as everything after the fit; measured."""
+"""The cost of everything after the fit in trial renders; measured."""
 _VIEW = 2.7
-"""Trial renders that cost as much as a 64 px view with its gradient; measured."""
+"""The cost of a 64 px view with its gradient in trial renders; measured."""
 
 
 def video_seconds(job: VideoJob, info: ClipInfo) -> float:
-    """About how long a clip takes, from small renders timed on the spot."""
+    """Estimated seconds for a clip, from small renders timed on the spot."""
     bundle = load_bundle(job.model, job.device)
     frames = info.frames or 25 * info.duration
     renders = _VIDEO_OUTPUT + fit_renders(bundle, job.fit, job.views, job.latents)
@@ -28,7 +28,7 @@ def video_seconds(job: VideoJob, info: ClipInfo) -> float:
 
 
 def photo_seconds(job: PhotoJob, photos: int) -> float:
-    """About how long so many photos take, from small renders timed on the spot."""
+    """Estimated seconds for a number of `photos`, from small renders timed on the spot."""
     bundle = load_bundle(job.model, job.device)
     renders = _PHOTO_OUTPUT + fit_renders(bundle, job.fit, views=1, latents=False)
     return 3.0 + photos * renders * trial_render(bundle, job.device)
@@ -50,7 +50,7 @@ def trial_render(bundle: Bundle, device: torch.device) -> float:
 
 
 def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool) -> float:
-    """How many trial renders cost as much as a fit."""
+    """The cost of a fit in trial renders."""
     search = settings.wplus_steps + (settings.latent_steps if latents else 0)
     largest = bundle.generator.raw_resolution
     if settings.rays_per_view is None:

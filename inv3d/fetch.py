@@ -1,4 +1,4 @@
-"""Fetching public checkpoints: a catalogue of addresses, and downloads that go on where they stopped."""
+"""Fetching public checkpoints: a catalogue of addresses, and resumable downloads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NVIDIA = "NVIDIA Source Code License for EG3D: research and evaluation only, no
 
 
 def _address(text: str) -> str:
-    """Raises ValueError for what is no address."""
+    """Raises ValueError for text that is not an address."""
     if not urlsplit(text).hostname or urlsplit(text).port == 0:
         raise ValueError("should be an HTTP address")
     return text
@@ -48,7 +48,7 @@ class Entry:
 
 
 class Catalogue(Border, RootModel[Annotated[tuple[Entry, ...], FailFast()]]):
-    """What `catalogue.json` in the home folder says: a list of objects with the fields of `Entry`."""
+    """The content of `catalogue.json` in the home folder: a list of objects with the fields of `Entry`."""
 
     model_config = STRICT
     fault: ClassVar = ModelError
@@ -64,7 +64,7 @@ CATALOGUE = (
 
 
 def catalogue() -> dict[str, Entry]:
-    """The entries by name; those of `catalogue.json` in the home folder come on top. Raises ModelError if it is damaged."""
+    """The entries by name, including those of `catalogue.json` in the home folder. Raises ModelError if it is damaged."""
     entries = {entry.name: entry for entry in CATALOGUE}
     path = home() / "catalogue.json"
     if os.path.lexists(path):
@@ -73,7 +73,7 @@ def catalogue() -> dict[str, Entry]:
 
 
 def entry(name: str) -> Entry:
-    """Raises ModelError for a name that the catalogue does not have."""
+    """The entry `name`. Raises ModelError if the catalogue has none."""
     entries = catalogue()
     if name not in entries:
         raise ModelError(f"the catalogue has no model {shown(repr(name))}", f"choose one of: {', '.join(entries)}")
@@ -81,7 +81,7 @@ def entry(name: str) -> Entry:
 
 
 def place(wanted: Entry) -> Path:
-    """Where the file of an entry belongs."""
+    """The path of the downloaded file of an entry."""
     suffix = Path(urlsplit(wanted.address).path).suffix.lower()
     return home() / "downloads" / f"{wanted.name}{suffix if suffix in _SUFFIXES else ''}"
 
@@ -107,7 +107,7 @@ def fetch(wanted: Entry, offline: bool, report: Report) -> Path:
     known = f"sha256:{wanted.sha256}" if wanted.sha256 else None
     download = Resuming(file.with_name(file.name + ".part"), wanted.size, report)
     try:
-        pooch.get_logger().disabled = True  # it would tell people to pin the hash
+        pooch.get_logger().disabled = True  # it would advise users to pin the hash
         with held(file.with_name(file.name + ".lock"), file):
             pooch.retrieve(wanted.address, known, file.name, file.parent, downloader=download)
     except ValueError as error:

@@ -1,6 +1,6 @@
-"""Memory: how much was used, how much is free, and the one place where its end becomes an error a person can mend.
+"""Memory: how much was used, how much is free, and the one place where running out of it becomes a clear error.
 
-A job says what it needs before it starts (`require`); what still runs out later is recognised (`memory_errors`).
+A job states its needs before it starts (`require`); memory that runs out later is recognised (`memory_errors`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AMPLE = 8e9
 _THREAD = 72 << 20
 """Address space of a thread: its stack, and what the C library reserves for its allocations."""
 _TRIAL = "import av, scipy.ndimage, skimage.measure, torch; torch.zeros(1 << 25)"
-"""Loads the large libraries and takes a little more."""
+"""Code that loads the large libraries and allocates a little more."""
 _UNLIMITED = 1 << 60  # bytes; what control groups of the first version say when they have no limit is larger
 _SIGNS = (
     "can't allocate memory",  # PyTorch, CPU
@@ -46,7 +46,7 @@ _SIGNS = (
     "malloc failed",
     "out of memory",
 )
-"""What libraries say, in small letters, when memory runs out but do not raise MemoryError."""
+"""Lower-case messages of libraries that run out of memory without raising MemoryError."""
 
 
 def _resource() -> ModuleType | None:
@@ -57,7 +57,7 @@ def _resource() -> ModuleType | None:
 
 
 def peak_memory_mb() -> int:
-    """Largest resident size so far in MB; 0 on systems that do not tell (Windows)."""
+    """Peak resident size in MB; 0 on systems that do not report it (Windows)."""
     resource = _resource()
     if resource is None:
         return 0
@@ -66,7 +66,7 @@ def peak_memory_mb() -> int:
 
 
 def free_memory() -> int:
-    """Bytes that this process may still use: the least that the machine, its control groups and `ulimit` leave."""
+    """Bytes that this process may still use: the minimum over the machine, its control groups and `ulimit`."""
     return min(_machine(), _control_groups(), address_space())
 
 
@@ -85,7 +85,7 @@ def address_space() -> int:
 
 
 def _machine() -> int:
-    """What Linux says is available, with its swap space; elsewhere all memory there is."""
+    """Available memory and swap space on Linux; elsewhere the total memory."""
     told = _fields(_PROC / "meminfo", ":")
     if "MemAvailable" in told:
         return told["MemAvailable"] + told.get("SwapFree", 0)
@@ -125,7 +125,7 @@ def _text(path: Path) -> str:
 
 
 def _fields(path: Path, sign: str) -> dict[str, int]:
-    """Numbers by name, in bytes, of files such as /proc/meminfo."""
+    """The entries of files such as /proc/meminfo, in bytes."""
     found = {}
     for line in _text(path).splitlines():
         name, _, rest = line.partition(sign)
@@ -136,12 +136,12 @@ def _fields(path: Path, sign: str) -> dict[str, int]:
 
 
 def require_start() -> None:
-    """Raises OutOfMemoryError if there is not even the memory to load the libraries.
+    """Raises OutOfMemoryError if there is not even enough memory to load the libraries.
 
     Where `ulimit -v` is tight, native code ends the process while it loads, and nobody can catch that: so another
     process tries it first.
     """
-    require(min(_LOADED, address_space()), "inv3d", "close other programs")  # the address space has its own trial
+    require(min(_LOADED, address_space()), "inv3d", "close other programs")  # the address space is tested separately
     if address_space() >= _AMPLE:
         return
     trial = subprocess.run([sys.executable, "-c", _TRIAL], capture_output=True, check=False)
@@ -162,7 +162,7 @@ def require(needed: float, what: str, hint: str) -> None:
 
 
 def most(needed: Callable[[int], float], largest: int) -> int:
-    """The largest number up to `largest` whose need (growing) is free; 0 if none is."""
+    """The largest number up to `largest` whose (increasing) need is free; 0 if there is none."""
     low, high, free = 0, largest, free_memory()
     while low < high:
         middle = (low + high + 1) // 2
@@ -175,7 +175,7 @@ def _gigabytes(size: float) -> str:
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether an error, or what led to it, says that memory ran out."""
+    """Whether an error, or one of its causes, means that memory ran out."""
     seen: set[int] = set()
     reason: BaseException | None = error
     while reason is not None and id(reason) not in seen:
@@ -193,7 +193,7 @@ def ran_out(error: BaseException) -> bool:
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Turns running out of memory, however a library says it, into an error a person can mend."""
+    """Turn every way in which a library reports a lack of memory into OutOfMemoryError."""
     try:
         yield
     except Exception as error:
@@ -203,7 +203,7 @@ def memory_errors() -> Iterator[None]:
 
 
 def out_of_memory(error: BaseException) -> OutOfMemoryError:
-    """What to say of memory that ran out."""
+    """The error to report when memory has run out."""
     if "cuda" in str(error).lower():
         return OutOfMemoryError("the device ran out of memory", "use --device cpu, fewer --views, or --preset fast")
     return OutOfMemoryError(

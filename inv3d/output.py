@@ -1,4 +1,4 @@
-"""The output folder: everything that a person looks at, written from a fitted head."""
+"""The output folder: everything that is written from a fitted head."""
 
 from __future__ import annotations
 

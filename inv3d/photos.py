@@ -1,4 +1,4 @@
-"""The other main job as plain functions: photos become heads, by one pass of an encoder, by optimisation, or by both."""
+"""The photo job as plain functions: photos to heads, by one pass of an encoder, by optimisation, or by both."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from inv3d.workspace import Workspace, check_output
 BATCH = 8
 """Photos that are encoded together."""
 AROUND = math.radians(30)
-"""How far the orbit goes beyond the front and the side that a photo shows."""
+"""How far the orbit extends beyond the front and the side that a photo shows, in radians."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class PhotoJob:
     head: HeadChoice | None = None
 
     def identify(self, photo: Path, bundle: Bundle) -> dict[str, Any]:
-        """What tells this job on a photo from any other."""
+        """What distinguishes this job on a photo from any other."""
         choices = {
             **self.__dict__, "settings": asdict(self.fit), "device": self.device.type, "head": in_words(self.head),
         }  # fmt: skip
@@ -78,7 +78,7 @@ class PhotoJob:
 
 @dataclass(frozen=True)
 class PhotoResult:
-    """What became of a photo: what `run.json` says, or why there is no head; neither if its head was there already."""
+    """The outcome of a photo: the content of `run.json`, or an error; neither if its head existed already."""
 
     photo: Path
     out: Path
@@ -127,7 +127,7 @@ def photos_to_heads(
 
 
 def _passed(photo: Path, out: Path) -> PhotoResult:
-    """What a resumed run says of a photo whose output folder is there."""
+    """The result of a resumed run for a photo whose output folder exists."""
     try:
         same = read_made(out).sha256 == input_digest(photo)
     except (InputError, UsageError) as error:
@@ -141,7 +141,7 @@ def _passed(photo: Path, out: Path) -> PhotoResult:
 def _batch(
     waiting: list[tuple[Path, Path]], job: PhotoJob, bundle: Bundle, inverter: Inverter | None, progress: Progress
 ) -> Iterator[PhotoResult]:
-    """Align every photo, encode them together, then go on with one after the other."""
+    """Align every photo, encode them together, then process them one by one."""
     clock = StageClock()
     found: list[tuple[Path, Path, Aligned]] = []
     with clock("align"):
@@ -155,7 +155,7 @@ def _batch(
     with clock("encode"):
         views = functools.reduce(Views.followed_by, (aligned.view for _, _, aligned in found))
         starts = None if inverter is None else inverter(views, bundle)
-    # the time of what is done together is shared
+    # the time of joint work is divided among the photos
     shared = {name: round(seconds / len(found), 3) for name, seconds in clock.seconds.items()}
     for row, (photo, out, aligned) in enumerate(found):
         start = None if starts is None else starts[row]
@@ -167,7 +167,8 @@ def _batch(
 
 
 def shown_range(yaw: float, bundle: Bundle) -> tuple[float, float]:
-    """Yaws (radians) that are shown of a head seen from `yaw`: `AROUND` beyond it and the front, where the model knows."""
+    """The yaws (radians) from which a head seen from `yaw` is shown: `AROUND` beyond it and the front, as far as the model
+    knows."""
     known = math.radians(bundle.info.known_yaw)
     return max(-known, min(yaw, 0.0) - AROUND), min(known, max(yaw, 0.0) + AROUND)
 
@@ -220,7 +221,7 @@ def _finish(
 
 
 def _method(job: PhotoJob) -> str:
-    """How a photo was inverted, in words."""
+    """A description of how a photo was inverted."""
     parts = ["mean code" if job.encoder == NO_ENCODER else f"encoder {job.encoder}"]
     parts += [f"{steps} {what}" for steps, what in ((job.refine, "W+ steps"), (job.tune, "tuning steps")) if steps]
     return ", ".join(parts)

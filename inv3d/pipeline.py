@@ -1,4 +1,4 @@
-"""The main job as plain functions: a clip becomes a head. What the command line and a script both call."""
+"""The main job, clip to head, as plain functions that the command line and scripts call."""
 
 from __future__ import annotations
 
@@ -59,14 +59,15 @@ class VideoJob:
 
 
 def ready_bundle(model: str, perceptual: str, identity: str, device: torch.device) -> Bundle:
-    """A model that can find heads, with the networks of its losses. Raises ModelError before anything is written."""
+    """The model, which must be able to find heads, with the networks of the losses. Raises ModelError before anything is
+    written."""
     bundle = with_helpers(load_bundle(model, device), perceptual, identity, device)
     bundle.aligner  # noqa: B018 - raises if there is none
     return bundle
 
 
 def settings_for(bundle: Bundle, settings: FitSettings) -> FitSettings:
-    """The settings without what makes no sense for a model: things have no identity."""
+    """The settings without terms that do not apply to a model: objects without a face have no identity."""
     return dataclasses.replace(settings, identity=0.0) if bundle.info.subject == "things" else settings
 
 
@@ -82,7 +83,7 @@ def cut_footage(clip: Path, bundle: Bundle, found: HeadTrack, views: int) -> Foo
 
 
 def without_frames(found: HeadTrack, lost: Iterable[tuple[int, float]]) -> HeadTrack:
-    """The track with the frames (index, seconds) that contradict the others listed as failed."""
+    """The track, with the frames (index, seconds) that contradict the others marked as failed."""
     failed = [FailedFrame(index, seconds, "contradicts the other views") for index, seconds in lost]
     numbers = {frame.index for frame in failed}
     usable = tuple(frame for frame in found.frames if frame.index not in numbers)
@@ -97,7 +98,7 @@ def space_needed(bundle: Bundle, settings: FitSettings) -> int:
 def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
     """Run a `VideoJob` and write its output folder; returns what `run.json` says.
 
-    Raises Inv3dError for everything a person can mend. A stopped run leaves `<out>.partial`, from which `resume`
+    Raises Inv3dError for everything that the user can fix. A stopped run leaves `<out>.partial`, from which `resume`
     goes on and ends with the same head.
     """
     clock = StageClock()
@@ -143,7 +144,7 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
 
 
 def _source(job: VideoJob, settings: FitSettings, head_track: HeadTrack) -> Source:
-    """What the report says of the clip."""
+    """The report's description of the clip."""
     low, high = (math.degrees(yaw) for yaw in head_track.yaw_range)
     return Source(
         job.clip.name,

@@ -1,4 +1,4 @@
-"""Where photos come from and where their heads go: files, folders and patterns."""
+"""Paths of photos and of their output folders: files, folders and patterns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 from inv3d.core.errors import InputError, UsageError
 from inv3d.video.picture import photo_endings
 
-_LONGEST_NAME = 200  # bytes of an output folder's name; file systems take 255, and unfinished folders have longer ones
+_LONGEST_NAME = (
+    200  # bytes of an output folder's name; file systems allow 255, and unfinished folders have longer names
+)
 
 
 def find_photos(places: Iterable[Path]) -> list[Path]:
@@ -38,7 +40,7 @@ def find_photos(places: Iterable[Path]) -> list[Path]:
 def _is_folder(place: Path) -> bool:
     try:
         return place.is_dir()
-    except (OSError, ValueError):  # for the reader to say
+    except (OSError, ValueError):  # left to the reader to report
         return False
 
 
@@ -63,7 +65,7 @@ def _is_photo(path: Path) -> bool:
 
 
 def _fitting(pattern: Path) -> list[Path]:
-    """Files that fit a pattern, which some shells hand on."""
+    """Files that match a pattern, which some shells do not expand."""
     inside = [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]  # noqa: PTH207 - skips hidden files, takes any pattern
     found = [path for path in inside if not _is_folder(path)]
     if not found:
@@ -88,7 +90,7 @@ def outputs_of(photos: list[Path], out: Path | None) -> list[Path]:
 
 
 def _shortened(stem: str) -> str:
-    """The beginning of a name, as long as file systems take it with what is added to it."""
+    """The beginning of a name, short enough for file systems with everything that is added to it."""
     while len(os.fsencode(stem)) > _LONGEST_NAME:
         stem = stem[:-1]
     return stem

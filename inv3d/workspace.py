@@ -1,4 +1,4 @@
-"""The unfinished output of a run: stage checkpoints, and the rename that makes it whole."""
+"""The unfinished output of a run: stage checkpoints, and the final rename."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LEAST_SPACE = 32 << 20
 
 
 class Job(Record):
-    """What tells a run from any other: input, settings, versions."""
+    """What distinguishes a run from any other: input, settings, versions."""
 
     fault = UsageError
     hint = "begin anew with --force"
@@ -55,7 +55,7 @@ class Job(Record):
 
 
 class Sealed(Record, Generic[Value]):
-    """What a stage made, with a digest of it and of the job."""
+    """The result of a stage, with a digest of it and of the job."""
 
     largest = 1 << 26
 
@@ -64,7 +64,7 @@ class Sealed(Record, Generic[Value]):
 
 
 class Workspace:
-    """A folder beside `out` that becomes `out` at the end; until then it keeps what each stage made.
+    """A folder beside `out` that becomes `out` at the end; until then it keeps the result of each stage.
 
     Used as a context: `begin`, run stages, write into `output`, `finish`. Meanwhile no other process can write to the
     same `out`. What a stage made is taken from the disk only if it is, to the bit, what this job's stage made.
@@ -88,7 +88,7 @@ class Workspace:
             self._check()
             self._hold(undo)
             if os.path.lexists(self._replaced) and not os.path.lexists(self.out):
-                self._replaced.rename(self.out)  # a kill came between the two renames of `finish`
+                self._replaced.rename(self.out)  # the process was killed between the two renames of `finish`
             self._check()  # another run may have ended since
             if os.path.lexists(self._job) and not (self._resume or self._force):
                 raise UsageError(
@@ -102,8 +102,8 @@ class Workspace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leaves what a resumed run can use, and nothing else."""
-        with self._held, suppress(OSError):  # what cannot be removed is no reason to fail now
+        """Keep only what a resumed run can use."""
+        with self._held, suppress(OSError):  # a file that cannot be removed is not a reason to fail now
             if self._digest and (self._worthless or not any(self.stages.glob("*"))):
                 self._clear()
 
@@ -129,7 +129,7 @@ class Workspace:
             self.output.mkdir()
 
     def tensors(self, stage: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """What `make` gives, kept on disk: a finished stage is loaded instead of made again."""
+        """The result of `make`, kept on disk: a finished stage is loaded instead of repeated."""
         path = self.stages / f"{stage}.safetensors"
         with suppress(SafetensorError, OSError, KeyError, RuntimeError), open_tensors(path) as file:
             kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
@@ -155,7 +155,7 @@ class Workspace:
 
     @contextmanager
     def discarded_on(self, kind: type[Exception]) -> Iterator[None]:
-        """Leaves nothing behind if `kind` is raised: the input was not worth keeping anything of."""
+        """Remove everything if `kind` is raised: nothing of an unusable input is worth keeping."""
         try:
             yield
         except kind:
@@ -175,7 +175,7 @@ class Workspace:
             self._worthless = True
 
     def _check(self) -> None:
-        """Raises UsageError if what is at `out` or beside it is not inv3d's, or not to be replaced."""
+        """Raises UsageError if whatever is at `out` or beside it is not inv3d's, or must not be replaced."""
         check_destination(self.out, self._inputs, self._force)
         if os.path.lexists(self.folder):
             refuse_protected(self.folder, self._inputs)
@@ -185,7 +185,7 @@ class Workspace:
                 )
 
     def _hold(self, undo: ExitStack) -> None:
-        """Make the folder and lock it; `undo` gets what removes it again if nothing is in it."""
+        """Create the folder and lock it; `undo` receives a callback that removes it if it is empty."""
         made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         for path in reversed(made):
             undo.callback(_remove_empty, path)
@@ -200,7 +200,7 @@ class Workspace:
     def _need(self, space: int) -> None:
         """Raises UsageError unless the disk has `space` bytes left."""
         total, _, free = shutil.disk_usage(self.folder)
-        if free < space and total:  # some network drives do not tell
+        if free < space and total:  # some network drives do not report it
             raise UsageError(
                 f"the disk of {self.out} is too full: {free / 1e6:.0f} MB are free, about {space / 1e6:.0f} MB are needed",
                 "free some space, or write elsewhere with --out",
@@ -229,7 +229,7 @@ class Workspace:
         return digest.hexdigest()
 
     def _clear(self) -> None:
-        """Remove the unfinished run; what tells whose it was goes last."""
+        """Remove the unfinished run; the record that identifies it is removed last."""
         for name in (*_FOLDERS, _JOB):
             _remove(self.folder / name)
         for part in self.folder.glob(f"{PART}*"):
@@ -237,13 +237,13 @@ class Workspace:
 
 
 def check_output(out: Path, inputs: Iterable[Path], force: bool, resume: bool) -> None:
-    """Raises UsageError if a run could not write `out`, before any work is done; nothing is kept of the trial."""
+    """Raises UsageError if a run could not write `out`, before any work is done; the check leaves nothing behind."""
     with Workspace(out, inputs, force, resume):
         pass
 
 
 def _strangers(folder: Path) -> Iterator[Path]:
-    """What is in the folder of an unfinished run, or in its place, and was not put there by one."""
+    """Files in the folder of an unfinished run, or in its place, that no run put there."""
     if not _is_folder(folder):
         yield folder
         return

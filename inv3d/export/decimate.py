@@ -1,7 +1,7 @@
 """Fewer triangles, and always a manifold: every edge between two faces, every vertex inside one fan of faces.
 
 A collapsing edge can bring two sheets of a surface together along an edge, which four faces then share; marching cubes
-does so too, rarely. Such places are taken apart again here. All meshes are closed and wound consistently.
+does so too, rarely. Such places are separated again here. All meshes are closed and wound consistently.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _APART = 0.05  # of the way to its neighbours that a vertex moves where two woul
 
 
 def decimate(mesh: trimesh.Trimesh, faces: int) -> trimesh.Trimesh:
-    """A closed manifold of at most `faces` triangles (4 or more) near a closed `mesh`, by quadric error.
+    """A closed manifold of at most `faces` triangles (4 or more) that approximates a closed `mesh`, by quadric error.
 
     Where the surface has too many holes and parts for so few triangles, or these are fewer than 40, the result is the
     convex hull of some of its points. Source: Garland and Heckbert, Surface Simplification Using Quadric Error Metrics.
@@ -85,7 +85,7 @@ def as_manifold(points: Points, triangles: Triangles) -> tuple[Points, Triangles
 
 
 def _next(corners: Indices) -> Indices:
-    """The following corner of the same face; corner c is place c % 3 of face c // 3."""
+    """The next corner of the same face; corner c is place c % 3 of face c // 3."""
     return corners // 3 * 3 + (corners + 1) % 3
 
 
@@ -156,7 +156,7 @@ def _without_double_edges(
     corners = triangles.reshape(-1)
     edges = np.sort(np.stack([corners[forward], corners[_next(forward)]], 1), 1)
     _, inverse, counts = np.unique(edges, axis=0, return_inverse=True, return_counts=True)
-    middles: dict[int, int] = {}  # by the corner that the half of an edge starts from
+    middles: dict[int, int] = {}  # by the corner from which the half-edge starts
     added = list(points)
     for group in np.flatnonzero(counts > 1):
         rows = np.flatnonzero(inverse == group)

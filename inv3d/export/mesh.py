@@ -18,9 +18,9 @@ from inv3d.core.head import Head
 from inv3d.export.decimate import decimate, without_small_parts
 
 FORMATS = (".glb", ".ply", ".obj", ".stl")
-_SMALLEST_PART = 0.02  # of the largest part's faces; what is smaller floats
+_SMALLEST_PART = 0.02  # of the largest part's faces; smaller parts are floating debris
 _CLEARANCE = 0.01  # of a cell: how near a vertex may come to a corner of the grid
-_Z_UP = (".ply", ".stl")  # what Blender and programs for printing expect; a face looks along -y there
+_Z_UP = (".ply", ".stl")  # as Blender and 3D printing programs expect; the face looks along -y
 _TO_Z_UP = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], np.float64)
 
 
@@ -35,7 +35,7 @@ def extract_mesh(head: Head, resolution: int = 144, faces: int = 60_000) -> trim
     zero = torch.zeros(1, device=generator.device)
     scene = head.scene(head.track.at(head.camera(zero, zero)))
     level = generator.levels(scene, resolution)[0].cpu().numpy()
-    # voxel-sized ripples are noise of the field, not of the head
+    # voxel-sized ripples are noise of the field, not part of the head
     level = gaussian(level, 0.7, mode="nearest", preserve_range=True)
     # a rim of empty cells closes the mesh where the volume ends
     padded = np.pad(level, 1, constant_values=min(float(level.min()), -1.0))
@@ -76,7 +76,7 @@ def write_mesh(mesh: trimesh.Trimesh, path: Path) -> None:
     GLB and OBJ are y up with the face looking along +z, PLY and STL (which has no colours) z up along -y, as their
     readers expect. The colours of a GLB are linear 32-bit floats, those of OBJ and PLY sRGB. A GLB names no material:
     where one is named, trimesh drops the colours of vertices.
-    Raises Inv3dError if the file does not hold what was written.
+    Raises Inv3dError if the file does not contain what was written.
     """
     suffix = path.suffix.lower()
     placed = mesh.copy()
@@ -99,7 +99,7 @@ def _colors(mesh: trimesh.Trimesh) -> NDArray[np.uint8]:
 
 
 def _linear(colors: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """sRGB colours [V,4] as linear light in [0,1], as glTF wants those of vertices."""
+    """sRGB colours [V,4] as linear light in [0,1], as glTF requires for vertices."""
     values = colors / 255.0
     low = values[:, :3] <= 0.04045
     values[:, :3] = np.where(low, values[:, :3] / 12.92, ((values[:, :3] + 0.055) / 1.055) ** 2.4)
@@ -120,7 +120,7 @@ def _glb(mesh: trimesh.Trimesh) -> bytes:
 
 
 def _same(mesh: trimesh.Trimesh, path: Path, suffix: str) -> bool:
-    """Whether a file holds a mesh, corner by corner; colours but for the rounding of the reader."""
+    """Whether a file contains a mesh, corner by corner; colours may differ by the reader's rounding."""
     read: Any = trimesh.load(path, file_type=suffix[1:], force="mesh", process=False)
     if read.faces.shape != mesh.faces.shape or not np.allclose(read.triangles, mesh.triangles, atol=1e-6):
         return False

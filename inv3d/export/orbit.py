@@ -21,7 +21,7 @@ FRAMES = 96
 def write_orbit(
     head: Head, path: Path, frames: int = FRAMES, resolution: int | None = None, size: int = 512, fps: int = 30
 ) -> None:
-    """Swing once through the yaws that the clip covered, there and back, and write an mp4 of `size` pixels.
+    """Swing once through the yaws from which the head is shown, there and back, and write an mp4 of `size` pixels.
 
     `resolution` is that of the render (default: the model's own). The way back shows the same pictures as the way
     there, so half of `frames` are rendered.

@@ -21,11 +21,11 @@ def to_array(image: Tensor) -> NDArray[np.uint8]:
 
 def save_png(path: Path, image: Tensor) -> None:
     """Write [3,H,W] in [-1,1] as PNG. Raises OSError."""
-    path.write_bytes(_png(image))  # imageio would take a tilde for the home folder
+    path.write_bytes(_png(image))  # imageio would expand a tilde to the home folder
 
 
 def data_uri(image: Tensor) -> str:
-    """[3,H,W] in [-1,1] as a PNG that a page can hold."""
+    """[3,H,W] in [-1,1] as a PNG embedded in a data URI."""
     return "data:image/png;base64," + base64.b64encode(_png(image)).decode()
 
 
@@ -41,5 +41,5 @@ def row(images: list[Tensor]) -> Tensor:
 
 
 def column(images: list[Tensor]) -> Tensor:
-    """Pictures of equal width below each other."""
+    """Pictures of equal width, one below the other."""
     return torch.cat(images, 1)

@@ -1,4 +1,4 @@
-"""The report: one page that opens from disk, with pictures, the ID-over-yaw curve, figures and settings."""
+"""The report: one self-contained page with pictures, the ID-over-yaw curve, figures and settings."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _METRICS = (
 
 @dataclass(frozen=True)
 class Source:
-    """What a head was made of, in words: the file's `name`, the `method`, the `coverage` of sides, and what became of the
-    `frames`, with the reasons of those that `failed`."""
+    """A description of the input: the file's `name`, the `method`, the `coverage` of yaws, and the use of the `frames`, with
+    the reasons of those that `failed`."""
 
     name: str
     method: str
@@ -61,11 +61,11 @@ def _curve(fit_rows: Sequence[FrameMetrics], held_rows: Sequence[FrameMetrics]) 
     axes = figure.subplots()
     held = sorted(held_rows, key=lambda r: r.yaw)
     fitted = sorted(fit_rows, key=lambda r: r.yaw)
-    axes.plot([r.yaw for r in held], [r.identity for r in held], color="#c2452d", label="frames never used in the fit")
-    axes.plot([r.yaw for r in fitted], [r.identity for r in fitted], "o", color="#2b5d8a", label="views of the fit")
+    axes.plot([r.yaw for r in held], [r.identity for r in held], color="#c2452d", label="held-out frames")
+    axes.plot([r.yaw for r in fitted], [r.identity for r in fitted], "o", color="#2b5d8a", label="fitted views")
     axes.set_xlabel("yaw (degrees)")
     axes.set_ylabel("ID similarity")
-    # from 0.9 at least: a change in the third decimal must not look like a fall
+    # the axis starts at 0.9 at the latest: a change in the third decimal must not look like a drop
     axes.set_ylim(min(0.9, *(r.identity - 0.02 for r in (*held, *fitted))), 1.005)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="lower center")
@@ -76,7 +76,7 @@ def _curve(fit_rows: Sequence[FrameMetrics], held_rows: Sequence[FrameMetrics]) 
 
 
 def _comparison(targets: Views, renders: list[Render]) -> str:
-    """Targets, renders and depth: below each other, a column for each view, or a single view's side by side."""
+    """Targets, renders and depth: one column for each view, or side by side for a single view."""
     columns = []
     low, high = math.inf, -math.inf
     for render in renders:
@@ -90,16 +90,16 @@ def _comparison(targets: Views, renders: list[Render]) -> str:
         depth = F.interpolate(depth, (size, size))
         columns.append([targets.images[i], render.image[0].cpu(), depth[0].cpu()])
     if len(columns) == 1:
-        picture, caption = row(columns[0]), "Left to right: the target, the render, its depth (bright is near)."
+        picture, caption = row(columns[0]), "Left to right: the target, the render, its depth (brighter is closer)."
     else:
         picture = row([column(images) for images in columns])
-        caption = "Top to bottom: the targets, the renders, their depth (bright is near)."
+        caption = "Top to bottom: the targets, the renders, their depth (brighter is closer)."
     return f"""<figure><img alt="targets, renders and depth" src="{data_uri(picture)}"><figcaption>{caption}</figcaption></figure>"""
 
 
 def _table(metrics: Metrics) -> str:
     """Fit and held-out means side by side; a photo has no frames to hold out."""
-    both = {"views of the fit": metrics.fit, "frames never used": metrics.held_out}
+    both = {"fitted views": metrics.fit, "held-out frames": metrics.held_out}
     columns = {title: means for title, means in both.items() if means is not None}
     head = "".join(f"<th>{title}</th>" for title in columns)
     rows = "".join(
@@ -116,14 +116,14 @@ def _over_yaw(fit_rows: Sequence[FrameMetrics], held_rows: Sequence[FrameMetrics
 
 
 def _remarks(metrics: Metrics) -> str:
-    """What several codes agree on, and where of several views the fit is worst."""
+    """Remarks: how consistent several codes are, and which of several views fits worst."""
     remarks = []
     if metrics.latent_distance:
         remarks.append(
             f"Depth consistency (Eq. 7&ndash;9): {metrics.depth_consistency:.4f} world units; mean distance between "
             f"neighbouring codes: {metrics.latent_distance:.2f}."
         )
-    rows, which = metrics.frames.held_out, "unused frame"
+    rows, which = metrics.frames.held_out, "held-out frame"
     if not rows:
         rows, which = metrics.frames.fit, "view"
     if len(rows) > 1:
@@ -135,7 +135,7 @@ def _remarks(metrics: Metrics) -> str:
 
 
 def _frames(source: Source) -> str:
-    """What became of the frames; a long list of failures is folded."""
+    """How the frames were used; a long list of failures is collapsed."""
     if not source.failed:
         return f"<p>{_text(source.frames)}</p>"
     lines = "".join(f"<li>{_text(line)}</li>" for line in source.failed)
@@ -144,7 +144,7 @@ def _frames(source: Source) -> str:
 
 
 def _text(text: str) -> str:
-    """Foreign text as it may stand in the page."""
+    """Text from outside, escaped for the page."""
     return html.escape(printable(text))
 
 
@@ -170,8 +170,8 @@ def write_report(
 <h1>{_text(source.name)}</h1>
 <p class=note>{_text(source.method)}, {codes}, model {_text(head.bundle.name)} ({_text(info.license)}), {run.total_seconds:.0f} s</p>
 <video controls loop autoplay muted src="data:video/mp4;base64,{video}"></video>
-<p>{_text(source.coverage)} The model knows heads up to &plusmn;{info.known_yaw:.0f}&deg;.</p>
-<h2>{"Views of the fit" if several else "View of the fit"}</h2>
+<p>{_text(source.coverage)} The model's training data cover yaws up to &plusmn;{info.known_yaw:.0f}&deg;.</p>
+<h2>{"Fitted views" if several else "Fitted view"}</h2>
 {_comparison(targets, renders)}
 <h2>Figures</h2>
 {_table(metrics)}

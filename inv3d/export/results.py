@@ -1,4 +1,4 @@
-"""What an output folder says of itself: the records `metrics.json`, `run.json` and `views/cameras.json`."""
+"""The records of an output folder: `metrics.json`, `run.json` and `views/cameras.json`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Row4 = tuple[Number, Number, Number, Number]
 
 @dataclass(frozen=True)
 class BothMeans:
-    """Means over the views of the fit, and over frames that it never used, if there are any."""
+    """Means over the fitted views, and over the held-out frames, if any."""
 
     fit: Means
     held_out: Means | None = None
@@ -40,14 +40,14 @@ class BothFrames:
 
 @dataclass(frozen=True)
 class MeasuredBy:
-    """The networks behind two of the figures, in words."""
+    """Descriptions of the networks behind two of the figures."""
 
     identity: Text
     perceptual: Text
 
 
 class Metrics(Record):
-    """What `metrics.json` says. `depth_consistency` in world units, `latent_distance` as of `LatentTrack`."""
+    """The content of `metrics.json`. `depth_consistency` in world units, `latent_distance` as of `LatentTrack`."""
 
     largest = 1 << 24  # a long clip has many frames
 
@@ -64,7 +64,7 @@ class Metrics(Record):
 
 
 class Run(Record):
-    """What `run.json` says of any run; what is known at its end has defaults."""
+    """The content of `run.json` for any run; fields that are known only at its end have defaults."""
 
     largest = 1 << 24  # a long clip has many frames
 
@@ -75,7 +75,7 @@ class Run(Record):
     perceptual: Text
     identity: Text
     head: Text = ""
-    """Which of several heads was chosen, as the command line takes it."""
+    """The value of `--head`."""
     seed: Annotated[int, Field(ge=-(1 << 63), lt=1 << 64)]
     settings: FitSettings
     device: Text
@@ -87,12 +87,12 @@ class Run(Record):
     total_seconds: Number = 0.0
     peak_memory_mb: Number = 0.0
     files: tuple[Text, ...] = ()
-    """All files of the folder, by which inv3d knows its own."""
+    """All files of the folder, by which inv3d recognises its own output."""
 
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """What the clip's container declares; see `ClipInfo`."""
+    """The properties that the clip's container declares; see `ClipInfo`."""
 
     path: Text
     codec: Text
@@ -105,14 +105,14 @@ class ClipFacts:
 
 @dataclass(frozen=True)
 class FrameFacts:
-    """How many frames show the head, and why the others do not."""
+    """How many frames are usable, and why the others are not."""
 
     usable: Count
     failed: tuple[FailedFrame, ...]
 
 
 class ClipRun(Run):
-    """What `run.json` says of a clip."""
+    """The content of `run.json` for a clip."""
 
     clip: Text
     views: Count
@@ -122,7 +122,7 @@ class ClipRun(Run):
 
 
 class PhotoRun(Run):
-    """What `run.json` says of a photo; `confidence` is the aligner's, and `rolled_degrees` how far the head lay turned
+    """The content of `run.json` for a photo; `confidence` is the aligner's, and `rolled_degrees` how far the head is rotated
     clockwise in the photo."""
 
     photo: Text
@@ -149,7 +149,7 @@ class ViewCamera:
 
 
 class Cameras(Record):
-    """What `views/cameras.json` says, in the EG3D convention."""
+    """The content of `views/cameras.json`, in the EG3D convention."""
 
     largest = 1 << 24  # a long clip has many frames
 

@@ -1,4 +1,4 @@
-"""Contact sheets: heads of a generator, or of the procedural source it was trained on, from chosen sides."""
+"""Contact sheets: heads of a generator, or of the procedural source it was trained on, from given angles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def latent(seed: int, dimensions: int) -> Tensor:
 
 
 def grid(images: list[Tensor], columns: int) -> Tensor:
-    """Equal pictures [3,H,W] in rows of `columns`; what is missing in the last row is black."""
+    """Equal pictures [3,H,W] in rows of `columns`; gaps in the last row are black."""
     missing = -len(images) % columns
     images = images + [torch.full_like(images[0], -1.0)] * missing
     return column([row(images[i : i + columns]) for i in range(0, len(images), columns)])

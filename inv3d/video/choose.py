@@ -1,4 +1,4 @@
-"""Which of several heads is meant."""
+"""Choosing one of several heads."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from inv3d.core.errors import InputError
 from inv3d.video.locate import Located
 
 HeadChoice = int | tuple[float, float]
-"""A number, counted from the left from 1 on, or a place (x, y) in pixels of the picture as it is shown."""
+"""A number, counted from the left and starting at 1, or a position (x, y) in pixels of the picture as shown."""
 _MAIN = 0.5
-"""A head is the one that is meant if all others are at most so large, in its own size."""
+"""A head is the main one if no other is larger than this fraction of its size."""
 
 
 def in_words(head: HeadChoice | None) -> str:
-    """As `--head` takes it; empty for none."""
+    """The choice as a value of `--head`; empty for none."""
     return "" if head is None else str(head) if isinstance(head, int) else f"{head[0]:g},{head[1]:g}"
 
 
 def choose(found: Located, head: HeadChoice | None, scale: tuple[float, float], where: str) -> Located:
-    """The head in `found` that is meant by `head`, or else the only one or the clearly largest one; nothing for none.
+    """The head in `found` that `head` selects, by default the only or clearly largest one; empty if `found` is.
 
     `scale` is the size of a pixel of the frame that was searched, in pixels of the picture, across and down; `where`
     names the picture. Raises InputError if there is no such head, or if it is not clear which one is meant.

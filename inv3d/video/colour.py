@@ -1,4 +1,4 @@
-"""From decoded frames to RGB as a screen shows it: matrices, ranges, transparency, high dynamic range.
+"""Decoded frames to RGB as a screen shows it: matrices, ranges, transparency, high dynamic range.
 
 Colours are those of sRGB: SDR video passes with its own gamma, as players show it; HLG and PQ are made linear, brought
 to the range of SDR by the tone curve of ITU-R BT.2390 and converted from the wide primaries. Luminances are relative
@@ -17,13 +17,13 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 BEHIND = 127
-"""Grey level of what lies behind transparent places."""
+"""Grey level behind transparent pixels."""
 _PQ, _HLG = 16, 18
 _BT2020, _P3 = 9, 12
 _UNKNOWN, _BT709, _BT601 = 2, 1, 5
 _WHITE = 203.0  # cd/m²
 _PEAK = 1000.0 / _WHITE
-"""Brightest light of HDR video; what is brighter is shown as bright."""
+"""Peak luminance of HDR video; anything brighter is clipped to it."""
 Array = NDArray[np.float32]
 _TO_SRGB = {
     _BT2020: [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
@@ -33,20 +33,20 @@ _TO_SRGB = {
 
 
 class Converter:
-    """Converts the frames of one clip; what they do not say of their colours is as the container declares."""
+    """Converts the frames of one clip; colour properties that they lack are taken from the container."""
 
     def __init__(self, declared: VideoCodecContext) -> None:
         self._reformatter = VideoReformatter()
         self._declared = (declared.color_trc, declared.color_primaries, declared.colorspace)
 
     def rgb(self, frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
-        """[height,width,3] in full range, transparent places over grey."""
+        """[height,width,3] in full range, transparent pixels over grey."""
         told = (frame.color_trc, frame.color_primaries, frame.colorspace)
         transfer, primaries, matrix = (
             own if own != _UNKNOWN else declared for own, declared in zip(told, self._declared, strict=True)
         )
         if matrix == _UNKNOWN:
-            # as players do: what is larger than a DVD is taken for HD
+            # like players: anything larger than a DVD counts as HD
             matrix = _BT709 if frame.width >= 1280 or frame.height > 576 else _BT601
         if transfer in (_PQ, _HLG) or primaries in _TO_SRGB:
             image = to_srgb(self._convert(frame, matrix, width, height, "rgb48le"), transfer, primaries)
@@ -74,7 +74,7 @@ def to_srgb(image: NDArray[np.uint16], transfer: int, primaries: int) -> NDArray
         scene = light @ np.array([0.2627, 0.6780, 0.0593], np.float32)
         light *= (_PEAK * np.maximum(scene, 1e-6) ** 0.2)[..., None]
     if transfer in (_PQ, _HLG):
-        # the brightest of the three colours decides, so that hues stay
+        # the largest of the three channels decides, so that hues are kept
         brightest = np.maximum(np.maximum(light[..., 0], light[..., 1]), light[..., 2])
         light *= _tone_gain()[_gain_index(brightest)][..., None]
         primaries = primaries if primaries in _TO_SRGB else _BT2020
@@ -113,7 +113,7 @@ def _gain_index(light: Array) -> NDArray[np.intp]:
 
 @functools.cache
 def _tone_gain() -> Array:
-    """By how much ITU-R BT.2390's curve dims light, from the peak to diffuse white: not up to a knee, then more."""
+    """The gain of ITU-R BT.2390's tone curve from the peak to diffuse white: 1 up to a knee, then falling."""
     light = np.linspace(1 / _GAINS, 1.0, _GAINS) ** 4 * _PEAK
     peak = float(_pq_value(np.array(_PEAK)))
     value, most = _pq_value(light) / peak, float(_pq_value(np.array(1.0))) / peak

@@ -1,4 +1,4 @@
-"""Opening clips: the formats and sizes that are read, and the track that is the clip."""
+"""Opening clips: supported formats and sizes, and the choice of the track."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from inv3d.core.errors import InputError
 from inv3d.video.cropping import Cropping, declared_cropping
 
 MAX_PIXELS = 8192 * 4608
-"""Of a frame; more is refused before decoding."""
+"""Pixels of a frame; larger frames are refused before decoding."""
 MIN_SIDE = 48
-"""Pixels; less cannot show a head."""
+"""Pixels; smaller frames cannot show a head."""
 MAX_ASPECT = 4.0
-"""Of the longer side to the shorter one; the search for a head takes time in proportion."""
+"""Ratio of the longer side to the shorter one; the time to search for a head is proportional to it."""
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,gif,apng,dv,wtv,rm,nut,ivf,obu,"
     "h264,hevc,vvc,av1,m4v,mjpeg,yuv4mpegpipe"
 )
-"""Demuxers that read one file and nothing beside it: no playlists, no image sequences, no network."""
+"""Demuxers that read a single file and nothing else: no playlists, no image sequences, no network."""
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"v=0", b"<smil")
 _STILL_BRANDS = {"heic", "heix", "heim", "heis", "mif1", "avif"}
 _NO_CLIP = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image | Disposition.dependent
 _LEAP = 10.0
-"""Seconds; time stamps that run back, or ahead by more, belong to another recording joined to the first."""
+"""Seconds; time stamps that jump back, or ahead by more than this, belong to another recording joined to the first."""
 
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """What the container declares, counted where it declares nothing.
+    """The properties that the container declares; the number of frames is counted if it is not declared.
 
     `width` and `height` are coded, before cropping and turning; `frames` is the number of frames, `duration` is in
     seconds, `rate` in frames per second.
@@ -76,24 +76,24 @@ class Clip:
 
     @property
     def rate(self) -> float:
-        """Frames per second as declared; 25 where that makes no sense."""
+        """Frames per second as declared; 25 if the declared rate is not plausible."""
         declared = self.stream.average_rate or self.stream.guessed_rate
         return float(declared) if declared and 0.01 <= declared <= 1000 else 25.0
 
     @property
     def stretch(self) -> tuple[float, float]:
-        """By how much the axis along which pixels are shorter is stretched, across and down."""
+        """Horizontal and vertical stretch that makes the pixels square; the shorter axis is enlarged."""
         aspect = float(self.pixel_aspect)
         return max(aspect, 1.0), 1.0 / min(aspect, 1.0)
 
     def decoder(self) -> VideoCodecContext:
         """An open decoder of the track."""
         context = self.stream.codec_context
-        # FFmpeg's own decoders of VP8 and VP9 pass over transparency
+        # FFmpeg's own decoders of VP8 and VP9 ignore transparency
         other = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(context.name)
         if other in av.codecs_available and self.stream.metadata.get("alpha_mode") == "1":
             context = cast(VideoCodecContext, CodecContext.create(other, "r"))
-        # the stream itself may claim more than its container
+        # the stream itself may declare a larger size than its container
         context.options = {"max_pixels": str(MAX_PIXELS)}
         context.thread_type = "AUTO"
         try:
@@ -108,7 +108,7 @@ class Clip:
         return float(stamp * (self.stream.time_base or Fraction(1, av.time_base)))
 
     def declared_duration(self) -> float | None:
-        """Seconds that the track lasts, if the container says so."""
+        """Duration of the track in seconds, if the container declares it."""
         stream, container = self.stream, self.container
         if stream.duration:
             return self.seconds(stream.duration)
@@ -120,7 +120,7 @@ class Clip:
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Packets of the track, their time stamps continuous also where recordings were joined.
 
-        What cannot be read is passed over.
+        Unreadable packets are skipped.
         """
         shift, last, failures, start = 0, None, 0, 0.0
         back, leap, step = (self._ticks(s) for s in (0.5, max(_LEAP, 5 / self.rate), 1 / self.rate))
@@ -149,7 +149,7 @@ class Clip:
         return max(1, round(seconds / self.seconds(1)))
 
     def check_size(self, width: int, height: int) -> None:
-        """Raise InputError for coded frames too large, too small or too thin to look for a head in."""
+        """Raise InputError if the coded frames are too large, too small or too thin."""
         shown = self.cropping.size(width, height)
         across, down = (pixels * by for pixels, by in zip(shown, self.stretch, strict=True))
         size = f"{width} x {height} pixels"
@@ -170,7 +170,7 @@ class Clip:
 
 @contextmanager
 def open_clip(path: Path) -> Iterator[Clip]:
-    """The clip of a video file. Raises InputError for everything that is not one, before anything is decoded."""
+    """Open the clip in a video file. Raises InputError for anything else, before decoding."""
     with _opened(path) as container:
         stream = _clip_stream(path, container)
         cropping = declared_cropping(path, container, stream)
@@ -181,7 +181,7 @@ def open_clip(path: Path) -> Iterator[Clip]:
 
 
 def probe(path: Path) -> ClipInfo:
-    """Read what the container says of the clip; packets are counted if it does not say how many frames there are.
+    """Read the container's properties of the clip; packets are counted if the number of frames is not declared.
 
     Raises InputError if there is no clip in it.
     """
@@ -248,7 +248,7 @@ def _refusal(path: Path, head: bytes) -> InputError:
     try:
         with Image.open(path):
             return _picture(path)
-    except Exception:  # whatever Pillow makes of it, it is not a picture
+    except Exception:  # whatever Pillow raises, it is not a picture
         return InputError(
             f"{path} is not a video, or it is damaged", "check that a player opens it; copy it again, or re-encode it"
         )

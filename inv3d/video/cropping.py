@@ -1,4 +1,4 @@
-"""The part of the picture that a container says is to be shown.
+"""Cropping declared by the container.
 
 libavcodec applies the cropping of the coded stream itself; that of the container it leaves to the player, and PyAV does
 not hand it on. It is read here: `clap` of ISO base media files (ISO/IEC 14496-12, 12.1.4), `PixelCrop` of Matroska
@@ -18,12 +18,12 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 _MOST_HEADER = 64_000_000
-"""Bytes of a header that is looked through."""
+"""Bytes of a header that are searched."""
 
 
 @dataclass(frozen=True)
 class Cropping:
-    """Pixels cut off at each side of the coded picture."""
+    """Pixels to remove at each side of the coded picture."""
 
     left: int = 0
     top: int = 0
@@ -31,7 +31,7 @@ class Cropping:
     bottom: int = 0
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """What is left of a picture."""
+        """The remaining part of a picture."""
         return width - self.left - self.right, height - self.top - self.bottom
 
     def fits(self, width: int, height: int) -> bool:
@@ -39,7 +39,7 @@ class Cropping:
 
 
 def declared_cropping(path: Path, container: InputContainer, stream: VideoStream) -> Cropping:
-    """The cropping of a track; none where there is none or it makes no sense."""
+    """The cropping of a track; none if it is absent or not plausible."""
     try:
         with path.open("rb") as file:
             match container.format.name.split(",")[0]:
@@ -48,7 +48,7 @@ def declared_cropping(path: Path, container: InputContainer, stream: VideoStream
                 case "matroska":
                     return _pixel_crop(file, container.streams.video.index(stream))
     except (struct.error, ValueError, ZeroDivisionError, IndexError, KeyError, StopIteration):
-        pass  # a damaged header; the decoder has its own view of it
+        pass  # a damaged header is left to the decoder
     return Cropping()
 
 
@@ -67,7 +67,7 @@ def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
 
 
 def _content(data: bytes, *path: bytes) -> Iterator[bytes]:
-    """The contents of all boxes that lie at `path` within `data`."""
+    """The contents of all boxes at `path` within `data`."""
     if not path:
         yield data
         return
@@ -78,7 +78,7 @@ def _content(data: bytes, *path: bytes) -> Iterator[bytes]:
 
 
 def _clean_aperture(file: BinaryIO, track: int) -> Cropping:
-    """Of the track with this number."""
+    """The cropping of the track with this number."""
     end = file.seek(0, 2)
     file.seek(0)
     for kind, length in _boxes(file, end):
@@ -127,7 +127,7 @@ _CROPS = {0x54CC: "left", 0x54BB: "top", 0x54DD: "right", 0x54AA: "bottom"}
 
 
 def _pixel_crop(file: BinaryIO, place: int) -> Cropping:
-    """Of the video track at this place among the video tracks; tracks stand before the first cluster."""
+    """The cropping of the video track with this index; tracks precede the first cluster."""
     segment = dict(elements(file.read(1_000_000)))[_SEGMENT]
     tracks = next(content for name, content in elements(segment) if name == _TRACKS)
     entries = [dict(elements(content)) for name, content in elements(tracks) if name == _TRACK]

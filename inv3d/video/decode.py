@@ -29,7 +29,7 @@ __all__ = ["ClipInfo", "FailedFrame", "Frame", "frames", "probe"]
 
 
 Decoded = tuple[int, float, VideoFrame | None]
-"""Index, time in seconds and frame; None for one that is lost."""
+"""Index, time in seconds, and frame; None for a lost frame."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def frames(
     short_side: int | None = None,
     failed: Callable[[FailedFrame], None] = _ignore,
 ) -> Iterator[Frame]:
-    """Decode one frame after the other; only those `wanted` by index are converted and yielded.
+    """Decode frame by frame; only the frames whose index is `wanted` are converted and yielded.
 
     With `short_side` larger frames are shrunk while they are converted, so that their shorter side has so many pixels.
     Frames that are damaged are handed to `failed` instead. Raises InputError if no frame can be decoded, or if the file
@@ -101,11 +101,11 @@ def frames(
 
 
 class _Decoder:
-    """Decodes a clip into (index, time, frame), None for a frame that is lost."""
+    """Decodes a clip into (index, time, frame), with None for a lost frame."""
 
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
-        self._pending: list[float] = []  # times of packets whose frames have not come yet
+        self._pending: list[float] = []  # times of packets whose frames are still to come
         self._last: float | None = None
         self._start: float | None = None
         self._index = 0
@@ -137,7 +137,7 @@ class _Decoder:
         yield self._next(time, frame)
 
     def _lost(self, before: float, interval: float) -> Iterator[Decoded]:
-        """Packets that brought no frame; what lies close to a frame was a field or a hidden part of it."""
+        """Packets without a frame; those close in time to a frame were a field or a hidden part of it."""
         due = sorted(time for time in self._pending if time <= before)
         self._pending = [time for time in self._pending if time > before]
         for time in due:
@@ -173,7 +173,7 @@ class _Deinterlacer:
         self._graph.configure()
 
     def push(self, index: int, time: float, frame: VideoFrame | None) -> Iterator[Decoded]:
-        """Put in a frame, or None at the end; gives those that are ready."""
+        """Push a frame, or None at the end; returns the frames that are ready."""
         if frame is not None:
             self._places.append((index, time))
         self._graph.vpush(frame)
@@ -190,7 +190,7 @@ def _shape(frame: VideoFrame) -> tuple[int, int, str]:
 
 
 def _deinterlaced(items: Iterable[Decoded]) -> Iterator[Decoded]:
-    """Decoded frames from the first interlaced one on without interlacing."""
+    """Decoded frames, deinterlaced from the first interlaced one on."""
     filtering: _Deinterlacer | None = None
     for index, time, frame in items:
         if frame is None:
@@ -232,7 +232,7 @@ def _display_matrix(frame: VideoFrame) -> tuple[float, float, float, float]:
     """(a, b, c, d), by which a point (p, q) of the picture is shown at (ap + cq, bp + dq)."""
     try:
         data = frame.side_data.get("DISPLAYMATRIX")
-    except ValueError:  # beside it lie data of a kind that PyAV does not know
+    except ValueError:  # the side data include a kind that PyAV does not know
         angle = math.radians(frame.rotation)
         return math.cos(angle), -math.sin(angle), math.sin(angle), math.cos(angle)
     if data is None:

@@ -1,4 +1,4 @@
-"""Coarse detectors for photographs of faces: MediaPipe's landmarks where they can be had, else OpenCV's cascade."""
+"""Coarse face detectors for photographs: MediaPipe's landmarks if available, otherwise scikit-image's cascade."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _cascade() -> Cascade:
 
 
 def faces(image: Tensor) -> Crops:
-    """Crops around every face in `image` [3,H,W] in [-1,1], several for a face; none if there is none.
+    """Crops around every face in `image` [3,H,W] in [-1,1], possibly several per face; none if there is no face.
 
     Landmarks are used if `mediapipe` is installed and its model lies where `landmarks_model` says.
     """
@@ -40,12 +40,12 @@ def faces(image: Tensor) -> Crops:
 
 
 def detector(info: ModelInfo) -> Detector | None:
-    """What proposes crops for a model: `faces` if it shows people, nothing else otherwise."""
+    """The detector for a model: `faces` if the model shows human faces, otherwise none."""
     return faces if info.subject == "faces" else None
 
 
 def landmarks_model() -> Path:
-    """Where the model file of MediaPipe's face landmarker belongs."""
+    """Path of the model file of MediaPipe's face landmarker."""
     return home() / "helpers" / "face_landmarker.task"
 
 

@@ -1,4 +1,4 @@
-"""Finding heads in a frame: a coarse grid of crops, scored and mended by the aligner."""
+"""Finding heads in a frame: a coarse grid of crops, scored and corrected by the aligner."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _STRIDE = 0.4
 _REFINED = 8
 _ITERATIONS = 3
 _GUESSES = 2
-_SURE = 3.5  # logit from which a head that is not rolled far is upright beyond doubt
+_SURE = 3.5  # logit above which a head with little roll is certainly upright
 _ROLLED = math.radians(40)
 _CLEARER = 0.7  # by how much the logit at another turn must be higher
-_CONFIDENT_TURNED = 0.88  # where all turns are searched, chance has three more tries
+_CONFIDENT_TURNED = 0.88  # higher, because three more turns mean three more chances of a false positive
 _AROUND = ((0.0, 0.0, 1.0), (0.03, 0.02, 1.05), (-0.03, 0.02, 0.96), (0.02, -0.03, 0.95), (-0.02, -0.03, 1.06))
 """Shifts (in crop sizes) and scales of the crops that are read last."""
 
 
 @dataclass(frozen=True)
 class Located:
-    """Heads in one frame, best first: mended `crops`, the aligner's last word on them, and their confidence."""
+    """Heads in one frame, best first: corrected `crops`, the aligner's final reading, and the confidence."""
 
     crops: Crops
     alignment: Alignment
@@ -69,20 +69,20 @@ def _grid(height: int, width: int) -> Crops:
 
 
 def _read(aligner: Aligner, image: Tensor, crops: Crops) -> Alignment:
-    """What the aligner says of crops of `image`, on the CPU."""
+    """The aligner's reading of crops of `image`, on the CPU."""
     out: Alignment = aligner(cut(image, crops, INPUT_SIZE).to(next(aligner.parameters()).device))
     return out.map(Tensor.cpu)
 
 
 @torch.no_grad()
 def align(aligner: Aligner, image: Tensor, crops: Crops, iterations: int = _ITERATIONS) -> Located:
-    """Let the aligner mend `crops` of `image` [3,H,W] in [-1,1] some times, then read the pose.
+    """Let the aligner correct `crops` of `image` [3,H,W] in [-1,1] several times, then read the pose.
 
-    The last word is the mean over slightly different crops, which is steadier than one reading.
+    The final reading is the mean over slightly different crops, which is steadier than a single one.
     """
     for _ in range(iterations):
         crops = _read(aligner, image, crops).apply(crops)
-        # a wild correction must not send a crop out of the frame or to nothing
+        # a wild correction must not move a crop out of the frame or shrink it to nothing
         crops = Crops(crops.center, crops.size.clamp(INPUT_SIZE / 4, 4.0 * max(image.shape[-2:])), crops.roll)
     count = len(crops)
     offsets = torch.tensor(_AROUND).repeat_interleave(count, 0)
@@ -105,9 +105,9 @@ def align(aligner: Aligner, image: Tensor, crops: Crops, iterations: int = _ITER
 
 @torch.no_grad()
 def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT, detect: Detector | None = None) -> Located:
-    """All heads of a frame [3,H,W] in [-1,1] from a confidence on, best first; empty if there is none.
+    """All heads of a frame [3,H,W] in [-1,1] above a confidence, best first; empty if there are none.
 
-    What `detect` proposes is tried beside the grid of crops. A head that lies on its side or upside down is found if
+    Crops that `detect` proposes are tried in addition to the grid. A head that lies on its side or upside down is found if
     anything was seen in its place; its crop is rolled so that the head is upright in it.
     """
     crops = _grid(*image.shape[-2:])
@@ -118,14 +118,14 @@ def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT, detect
     best = scores.topk(min(_REFINED, len(crops))).indices
     found = _apart(align(aligner, image, crops[best]), image)
     sure = int((found.confidence >= confident).sum())
-    # where nothing is convincing, the best guesses may be a head that is turned
+    # if nothing is convincing, the best guesses may be rotated heads
     found = _upright(aligner, image, found[: sure or _GUESSES])
     found = _apart(found, image)
     return found[(found.confidence >= confident) & _as_mirrored(aligner, image, found, confident)]
 
 
 def search_turned(aligner: Aligner, image: Tensor, detect: Detector | None = None) -> Located:
-    """All heads of a frame in which `search` finds none: the frame is searched lying on its sides and upside down."""
+    """All heads of a frame in which `search` finds none: the frame is searched rotated by 90, 180 and 270 degrees."""
     found = [
         search(aligner, image.rot90(quarters, (1, 2)).contiguous(), _CONFIDENT_TURNED, detect) for quarters in (1, 2, 3)
     ]
@@ -146,7 +146,7 @@ def _wrapped(roll: Tensor) -> Tensor:
 
 
 def _upright(aligner: Aligner, image: Tensor, found: Located) -> Located:
-    """Every head that may not be upright in its crop is aligned again from all four turns; the clearly best one counts."""
+    """Align every head that may not be upright in its crop again from all four turns; the clearly best one is kept."""
     logit, roll = found.alignment.logit, found.crops.roll
     doubtful = torch.nonzero((logit < _SURE) | (roll.abs() > _ROLLED)).flatten().tolist()
     if not doubtful:
@@ -165,7 +165,7 @@ def _upright(aligner: Aligner, image: Tensor, found: Located) -> Located:
 
 
 def _as_mirrored(aligner: Aligner, image: Tensor, found: Located, confident: float) -> Tensor:
-    """Which heads [B] are also seen in the mirror: patterns that resemble a head by chance seldom are."""
+    """Which heads [B] are also found in the mirrored crop: patterns that resemble a head by chance rarely are."""
     if not len(found):
         return torch.zeros(0, dtype=torch.bool)
     mirrored = cut(image, found.crops, INPUT_SIZE).flip(3).to(next(aligner.parameters()).device)

@@ -1,4 +1,4 @@
-"""Picture files that viewers show although their last bytes are missing or their metadata is damaged, made whole."""
+"""Repair of picture files with missing last bytes or damaged metadata, which viewers show all the same."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 LOST = 0.1
-"""Share of a picture's rows that may be missing."""
+"""Fraction of a picture's rows that may be missing."""
 _PADDING = 0.05  # of the file, or so many bytes:
 _LEAST_PADDING = 64
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SHOWN = (b"tRNS", b"iCCP", b"eXIf", b"cHRM", b"gAMA", b"sRGB")
-"""Ancillary chunks of a PNG that change what it shows."""
+"""Ancillary chunks that change a PNG's appearance."""
 _END = b"\xff\xd9"
 _GARBAGE = bytes([0x5A, 0x33, 0xC9, 0x96]) * (1 << 14)
 
@@ -52,7 +52,7 @@ def without_metadata(png: bytes, shown: tuple[bytes, ...]) -> bytes:
 
 
 def lost_of_jpeg(data: bytes) -> float:
-    """Share of a JPEG's rows that are missing because the file ends early.
+    """Fraction of a JPEG's rows that are missing because the file ends early.
 
     Decoders fill what is missing. Rows that depend on the bytes that follow the end are not in the file.
     """

@@ -21,7 +21,7 @@ from inv3d.video.locate import Located, search, search_turned
 from inv3d.video.picture import read_picture
 from inv3d.video.track import SEARCH_SIDE
 
-_SMALLEST_HEAD = 40  # pixels of the crop around a head; less says nothing about it
+_SMALLEST_HEAD = 40  # side in pixels of the crop around a head; smaller crops show too little
 _COLOURLESS = 0.02  # largest distance of a channel from grey
 _TINTS = ((0.8, 1.0, 1.2), (0.5, 1.0, 1.6))
 """Exponents of red, green and blue that give grey the colours of skin, faintly and strongly."""
@@ -74,7 +74,7 @@ def align_photo(path: Path, bundle: Bundle, head: HeadChoice | None = None) -> A
 
 
 def find_heads(bundle: Bundle, photo: Tensor) -> Located:
-    """All heads of a photo [3,H,W]; a grey one is looked at in the colours of skin, too, for aligners know no grey."""
+    """All heads of a photo [3,H,W]; a grey photo is also searched in skin colours, because aligners are trained on colour."""
     looks = [photo]
     if float((photo - photo.mean(0)).abs().max()) < _COLOURLESS:
         looks += [photo.add(1.0).div(2.0) ** torch.tensor(tint)[:, None, None] * 2.0 - 1.0 for tint in _TINTS]

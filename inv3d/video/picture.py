@@ -1,4 +1,4 @@
-"""Picture files in: upright as their metadata says, in sRGB, of a size that can be worked with."""
+"""Reading picture files: oriented by their metadata, in sRGB, at a manageable size."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from inv3d.video.mend import LOST, mended
 from inv3d.video.srgb import shrunk, to_srgb
 
 LARGEST_SIDE = 4096
-"""Larger photos are shrunk; no generator shows as many pixels."""
+"""Larger photos are shrunk; no generator renders as many pixels."""
 _MOST_PIXELS = 300_000_000
 _MOST_BYTES = 2 << 30
 _SMALLEST_SIDE = 48
-_FLATTEST = 8.0  # the longer side in shorter sides
+_FLATTEST = 8.0  # ratio of the longer side to the shorter one
 _LONGEST_TEXT = 32 << 20  # bytes of a text or a profile in a PNG, unpacked
-_HARMLESS = 4_000_000  # pixels that a file may claim however small it is
+_HARMLESS = 4_000_000  # pixels that a file of any size may claim
 _PIXEL = {"AVIF": 12, "HEIF": 12, "WEBP": 16}
 """Bytes of memory that a pixel takes while a format is decoded, 4 in others."""
-_DENSEST = 10_000  # pixels that a byte may stand for; the flattest photos have some hundreds
+_DENSEST = 10_000  # pixels per byte; the most uniform photos have a few hundred
 _BEHIND = (127, 127, 127)
-"""What lies behind transparent places."""
+"""The colour behind transparent pixels."""
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -44,7 +44,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
 _NO_PHOTOS = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF"})
-"""What Pillow recognises but cannot read by itself, or would start another program for."""
+"""Formats that Pillow recognises but cannot read by itself, or reads by starting another program."""
 _HEIF_ENDINGS = frozenset({".heic", ".heics", ".heif", ".heifs", ".hif"})
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _RAW_ENDINGS = frozenset(
@@ -84,7 +84,7 @@ class Picture:
 
 
 def read_picture(path: Path) -> Picture:
-    """A picture turned as its metadata asks, of any depth and colour space; of an animation the first.
+    """Read a picture of any depth and colour space, oriented by its metadata; of an animation, the first frame.
 
     Raises InputError for what is not a picture, is damaged, or is too small, too flat or too large to work with, and
     OutOfMemoryError.
@@ -129,9 +129,9 @@ def _check_file(path: Path) -> int:
 
 @contextmanager
 def _quiet_limits() -> Iterator[None]:
-    """Pillow's own limits are ours, and it warns of nothing that the result does not show."""
+    """Replace Pillow's limits by ours, and silence its warnings."""
     own = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
-    # it raises beyond twice its limit
+    # Pillow raises above twice its limit
     Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = _MOST_PIXELS // 2, _LONGEST_TEXT
     try:
         with warnings.catch_warnings():
@@ -143,7 +143,7 @@ def _quiet_limits() -> Iterator[None]:
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """libtiff reports damage on the process's standard error by itself."""
+    """Suppress libtiff's own messages on the process's standard error."""
     try:
         own = os.dup(2)
     except OSError:  # there is none
@@ -188,7 +188,7 @@ def _read(path: Path, source: Path | IO[bytes], size: int, check_rows: bool = Fa
                 file.load()
             turn = _TURNS.get(_orientation(file))
             image = to_srgb(shrunk(file, LARGEST_SIDE), profile)
-            # the rows of an interlaced picture do not come in order
+            # the rows of an interlaced picture are not stored in order
             if check_rows and (file.info.get("interlace") or _empty_rows(image) > LOST):
                 raise _damaged(path)
     if image.mode == "RGBA":
@@ -198,7 +198,7 @@ def _read(path: Path, source: Path | IO[bytes], size: int, check_rows: bool = Fa
 
 
 def _mended(path: Path, size: int, reason: Exception) -> _Read:
-    """What can be read of a damaged file. Raises InputError for `reason` if that is not most of it."""
+    """The readable part of a damaged file. Raises InputError for `reason` unless that is most of it."""
     data = path.read_bytes()
     if isinstance(reason, UnidentifiedImageError) and not data.startswith(b"\x89PNG"):
         raise _unknown(path, data) from reason
@@ -233,7 +233,7 @@ def _read_part(path: Path, png: bytes, size: int, reason: Exception) -> _Read:
 
 
 def _empty_rows(image: Image.Image) -> float:
-    """Share of the rows at the end that have but one colour, the last one's."""
+    """Fraction of rows, at the end, that only have the colour of the last one."""
     pixels = np.asarray(image)
     rows = np.flatnonzero((pixels != pixels[-1, -1]).any((1, 2)))
     return 1.0 - (float(rows[-1]) + 1.0) / len(pixels) if len(rows) else 1.0
@@ -247,7 +247,7 @@ def _orientation(file: Image.Image) -> int:
 
 
 def _check_size(path: Path, file: Image.Image, size: int) -> None:
-    """Look at what a header claims, before anything is decoded."""
+    """Check the size that a header claims, before anything is decoded."""
     width, height = file.size
     claim = f"{width} x {height} pixels"
     if width * height > _MOST_PIXELS:
@@ -263,7 +263,7 @@ def _check_size(path: Path, file: Image.Image, size: int) -> None:
 
 
 def _needed(file: Image.Image) -> int:
-    """Bytes of memory that a picture takes: decoded, and then small, in bytes and in numbers."""
+    """Bytes of memory for a picture: decoded, and then shrunk, as bytes and as floats."""
     small = min(1.0, LARGEST_SIDE / max(file.size)) ** 2
     return round(file.width * file.height * (_PIXEL.get(file.format or "", 4) + 24 * small))
 

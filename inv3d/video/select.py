@@ -30,7 +30,7 @@ class Selection:
 
 
 def _nearest(candidates: list[TrackedFrame], yaws: Iterable[float]) -> list[TrackedFrame]:
-    """For each yaw the nearest frame that is still free; takes the frames out of `candidates`."""
+    """For each yaw the nearest remaining frame; removes these frames from `candidates`."""
     chosen = []
     for yaw in yaws:
         if candidates:
@@ -71,7 +71,7 @@ CameraOf = Callable[[torch.Tensor, torch.Tensor], Camera]
 
 
 def cameras_of(tracked: Iterable[TrackedFrame], camera: CameraOf) -> Camera:
-    """The generator's cameras for tracked frames; the crop takes care of place, size and roll."""
+    """The generator's cameras for tracked frames; the crop accounts for position, size and roll."""
     rows = list(tracked)
     return camera(torch.tensor([f.yaw for f in rows]), torch.tensor([f.pitch for f in rows]))
 

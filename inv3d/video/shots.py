@@ -1,4 +1,4 @@
-"""Changes of shot: what a head-turn clip must not have, for its views are of one person in one place."""
+"""Detection of shot changes, which a head-turn clip must not have."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from inv3d.video.decode import Frame
 
-_CHANGED = 0.06  # of the range: how much a pixel changes that shows something else
-_SHARE = 0.35  # of the picture that is other after a cut; in a clip of one shot a tenth, over a second
-_BALANCED_SHARE = 0.15  # the same with the mean taken away, for a fade or a lamp is no cut
-_COLOURS = 0.25  # of the picture that has other colours after a cut; a camera that moves keeps them
+_CHANGED = 0.06  # of the range: the change of a pixel that shows something else
+_SHARE = 0.35  # fraction of the picture that changes at a cut; in a single shot a tenth, over a second
+_BALANCED_SHARE = 0.15  # the same without the mean, because a fade or a lamp is not a cut
+_COLOURS = 0.25  # fraction of the picture that has other colours after a cut; a moving camera keeps them
 _SPIKE = 3.0  # times the usual change from frame to frame, as in adaptive shot detectors
 _HEAD_SHARE = 0.08  # of the picture that shows something else after a cut to another head before the same background
 _TURN = 1.0  # radians of yaw, and
@@ -27,7 +27,7 @@ Pose = tuple[float, float, float, float]
 
 
 class Shots:
-    """Looks at the frames with a head, one after the other; frames without one lead into or out of a shot."""
+    """Watches the frames that show a head, in order; frames without one lead into or out of a shot."""
 
     def __init__(self) -> None:
         self._steps: deque[float] = deque(maxlen=15)
@@ -35,7 +35,7 @@ class Shots:
         self._before: tuple[NDArray[np.float32], float, Pose, float] | None = None
 
     def change(self, frame: Frame, pose: Pose) -> float | None:
-        """The time at which the shot changed, if it did: told one frame later, for a flash passes.
+        """The time at which the shot changed, if it did; reported one frame later, because a flash passes.
 
         `pose` is x, y, side of the head's crop and yaw.
         """
@@ -68,7 +68,7 @@ def _thumbnail(frame: Frame) -> NDArray[np.float32]:
 
 
 def _differs(a: NDArray[np.float32], b: NDArray[np.float32], from_: Pose, to: Pose, seconds: float) -> bool:
-    """Whether two frames are of two shots: another place, or a head that cannot have moved so far."""
+    """Whether two frames belong to different shots: another place, or a head that cannot have moved so far."""
     share = _changed_share(a, b)
     if share > _SHARE:
         a, b = _balanced(a), _balanced(b)
@@ -82,12 +82,12 @@ def _changed_share(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 def _balanced(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """With a mean of 0.4, whatever the light."""
+    """Normalised to a mean of 0.4, to compensate for the light."""
     return (image * (0.4 / max(float(image.mean()), 0.004))).clip(0.0, 1.0)
 
 
 def _colour_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """The share of the picture whose colours are other ones, for the more lenient of two ways to bin them."""
+    """The fraction of the picture whose colours differ, by the more lenient of two binnings."""
     distances = []
     for offset in (0.0, 0.5):
         bins = [((image * 5.0 + offset).astype(int) @ np.array([36, 6, 1])).ravel() for image in (a, b)]

@@ -1,4 +1,4 @@
-"""Pictures of every depth and colour space in sRGB with 8 bits."""
+"""Conversion of pictures of any depth and colour space to 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 _WHITES = (1.0, 255.0, 1023.0, 4095.0, 65535.0)
-"""What white is in pictures of more than 8 bits, by what their largest value fits into."""
+"""White levels of pictures with more than 8 bits; the smallest that holds their largest value applies."""
 _BAND = 64  # rows of the small picture that are converted together
 _ALPHA = ("LA", "RGBA")
 _MIN_IS_WHITE, _PHOTOMETRIC, _BITS = 0, 262, 258  # TIFF 6.0, section 8
@@ -41,7 +41,7 @@ def shrunk(image: Image.Image, largest: int) -> Image.Image:
 
 
 def _bands(image: Image.Image, rows: int) -> Iterator[tuple[int, Image.Image]]:
-    """Bands of so many rows, with the number of their first row."""
+    """Bands of a number of rows, with the index of their first row."""
     for top in range(0, image.height, rows):
         yield top, image.crop((0, top, image.width, min(image.height, top + rows)))
 
@@ -82,7 +82,7 @@ def _plain(image: Image.Image, levels: Levels | None) -> Image.Image:
     if image.has_transparency_data:
         try:
             return image.convert("LA" if grey else "RGBA")
-        except (ValueError, TypeError):  # a colour that the picture cannot have
+        except (ValueError, TypeError):  # a colour that the picture's mode does not support
             image.info.pop("transparency", None)
     return image.convert("L" if grey else "RGB")
 
@@ -103,7 +103,7 @@ def _converted(image: Image.Image, profile: bytes | None) -> Image.Image:
         assert result is not None
         return result
     if profile:
-        # grey pictures often come with a profile of colours
+        # grey pictures often carry a colour profile
         for candidate in (image, image.convert("RGB")):
             try:
                 transform = ImageCms.buildTransform(
@@ -123,7 +123,7 @@ def _srgb() -> ImageCms.ImageCmsProfile:
 
 
 def _sensible(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether white stays light and black dark, as no damaged profile can be trusted to do."""
+    """Whether a profile keeps white light and black dark, which a damaged one may not."""
     white, black = ((0, 0, 0, 0), (0, 0, 0, 255)) if mode == "CMYK" else ((255,) * len(mode), (0,) * len(mode))
     light, dark = (
         ImageCms.applyTransform(Image.new(mode, (1, 1), colour if mode != "L" else colour[0]), transform)

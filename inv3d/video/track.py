@@ -21,11 +21,11 @@ from inv3d.video.locate import CONFIDENT, Detector, Located, align, search
 from inv3d.video.shots import Shots
 
 SEARCH_SIDE = 540
-"""Frames are searched and followed at this many pixels on their shorter side."""
+"""Pixels on the shorter side of the frames in which heads are searched and tracked."""
 MAX_FRAMES = 600
 """Longer clips are thinned evenly to about this many frames."""
 _SMOOTHING = 0.07  # standard deviation of the time window, seconds
-_BLANK = 16  # of 255: what noise and vignetting make of black
+_BLANK = 16  # of 255: the level of black with noise and vignetting
 _OUTLIER = 6.0  # median absolute deviations from the smooth path
 
 
@@ -49,7 +49,7 @@ class TrackedFrame:
 
 @dataclass(frozen=True)
 class HeadTrack:
-    """Usable frames in order of time, and those that failed with their reasons."""
+    """Usable frames in order of time, and failed frames with their reasons."""
 
     frames: tuple[TrackedFrame, ...]
     failed: tuple[FailedFrame, ...]
@@ -75,7 +75,7 @@ def _tracked(frame: Frame, located: Located) -> TrackedFrame:
 def _find(
     aligner: Aligner, frame: Frame, detect: Detector | None, head: HeadChoice | None, last: Located | None
 ) -> Located:
-    """The one head of a frame, or nothing. A chosen head is, once it was seen, the one nearest to where it was `last`.
+    """The one head of a frame, if any. Once a chosen head has been seen, it is the head nearest to its `last` position.
 
     Raises InputError if it is not clear which head is meant.
     """
@@ -86,7 +86,7 @@ def _find(
 
 
 def _is_blank(frame: Frame) -> bool:
-    """Whether a frame is of one colour."""
+    """Whether a frame has a single colour."""
     return int(np.ptp(frame.image[::4, ::4], axis=(0, 1)).max()) < _BLANK
 
 
@@ -97,7 +97,7 @@ def track(
     detect: Detector | None = None,
     head: HeadChoice | None = None,
 ) -> HeadTrack:
-    """Find the head, or the one chosen by `head`, in every frame of the clip, with the help of `detect`, if any.
+    """Find the head, or the one chosen by `head`, in every frame of the clip; `detect` proposes crops.
 
     Raises InputError for clips without one steady head.
     """
@@ -107,15 +107,15 @@ def track(
     usable: list[TrackedFrame] = []
     failed: list[FailedFrame] = []
     last: Located | None = None
-    seen: Located | None = None  # where the head was last, however long ago
+    seen: Located | None = None  # the last position of the head, however long ago
     shots = Shots()
     sampled = frames(path, lambda index: index % stride == 0, SEARCH_SIDE, failed.append)
     for count, frame in enumerate(sampled):
-        # a fresh look at the whole frame now and then finds a second head
+        # searching the whole frame now and then reveals a second head
         look = count % max(20, total // 4) == 0
         located: Located | None = None
         if _is_blank(frame):
-            pass  # a lead-in may be long, and the search takes its time
+            pass  # a lead-in may be long, and the search is slow
         elif last is None or look:
             located = _find(aligner, frame, detect, head, seen)
         else:
@@ -144,7 +144,7 @@ def track(
 
 
 def smooth(raw: HeadTrack) -> HeadTrack:
-    """Local linear regression over time stamps; frames far off the smooth path fail.
+    """Smooth by local linear regression over time stamps; frames far from the smooth path fail.
 
     A straight line, because a plain average would shrink the turn at the ends of the clip.
     """
@@ -177,7 +177,7 @@ def _local_lines(
     result = np.empty_like(shape)
     for i, t in enumerate(at):
         offset = times - t
-        # where frames are sparse the window opens until it holds a few
+        # where frames are sparse, the window widens until it contains a few
         width = max(_SMOOTHING, float(np.sort(np.abs(offset))[min(3, len(offset) - 1)]))
         weight = np.exp(-0.5 * (offset / width) ** 2)
         total, mean = weight.sum(), (weight * offset).sum() / weight.sum()

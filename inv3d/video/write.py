@@ -17,7 +17,7 @@ def write_mp4(path: Path, images: Iterable[NDArray[np.uint8]], fps: int = 30, qu
 
     `quality` is x264's constant rate factor: lower is better, 18 is visually lossless.
     """
-    # without the protocol, FFmpeg takes what stands before a colon for one
+    # without the protocol, FFmpeg takes the text before a colon for one
     with av.open(f"file:{path}", "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=Fraction(fps), options={"crf": str(quality), "preset": "medium"})
         stream.pix_fmt = "yuv420p"

@@ -60,15 +60,15 @@ def test_the_page_of_a_clip_holds_everything_itself(page, fitted):
     assert "frame 7: pose &lt;jumps&gt;" in text
     assert "a face network" in text and "a &lt;perceptual&gt; network" in text
     assert f"{rows[0].psnr:.4g}" in text and f"{rows[1].psnr:.4g}" in text
-    assert "neighbouring codes: 1.50" in text and "Views of the fit" in text and "Top to bottom" in text
+    assert "neighbouring codes: 1.50" in text and "Fitted views" in text and "Top to bottom" in text
     assert "Identity over yaw" in text and "nan" not in text.split("<svg")[0].rsplit("base64", 1)[1]
 
 
 def test_the_page_of_a_photo_speaks_of_one_view(page, fitted):
     source = Source("face.jpg", "encoder", "Front.", "One photo.")
     text = page(source, 1, figures(fitted[2][:1], []))
-    assert "View of the fit" in text and "Left to right" in text
-    for absent in ("frames never used", "Least similar", "neighbouring codes", "Identity over yaw", "<li>"):
+    assert "Fitted view" in text and "Left to right" in text
+    for absent in ("held-out frames", "Least similar", "neighbouring codes", "Identity over yaw", "<li>"):
         assert absent not in text
 
 
@@ -76,7 +76,7 @@ def test_the_least_similar_unused_frame_is_named(page, fitted):
     rows = fitted[2]
     weakest = min(rows, key=lambda row: row.identity)
     text = page(CLIP, 2, figures(rows[:1], rows))
-    assert f"Least similar unused frame: frame {weakest.frame}, yaw {weakest.yaw:.0f}&deg;" in text
+    assert f"Least similar held-out frame: frame {weakest.frame}, yaw {weakest.yaw:.0f}&deg;" in text
 
 
 def test_many_failed_frames_are_folded(page, fitted):
