@@ -49,7 +49,7 @@ def test_an_empty_folder_may_be_replaced(place):
 
 
 def test_an_input_is_never_replaced(place):
-    refused(place / "photo.jpg", "is or holds the input", place / "photo.jpg")
+    refused(place / "photo.jpg", "is or contains the input", place / "photo.jpg")
     refused(place / "photo.jpg", "not a folder")
 
 
@@ -64,17 +64,17 @@ def test_a_folder_that_holds_an_input_is_never_replaced(place, name, monkeypatch
     (place / "link").symlink_to("out", target_is_directory=True)
     (place / "link.jpg").symlink_to("link/in.jpg")
     (place / "chain.jpg").symlink_to("link.jpg")
-    refused(place / "out", "holds the input", place / "photo.jpg", place / name)
+    refused(place / "out", "contains the input", place / "photo.jpg", place / name)
     monkeypatch.chdir(place)
-    refused(Path("out"), "holds the input", Path(name), Path("photo.jpg"))
-    refused(place / "link", "holds the input", place / name)
+    refused(Path("out"), "contains the input", Path(name), Path("photo.jpg"))
+    refused(place / "link", "contains the input", place / name)
 
 
 def test_an_input_by_a_name_in_other_case(place, monkeypatch):
     """On a file system that ignores case, simulated here by a link, the folder has several names."""
     (place / "OUT").symlink_to("out", target_is_directory=True)
     (place / "out" / "in.jpg").write_text("photo")
-    refused(place / "out", "holds the input", place / "OUT" / "in.jpg")
+    refused(place / "out", "contains the input", place / "OUT" / "in.jpg")
 
 
 def test_the_working_folder_and_all_around_it_stay(place, monkeypatch):

@@ -61,7 +61,7 @@ def test_a_folder_with_any_of_the_photos_is_never_replaced(tmp_path, resume):
     for outputs in ([tmp_path / "new", tmp_path / "dl"], [photos[0], tmp_path / "new"], [tmp_path / "new", tmp_path]):
         if resume and outputs[1].exists():
             continue
-        with pytest.raises(UsageError, match="holds the input"):
+        with pytest.raises(UsageError, match="contains the input"):
             photos_to_heads(photos, outputs, job)
         assert tree(tmp_path) == before
 

@@ -28,6 +28,6 @@ def test_the_clip_and_what_holds_it_are_never_replaced(clip, tmp_path, out, resu
     (tmp_path / "link").symlink_to("vd", target_is_directory=True)
     before = tree(tmp_path)
     job = VideoJob(clip=tmp_path / "vd" / "clip.mp4", out=tmp_path / out, force=True, resume=resume)
-    with pytest.raises(UsageError, match="holds the input"):
+    with pytest.raises(UsageError, match="contains the input"):
         video_to_head(job)
     assert tree(tmp_path) == before

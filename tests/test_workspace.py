@@ -374,7 +374,7 @@ def test_an_input_in_the_place_of_the_unfinished_run_is_never_touched(tmp_path):
     photo = folder / "stages" / "photo.json"
     photo.write_text("photo")
     before = tree(tmp_path)
-    with pytest.raises(UsageError, match="holds the input"), space(tmp_path / "out", True, False, photo):
+    with pytest.raises(UsageError, match="contains the input"), space(tmp_path / "out", True, False, photo):
         pytest.fail("it was entered")
     assert tree(tmp_path) == before
 

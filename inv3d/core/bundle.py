@@ -1,4 +1,4 @@
-"""A bundle: a named model on disk, the generator together with the networks that serve it.
+"""A bundle: a named model on disk, that is a generator and the networks that belong to it.
 
 A folder with `model.json` and one safetensors file per part. The model `demo` is part of the package.
 """
@@ -32,14 +32,14 @@ from inv3d.core.weights import Module, Refuse, Shape, load_module, read_tensors
 PARTS = ("generator", "aligner", "identity", "perceptual", "judge")
 WEIGHTS, ALIGNER, CODES = "generator.safetensors", "aligner.safetensors", "codes.safetensors"
 _LENDER = "demo"
-"""The model whose networks compare pictures for models that have none of their own."""
+"""The model that lends its networks for comparing pictures to models without their own."""
 
 
 Limit = Annotated[float, Field(ge=-1000.0, le=1000.0)]
 
 
 class ModelInfo(Record):
-    """What `model.json` says: names, licence, the generator's configuration and its cameras."""
+    """The content of `model.json`: names, licence, the generator's configuration and its cameras."""
 
     fault = ModelError
     hint = "install inv3d again, or remove the model and import it again"
@@ -51,19 +51,19 @@ class ModelInfo(Record):
     radius: Distance
     focal: Annotated[float, Field(gt=0.01, le=1000.0)]
     known_yaw: Annotated[float, Field(ge=0.0, le=180.0)]
-    """Cameras up to this yaw (degrees, either side) were seen in training."""
+    """Largest yaw of the training pictures, in degrees, to either side."""
     architecture: Literal["triplane"] = TriplaneGenerator.architecture
     """The class of the generator."""
     generator: SoundConfig
     perceptual_outputs: Width | None = None
-    """What its own perceptual network reads off pictures; None if it has none."""
+    """Outputs of the model's own perceptual network; None if it has none."""
     pivot: tuple[Limit, Limit, Limit] = (0.0, 0.0, 0.0)
     """The point that cameras look at, world units."""
     subject: Literal["heads", "faces", "things"] = "heads"
-    """Stylised heads, photographed faces (which face detectors find), or what has no face (and no identity)."""
+    """Stylised heads, photographed faces (which face detectors find), or objects without a face (and identity)."""
     camera_convention: Text = CONVENTION
     source: Annotated[dict[Text, Text], Field(max_length=32)] | None = None
-    """Where an imported model comes from: the file's name, its SHA-256, and that of the weights made of it."""
+    """Origin of an imported model: the file's name, its SHA-256, and that of the converted weights."""
 
     @model_validator(mode="after")
     def _cameras(self) -> Self:
@@ -79,25 +79,25 @@ class ModelInfo(Record):
 
     @property
     def front(self) -> Camera:
-        """The one camera that sees the front."""
+        """The frontal camera."""
         return self.camera(torch.zeros(1), torch.zeros(1))
 
 
 class Perceptual(Protocol):
-    """Says how different two batches of images [B,3,R,R] in [-1,1] look, [B]."""
+    """Perceptual distance [B] of two batches of images [B,3,R,R] in [-1,1]."""
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor: ...
 
 
 class Identity(Protocol):
-    """Says how alike the people in two batches of aligned images are, [B] in [-1,1]."""
+    """Identity similarity [B] in [-1,1] of two batches of aligned images."""
 
     def similarity(self, a: Tensor, b: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class NetworkNames:
-    """What compares pictures, for the report."""
+    """Names of the networks that compare pictures, for the report."""
 
     perceptual: str = f"the perceptual network of {_LENDER}"
     identity: str = f"the identity network of {_LENDER}"
@@ -109,7 +109,7 @@ class Bundle:
     """A loaded model. All parts are in evaluation mode without gradients; `fingerprint`, the first digits of its
     file's SHA-256, identifies the generator.
 
-    Fits optimise `identity`; `judge`, trained apart from it, measures what came out.
+    Fits optimise `identity`; `judge`, trained apart from it, measures the result.
     """
 
     info: ModelInfo
@@ -120,12 +120,12 @@ class Bundle:
     judge: Identity
     fingerprint: str
     statistics: CodeStatistics | None = None
-    """What `inv3d models prepare` has measured, if it did."""
+    """The statistics that `inv3d models prepare` measured, if any."""
     names: NetworkNames = NetworkNames()
 
     @property
     def mean_code(self) -> Tensor:
-        """The mean code [w_dim]: as measured, else as the generator's training kept it."""
+        """The mean code [w_dim]: as measured, otherwise as tracked during the generator's training."""
         return self.generator.mean_w if self.statistics is None else self.statistics.mean
 
     @property
@@ -142,7 +142,7 @@ class Bundle:
 
     @property
     def aligner(self) -> Aligner:
-        """Raises ModelError if none was trained for this model yet."""
+        """The aligner. Raises ModelError if none has been trained for this model yet."""
         if self.own_aligner is None:
             raise _unprepared(self.name)
         return self.own_aligner
@@ -165,7 +165,7 @@ def read_info(name: str) -> ModelInfo:
 
 
 def check_prepared(name: str) -> None:
-    """Raises ModelError if the model `name` is missing or has no aligner, which takes no time to find out."""
+    """Raises ModelError if the model `name` is missing or has no aligner; a quick check before any work."""
     if read_info(name).perceptual_outputs is None and not (model_folder(name) / ALIGNER).exists():
         raise _unprepared(name)
 
@@ -177,7 +177,7 @@ def _unprepared(name: str) -> ModelError:
 def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
     """Load the model `name` in float32. Raises ModelError if it is missing or damaged.
 
-    A model without networks that compare pictures borrows those of the embedded one.
+    A model without networks for comparing pictures borrows those of the embedded model.
     """
     info = read_info(name)
     folder = model_folder(name)
@@ -211,7 +211,7 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
 
 
 def _statistics(path: Path, w_dim: int, device: torch.device | str) -> CodeStatistics | None:
-    """Raises ModelError if the file is there and damaged."""
+    """Raises ModelError if the file exists and is damaged."""
     if not path.exists():
         return None
     shapes: dict[str, Shape] = {"mean": (w_dim,), "spread": (), "directions": (None, w_dim), "scales": (None,)}

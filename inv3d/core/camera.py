@@ -1,9 +1,9 @@
 """Cameras in the EG3D convention.
 
-World: right-handed, y up, the subject sits at the origin and faces +z.
+World: right-handed, y up; the subject is at the origin and faces +z.
 Camera: OpenCV axes (x right, y down, z forward); `cam2world` maps camera to world coordinates.
 Intrinsics are normalised by the image size: focal 4.2647 means 4.2647 image widths.
-Yaw and pitch say where the camera stands, in radians: positive yaw towards +x, positive pitch upwards.
+Yaw and pitch give the position of the camera in radians: positive yaw towards +x, positive pitch upwards.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Camera:
         return self.cam2world.shape[0]
 
     def __getitem__(self, index: int | slice | Tensor | list[int]) -> Camera:
-        """Select cameras; the batch dimension is kept, also for a single index."""
+        """Select cameras; the batch dimension is kept, even for a single index."""
         if isinstance(index, int):
             index = [index]
         return Camera(self.cam2world[index], self.intrinsics[index])

@@ -1,4 +1,4 @@
-"""How a generator's codes are spread: their mean, their deviation, and the directions in which they vary most."""
+"""Statistics of a generator's codes: mean, spread and principal directions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BATCH = 1000
 
 @dataclass(frozen=True)
 class CodeStatistics:
-    """Of the codes w that the mapping network makes, before they are repeated for all layers.
+    """Statistics of the codes w that the mapping network makes, before they are repeated for all layers.
 
     `mean` [w_dim]; `spread` [], root mean squared distance to the mean per entry; `directions` [K,w_dim], orthonormal,
     the principal components of the codes (GANSpace, Härkönen et al. 2020), with the deviations `scales` [K] along them,
@@ -36,7 +36,7 @@ class CodeStatistics:
 
 @torch.no_grad()
 def sample_codes(generator: Generator, front: Camera, samples: int) -> Tensor:
-    """Codes w [samples,w_dim], always the same ones; models that are conditioned on a camera get the `front` one."""
+    """Codes w [samples,w_dim], the same at every call; models conditioned on a camera get the `front` one."""
     z = torch.randn(samples, generator.z_dim, generator=torch.Generator().manual_seed(_SEED)).to(generator.device)
     vector = front.vector().to(generator.device)
     return torch.cat([generator.mapping(part, vector.expand(len(part), -1))[:, 0] for part in z.split(_BATCH)])

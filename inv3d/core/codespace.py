@@ -1,4 +1,4 @@
-"""What the vectors of a code stand for: named spans, so that nobody counts layers elsewhere."""
+"""The meaning of the vectors of a code: named spans, so that no other module counts layers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CodeSpace:
         return w[..., None, :].expand(*w.shape[:-1], self.num_ws, -1)
 
     def mix(self, codes: Tensor, others: Tensor, name: str) -> Tensor:
-        """`codes` with the span `name` of `others`."""
+        """`codes` with the span `name` taken from `others`."""
         chosen = torch.zeros(self.num_ws, 1, dtype=torch.bool, device=codes.device)
         chosen[self.spans[name]] = True
         return torch.where(chosen, others, codes)

@@ -1,10 +1,10 @@
-"""The errors that a person can mend. Each carries what is wrong, what to do, and the exit code of the command."""
+"""The errors that the user can fix. Each carries a message, a hint, and the exit code of the command."""
 
 from __future__ import annotations
 
 
 class Inv3dError(Exception):
-    """`message` says what is wrong with what, `hint` what to do; one line each."""
+    """`message` says what is wrong, `hint` what to do about it; one line each."""
 
     exit_code = 1
 
@@ -32,12 +32,12 @@ class ModelError(Inv3dError):
 
 
 class StoppedError(Inv3dError):
-    """The person stopped the run."""
+    """The user stopped the run."""
 
     exit_code = 130
 
 
 class OutOfMemoryError(Inv3dError):
-    """The machine's or the device's memory does not suffice."""
+    """The memory of the machine or the device is too small."""
 
     exit_code = 5

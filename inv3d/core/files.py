@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and what the file system's errors mean to a person."""
+"""Files that appear whole or not at all, and clear errors for failures of the file system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from inv3d.core.errors import UsageError
 
 PART = ".inv3d-"
-"""How the names of files begin that are not yet whole."""
+"""Prefix of the names of unfinished files."""
 _LONGEST_SUFFIX = 16
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -31,12 +31,14 @@ def write_whole(path: Path, replace: bool = False) -> Iterator[Path]:
     refuse_existing(path, replace)
     _refuse_special(path)
     suffix = path.suffix if len(path.suffix) <= _LONGEST_SUFFIX else ""
-    part = path.with_name(f"{PART}{secrets.token_hex(8)}{suffix}")  # short: `path` may be as long as a name can be
+    part = path.with_name(
+        f"{PART}{secrets.token_hex(8)}{suffix}"
+    )  # short, because the name of `path` may have the maximum length
     part.touch(exist_ok=False)
     try:
         yield part
         _flush(part)
-        refuse_existing(path, replace)  # it may have come since
+        refuse_existing(path, replace)  # it may have been created meanwhile
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -61,7 +63,8 @@ def write_whole_folder(path: Path) -> Iterator[Path]:
 
 
 def move_into_place(new: Path, path: Path, old: Path) -> None:
-    """Rename `new` to `path`, and what was there to `old`; it comes back if that fails or is stopped. Raises OSError."""
+    """Rename `new` to `path`, and the previous `path` to `old`, which is restored if this fails or is stopped. Raises
+    OSError."""
     try:
         if os.path.lexists(path):
             path.rename(old)
@@ -73,17 +76,17 @@ def move_into_place(new: Path, path: Path, old: Path) -> None:
 
 
 def refuse_existing(path: Path, replace: bool) -> None:
-    """Raises UsageError if `path` is there, be it as a link to nothing, and may not be replaced."""
+    """Raises UsageError if `path` exists, even as a broken link, and may not be replaced."""
     if os.path.lexists(path) and not replace:
         raise UsageError(f"{path} exists already", "use --force to replace it, or --out to write elsewhere")
 
 
 def refuse_protected(folder: Path, inputs: Iterable[Path], hint: str = "name a new folder with --out") -> None:
-    """Raises UsageError if `folder` is or holds an input, the working folder or the home folder, by whatever name."""
-    reasons = {place.resolve(): f"is or holds the input {place}" for place in inputs}
-    reasons[Path.cwd()] = "is or holds the working folder"
+    """Raises UsageError if `folder` is or contains an input, the working folder or the home folder, by whatever name."""
+    reasons = {place.resolve(): f"is or contains the input {place}" for place in inputs}
+    reasons[Path.cwd()] = "is or contains the working folder"
     with suppress(RuntimeError):  # there may be no home folder
-        reasons[Path.home().resolve()] = "is or holds the home folder"
+        reasons[Path.home().resolve()] = "is or contains the home folder"
     own = folder.stat() if folder.exists() else folder.lstat()
     seen = set[Path]()
     for place, reason in reasons.items():
@@ -97,18 +100,18 @@ def refuse_protected(folder: Path, inputs: Iterable[Path], hint: str = "name a n
 
 
 def is_of_system(path: Path) -> bool:
-    """Whether a file manager puts files of this name into any folder by itself."""
+    """Whether file managers create files of this name in any folder."""
     return path.name in (".DS_Store", "Thumbs.db", "desktop.ini") or path.name.startswith("._")
 
 
 def _refuse_special(path: Path) -> None:
-    """Raises UsageError for folders, devices and pipes, which are no files to be replaced."""
+    """Raises UsageError for folders, devices and pipes, which must not be replaced."""
     if os.path.lexists(path) and not (stat.S_ISREG(mode := path.lstat().st_mode) or stat.S_ISLNK(mode)):
         raise UsageError(f"{path} is not a regular file", "name a file with --out")
 
 
 def flush_tree(folder: Path) -> None:
-    """Get everything in a folder onto the disk. Raises OSError."""
+    """Flush everything in a folder to the disk. Raises OSError."""
     for path in folder.rglob("*"):
         if path.is_dir():
             _flush_folder(path)
@@ -135,7 +138,7 @@ def _flush_folder(folder: Path) -> None:
 
 @contextmanager
 def disk_errors(path: Path, elsewhere: str = "choose a folder you may write to with --out") -> Iterator[None]:
-    """Turns errors of the file system into errors a person can mend; `elsewhere` says how to write elsewhere."""
+    """Turn errors of the file system into UsageError; the hint `elsewhere` says how to choose another place."""
     try:
         yield
     except OSError as error:

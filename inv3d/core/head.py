@@ -1,4 +1,4 @@
-"""The head: what an inversion makes, kept in a folder from which it can be rendered again."""
+"""The head: the result of an inversion, saved in a folder from which it can be rendered again."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from inv3d.core.records import Degrees, Record, read_record, write_record
 from inv3d.core.weights import MOST_ROWS, Refuse, Shape, read_tensors, shapes_of
 
 HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safetensors", "detail.safetensors"
-_LARGEST = 65504.0  # what float16 holds
+_LARGEST = 65504.0  # the largest float16
 _HINT = "name an output folder of `inv3d video` or `inv3d image`; if it is one, make it again"
 
 Used = TypeVar("Used")
 
 
 class HeadRecord(Record):
-    """What `head.json` says."""
+    """The content of `head.json`."""
 
     hint = _HINT
     largest = 1 << 16
 
     model: Annotated[str, Field(max_length=64)]
     model_fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-    """Of the generator that the weight changes are added to."""
+    """The fingerprint of the generator to which the weight changes are added."""
     latents: Annotated[int, Field(ge=1, le=MOST_ROWS)]
     yaw_range_degrees: tuple[Degrees, Degrees]
 
@@ -64,18 +64,18 @@ class Head:
 
     @functools.cached_property
     def _guide(self) -> Guide | None:
-        """Where any of the codes has something: made once, it guides the sampling of every render."""
+        """Where any of the codes may have a surface: computed once, it guides the sampling of every render."""
         return self.generator.guide(self.track.codes)
 
     @functools.cached_property
     def _fixed(self) -> Scene | None:
-        """The scene of a head of one code: made once for all renders."""
+        """The scene of a head with one code, computed once for all renders."""
         with torch.no_grad():
             return self.scene(self.track.codes) if len(self.track) == 1 else None
 
     @torch.no_grad()
     def scene(self, codes: Tensor) -> Scene:
-        """The scene of `codes` [M,num_ws,w_dim], which may be this head's or lie between them."""
+        """The scene of `codes` [M,num_ws,w_dim], which may be this head's own or interpolated."""
         detail = None if self.detail is None else self.detail[[0] * len(codes)]
         return self.generator.scene(codes, detail, self._guide)
 
@@ -109,10 +109,10 @@ class Head:
             with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
                 return list(pool.map(one, range(len(cameras))))
         finally:
-            torch.set_num_threads(threads)  # part of what the workers set holds for all threads
+            torch.set_num_threads(threads)  # some of the workers' settings apply to all threads
 
     def camera(self, yaw: Tensor, pitch: Tensor) -> Camera:
-        """Cameras of the model's own distance and focal length; angles [B] in radians."""
+        """Cameras with the model's own distance and focal length; angles [B] in radians."""
         return self.bundle.info.camera(yaw, pitch)
 
     def save(self, folder: Path) -> None:
@@ -137,7 +137,7 @@ class Head:
     def load(folder: Path, device: torch.device | str = "cpu") -> Head:
         """Read a head written by `save`; `folder` may also be the output folder around it.
 
-        Raises InputError if the folder holds no readable head, ModelError if its model is missing or another one.
+        Raises InputError if the folder contains no readable head, ModelError if its model is missing or has changed.
         """
         folder = _head_folder(folder)
         record = read_record(folder / HEAD, HeadRecord)
@@ -158,7 +158,7 @@ class Head:
         return Head(generator, track, bundle, (low, high), None if detail is None else detail.to(device))
 
     def rounded(self) -> Head:
-        """This head as it will be after saving and loading, whose weight changes are float16."""
+        """This head as it will be after saving and loading, with weight changes rounded to float16."""
         if self.generator is self.bundle.generator:
             return self
         generator = copy.deepcopy(self.bundle.generator)
@@ -166,13 +166,13 @@ class Head:
         return dataclasses.replace(self, generator=generator)
 
     def _changes(self) -> dict[str, Tensor]:
-        """What tuning changed, by name, in float16."""
+        """The weight changes of tuning, by name, in float16."""
         own, base = self.generator.state_dict(), self.bundle.generator.state_dict()
         return {name: (own[name] - base[name]).half() for name in own if not torch.equal(own[name], base[name])}
 
 
 def _head_folder(folder: Path) -> Path:
-    """Where `head.json` lies: in `folder` or in its `head`. Raises InputError if there is none."""
+    """The folder that contains `head.json`: `folder` or its `head`. Raises InputError if there is none."""
     for place in (folder / "head", folder):
         try:
             if (place / HEAD).exists():

@@ -1,4 +1,4 @@
-"""Networks that compare photographs, by name: LPIPS and ArcFace, in the place of those of the embedded model."""
+"""Networks for comparing photographs, by name: LPIPS and ArcFace, instead of those of the embedded model."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def with_helpers(bundle: Bundle, perceptual: str, identity: str, device: torch.d
 
 
 def load_perceptual(name: str, device: torch.device) -> Perceptual:
-    """One of `PERCEPTUAL` but the own one. Raises UsageError, ModelError."""
+    """Load one of `PERCEPTUAL` other than `OWN`. Raises UsageError, ModelError."""
     if name not in _BACKBONES:
         raise UsageError(f"there is no perceptual network '{name}'", f"choose one of: {', '.join(PERCEPTUAL)}")
     from inv3d.core.networks.lpips import Lpips
@@ -64,7 +64,7 @@ def load_perceptual(name: str, device: torch.device) -> Perceptual:
 
 
 def load_identity(name: str, device: torch.device) -> Identity:
-    """One of `IDENTITY` but the own one. Raises UsageError, ModelError."""
+    """Load one of `IDENTITY` other than `OWN`. Raises UsageError, ModelError."""
     if name not in _FACES:
         raise UsageError(f"there is no identity network '{name}'", f"choose one of: {', '.join(IDENTITY)}")
     path = face_weights(name)
@@ -78,7 +78,7 @@ def load_identity(name: str, device: torch.device) -> Identity:
 
 @contextmanager
 def _damage(path: Path, hint: str) -> Iterator[None]:
-    """Turns what loading a damaged or foreign state dict raises into a ModelError."""
+    """Turn the errors of loading a damaged or foreign state dict into ModelError."""
     try:
         yield
     except (RuntimeError, KeyError, TypeError) as error:
@@ -86,12 +86,12 @@ def _damage(path: Path, hint: str) -> Iterator[None]:
 
 
 def face_weights(name: str) -> Path:
-    """Where the weights of a face network belong."""
+    """Path of the weights of a face network."""
     return home() / "helpers" / _FACES[name][1]
 
 
 def _backbone(file: str) -> Path:
-    """Torchvision's weights where torchvision itself keeps them, fetched if they are missing and that is allowed."""
+    """Path of torchvision's weights in torchvision's own cache; downloaded if missing, unless downloads are disabled."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / file
     if not path.is_file():
         missing = ModelError(f"{file}, which LPIPS needs, is missing and cannot be downloaded", f"put it at {path}")

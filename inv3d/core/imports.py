@@ -1,4 +1,4 @@
-"""Bringing a public checkpoint into the library: from a file that somebody else wrote to a bundle folder of ours."""
+"""Importing a public checkpoint: from its file to a bundle folder."""
 
 from __future__ import annotations
 
@@ -76,22 +76,22 @@ def import_checkpoint(job: Import, report: Callable[[str], None] = lambda line: 
 
 
 def sealed(info: ModelInfo) -> ModelInfo:
-    """`info` with the SHA-256 of all that it says, for `verify`."""
+    """`info` with the SHA-256 of its own content, for `verify`."""
     source = {**(info.source or {}), DESCRIPTION: _digest(info.model_dump(mode="json"))}
     return info.changed(source=source)
 
 
 def _digest(description: dict[str, Any]) -> str:
-    """SHA-256 of a description, without the one that it holds itself; the same however the file is laid out."""
+    """SHA-256 of a description without the digest that it contains itself; independent of the file's layout."""
     source = {key: text for key, text in (description.get("source") or {}).items() if key != DESCRIPTION}
     return hashlib.sha256(json.dumps({**description, "source": source}, sort_keys=True).encode()).hexdigest()
 
 
 @torch.no_grad()
 def verify(name: str) -> None:
-    """Check a model: its weights and its description are those that were imported, it loads, and it renders.
+    """Check that a model's weights and description are unchanged since the import, that it loads, and that it renders.
 
-    Raises ModelError that says what does not hold.
+    Raises ModelError for the first check that fails.
     """
     info = read_info(name)
     hint = f"import it again: inv3d models import FILE --name {name} --force"
@@ -101,7 +101,7 @@ def verify(name: str) -> None:
     if info.source and sha256(weights) != info.source.get(WEIGHTS):
         raise ModelError(f"the weights of '{name}' have changed since the import", hint)
     if info.source and DESCRIPTION in info.source:
-        # as it stands in the file: a later inv3d may know more fields
+        # as stored in the file: a later version of inv3d may have more fields
         description = json.loads(read_bounded(model_folder(name) / DESCRIPTION, ModelInfo))
         if _digest(description) != info.source[DESCRIPTION]:
             raise ModelError(f"the description ({DESCRIPTION}) of '{name}' has changed since the import", hint)

@@ -1,4 +1,4 @@
-"""The latent track: W+ codes along the yaw axis, and how codes in between are made."""
+"""The latent track: W+ codes along the yaw axis, and interpolation between them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class LatentTrack:
         return torch.lerp(self.codes[left], self.codes[right], weight)
 
     def grouped(self, camera: Camera) -> Tensor:
-        """Like `at`, but a single code stands once, so that all cameras share its planes."""
+        """Like `at`, but a single code is returned only once, so that all cameras share its planes."""
         return self.codes if len(self) == 1 else self.at(camera)
 
     def neighbour_distance(self) -> float:

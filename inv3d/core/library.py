@@ -1,4 +1,4 @@
-"""Where models live: the embedded one in the package, those that a person brought in a folder of their own."""
+"""Folders of models: the embedded one in the package, imported ones in the home folder of inv3d."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from inv3d.core.records import shown
 EMBEDDED = Path(__file__).parents[1] / "models"
 DESCRIPTION = "model.json"
 NAME = "[a-z0-9][a-z0-9_-]{0,63}"
-"""What a model may be called."""
+"""Valid model names."""
 
 
 def home() -> Path:
-    """The folder of everything that is kept between runs: `$INV3D_HOME`, else the platform's place for data.
+    """The folder for everything that is kept between runs: `$INV3D_HOME`, otherwise the platform's data folder.
 
     Raises UsageError if neither is known.
     """
     own = os.environ.get("INV3D_HOME")
     folder = Path(os.path.expanduser(own)) if own else platformdirs.user_data_path("inv3d", appauthor=False)  # noqa: PTH111
-    if str(folder).startswith("~"):  # nobody knows what it stands for
+    if str(folder).startswith("~"):  # the tilde cannot be expanded
         raise UsageError("there is no home folder to keep models in", "name a folder with INV3D_HOME")
     return folder
 
 
 def installed() -> Path:
-    """The folder of the models that were imported."""
+    """The folder of the imported models."""
     return home() / "models"
 
 
 def is_name(text: str) -> bool:
-    """Whether a model can have this name."""
+    """Whether a name is a valid model name."""
     return re.fullmatch(NAME, text) is not None
 
 
@@ -47,7 +47,7 @@ def available() -> list[str]:
 
 
 def _roots() -> list[Path]:
-    """The folders of models; without a home there is the embedded model all the same."""
+    """The folders of models; without a home folder, only that of the embedded model."""
     try:
         return [EMBEDDED, installed()]
     except UsageError:
@@ -55,7 +55,7 @@ def _roots() -> list[Path]:
 
 
 def _folders(root: Path) -> list[str]:
-    """Names of what may be models in a folder, which may be missing or not readable."""
+    """Names of possible models in a folder, which may be missing or unreadable."""
     try:
         return [path.name for path in root.iterdir() if is_name(path.name)]
     except OSError:
@@ -63,15 +63,15 @@ def _folders(root: Path) -> list[str]:
 
 
 def _describes(folder: Path) -> bool:
-    """Whether a folder holds a description of a model, readable or not."""
+    """Whether a folder contains the description of a model, readable or not."""
     try:
         return (folder / DESCRIPTION).exists()
     except OSError:
-        return True  # there is something; reading it tells what is wrong
+        return True  # it exists; reading it will show what is wrong
 
 
 def model_folder(name: str) -> Path:
-    """Where the model `name` lies. Raises ModelError if there is none."""
+    """The folder of the model `name`. Raises ModelError if there is none."""
     if not is_name(name):
         raise ModelError(f"{shown(repr(name))} is not a valid model name", "run: inv3d models list")
     for root in _roots():
@@ -83,7 +83,7 @@ def model_folder(name: str) -> Path:
 
 
 def is_embedded(name: str) -> bool:
-    """Whether a model came with inv3d; such a model stays as it is. Raises ModelError if there is none."""
+    """Whether a model is part of inv3d, and so cannot be changed. Raises ModelError if there is none."""
     return model_folder(name).parent == EMBEDDED
 
 
@@ -94,11 +94,11 @@ def sha256(path: Path) -> str:
 
 
 def input_digest(path: Path) -> str:
-    """SHA-256 of a picture or clip, by which it is known again: all of it, at about a second per gigabyte.
+    """SHA-256 of a whole picture or clip, by which it is recognised; takes about a second per gigabyte.
 
     Raises InputError if it is not a file that can be read.
     """
-    if not path.is_file():  # a pipe would wait for ever
+    if not path.is_file():  # a pipe would block forever
         raise InputError(f"{path} is not a file", "check the name")
     try:
         return sha256(path)
@@ -107,7 +107,7 @@ def input_digest(path: Path) -> str:
 
 
 def new_folder(name: str, force: bool) -> Path:
-    """Where a model `name` is to be put. Raises UsageError if it is not a valid name, or taken and not `force`."""
+    """The folder for a new model `name`. Raises UsageError if the name is not valid, or is taken and not `force`."""
     if not is_name(name):
         raise UsageError(
             f"{shown(repr(name))} is not a valid model name",
@@ -122,12 +122,12 @@ def new_folder(name: str, force: bool) -> Path:
 
 
 def remove(name: str) -> Path:
-    """Delete a model that was imported; returns the folder it lay in. Raises ModelError or UsageError."""
+    """Delete an imported model; returns its folder. Raises ModelError or UsageError."""
     folder = model_folder(name)
     if is_embedded(name):
         raise UsageError(f"the embedded model '{name}' cannot be removed", "remove imported models only")
     if folder.is_symlink():
-        folder.unlink()  # what it points to is not ours
+        folder.unlink()  # its target is not ours
     else:
         shutil.rmtree(folder)
     return folder

@@ -1,4 +1,4 @@
-"""Locks between processes: whoever holds a lock file, and nobody else, writes to what lies beside it."""
+"""Locks between processes: only the holder of a lock file writes to the path that it guards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _HeldError(Exception):
 
 @contextmanager
 def held(path: Path, guarded: Path) -> Iterator[None]:
-    """Holds the lock file `path`, which is made here and removed at the end, while something writes to `guarded`.
+    """Hold the lock file `path`, created here and removed at the end, while writing to `guarded`.
 
     The system drops the lock with the process, however that ends: a file that a kill left behind holds nothing. File
     systems that know no locks hold nothing either. Raises UsageError if another process holds it, OSError.
@@ -74,4 +74,4 @@ def _lock(descriptor: int) -> None:
         except (BlockingIOError, PermissionError) as error:  # either, by the file system
             raise _HeldError from error
         except OSError:
-            pass  # no locks on this file system
+            pass  # this file system has no locks

@@ -1,4 +1,4 @@
-"""Names of files as they may be shown: on one line, and without commands to the terminal."""
+"""File names made safe to print: on one line, without control sequences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode categories of control and format characters (among them those that reorder text), surrogates, line ends."""
 _JOINERS = "\u200c\u200d"  # part of the spelling of some languages, harmless to terminals
 _RAW = range(0xDC80, 0xDD00)
-"""What Python makes of bytes in file names that are not UTF-8: the byte plus 0xDC00."""
+"""Python's surrogates for bytes in file names that are not UTF-8: the byte plus 0xDC00."""
 
 
 def printable(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Records: what inv3d writes as JSON and reads again, one typed class for each kind of file.
+"""Records: the JSON files that inv3d writes and reads, one typed class for each kind of file.
 
 A record is checked once, at the border. What is in a `Record` has the declared types and sizes and finite numbers,
-whether it was read from a file or made by the program; nobody behind the border checks again.
+whether it was read from a file or made by the program; no other code checks again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MOST_SHOWN = 80  # characters of a field's name or of a reason
 
 
 def _encodable(value: Any) -> Any:
-    """File names that are not UTF-8 hold lone surrogates, which JSON cannot; they are written as escapes."""
+    """File names that are not UTF-8 contain lone surrogates, which JSON does not allow; they are written as escapes."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
@@ -36,7 +36,7 @@ Degrees = Annotated[float, Field(ge=-360.0, le=360.0)]
 
 
 class Border:
-    """How a kind of file is refused: the error's class and hint, and from how many bytes on."""
+    """How files of a kind are refused: the class and hint of the error, and the largest size in bytes."""
 
     fault: ClassVar[type[Inv3dError]] = InputError
     hint: ClassVar[str] = "make it again, or restore it from a copy"
@@ -60,7 +60,7 @@ class Record(Border, BaseModel):
 
 
 class _Numbered(BaseModel):
-    """Nothing but the format number of a file."""
+    """Only the format number of a file."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -82,7 +82,7 @@ def read_record(path: Path, kind: type[AnyBorder]) -> AnyBorder:
     try:
         number = _Numbered.model_validate_json(raw).format
     except ValidationError:
-        number = 1  # the check of the whole says what is wrong
+        number = 1  # the full validation below reports what is wrong
     newest = kind.model_fields["format"].default if "format" in kind.model_fields else 1
     if number > newest:
         raise kind.fault(f"{path} was written by a newer inv3d (format {number}, not {newest})", "update inv3d")
@@ -93,9 +93,9 @@ def read_record(path: Path, kind: type[AnyBorder]) -> AnyBorder:
 
 
 def read_bounded(path: Path, kind: type[Border]) -> bytes:
-    """The bytes of a regular file that is not larger than its kind may be. Raises the kind's error."""
+    """The bytes of a regular file within the size limit of its kind. Raises the kind's error."""
     try:
-        # a FIFO would wait for a writer, a device may never end
+        # a FIFO would block until there is a writer, a device may never end
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -112,14 +112,14 @@ def read_bounded(path: Path, kind: type[Border]) -> bytes:
 
 
 def write_record(path: Path, record: BaseModel) -> None:
-    """Write a record, whole or not at all, in the place of an older one. Raises OSError."""
+    """Write a record, whole or not at all, replacing an older one. Raises OSError."""
     text = record.model_dump_json(indent=2) + "\n"
     with write_whole(path, replace=True) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def reason(error: ValidationError) -> str:
-    """What the first fault of a validation is, in one short line of printable characters."""
+    """The first fault of a validation in one short line of printable characters."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     message = _REASONS.get(first["type"]) or first["msg"].removeprefix("Input ").removeprefix("String ").removeprefix(
@@ -141,6 +141,6 @@ _REASONS = {
 
 
 def shown(text: str) -> str:
-    """Foreign text as it may stand in a message: short, and of printable characters."""
+    """Text from outside for use in a message: shortened, with printable characters only."""
     printable = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
     return printable if len(printable) <= _MOST_SHOWN else printable[: _MOST_SHOWN - 3] + "..."

@@ -1,4 +1,4 @@
-"""A look at an imported generator: its mean code from three sides, and what is odd about them."""
+"""A sanity check of an imported generator: renders of its mean code from three sides, and their oddities."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def look_at_mean(generator: Generator, info: ModelInfo) -> Look:
 
 
 def _middle(maps: Tensor) -> Tensor:
-    """The middle half of maps [B,R,R], in height and width."""
+    """The central half of maps [B,R,R], in height and width."""
     quarter = maps.shape[-1] // 4
     return maps[:, quarter:-quarter, quarter:-quarter]
 
 
 def _of_surface(depth: Tensor, alpha: Tensor, radius: float, box: float) -> list[str]:
-    """What is odd about depths and coverages [B,R,R] in the middle of pictures."""
+    """Oddities of depths and coverages [B,R,R] in the centre of pictures."""
     seen = alpha > _EMPTY
     if float(seen.float().mean()) < _EMPTY:
         return ["it has no surface: there is nothing in the middle of its pictures"]

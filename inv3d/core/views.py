@@ -1,4 +1,4 @@
-"""Views: target images with their cameras and their places in the clip."""
+"""Views: target images with their cameras and their positions in the clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tensors that inv3d reads from its own safetensors files: compared with what is expected before anything is made of them."""
+"""Reading inv3d's own safetensors files: tensors are checked against their expected shapes before use."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from inv3d.core.errors import Inv3dError
 from inv3d.core.records import shown
 
 Shape = tuple[int | None, ...]
-"""Of a tensor; None stands for any length up to `MOST_ROWS`."""
+"""Shape of a tensor; None stands for any length up to `MOST_ROWS`."""
 Refuse = Callable[[str], Inv3dError]
-"""Makes the error that says why a file is refused."""
+"""Makes the error for a file that is refused, from the reason."""
 Module = TypeVar("Module", bound=nn.Module)
 
 MOST_ROWS = 4096
@@ -30,11 +30,11 @@ _FLOATS, _WHOLE = ("F16", "BF16", "F64", "F32"), ("I64",)
 
 @contextmanager
 def open_tensors(path: Path) -> Iterator[Any]:
-    """What `safetensors.safe_open` gives, also for a file whose name is not UTF-8. Raises SafetensorError, OSError."""
+    """`safetensors.safe_open`, even for a file whose name is not UTF-8. Raises SafetensorError, OSError."""
     with ExitStack() as opened:
         try:
             str(path).encode()
-        except UnicodeEncodeError:  # safetensors takes no such name: let it open the open file
+        except UnicodeEncodeError:  # safetensors does not accept such a name: pass it the open file
             path = Path(f"/dev/fd/{opened.enter_context(path.open('rb')).fileno()}")
         yield opened.enter_context(safe_open(path, "pt"))
 
@@ -105,15 +105,15 @@ class _Unfilled(TorchFunctionMode):
 
 
 def outline(make: Callable[[], Module]) -> Module:
-    """The module that `make` makes, with the shapes of all its tensors and without their memory (torch's meta device)."""
+    """The module that `make` creates, with all shapes but without memory for its tensors (torch's meta device)."""
     with torch.device("meta"), _Unfilled():
         return make()
 
 
 def load_module(make: Callable[[], Module], path: Path, refuse: Refuse, device: torch.device | str) -> Module:
-    """The module that `make` makes with the weights of a file, ready for use. `refuse` as in `read_tensors`.
+    """The module that `make` creates, with the weights of a file, ready for use. `refuse` as in `read_tensors`.
 
-    No memory is allocated before the file is known to hold all of it.
+    No memory is allocated before the file is known to contain all tensors.
     """
     module = outline(make)
     tensors: dict[str, Tensor] = module.state_dict()

@@ -124,7 +124,7 @@ def test_a_model_is_never_replaced_by_a_file_of_its_own_folder(imported, home):
     folder = home / "models" / "tiny"
     (folder / "aligner.safetensors").write_text("hours of training")
     before = tree(home)
-    with pytest.raises(UsageError, match="holds the input"):
+    with pytest.raises(UsageError, match="contains the input"):
         import_checkpoint(Import(folder / "generator.safetensors", "tiny", force=True))
     assert tree(home) == before
 

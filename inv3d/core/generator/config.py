@@ -1,4 +1,4 @@
-"""What a tri-plane generator is made of: sizes and options as plain frozen data, stored in `model.json`.
+"""The configuration of a tri-plane generator: sizes and options as plain frozen data, stored in `model.json`.
 
 The defaults are those of the public EG3D FFHQ model; the options below `canonical` are off for EG3D.
 """
@@ -24,7 +24,7 @@ PlaneAxes = tuple[_Basis, _Basis, _Basis]
 Activation = Literal["lrelu", "relu", "linear"]
 
 Width = Annotated[int, Field(ge=1, le=4096)]
-"""Of a layer. What stands in a file is bounded: a small one could ask for a huge network."""
+"""Channels of a layer, bounded because a small file could ask for a huge network."""
 Samples = Annotated[int, Field(ge=0, le=1024)]
 
 
@@ -35,7 +35,7 @@ def _power_of_two(size: int) -> int:
 
 
 Distance = Annotated[float, Field(gt=0.0, le=1000.0)]
-"""In world units."""
+"""A length in world units."""
 Side = Annotated[int, Field(ge=4, le=1024), AfterValidator(_power_of_two)]
 """Pixels or texels per side."""
 
@@ -94,7 +94,7 @@ class RenderingConfig:
     white_background: bool = False
     plane_layout: PlaneLayout = "legacy"
     plane_axes: PlaneAxes | None = None
-    """Any other axes of the planes, instead of `plane_layout`."""
+    """Other axes of the planes, instead of `plane_layout`."""
     coordinate_warp: Annotated[float, Field(ge=0.0, le=1000.0)] = 0.0
     """k > 0 looks planes up at asinh(k q) / asinh(k): more texels in the middle of the box."""
     density: Literal["softplus", "surface"] = "softplus"

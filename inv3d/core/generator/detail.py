@@ -1,4 +1,4 @@
-"""Local features of one picture that add to a scene what its code cannot hold (E3DGE, Lan et al., section 4.2)."""
+"""Local features of one picture that add to a scene what its code cannot represent (E3DGE, Lan et al., section 4.2)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def positional_encoding(points: Tensor) -> Tensor:
 class DetailFilm(nn.Module):
     """Scales and shifts the features that the decoder reads by a `Detail` (FiLM, E3DGE Eq. 9).
 
-    It begins as the identity: a detail changes nothing before the module has been trained.
+    It starts as the identity: before training, a detail changes nothing.
     """
 
     def __init__(self, channels: int, features: int, hidden: int = 64) -> None:

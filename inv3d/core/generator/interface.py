@@ -1,7 +1,6 @@
-"""What every generator offers, whatever it is made of: codes become a scene, a scene is rendered.
+"""The interface of all generators: codes become a scene, and a scene is rendered.
 
-Two classes stand on this: the tri-plane generator (EG3D) and, later, StyleSDF. Nobody outside this folder knows what a
-scene is made of.
+The tri-plane generator (EG3D) implements it. No module outside this folder knows what a scene consists of.
 """
 
 from __future__ import annotations
@@ -48,13 +47,13 @@ class Surface:
 
 @dataclass(frozen=True)
 class Guide:
-    """Where scenes of similar codes may have something, so that samples lie there; a generator's own business."""
+    """Where scenes of similar codes may have a surface, so that rays are sampled there. Opaque."""
 
     density: Tensor
 
 
 class Scene(ABC):
-    """What a generator makes of M codes. Opaque: it can be counted, divided and rendered."""
+    """What a generator makes of M codes. Opaque: it can be counted, indexed and rendered."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -69,17 +68,17 @@ class Generator(nn.Module, ABC):
     i // (N / M), so that one code seen by many cameras is worked out once."""
 
     architecture: ClassVar[str]
-    """The name by which `model.json` calls the class."""
+    """The name of the class in `model.json`."""
 
     @property
     @abstractmethod
     def code_space(self) -> CodeSpace:
-        """What its codes are made of."""
+        """The structure of the codes."""
 
     @property
     @abstractmethod
     def mean_w(self) -> Tensor:
-        """The mean code [w_dim] as training kept it."""
+        """The mean code [w_dim] as tracked during training."""
 
     @property
     @abstractmethod
@@ -103,7 +102,7 @@ class Generator(nn.Module, ABC):
     @property
     @abstractmethod
     def detail_channels(self) -> int | None:
-        """Channels of the local features that it can read; None if it reads none."""
+        """Channels of the local features that the generator supports; None if it supports none."""
 
     @property
     def device(self) -> torch.device:

@@ -35,7 +35,7 @@ class _Softplus(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
         y = x.clamp(max=30.0).exp_().log1p_()
-        return torch.maximum(y, x, out=y)  # beyond 30 they are the same number
+        return torch.maximum(y, x, out=y)  # above 30 they are equal in float32
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:

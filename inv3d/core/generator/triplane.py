@@ -143,7 +143,7 @@ class TriplaneGenerator(Generator):
         if cells is None:
             return None
         size = min(cells, most_cells or cells)
-        # one code after the other: the planes of many do not fit at once
+        # one code at a time: the planes of many do not fit into memory at once
         return Guide(torch.cat([self._density(self.planes(code), size) for code in codes.split(1)]).amax(0, True))
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Volume rendering of tri-planes along rays: where to sample, what is there, what of it is seen.
+"""Volume rendering of tri-planes along rays: sampling, decoding and compositing.
 
 Two ways: EG3D's own (evenly spaced samples, then finer ones where the first found something), and that of models with a
 density grid, whose samples are proposed from the grid and whose rays that meet nothing are never evaluated.
@@ -31,7 +31,7 @@ from inv3d.core.generator.rays import (
 )
 
 _CPU_CHUNK, _GPU_CHUNK = 4096, 1 << 17
-"""Rays that are sampled and decoded at a time: what a processor's cache holds, and what keeps a GPU busy."""
+"""Rays that are sampled and decoded at a time: as many as fit into a processor's cache, or keep a GPU busy."""
 _LOOKS = 20  # along a ray, to see whether it passes the head at all
 _MANY = 4096  # rays for which these looks pay
 _VISIBLE = 1 / 255  # optical depth of a grid cell above which a ray may meet something
@@ -96,7 +96,7 @@ class VolumeRenderer:
 
     @torch.no_grad()
     def _limits(self, rays: Rays, per_code: int) -> Iterator[Limits]:
-        """Between which depths each chunk of rays is sampled."""
+        """The range of depths in which each chunk of rays is sampled."""
         config = self.config
         if not config.cut_by_box:
             return itertools.repeat((config.near, config.far))
@@ -106,7 +106,7 @@ class VolumeRenderer:
     def _quantiles(
         self, shape: tuple[int, ...], random: torch.Generator | None, stratified: bool, device: torch.device
     ) -> Tensor:
-        """Where in the cumulative density the fine samples lie."""
+        """The positions of the fine samples in the cumulative density."""
         if stratified:
             strata = torch.arange(shape[-1], device=device)
             return (strata + _uniform(shape, random, device)) / shape[-1]
@@ -143,7 +143,7 @@ class VolumeRenderer:
     def _proposed(
         self, planes: TriPlanes, origins: Tensor, directions: Tensor, grid: Tensor, reach: Tensor | None, u: Tensor
     ) -> tuple[Marched, float, float]:
-        """Evaluate only the rays that meet something; the others show the background. `reach` finds most of them soon."""
+        """Evaluate only the rays that meet something; the others show the background. `reach` quickly finds most of them."""
         config, count = self.config, origins.shape[1]
         behind = self._behind(planes, origins, directions)
         shape = (len(planes), count, self.color_channels)

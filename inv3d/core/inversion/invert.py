@@ -1,4 +1,4 @@
-"""The whole inversion: footage of one head becomes a head. Clips and photos alike; a photo is footage of one view."""
+"""The whole inversion, from footage of one head to a `Head`, for clips and photos: a photo is footage of one view."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from inv3d.core.views import Views
 
 Tensors = dict[str, Tensor]
 Keep = Callable[[str, Callable[[], Tensors]], Tensors]
-"""Runs a stage by its name, or gives what it made in an earlier run."""
+"""Runs a stage by its name, or returns its result from an earlier run."""
 
 
 def forget(stage: str, make: Callable[[], Tensors]) -> Tensors:
@@ -41,7 +41,7 @@ class Footage:
 
     @staticmethod
     def of_one(view: Views) -> Footage:
-        """A photo."""
+        """The footage of a photo."""
         return Footage(view, view[[]], view[[]])
 
 
@@ -67,9 +67,9 @@ def invert(
     progress: Progress = silent,
 ) -> Inverted:
     """One W+ code for all targets, then one code per target if `latents`, then pivotal tuning (Barthel et al. 2024,
-    section 3). Stages of no steps are passed over.
+    section 3). Stages of no steps are skipped.
 
-    The code begins at the mean, or at the `start` of an encoder, whose local detail the head keeps. The head is shown
+    The code starts at the mean, or at the `start` of an encoder, whose local detail the head keeps. The head is shown
     from the yaws of its targets.
     """
     device = bundle.generator.device
@@ -103,7 +103,7 @@ def invert(
 
 
 def refine_cameras(footage: Footage, offsets: Tensor) -> Footage:
-    """Move all cameras by what the targets' refinement found [N,6], keeping the targets in order of yaw."""
+    """Move all cameras by the `offsets` [N,6] that were found for the targets, and keep the targets sorted by yaw."""
     keys = footage.targets.cameras.yaw
 
     def moved(views: Views) -> Views:

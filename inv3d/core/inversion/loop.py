@@ -12,17 +12,17 @@ Losses = dict[str, Tensor]
 
 
 class Progress(Protocol):
-    """Told after every step of a stage; may raise KeyboardInterrupt to stop."""
+    """Called after every step of a stage; may raise KeyboardInterrupt to stop."""
 
     def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None: ...
 
 
 def silent(stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
-    """A `Progress` that says nothing."""
+    """A `Progress` that reports nothing."""
 
 
 def total(parts: Sequence[Losses]) -> Losses:
-    """Losses of several parts of a step, added up by name."""
+    """The losses of several parts of a step, summed by name."""
     names = dict.fromkeys(name for part in parts for name in part)
     return {name: torch.stack([part[name] for part in parts if name in part]).sum() for name in names}
 

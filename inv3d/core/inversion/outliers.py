@@ -1,4 +1,4 @@
-"""Views that contradict the others: where a head was found wrongly, no render of a common code comes near the picture."""
+"""Views that contradict the others: if a head was misdetected, no render of the common code resembles the picture."""
 
 from __future__ import annotations
 

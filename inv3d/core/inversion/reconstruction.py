@@ -25,7 +25,7 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 _GUIDE_CELLS = 40
-_GUIDE_AGE = 10  # steps after which the guide is made anew
+_GUIDE_AGE = 10  # steps after which the guide is recomputed
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""How long and with what weights an inversion runs. Three presets: the paper's, and two for CPUs."""
+"""Steps, weights and rates of an inversion. Three presets: the paper's, and two for CPUs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FitSettings:
     latent_lr: float = 0.01
     tuning_lr: float = 3e-4
     tuning_decay: float = 0.25
-    """The share of the tuning steps, at their end, in which the rate fades out."""
+    """The fraction of the tuning steps, at their end, during which the rate decays."""
     pose_lr: float = 0.0
     """Rate of the camera refinement during the W+ stage; 0 keeps the estimated cameras."""
     shared_w: bool = False

@@ -21,12 +21,14 @@ from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
 
-_POSE_START = 0.25  # share of the W+ stage after which cameras move: before, the code shows no one in particular
+_POSE_START = (
+    0.25  # fraction of the W+ stage after which cameras move: before that, the code is still close to the mean head
+)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is inverted: targets sorted by yaw, frames between them (may be empty), the model and the settings."""
+    """The data of an inversion: targets sorted by yaw, frames in between (may be empty), the model and the settings."""
 
     bundle: Bundle
     views: Views
@@ -43,7 +45,7 @@ class Problem:
         return self.views.cameras.yaw
 
     def supervision(self, several_codes: bool) -> list[tuple[Views, float]]:
-        """What a step learns from, with its weight: the targets and, with several codes, the frames in between."""
+        """The data of a step, with their weights: the targets and, with several codes, the frames in between."""
         weight = self.settings.interpolation
         if several_codes and weight and self.between is not None and len(self.between):
             return [(self.views, 1.0), (self.between, weight)]
@@ -141,7 +143,7 @@ def _whole_depth_pass(
     order = torch.randperm(len(track), generator=reconstruction.random).tolist()
     rays = problem.views.cameras[order[0]].rays(generator.raw_resolution)
     own, *rest = track.codes[order].split(1)
-    # one after the other: the scenes of many codes do not fit at once
+    # one at a time: the scenes of many codes do not fit into memory at once
     others = (reconstruction.scene(generator, code) for code in rest)
     return _depth_loss(problem, reconstruction, generator, reconstruction.scene(generator, own), others, rays)
 
@@ -195,7 +197,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
 
 
 def _code_groups(settings: FitSettings, shared: Tensor, apart: Tensor, rate: float) -> list[tuple[list[Tensor], float]]:
-    """What moves at which rate: W+ codes, or what their layers share [N,1,w_dim] and what they do not, more slowly.
+    """Parameters and their rates: W+ codes, or the part that their layers share [N,1,w_dim] and, more slowly, the rest.
 
     With few pixels a step, layers that move together find their way through the noise.
     """
@@ -225,7 +227,7 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
 
 
 def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> Generator:
-    """Pivotal tuning (Roich et al. 2021): the codes stay, all weights of a copy of the generator move."""
+    """Pivotal tuning (Roich et al. 2021): the codes are fixed, all weights of a copy of the generator are optimised."""
     settings = replace(problem.settings, whole_resolution=problem.settings.tuning_size)
     problem = replace(problem, settings=settings)
     generator = copy.deepcopy(problem.bundle.generator).requires_grad_(True)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from inv3d.core.camera import Camera
 from inv3d.core.generator import Render
 
-_SOLID = 0.9  # alpha above which a pixel shows the head alone
+_SOLID = 0.9  # alpha above which a pixel shows only the head
 _HIDDEN = 0.03  # world units by which a point must lie behind the surface to count as hidden
 
 
@@ -39,7 +39,7 @@ def warp(image: Tensor, seen: Render, camera: Camera, canonical: Render, canonic
 def depth_smoothness(depth: Tensor, alpha: Tensor) -> Tensor:
     """Mean squared difference [B] between neighbouring depths of a map [B,1,H,W] (Eq. 12), where `alpha` covers both.
 
-    The jump from the head to the background behind it is no roughness of the head, nor is its translucent outline.
+    The step from the head to the background is not roughness of the head, nor is its translucent outline.
     """
     solid = (alpha > _SOLID).float()
     total = depth.new_zeros(len(depth))
