@@ -28,9 +28,9 @@ from inv3d.core.generator.field import layout_of_axes
 from inv3d.core.records import reason
 
 _MOST_LAYERS = 16
-"""Of a mapping network."""
+"""Largest number of layers of a mapping network."""
 _DEFAULT_LAYERS, _DEFAULT_LR_MULTIPLIER = 8, 0.01
-"""Of the mapping network, where a file says nothing (StyleGAN2's)."""
+"""Layers and learning-rate multiplier of the mapping network if a file does not give them (those of StyleGAN2)."""
 _FAR = 1e3
 """No camera is farther away, world units."""
 
@@ -43,14 +43,14 @@ _SUPERRESOLUTION = {
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _COUNTER = "num_batches_tracked"
 _PARAMETERS = ("weight", "bias", "const", "noise_strength")
-"""Last parts of the names of what is trained."""
+"""Last parts of the names of trained parameters."""
 _WEIGHTLESS = ("renderer.", "ray_sampler.", "ray_marcher.")
 """Modules that have no weights."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a generator is apart from its weights: its `config`, and the cameras that see what it was trained on:
+    """Everything about a generator but its weights: its `config`, and the cameras of its training data:
     their distance from the origin and the point they look at, world units."""
 
     config: GeneratorConfig
@@ -89,7 +89,7 @@ def layout_of(options: Options, axes: PlaneAxes | None, shapes: dict[str, tuple[
 
 
 def around(layout: Layout) -> Layout:
-    """`layout` if its cameras go around what they look at. Raises ModelError."""
+    """`layout` if its cameras circle their pivot. Raises ModelError otherwise."""
     # also false for NaN
     if not math.hypot(*layout.pivot) < layout.radius <= _FAR:
         raise refused(f"its cameras do not circle their pivot: radius {layout.radius:g}, pivot {layout.pivot}")
@@ -188,7 +188,7 @@ def _activation(options: Options) -> Activation:
 
 
 def _fixed_camera(rendering: Options, radius: float, pivot: tuple[float, float, float]) -> tuple[float, ...] | None:
-    """LPFF's models are conditioned on the mean camera, which the option itself may hold."""
+    """LPFF's models are conditioned on the mean camera, which the option itself may contain."""
     name = "c_gen_conditioning_avg"
     if name not in rendering:
         return None
@@ -221,7 +221,7 @@ def with_axes(config: GeneratorConfig, axes: PlaneAxes) -> GeneratorConfig:
 
 
 def _shown_size(shapes: dict[str, tuple[int, ...]], name: str) -> int | None:
-    """One of the sizes of the mapping network, as its weights show it."""
+    """One of the sizes of the mapping network, inferred from its weights."""
     first = shapes.get("backbone.mapping.fc0.weight", ())
     embed = shapes.get("backbone.mapping.embed.weight", ())
     w_dim = next(iter(shapes.get("backbone.mapping.w_avg", ())), None)
@@ -233,7 +233,7 @@ def _shown_size(shapes: dict[str, tuple[int, ...]], name: str) -> int | None:
 
 
 def mapping_layers(shapes: dict[str, tuple[int, ...]]) -> int:
-    """How many layers of a mapping network there are weights for."""
+    """The number of layers of a mapping network for which there are weights."""
     count = 0
     while count <= _MOST_LAYERS and f"backbone.mapping.fc{count}.weight" in shapes:
         count += 1
@@ -241,7 +241,7 @@ def mapping_layers(shapes: dict[str, tuple[int, ...]]) -> int:
 
 
 def bounded(config: GeneratorConfig) -> GeneratorConfig:
-    """`config` if its sizes are those that generators have. Raises ModelError: a small file could ask for a huge one."""
+    """`config` if its sizes are plausible. Raises ModelError otherwise: a small file could ask for a huge generator."""
     try:
         return GeneratorConfig.from_json(config.to_json())
     except ValidationError as error:
@@ -250,7 +250,7 @@ def bounded(config: GeneratorConfig) -> GeneratorConfig:
 
 @functools.lru_cache(maxsize=4)
 def shapes_of(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all parameters and buffers of a generator of `config`, without making it."""
+    """Names and shapes of all parameters and buffers of a generator of `config`, without creating it."""
     with torch.device("meta"):
         return {name: tuple(tensor.shape) for name, tensor in TriplaneGenerator(config).state_dict().items()}
 

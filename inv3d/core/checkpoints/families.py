@@ -1,4 +1,4 @@
-"""The public families of EG3D models: what a file of bare weights does not say."""
+"""The public families of EG3D models: the facts that a file with only weights lacks."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ FAMILIES = {
 
 
 def family(name: str) -> Layout:
-    """Raises UsageError for the name of no family."""
+    """The family `name`. Raises UsageError if there is none."""
     if name not in FAMILIES:
         raise UsageError(f"there is no model family '{name}'", f"choose one of: {', '.join(FAMILIES)}")
     return FAMILIES[name]
 
 
 def sized(config: GeneratorConfig, shapes: dict[str, tuple[int, ...]]) -> GeneratorConfig:
-    """`config` with the widths that the `shapes` of its weights show. Raises ModelError if they show none."""
+    """`config` with the widths inferred from the `shapes` of its weights. Raises ModelError if that is impossible."""
 
     def width(name: str, axis: int) -> Any:
         shape = shapes.get(name, ())

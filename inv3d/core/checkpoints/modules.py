@@ -1,4 +1,4 @@
-"""Networks that a file holds as modules or as weights by name: where among other things they lie, and what is in them."""
+"""Finding networks in a file, stored as modules or as weights by name, and reading their content."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from inv3d.core.checkpoints.symbols import PERSISTENT, Symbol, dictionary, membe
 from inv3d.core.checkpoints.tensors import is_tensor
 
 _MARKS = ("backbone.synthesis.", "backbone.mapping.", "decoder.net.", "superresolution.")
-"""Starts of the names of the weights of EG3D's generator."""
+"""Prefixes of the names of the weights of EG3D's generator."""
 _DEPTH = 4
-"""How far down in dictionaries and wrapping modules a generator is looked for."""
+"""The depth of dictionaries and wrapping modules to which a generator is searched."""
 _MOST_LOOKED_AT = 300_000
 """Entries of dictionaries; a snapshot of EG3D has 10,000."""
 _MOST_NETWORKS = 16
@@ -26,7 +26,7 @@ _OTHERS = (
     (("synthesis.b4.", "mapping.fc0."), "a StyleGAN generator of flat pictures, not of heads in 3D"),
     (("b4.out.", "b4.fc."), "a discriminator and no generator"),
 )
-"""What names of weights show another model."""
+"""Names of weights that identify other models."""
 
 
 @dataclass
@@ -48,9 +48,9 @@ class Network:
 
 
 def find_generator(root: Any) -> Network:
-    """The generator of EG3D's kind in what a file holds; the moving average (`G_ema`) if there are several.
+    """The EG3D generator in the content of a file; the moving average (`G_ema`) if there are several.
 
-    Raises ModelError, which says what the file holds instead, if there is none.
+    Raises ModelError, which says what the file contains instead, if there is none.
     """
     found = list(_networks(root))
     if not found:
@@ -83,13 +83,13 @@ def submodule(attributes: dict[Any, Any], name: str) -> dict[Any, Any]:
 
 
 class _Walk:
-    """Looks into dictionaries, of which a small file can hold one in thousands of places: counts what it looks at."""
+    """Searches dictionaries and counts its steps: a small file can refer to one dictionary in thousands of places."""
 
     def __init__(self) -> None:
         self.left = _MOST_LOOKED_AT
 
     def into(self, value: Any) -> dict[str, Any]:
-        """What a dictionary holds under names."""
+        """The entries of a dictionary whose keys are names."""
         items = dictionary(value)
         self.left -= 1 + len(items)
         if self.left < 0:
@@ -159,7 +159,7 @@ def _of_module(path: tuple[str, ...], root: Any, walk: _Walk, around: tuple[dict
 
 
 def _instead(root: Any) -> str:
-    """What a file without a generator of EG3D's kind holds."""
+    """A description of a file that contains no EG3D generator."""
     names = [f"{name}." for name in _names(root)]
     for marks, what in _OTHERS:
         if any(name.startswith(mark) or f".{mark}" in name for name in names for mark in marks):
@@ -168,7 +168,7 @@ def _instead(root: Any) -> str:
 
 
 def _names(root: Any) -> Iterator[str]:
-    """Names of what lies in nested dictionaries and modules."""
+    """Names in nested dictionaries and modules."""
     walk, seen = _Walk(), set[int]()
     todo: deque[tuple[str, Any]] = deque([("", root)])
     while todo:

@@ -1,4 +1,4 @@
-"""Options out of a file: numbers, flags and texts by name, each with the type and within the bounds that it must have."""
+"""Options read from a file: numbers, flags and texts by name, each checked for its type and bounds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CODES = {
 }  # fmt: skip
 """Types of numpy and their letters in `struct`."""
 _MOST = 64
-"""Numbers of the largest array that is an option."""
+"""The size of the largest array that an option may be."""
 
 Numbers = tuple[tuple[int, ...], tuple[float, ...]]
 """A shape, and that many finite numbers in C order."""
@@ -48,7 +48,7 @@ class Options:
         return self.values.get(name) is not None
 
     def part(self, name: str) -> Options:
-        """The options in an option; without it there are none."""
+        """The options nested in an option; none if it is missing."""
         if name in self and not isinstance(self.values[name], dict | Symbol):
             raise _wrong(name, "is no dictionary")
         return Options(self.values.get(name), self._reader)
@@ -65,7 +65,7 @@ class Options:
         return int(value)
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """Yes or no, which may be written as 1 and 0."""
+        """A flag, which may be written as 1 or 0."""
         return self.whole(name, 0, 1, int(default)) == 1
 
     def text(self, name: str, default: str | None = None) -> str:
@@ -156,7 +156,7 @@ def _of_numpy(value: Any) -> Numbers:
 
 
 def _unpacked(kind: Any, raw: Any, count: int) -> tuple[float, ...]:
-    """`count` numbers of a type of numpy out of bytes."""
+    """`count` numbers of a numpy type from bytes."""
     if not (is_call(kind, DTYPE) and isinstance(kind.arguments[0], str) and isinstance(raw, bytes)):
         raise TypeError
     big = isinstance(kind.state, tuple) and len(kind.state) > 1 and kind.state[1] == ">"

@@ -1,7 +1,7 @@
-"""Pickles read as data: nothing that a file names is ever imported or called.
+"""Reading pickles as data: nothing that a file names is ever imported or called.
 
 A pickle is a program for a small machine with a stack. This is that machine without its way out: where Python's would
-look up a class and call it, a `Symbol` notes what was wanted. What the notes mean is for their reader to say (see
+look up a class and call it, a `Symbol` records what was requested. The reader interprets these records (see
 `tensors`, `options` and `eg3d`). Memory and time are bounded by the size of the file and a fixed number of steps.
 """
 
@@ -19,14 +19,14 @@ _STEPS = 250_000
 _TEXT, _ALL_TEXT = 1 << 20, 1 << 24
 """Longest text, and all texts of a pickle together: in memory a text can take four times its bytes."""
 _NUMERIC_KEYS = 10_000
-"""Numbers as keys of dictionaries; more of them, chosen so that their hashes collide, would take hours."""
+"""Numbers as keys of dictionaries; more of them, chosen so that their hashes collide, could take hours."""
 _SMALL = 1 << 60
 
 _MARK = object()
 
 
 class Bounded:
-    """A file whose reads raise EOFError beyond its end, before memory is asked for."""
+    """A file whose reads raise EOFError beyond its end, before memory is allocated."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -111,11 +111,11 @@ class _Machine:
         return values[::-1]
 
     def keep(self, index: int) -> None:
-        """Put what is on top of the stack into the memo."""
+        """Store the top of the stack in the memo."""
         self.memo[index] = self._top()
 
     def taken(self, size: int) -> tuple[Any, ...]:
-        """The topmost values of the stack, which go."""
+        """Pop the topmost values of the stack."""
         return tuple(reversed([self._pop() for _ in range(size)]))
 
     def text(self, size: int, encoding: str) -> str:
@@ -182,7 +182,7 @@ class _Machine:
         target = self._top()
         if isinstance(target, list):
             target.extend(values)
-        elif not isinstance(target, Symbol):  # what is put into a subclass of a list is of no use to anyone
+        elif not isinstance(target, Symbol):  # items put into a subclass of a list are not needed
             raise TypeError
 
     def _set_item(self) -> None:
@@ -211,7 +211,7 @@ class _Machine:
         self.stack.append({self._key(value) for value in self._since_mark()})
 
     def _key(self, value: Any) -> Any:
-        """`value` if its hash is found at once: that of a tuple of tuples of tuples may take for ever."""
+        """`value` if it can be hashed at once: hashing nested tuples may take forever."""
         if type(value) in (int, float):
             self.keys_left -= 1
             if self.keys_left < 0 or not -_SMALL < value < _SMALL:
@@ -231,7 +231,7 @@ class _Machine:
     def _named(self, module: Any, attribute: Any) -> None:
         if not (isinstance(module, str) and isinstance(attribute, str)):
             raise TypeError
-        # the only function that is carried out: texts stand for bytes where a protocol has none
+        # the only function that is carried out: old protocols write bytes as text
         self.stack.append(_ENCODE if (module, attribute) == ("_codecs", "encode") else known_name(module, attribute))
 
     def _call(self) -> None:

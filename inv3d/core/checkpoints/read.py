@@ -1,4 +1,4 @@
-"""Any file that holds a generator: pickles of EG3D's code, `torch.save` files, safetensors."""
+"""Reading generators from pickles of EG3D's code, `torch.save` files and safetensors."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ from inv3d.core.weights import open_tensors
 _OWN = "inv3d"
 """Key of a safetensors file's metadata under which `to_safetensors` keeps the layout."""
 _LATER = ("z_dim", "c_dim", "w_dim", "img_resolution", "neural_rendering_resolution", "rendering_kwargs")
-"""Attributes of a generator that win over the arguments it was made with: they were used last."""
+"""Attributes of a generator that override its init arguments, because they were used last."""
 _AXES, _AXES_BUFFER = "plane_axes", "renderer.plane_axes"
 _LONGEST_HEADER = 8 << 20
 """Bytes of a safetensors file's list of tensors; that of EG3D takes 30,000."""
 _STATISTICS = "dataset_label_std"
-"""A buffer of the training loop, which no render depends on."""
+"""A buffer of the training loop, on which no render depends."""
 
 
 def read_checkpoint(path: Path, like: str | None = None) -> Checkpoint:
     """The generator in a file. Nothing of the file is executed.
 
     Takes `G_ema` of a pickle of EG3D's code or of a `torch.save` file, as a module or as bare weights, and safetensors.
-    Bare weights do not say how they are rendered: they are of the family `like` (see `families`), unless the file keeps
+    Files with only weights lack the rendering options: they are of the family `like` (see `families`), unless the file keeps
     init arguments beside them. Raises ModelError if the file is damaged, hostile or another model.
     """
     with opened(path) as (file, start, size):
@@ -81,13 +81,13 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], bytes, int]]:
 
 
 def read_object(file: IO[bytes], start: bytes, size: int) -> tuple[Any, TensorReader]:
-    """What a pickle or a `torch.save` file holds, as data, and who reads its tensors. Raises ModelError."""
+    """The content of a pickle or `torch.save` file as data, and the reader of its tensors. Raises ModelError."""
     value, lookup = read_archive(file) if start.startswith(b"PK\x03\x04") else _read_pickle(file)
     return value, TensorReader(lookup, size)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a `torch.save` file that holds nothing but weights by name. Raises ModelError."""
+    """The tensors of a `torch.save` file that contains only weights by name. Raises ModelError."""
     with opened(path) as (file, start, size):
         value, reader = read_object(file, start, size)
         found = {name: item for name, item in dictionary(value).items() if isinstance(name, str) and reader.holds(item)}
@@ -95,7 +95,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def to_safetensors(checkpoint: Checkpoint) -> bytes:
-    """A file that `read_checkpoint` reads again to the bit, without a word on its family."""
+    """The bytes of a file that `read_checkpoint` reads back bit by bit, without `like`."""
     layout = {
         "config": checkpoint.layout.config.to_json(),
         "radius": checkpoint.layout.radius,
@@ -119,7 +119,7 @@ def _nowhere(storage: Any) -> Tensor:
 
 
 def _of_network(network: Network, reader: Reader, like: str | None, own: Layout | None = None) -> Checkpoint:
-    """The generator that a file holds as a module or as bare weights, with all that the file says of it."""
+    """The generator that a file contains as a module or as weights, with everything that the file says about it."""
     shapes = {name: reader.shape(tensor, name) for name, tensor in network.tensors.items()}
     options, axes = _said(network, reader)
     if own is not None:
@@ -136,7 +136,7 @@ def _of_network(network: Network, reader: Reader, like: str | None, own: Layout 
 
 
 def _said(network: Network, reader: Reader) -> tuple[Options | None, PlaneAxes | None]:
-    """The options that a file keeps of a generator, if it does, and the axes of its planes."""
+    """The options of a generator and the axes of its planes, if the file has them."""
     values: dict[Any, Any] | None = None
     if network.is_module:
         later = {name: network.attributes[name] for name in _LATER if network.attributes.get(name) is not None}

@@ -1,11 +1,11 @@
-"""What a file is that is no checkpoint: a pointer, a web page, a packed folder, a picture."""
+"""Recognising files that are not checkpoints: pointers, web pages, archives, pictures."""
 
 from __future__ import annotations
 
 from inv3d.core.errors import ModelError
 
 LOOKED_AT = 512
-"""First bytes of a file that say what it is."""
+"""First bytes of a file that identify its kind."""
 
 _AGAIN = "download the checkpoint itself"
 _MAGIC = (

@@ -1,4 +1,4 @@
-"""What a pickle holds, as plain data: names that are never looked up, and records of what was to be made with them."""
+"""The content of a pickle as plain data: names that are never looked up, and records of the calls with them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DTYPES = {
     "BFloat16Storage": torch.bfloat16, "LongStorage": torch.int64, "IntStorage": torch.int32,
     "ShortStorage": torch.int16, "CharStorage": torch.int8, "ByteStorage": torch.uint8, "BoolStorage": torch.bool,
 }  # fmt: skip
-"""The classes of `torch` whose storages can be read, and what they hold."""
+"""The storage classes of `torch` that can be read, and their types."""
 ORDERED_DICT, EASY_DICT, NAMESPACE = "collections.OrderedDict", "EasyDict", "argparse.Namespace"
 PERSISTENT = "_reconstruct_persistent_obj"
 PARAMETER = "torch._utils._rebuild_parameter"
@@ -39,7 +39,7 @@ _NAMES = frozenset(
         *(f"torch.{name}" for name in ("float64", "float32", "float16", "bfloat16", "int64", "int32", "uint8", "bool")),
     }
 )  # fmt: skip
-"""All functions and classes that the known formats name, apart from the modules of networks."""
+"""All functions and classes that the known formats use, apart from the modules of networks."""
 _MODULES = re.compile(r"torch\.nn\.(modules|parallel)(\.\w+)+|(\w+\.)*(training|torch_utils|dnnlib)(\.\w+)+")
 """Classes of networks: those of PyTorch, and those of EG3D's code, wherever a project keeps its copy of it."""
 _MOST_MEMBERS = 100
@@ -53,7 +53,7 @@ def refused(message: str) -> ModelError:
 
 
 def shown(text: str) -> str:
-    """A name out of a file, short and in quotes, fit for one line of a terminal."""
+    """A name from a file, shortened and quoted for one line of a terminal."""
     return ascii(text[:80])
 
 
@@ -70,7 +70,7 @@ class Name:
 
 @dataclass(eq=False)
 class Symbol:
-    """What a file wants to be made: by whom, of which arguments, with which state and which items put in afterwards."""
+    """An object that a file describes: its function or class, the arguments, the state, and the items added afterwards."""
 
     name: Name
     arguments: tuple[Any, ...]
@@ -102,7 +102,7 @@ def is_call(value: Any, name: str) -> bool:
 
 
 def dictionary(value: Any) -> dict[Any, Any]:
-    """A dictionary, or what a file has as one of its subclasses; empty for anything else."""
+    """A dictionary, or the record of one of its subclasses; empty for anything else."""
     if isinstance(value, dict):
         return value
     if isinstance(value, Symbol) and (value.name.full == ORDERED_DICT or value.name.ends(EASY_DICT)):

@@ -1,6 +1,6 @@
 """Tensors of `torch.save` files, old (one stream) and new (a zip archive), rebuilt from their records.
 
-Written for files from the internet: no size is believed before it is compared with the bytes that are there.
+Written for files from the internet: no size is trusted before it has been compared with the bytes in the file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DIMENSIONS = 8
 _TWICE = 16 << 20
 """Bytes of the storages that may be read more than once."""
 _ZIP_LIST = 2 << 20
-"""Longest list of entries of a zip archive; one of a training snapshot takes 0.2 MB."""
+"""Bytes of the longest list of entries of a zip archive; that of a training snapshot takes 0.2 MB."""
 
 Lookup = Callable[[Storage], Tensor]
 """Numbers [N] of a storage; every call reads them anew."""
@@ -45,7 +45,7 @@ class Reader(Protocol):
         """The shape that the tensor claims to have. Raises ModelError if `value` stands for none."""
 
     def read(self, value: Any, name: str, shape: tuple[int, ...]) -> Tensor:
-        """The tensor, contiguous and nobody else's. Raises ModelError unless it has `shape`."""
+        """The tensor, contiguous and not shared. Raises ModelError unless it has `shape`."""
 
 
 class TensorReader:
@@ -198,7 +198,7 @@ class _Listed:
 
 @contextmanager
 def _damage() -> Iterator[None]:
-    """Whatever a damaged archive makes `zipfile` raise is one error."""
+    """Turn everything that `zipfile` raises for a damaged archive into one error."""
     try:
         yield
     except (

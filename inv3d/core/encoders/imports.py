@@ -25,7 +25,7 @@ _KINDS: dict[str, Kind] = {
 _FIRST = "input_layer.0.weight"
 """The first weight of every encoder."""
 _TRUNCATION = 0.7
-"""Of the mean code that the public encoders add to what they read."""
+"""The key of the mean code that the public encoders add to their output."""
 
 
 def read_public_encoder(path: Path, bundle: Bundle) -> Encoder:
@@ -62,7 +62,7 @@ def _own_weights(weights: dict[Any, Any]) -> dict[str, Any]:
     names = [name for name in weights if isinstance(name, str)]
     prefixes = [name.removesuffix(_FIRST) for name in names if name.endswith(_FIRST)]
     prefixes = [prefix for prefix in prefixes if prefix == "" or prefix.endswith(".")]
-    # a file may keep networks of losses, too, which begin alike
+    # a file may also contain networks of losses, whose names begin alike
     prefix = min(prefixes, key=lambda prefix: ("encoder." not in prefix, len(prefix)), default=None)
     if prefix is None:
         raise refused("it contains no encoder (encoder.* in state_dict)")
@@ -70,7 +70,7 @@ def _own_weights(weights: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _options(value: Any) -> dict[Any, Any]:
-    """The training options, which are a dictionary or a namespace."""
+    """The training options, stored as a dictionary or a namespace."""
     if isinstance(value, Symbol) and isinstance(value.state, dict):
         return value.state
     return dictionary(value)

@@ -1,4 +1,4 @@
-"""Where an inversion begins: at what an encoder reads off the views, or at the mean code."""
+"""The start of an inversion: the output of an encoder, or the mean code."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from inv3d.core.views import Views
 
 @dataclass(frozen=True)
 class Start:
-    """Codes [N,num_ws,w_dim] of N views, and the local detail that they cannot hold, if the encoder reads any."""
+    """Codes [N,num_ws,w_dim] of N views, and the local detail that codes cannot represent, if the encoder gives any."""
 
     codes: Tensor
     detail: Detail | None = None
 
     def __getitem__(self, row: int) -> Start:
-        """That of one view; the batch dimension is kept."""
+        """The start of one view; the batch dimension is kept."""
         return Start(self.codes[[row]], None if self.detail is None else self.detail[[row]])
 
 
 class Inverter(Protocol):
-    """Reads N views, each on its own, for a generator."""
+    """Encodes N views, each on its own, for the generator of a bundle."""
 
     def __call__(self, views: Views, bundle: Bundle) -> Start: ...
 
 
 @dataclass(frozen=True)
 class EncoderInverter:
-    """Encoders that read a code off a picture, and nothing else (pSp's family, PREIM3D)."""
+    """An encoder from a picture to a code alone (pSp's family, PREIM3D)."""
 
     encoder: Encoder
 

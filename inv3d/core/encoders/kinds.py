@@ -1,7 +1,7 @@
-"""The kinds of encoders that there are, and what each is for; light enough for help texts."""
+"""The kinds of encoders and their purposes; light enough to be imported for help texts."""
 
 PREIM3D, NO_ENCODER = "preim3d", "none"
-"""Optimisation begins at the mean code."""
+"""With `NO_ENCODER`, optimisation starts at the mean code."""
 ENCODERS = {
     PREIM3D: "one pass from a photo to a code (PREIM3D, Li et al. 2023)",
 }
@@ -9,5 +9,5 @@ ENCODERS = {
 
 
 def described() -> str:
-    """The encoders for a help text."""
+    """The list of encoders for a help text."""
     return "; ".join(f"{name}: {purpose}" for name, purpose in ENCODERS.items())

@@ -49,7 +49,7 @@ class EncoderConfig:
     style_width: Width = 512
     """Channels between the pyramid and a code."""
     code_width: Width = 512
-    """Numbers from which a code is a linear function."""
+    """Size of the features that are mapped linearly to a code."""
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -64,7 +64,7 @@ def small_config(num_ws: int, w_dim: int) -> EncoderConfig:
 
 
 class StyleBlock(nn.Module):
-    """A map [B,C,size,size] to a code [B,w_dim]: convolutions halve it until one place is left."""
+    """A map [B,C,size,size] to a code [B,w_dim]: convolutions halve its size down to one pixel."""
 
     def __init__(self, in_channels: int, config: EncoderConfig, size: int) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ _KEY, _MEAN = "encoder", "mean_code"
 
 
 def encoder_file(model: str, name: str) -> Path:
-    """Where the encoder `name` of a model lies, or belongs. Raises ModelError if there is no such model."""
+    """Path of the encoder `name` of a model, existing or not. Raises ModelError if there is no such model."""
     return model_folder(model) / f"{name}.safetensors"
 
 
@@ -66,7 +66,7 @@ def check_encoder(encoder: Encoder, bundle: Bundle) -> None:
 
 
 def _configuration(path: Path, refuse: Refuse) -> EncoderConfig:
-    """What the file of an encoder says of its sizes. Raises ModelError."""
+    """The configuration in the file of an encoder. Raises ModelError."""
     metadata = read_metadata(path, refuse)
     try:
         return _CONFIG.validate_json(metadata.get(_KEY, ""))

@@ -24,7 +24,7 @@ PlaneAxes = tuple[_Basis, _Basis, _Basis]
 Activation = Literal["lrelu", "relu", "linear"]
 
 Width = Annotated[int, Field(ge=1, le=4096)]
-"""Channels of a layer, bounded because a small file could ask for a huge network."""
+"""Width of a layer, bounded because a small file could ask for a huge network."""
 Samples = Annotated[int, Field(ge=0, le=1024)]
 
 

@@ -1,4 +1,4 @@
-"""How well a head reproduces views: one row per frame, and means."""
+"""Metrics of a head against views: one row per frame, and means."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FrameMetrics:
 
 @dataclass(frozen=True)
 class Means:
-    """The same as means over frames."""
+    """Means of these metrics over frames."""
 
     mse: float
     psnr: float

@@ -1,4 +1,4 @@
-"""The aligner: finds how a crop must move to be the generator's own crop, and the pose of the head in it."""
+"""The aligner: estimates the correction that turns a crop into the generator's own crop, and the pose of the head."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from inv3d.core.crops import Crops
 from inv3d.core.networks.trunk import Trunk
 
 INPUT_SIZE = 64
-"""Crops are seen at this many pixels."""
+"""Side in pixels of the crops that the network receives."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """What the aligner reads from B crops.
+    """The aligner's reading of B crops.
 
     `shift` [B,2] of the centre in crop sizes (right, down, in the crop's own axes), `log_scale` [B] of the size,
     `roll`, `yaw` and `pitch` [B] in radians, `logit` [B] of the confidence: how probable it is that the crop shows a
@@ -44,7 +44,7 @@ class Alignment:
         return Alignment(*(function(field) for field in self.fields))
 
     def apply(self, crops: Crops) -> Crops:
-        """The crops that the aligner would rather have seen."""
+        """The corrected crops."""
         cos, sin = crops.roll.cos(), crops.roll.sin()
         dx, dy = self.shift.unbind(-1)
         center = crops.center + crops.size[:, None] * torch.stack([cos * dx - sin * dy, sin * dx + cos * dy], -1)

@@ -113,7 +113,7 @@ def face_of(image: Tensor) -> Tensor:
 
 
 class ArcFace(nn.Module):
-    """Whether two aligned images show one person."""
+    """Compares the identity of two aligned images."""
 
     def __init__(self, backbone: FaceBackbone) -> None:
         super().__init__()

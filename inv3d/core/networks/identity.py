@@ -1,4 +1,4 @@
-"""The identity network: a unit embedding in which one head, seen from anywhere with any expression, is one place."""
+"""The identity network: a unit embedding that is the same for one head from all sides and with all expressions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inv3d.core.networks.trunk import Trunk
 INPUT_SIZE = 64
 IDENTITY_WIDTHS = (24, 48, 64, 96, 128)
 JUDGE_WIDTHS = (16, 32, 48, 64, 96)
-"""Widths of the network that only measures, and that no fit optimises."""
+"""Widths of the judge, which only measures and which no fit optimises."""
 
 
 class IdentityNetwork(nn.Module):

@@ -15,7 +15,7 @@ def unit_channels(x: Tensor) -> Tensor:
 
 
 class PerceptualNetwork(nn.Module):
-    """Features of images [B,3,R,R] in [-1,1], learned by reading anatomy, expression and pose off pictures.
+    """Features of images [B,3,R,R] in [-1,1], learned by predicting anatomy, expression and pose from pictures.
 
     How much each channel counts in the distance is learned from pairs of distortions whose order is known.
     """
@@ -29,7 +29,7 @@ class PerceptualNetwork(nn.Module):
         self.weights = nn.ParameterList(torch.zeros(width) for width in widths)
 
     def forward(self, image: Tensor) -> Tensor:
-        """What the network was trained to read, [B,outputs]."""
+        """The quantities that the network was trained to predict, [B,outputs]."""
         return self.head(self.trunk(image)).float()
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What no training head has: face paint, a scar, a scarf, a patterned cap, a strong asymmetry.
+"""Features that no training head has: face paint, a scar, a scarf, a patterned cap, a strong asymmetry.
 
 To a generator that has seen procedural heads alone, these are what real people are to a generator of photographs.
 """

@@ -35,7 +35,7 @@ SHAPE_NAMES = (
     "beard", "beard_top", "glasses", "glasses_shape", "glasses_size", "hat", "brim", "earring", "hoop", "collar",
     "smile", "jaw_open", "eyes_open", "brow_raise",
 )  # fmt: skip
-"""Parameters that move the surface; all others only paint or light it."""
+"""Parameters that move the surface; all others only colour or light it."""
 _LOOKS = (
     "gaze_x", "gaze_y", "blush", "freckles", "moles_left", "moles_right", "wrinkles", "stubble", "lens", "stripes",
     "neckline", "light_x", "light_y", "light_z", "light_contrast", "light_warmth", "backdrop_height", "backdrop_edge",

@@ -18,7 +18,7 @@ from inv3d.core.procedural.wear import LENS_Z
 _RADIUS = 2.7
 _HALF_BOX = 0.365
 
-# share of the rays aimed at each region; what is left goes to the front of the face
+# fraction of the rays aimed at each region; the rest goes to the front of the face
 _SHARES = {"body": 0.30, "eyes": 0.16, "mouth": 0.12, "brows": 0.07, "ears": 0.08, "glasses": 0.07, "hairline": 0.09}
 
 

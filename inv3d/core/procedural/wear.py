@@ -1,4 +1,4 @@
-"""Distances to hair and to what people wear, in head units. `ax` is |x|."""
+"""Distances to hair, clothes and accessories, in head units. `ax` is |x|."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def noisy(image: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor
 
 
 def soft(image: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
-    """Blur by shrinking and growing."""
+    """Blur by downscaling and upscaling."""
     blurred = []
     for one, amount in zip(image, strength.tolist(), strict=True):
         size = max(3, round(image.shape[-1] / (1.0 + 7.0 * amount)))

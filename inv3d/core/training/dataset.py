@@ -1,7 +1,7 @@
 """The training set of the embedded model: shards of procedural heads or people, as points, as pixels and as pictures.
 
 Shards are safetensors files written whole or not at all, each from its own seed, so that an interrupted
-generation goes on where it stopped and the same seeds give the same files.
+generation continues where it stopped and the same seeds give the same files.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def ray_shard(source: Source, artist: Artist, index: int, heads: int = RAY_HEADS
     z = torch.randn(heads, source.identity_dim, generator=generator).repeat(2, 1)
     expression = torch.randn(2 * heads, source.expression_dim, generator=generator)
     side = torch.rand(2 * heads, generator=generator) * 2.0 - 1.0
-    # more of the front than of the back, and most of the half profiles, where the outline of the face is hardest
+    # more front than back, and most half profiles, where the outline of the face is hardest to learn
     yaw = torch.where(torch.rand(2 * heads, generator=generator) < 0.8, side * math.radians(80), side * math.pi)
     half = side.sign() * (0.5 + 0.5 * side.abs()) * math.radians(80)
     yaw = torch.where(torch.rand(2 * heads, generator=generator) < 0.4, half, yaw)
@@ -155,7 +155,7 @@ def twin_shard(source: Source, artist: Artist, index: int, heads: int = IMAGE_HE
     pitch = (torch.rand(heads, generator=generator) * 2.0 - 1.0) * MAX_PITCH
     own, other = (source.parameters(one, expression) for one in z)
     camera = look_at(yaw, pitch)
-    rooms = _TWIN_SEED + index  # both stand in the same room
+    rooms = _TWIN_SEED + index  # both have the same background
     pair = [
         artist.pictures(p, camera, IMAGE_RESOLUTION, 2, torch.Generator().manual_seed(rooms))[0]
         for p in (own, source.lookalikes(own, other))
@@ -191,7 +191,7 @@ def generate(
         )
     artist = source.artist(compiled)
     makers = {"points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard, "twins": twin_shard}
-    # in the order in which training needs them, so that it can begin beside
+    # in the order in which training needs them, so that it can start in parallel
     delays = {"points": 0.0, "wide": 0.2, "images": 0.9, "twins": 0.9, "rays": 1.4}
     jobs = [(delays[kind] + i / getattr(plan, kind), kind, i) for kind in makers for i in range(getattr(plan, kind))]
     for _, kind, index in sorted(jobs):

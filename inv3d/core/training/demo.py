@@ -1,4 +1,4 @@
-"""The architecture of the embedded model `demo` and the code w of a procedural head during its training."""
+"""The architecture of the embedded model `demo`, and the codes w of procedural heads during its training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipes of a model's encoders: pictures, training, the finished file; every part goes on where it stopped."""
+"""The recipes of encoders: pictures, training, the finished file; every part continues where it stopped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer, Pi
 from inv3d.core.views import Views
 
 Align = Callable[[Sequence[Path]], Views | None]
-"""Finds the heads of photographs and cuts them out; None if there are none."""
+"""Finds and crops the heads in photographs; None if there are none."""
 OUTSIDE = "images"
 """Shards of the pictures that the generator cannot fully reproduce."""
 OUTSIDE_SHARDS = 24
@@ -38,7 +38,7 @@ def recipe_for(bundle: Bundle) -> EncoderRecipe:
 
 
 def config_for(bundle: Bundle) -> EncoderConfig:
-    """The public size, or the small one, with the model's codes."""
+    """The encoder's configuration for a model: the public size or the small one."""
     space = bundle.generator.code_space
     if bundle.generator.superresolution is None:
         return small_config(space.num_ws, space.w_dim)
@@ -152,7 +152,7 @@ def make_trainer(bundle: Bundle, recipe: EncoderRecipe, folder: Path, device: to
 
 
 def finished_file(bundle: Bundle, name: str, folder: Path) -> Path:
-    """Where a trained encoder goes: beside an imported model's other parts; into `folder` for the embedded model."""
+    """Path of a trained encoder: beside an imported model's other parts, or in `folder` for the embedded model."""
     path = encoder_file(bundle.name, name)
     return folder / path.name if is_embedded(bundle.name) else path
 

@@ -9,7 +9,7 @@ Style mixing: some heads of a batch take their first codes from a head of the sa
 rest from one that looks the same but has another shape. So the first codes come to mean shape, the others looks.
 
 Every stage is a fixed number of steps with its own learning-rate schedule; a checkpoint holds everything, so that a
-stopped training goes on, also on another machine.
+stopped training continues, even on another machine.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Trainer(Training):
 
     @functools.cached_property
     def shards(self) -> dict[str, Shards]:
-        """The data, which the last stage needs no more."""
+        """The data, which the last stage no longer needs."""
         return {kind: Shards(self.data, kind) for kind in ("points", "rays")}
 
     def _stage(self) -> tuple[str, int, int]:

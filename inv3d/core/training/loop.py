@@ -1,4 +1,4 @@
-"""The one loop that trains everything: steps that are seeded by their number, checkpoints to go on from, a log."""
+"""The training loop of all networks: steps seeded by their number, checkpoints, and a log."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Losses = dict[str, Tensor]
 
 
 class Training(ABC):
-    """Something that is trained: what its parts are, what a step's losses are, how fast it learns.
+    """A training: its parts, the losses of a step, and the learning rates.
 
     A step draws everything from a generator that is seeded by the step's number, so that a training that goes on from a
     checkpoint equals an unbroken one. In a process group every process draws batches of its own.
     """
 
     name: str
-    """What the report calls it."""
+    """Name in the reports."""
     steps: int
     seed: int = 0
     clip: float = 1.0
@@ -36,9 +36,9 @@ class Training(ABC):
     device: torch.device
     optimizer: torch.optim.Optimizer
     parts: Mapping[str, nn.Module]
-    """What a checkpoint keeps, beside the optimizer; what learns comes first."""
+    """The content of a checkpoint beside the optimizer; the trained modules come first."""
     step: int = 0
-    """How far training has come."""
+    """Number of finished steps."""
     seconds: float = 0.0
 
     _PROCESSES: ClassVar[int] = 64
@@ -46,29 +46,29 @@ class Training(ABC):
 
     @abstractmethod
     def losses(self, random: torch.Generator) -> Losses:
-        """Weighted losses of the step that comes next."""
+        """Weighted losses of the next step."""
 
     @abstractmethod
     def rates(self) -> Sequence[float]:
-        """Learning rates of the optimizer's groups for the step that comes next."""
+        """Learning rates of the optimizer's groups for the next step."""
 
     def after_step(self) -> None:  # noqa: B027 - most have nothing to do
-        """Called when the weights have moved, before the step counts as done."""
+        """Called after the optimizer's update, before the step counts as finished."""
 
     @property
     def rank(self) -> int:
-        """Number of this process; the first one reports and writes."""
+        """Rank of this process; rank 0 reports and writes."""
         return distributed.get_rank() if distributed.is_initialized() else 0
 
     def save(self, checkpoint: Path) -> None:
-        """Write everything from which training can go on."""
+        """Write everything that continuing the training needs."""
         state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
         state |= {"optimizer": self.optimizer.state_dict(), "step": self.step, "seconds": self.seconds}
         with write_whole(checkpoint, replace=True) as part:
             torch.save(state, part)
 
     def load(self, checkpoint: Path) -> None:
-        """Go on from where `save` was called."""
+        """Restore the state at the call of `save`."""
         state = torch.load(checkpoint, map_location=self.device, weights_only=True)
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
@@ -76,7 +76,7 @@ class Training(ABC):
         self.step, self.seconds = state["step"], state["seconds"]
 
     def advance(self) -> Losses:
-        """One step."""
+        """Run one step."""
         seed = (self.seed * 1_000_003 + self.step) * self._PROCESSES + self.rank
         for group, rate in zip(self.optimizer.param_groups, self.rates(), strict=True):
             group["lr"] = rate
@@ -91,7 +91,7 @@ class Training(ABC):
         return losses
 
     def run(self, checkpoint: Path, report: Report) -> Iterator[int]:
-        """Train to the last step, going on from `checkpoint` if it exists; yields the number of each finished step.
+        """Train to the last step, continuing from `checkpoint` if it exists; yields the number of each finished step.
 
         The means of the losses are reported and, one JSON object a line, written beside the checkpoint.
         """

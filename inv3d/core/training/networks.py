@@ -57,7 +57,7 @@ RIGHT = (0.08, 0.08, 0.10, math.radians(10), math.radians(10), math.radians(10))
 
 
 class AlignerTrainer(NetworkTrainer):
-    """Crops around, off and away from heads on clutter; the network says how to mend the crop and the pose.
+    """Crops around, beside and away from heads on clutter; the network predicts the correction of the crop and the pose.
 
     The confidence learns how probable it is that the rest of the reading is right (see `RIGHT`).
     """
@@ -106,7 +106,7 @@ class AlignerTrainer(NetworkTrainer):
         ).to(self.device)  # fmt: skip
         image = F.avg_pool2d(beyond_the_frame(image, target[:, :2].cpu(), own / size, generator), 2)
         out = self.network(degrade(image, generator).to(self.device, memory_format=torch.channels_last))
-        # the back of a head is not to be found
+        # the aligner must not find the back of a head
         inside = present & (target[:, :2].cpu().abs().amax(1) < 0.5) & (yaw.abs() <= self.known_yaw)
         predicted = torch.stack([out.shift[:, 0], out.shift[:, 1], out.log_scale, out.roll, out.yaw, out.pitch], -1)
         known = inside.float().to(self.device)
@@ -160,7 +160,7 @@ class JudgeTrainer(IdentityTrainer):
 
 
 class PerceptualTrainer(NetworkTrainer):
-    """Reads all parameters of the head and the pose off pictures, and puts distortions in order."""
+    """Predicts all parameters of the head and the pose from pictures, and ranks distortions."""
 
     images_kind = "images"
     batch = 24

@@ -1,4 +1,4 @@
-"""Making an imported generator ready for pictures: statistics of its codes, and an aligner trained on its own renders."""
+"""Preparing an imported generator: statistics of its codes, and an aligner trained on its own renders."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Plan:
 
 
 def prepare(name: str, plan: Plan, device: torch.device, report: Report) -> None:
-    """Add `codes.safetensors` and `aligner.safetensors` to the model `name`; goes on where it was stopped.
+    """Add `codes.safetensors` and `aligner.safetensors` to the model `name`; a stopped run is continued.
 
     Raises ModelError if there is no such model, UsageError if another process prepares it.
     """

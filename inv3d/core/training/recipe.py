@@ -1,4 +1,4 @@
-"""The whole recipe of the embedded model: data, five networks, one bundle; every part goes on where it stopped."""
+"""The recipe of the embedded model: data, five networks, one bundle; every part continues where it stopped."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def train_helper(name: str, folder: Path, scale: float, device: torch.device, re
 
 
 def train_all(folder: Path, scale: float, device: torch.device, compiled: bool, report: Report) -> Path:
-    """Every part that is not finished in `folder`, one after the other; returns the folder of the finished bundle."""
+    """Train every unfinished part in `folder` in order; returns the folder of the finished bundle."""
     make_data(folder, scale, compiled, report)
     train_generator(folder, scale, device, report)
     for name in HELPERS:

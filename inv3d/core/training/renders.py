@@ -33,7 +33,7 @@ class Renders:
     @torch.no_grad()
     def shard(self, bundle: Bundle, index: int, drawn: Callable[[int], None] = lambda heads: None) -> dict[str, Tensor]:
         """`z` [H,z_dim], `yaw` and `pitch` [H,V], `image` [H,V,3,R,R] and `alpha` [H,V,1,R,R] as bytes.
-        `drawn` hears how many heads are done."""
+        `drawn` is called with the number of finished heads."""
         generator, info = bundle.generator, bundle.info
         random = torch.Generator().manual_seed(self.seed + index)
         z = torch.randn(self.heads, generator.z_dim, generator=random)
@@ -59,7 +59,7 @@ class Renders:
         return bundle.generator.mapping(z.to(device), front, self.truncation)
 
     def draw(self, bundle: Bundle, folder: Path, shards: int, report: Callable[[str], None]) -> None:
-        """Write the shards that `folder` lacks, and report how far it is and how long the rest will take."""
+        """Write the shards that `folder` lacks, and report the progress and the time left."""
         at_times = Sometimes(report)
         for index in range(shards):
             path = folder / f"{self.kind}-{index:04d}.safetensors"

@@ -1,4 +1,4 @@
-"""Progress that is reported by the clock, for work whose steps may take a blink or a minute."""
+"""Progress reports at intervals, for work whose steps may take milliseconds or minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where training data come from: stylised heads (`toons`) or people. Both turn latents into rows of named parameters,
+"""Sources of training data: stylised heads (`toons`) or people. Both turn latents into rows of named parameters,
 and draw them exactly.
 """
 
@@ -48,7 +48,7 @@ class Source(ABC):
     expression_dim: int
     parameter_names: tuple[str, ...]
     shapes: int
-    """So many parameters, the first, move the surface; the others only paint or light it."""
+    """The number of parameters, counted from the first, that move the surface; the others only colour or light it."""
     kept: tuple[str, ...]
     """Beginnings of the names of shapes that a lookalike shares: hair and what is worn."""
 
@@ -62,7 +62,7 @@ class Source(ABC):
 
     @abstractmethod
     def artist(self, compiled: bool) -> Artist:
-        """What draws these heads; `compiled` may take a minute to start and is faster then."""
+        """A renderer of these heads; with `compiled` it may take a minute to start, but is faster."""
 
     def lookalikes(self, parameters: Tensor, others: Tensor) -> Tensor:
         """Heads [B,K] with the faces of `others` under the hair, wear, colours and light of `parameters`."""
@@ -142,7 +142,7 @@ SOURCES: dict[str, Source] = {"toons": TOONS, "people": PEOPLE}
 
 
 def source_of(folder: Path) -> Source:
-    """The source of the shards in `folder`, told by the size of their latents; stylised heads if there are none."""
+    """The source of the shards in `folder`, recognised by the size of their latents; stylised heads if there are none."""
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, "pt") as shard:
             if "z" in shard.keys():  # noqa: SIM118  (no mapping)
