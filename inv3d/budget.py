@@ -1,6 +1,7 @@
 """Memory estimates of jobs, from the sizes of the model and of the request; jobs that do not fit are refused at once.
 
-Measured on CPUs, on top of the memory that loading inv3d takes; `python benchmarks/scale.py` shows that views and codes add nothing.
+Measured on CPUs, on top of the memory that loading inv3d takes. Views and codes add nothing, as
+`python benchmarks/scale.py` shows.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def _pictures(config: GeneratorConfig, resolution: int, count: int, together: in
 
 
 def require_pictures(info: ModelInfo, resolution: int | None, count: int, together: int = 1) -> None:
-    """Check that `count` pictures of `resolution` rays per side fit into memory; `together` of them are rendered at once.
+    """Check that `count` pictures of `resolution` rays per side, `together` of them rendered at once, fit into memory.
 
     Raises OutOfMemoryError.
     """

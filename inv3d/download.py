@@ -54,7 +54,7 @@ class _Answer:
 
 
 class Resuming:
-    """A downloader for pooch that keeps received bytes in `part` and requests the rest; `size` is the file's, if known."""
+    """A downloader for pooch that keeps received bytes in `part` and requests the rest of `size` bytes, if known."""
 
     def __init__(self, part: Path, size: int | None, report: Report) -> None:
         self.part, self.size, self.report = part, size, report
@@ -200,7 +200,7 @@ def _no_checkpoint(url: str, what: str) -> ModelError:
 def _pieces(url: str, headers: dict[str, str]) -> Iterator[_Answer | bytes]:
     """The server's response, then its bytes. Raises _Again or ModelError.
 
-    The network has a thread of its own: a server that drips bytes, at any stage, cannot hold up the one that waits here.
+    The network has a thread of its own: a server that drips bytes, at any stage, cannot block the caller.
     """
     arrived: queue.Queue[_Answer | bytes | Exception | None] = queue.Queue(maxsize=64)
     stop = threading.Event()

@@ -64,7 +64,7 @@ CATALOGUE = (
 
 
 def catalogue() -> dict[str, Entry]:
-    """The entries by name, including those of `catalogue.json` in the home folder. Raises ModelError if it is damaged."""
+    """The entries by name, with those of `catalogue.json` in the home folder. Raises ModelError if it is damaged."""
     entries = {entry.name: entry for entry in CATALOGUE}
     path = home() / "catalogue.json"
     if os.path.lexists(path):

@@ -167,8 +167,7 @@ def _batch(
 
 
 def shown_range(yaw: float, bundle: Bundle) -> tuple[float, float]:
-    """The yaws (radians) from which a head seen from `yaw` is shown: `AROUND` beyond it and the front, as far as the model
-    knows."""
+    """The range of yaws (radians) of the orbit: `AROUND` beyond `yaw` and the front, within the model's known yaws."""
     known = math.radians(bundle.info.known_yaw)
     return max(-known, min(yaw, 0.0) - AROUND), min(known, max(yaw, 0.0) + AROUND)
 

@@ -59,8 +59,7 @@ class VideoJob:
 
 
 def ready_bundle(model: str, perceptual: str, identity: str, device: torch.device) -> Bundle:
-    """The model, which must be able to find heads, with the networks of the losses. Raises ModelError before anything is
-    written."""
+    """A prepared model with the networks of the losses. Raises ModelError before anything is written."""
     bundle = with_helpers(load_bundle(model, device), perceptual, identity, device)
     bundle.aligner  # noqa: B018 - raises if there is none
     return bundle

@@ -173,8 +173,8 @@ def folder_path(text: str) -> Path:
 
 
 def input_path(text: str) -> Path:
-    """The path of an input; pipes and devices are refused, because opening one might block forever. Raises Refused for an
-    empty path, InputError for one that cannot be read."""
+    """The path of an input; pipes and devices are refused, because opening one might block forever. Raises Refused for
+    an empty path, InputError for one that cannot be read."""
     path = some_path(text)
     fault = unreadable(path)
     if fault is not None:

@@ -95,8 +95,8 @@ def chosen_settings(preset: str, device: torch.device) -> FitSettings:
 
 
 def check_file(out: Path, force: bool, endings: tuple[str, ...], kind: str) -> None:
-    """Raises UsageError if `out` does not end in one of the `endings` of its `kind`, if it exists and may not be replaced,
-    or if it cannot be written."""
+    """Raises UsageError if `out` does not end in one of the `endings` of its `kind`, if it exists and may not be
+    replaced, or if it cannot be written."""
     from inv3d.core.errors import UsageError
     from inv3d.core.files import refuse_existing
 

@@ -33,8 +33,7 @@ def install() -> None:
 
 
 def ignore() -> None:
-    """Ignore both signals: the command is done, and a signal must not turn its success into a failure while the interpreter
-    exits."""
+    """Ignore both signals: the command is done, and a signal must not turn its success into a failure while it exits."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 

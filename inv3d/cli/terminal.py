@@ -1,7 +1,7 @@
 """The one place that prints.
 
-`say`, `complain`, `table` and `document` escape control characters in file names, so that a name can neither control the
-terminal nor forge a line. The streams below them work with every terminal: characters that its encoding lacks are
+`say`, `complain`, `table` and `document` escape control characters in file names, so that a name can neither control
+the terminal nor forge a line. The streams below them work with every terminal: characters that its encoding lacks are
 replaced, and when the reader of a pipe exits (`| head`), the remaining output is dropped while the work continues.
 """
 

@@ -52,8 +52,8 @@ def _start(device: str, threads: int | None) -> torch.device:
 
 @contextmanager
 def _training(folder: Path, as_json: bool, missing: str = "") -> Iterator[Callable[[str], None]]:
-    """What all trainings share: yields the function that prints lines; a signal prints how to continue; if an earlier part
-    is absent, `missing` is the hint."""
+    """The context of all trainings: yields the function that prints lines; a signal prints how to continue; if an
+    earlier part is absent, `missing` is the hint."""
     from inv3d.cli.progress import watched
     from inv3d.cli.signals import interruptible
     from inv3d.cli.terminal import teller
@@ -246,7 +246,7 @@ def train_encoder(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Train an encoder that turns one photo into a head. To use several processes: torchrun --nproc-per-node N -m inv3d ...
+    """Train an encoder from a photo to a head. For several processes: torchrun --nproc-per-node N -m inv3d ...
 
     Example: inv3d train encoder --recipe preim3d --model ffhq --data photos
     """

@@ -82,7 +82,7 @@ def refuse_existing(path: Path, replace: bool) -> None:
 
 
 def refuse_protected(folder: Path, inputs: Iterable[Path], hint: str = "name a new folder with --out") -> None:
-    """Raises UsageError if `folder` is or contains an input, the working folder or the home folder, by whatever name."""
+    """Raises UsageError if `folder` is or contains an input, the working folder or the home folder, by any name."""
     reasons = {place.resolve(): f"is or contains the input {place}" for place in inputs}
     reasons[Path.cwd()] = "is or contains the working folder"
     with suppress(RuntimeError):  # there may be no home folder

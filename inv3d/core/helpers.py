@@ -91,7 +91,7 @@ def face_weights(name: str) -> Path:
 
 
 def _backbone(file: str) -> Path:
-    """Path of torchvision's weights in torchvision's own cache; downloaded if missing, unless downloads are disabled."""
+    """Path of the weights in torchvision's own cache; downloaded if missing, unless downloads are disabled."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / file
     if not path.is_file():
         missing = ModelError(f"{file}, which LPIPS needs, is missing and cannot be downloaded", f"put it at {path}")

@@ -43,8 +43,8 @@ _METRICS = (
 
 @dataclass(frozen=True)
 class Source:
-    """A description of the input: the file's `name`, the `method`, the `coverage` of yaws, and the use of the `frames`, with
-    the reasons of those that `failed`."""
+    """A description of the input: the file's `name`, the `method`, the `coverage` of yaws, the use of the `frames`, and the
+    reasons of those that `failed`."""
 
     name: str
     method: str

@@ -122,7 +122,7 @@ class ClipRun(Run):
 
 
 class PhotoRun(Run):
-    """The content of `run.json` for a photo; `confidence` is the aligner's, and `rolled_degrees` how far the head is rotated
+    """The content of `run.json` for a photo; `confidence` is the aligner's, `rolled_degrees` how far the head is rotated
     clockwise in the photo."""
 
     photo: Text

@@ -74,7 +74,7 @@ def align_photo(path: Path, bundle: Bundle, head: HeadChoice | None = None) -> A
 
 
 def find_heads(bundle: Bundle, photo: Tensor) -> Located:
-    """All heads of a photo [3,H,W]; a grey photo is also searched in skin colours, because aligners are trained on colour."""
+    """All heads of a photo [3,H,W]; a grey photo is also searched in skin colours, which aligners are trained on."""
     looks = [photo]
     if float((photo - photo.mean(0)).abs().max()) < _COLOURLESS:
         looks += [photo.add(1.0).div(2.0) ** torch.tensor(tint)[:, None, None] * 2.0 - 1.0 for tint in _TINTS]

@@ -53,7 +53,7 @@ def read_checkpoint(path: Path, like: str | None = None) -> Checkpoint:
     """The generator in a file. Nothing of the file is executed.
 
     Takes `G_ema` of a pickle of EG3D's code or of a `torch.save` file, as a module or as bare weights, and safetensors.
-    Files with only weights lack the rendering options: they are of the family `like` (see `families`), unless the file keeps
+    A file with only weights lacks the rendering options: it is of the family `like` (see `families`), unless it keeps
     init arguments beside them. Raises ModelError if the file is damaged, hostile or another model.
     """
     with opened(path) as (file, start, size):

@@ -70,7 +70,7 @@ class Name:
 
 @dataclass(eq=False)
 class Symbol:
-    """An object that a file describes: its function or class, the arguments, the state, and the items added afterwards."""
+    """An object that a file describes: its function or class, the arguments, the state, and items added afterwards."""
 
     name: Name
     arguments: tuple[Any, ...]

@@ -44,7 +44,7 @@ class Detail:
 
 
 def positional_encoding(points: Tensor) -> Tensor:
-    """Sines and cosines [...,24] of `points` [...,3] at rising frequencies: points of one ray are told apart (Eq. 8)."""
+    """Sines and cosines [...,24] of `points` [...,3] at rising frequencies: points of one ray can be distinguished (Eq. 8)."""
     angles = points[..., None] * (math.pi * 2.0 ** torch.arange(_OCTAVES, device=points.device))
     return torch.cat([angles.sin(), angles.cos()], -1).flatten(-2)
 

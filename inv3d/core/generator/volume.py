@@ -143,7 +143,7 @@ class VolumeRenderer:
     def _proposed(
         self, planes: TriPlanes, origins: Tensor, directions: Tensor, grid: Tensor, reach: Tensor | None, u: Tensor
     ) -> tuple[Marched, float, float]:
-        """Evaluate only the rays that meet something; the others show the background. `reach` quickly finds most of them."""
+        """Evaluate only the rays that meet something; the others show the background. `reach` quickly finds most."""
         config, count = self.config, origins.shape[1]
         behind = self._behind(planes, origins, directions)
         shape = (len(planes), count, self.color_channels)

@@ -1,4 +1,4 @@
-"""What stands behind people: one colour over another, or a cluttered room out of focus."""
+"""Backgrounds of people: one colour over another, or a cluttered room out of focus."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ METRES = 0.1  # the mesh is given in decimetres
 SHAPES, ASYMMETRIES = 48, 6
 """Principal components of the local changes that are kept: of both sides alike, and of one side."""
 LOCAL_DEVIATION, ASYMMETRY_DEVIATION = 0.22, 0.12
-"""Standard deviations of the single local changes; more of them makes monsters."""
+"""Standard deviations of the single local changes; larger ones look unnatural."""
 MASKS = ("lips", "inside-mouth", "ears", "eyelids", "face")
 AGES, GENDERS, WEIGHTS = ("baby", "child", "young", "old"), ("female", "male"), ("min", "average", "max")
 ANCESTRIES = ("african", "asian", "caucasian")
@@ -192,7 +192,11 @@ def _kept(vertices: NDArray[np.float64], quads: NDArray[np.int64]) -> NDArray[np
 
 
 def _sampled_masks(
-    folder: Path, quads: NDArray[np.int64], texture: NDArray[np.float64], uv: NDArray[np.int64], refined: int,
+    folder: Path,
+    quads: NDArray[np.int64],
+    texture: NDArray[np.float64],
+    uv: NDArray[np.int64],
+    refined: int,
     edges_first: int,
 ) -> NDArray[np.float32]:
     """Masks [W,5] at the refined vertices: sampled in texture space, where old vertices, edges and faces lie."""

@@ -16,8 +16,35 @@ from inv3d.core.people.light import LIGHT_LATENTS, LIGHT_NAMES, light_columns
 from inv3d.core.people.palette import mixed, present, uniform, walk
 
 _BODY = ("sex", "age", "weight", "african", "asian", "caucasian")
-_SKIN = ("melanin", "blood", "blush", "freckles", "mole_1", "mole_2", "mole_3", "gloss", "lipstick", "makeup", "iris", "iris_tone")
-_HAIR = ("style_1", "style_2", "length", "lift", "curl", "part", "recede", "hair", "red", "grey", "dyed", "brow", "brow_arch")
+_SKIN = (
+    "melanin",
+    "blood",
+    "blush",
+    "freckles",
+    "mole_1",
+    "mole_2",
+    "mole_3",
+    "gloss",
+    "lipstick",
+    "makeup",
+    "iris",
+    "iris_tone",
+)
+_HAIR = (
+    "style_1",
+    "style_2",
+    "length",
+    "lift",
+    "curl",
+    "part",
+    "recede",
+    "hair",
+    "red",
+    "grey",
+    "dyed",
+    "brow",
+    "brow_arch",
+)
 _BEARD = ("beard", "beard_kind", "stubble")
 _WEAR = (
     "glasses", "glasses_shape", "glasses_size", "tint", "frame", "hat", "hat_kind", "hat_hue", "earring", "hoop",
@@ -39,8 +66,18 @@ SHAPE_NAMES = (
     + ("glasses", "glasses_shape", "glasses_size", "hat", "brim", "scarf", "earring", "hoop", "neckline", "collar", "hood")
     + faces.EXPRESSION_NAMES
 )  # fmt: skip
-"""Parameters that move the surface; all others only paint or light it."""
-_COLOURS = ("hair_colour", "beard_colour", "iris_colour", "cloth", "cloth_second", "frame", "hat_colour", "background", "backdrop")
+"""Parameters that move the surface; all others only colour or light it."""
+_COLOURS = (
+    "hair_colour",
+    "beard_colour",
+    "iris_colour",
+    "cloth",
+    "cloth_second",
+    "frame",
+    "hat_colour",
+    "background",
+    "backdrop",
+)
 _LOOKS = (
     "melanin", "blood", "blush", "freckles", "mole_1", "mole_2", "mole_3", "gloss", "lipstick", "makeup", "wrinkles",
     "stubble", "scalp_shade", "brow_density", "tint", "pattern", "backdrop_height", "backdrop_edge", "clutter",
@@ -93,7 +130,7 @@ def people_parameters(identity: Tensor, expression: Tensor, light: Tensor, backd
     p: dict[str, Tensor] = {}
 
     for name in (*(f"shape_{i}" for i in range(SHAPES)), *(f"side_{i}" for i in range(ASYMMETRIES))):
-        p[name] = 2.4 * torch.tanh(z[name] / 2.4)  # nobody lies far out
+        p[name] = 2.4 * torch.tanh(z[name] / 2.4)  # keeps extremes plausible
     # sexes are two, with some between; every eighth person is a child
     sex = torch.sigmoid(4.0 * z["sex"])
     child = ((0.13 - u["age"]) / 0.13).clamp(0.0, 1.0)
@@ -119,9 +156,10 @@ def people_parameters(identity: Tensor, expression: Tensor, light: Tensor, backd
     p["wrinkles"] = (0.12 + 0.88 * old) * (adult * 1.0)
     p["lipstick"] = present(z["lipstick"], 0.2) * (1.0 - sex) * adult * (0.35 + 0.65 * u["lipstick"])
     p["makeup"] = present(z["makeup"], 0.1) * (1.0 - sex) * adult
-    p["iris_colour"] = torch.where(
-        (ancestry[:, 2:] > 0.5), walk(u["iris"], _IRISES), walk(0.16 * u["iris"], _IRISES)
-    ) * torch.exp(0.2 * z["iris_tone"])[:, None]
+    p["iris_colour"] = (
+        torch.where((ancestry[:, 2:] > 0.5), walk(u["iris"], _IRISES), walk(0.16 * u["iris"], _IRISES))
+        * torch.exp(0.2 * z["iris_tone"])[:, None]
+    )
 
     hats = present(z["hat"], 1.15, 40.0)
     scarf = hats * (1.0 - sex) * present(z["hat_kind"], 0.2, 30.0)
@@ -192,4 +230,3 @@ def split_latents(z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Identity, expression, light and backdrop of whole latents [N,LATENT_DIM]."""
     identity, expression, light, backdrop = z.split((IDENTITY_DIM, EXPRESSION_DIM, LIGHT_DIM, BACKDROP_DIM), 1)
     return identity, expression, light, backdrop
-

@@ -12,7 +12,7 @@ wp.set_module_options({"enable_backward": False})
 
 @wp.struct
 class Look:
-    """What a person is painted with; all numbers are those of `people.parameters`."""
+    """The appearance of a person's skin; all numbers are those of `people.parameters`."""
 
     melanin: float
     blood: float
@@ -69,7 +69,9 @@ def brow_amount(q: wp.vec3, look: Look) -> float:
     """Coverage of the skin under the brows."""
     ax = wp.abs(q[0])
     along = (ax - 0.0125) / 0.043
-    middle = 0.0175 + 0.0075 * wp.sin(wp.clamp(along, 0.0, 1.1) * 2.2) * (1.0 + 0.5 * look.brow_arch) - 0.006 * along * along
+    middle = (
+        0.0175 + 0.0075 * wp.sin(wp.clamp(along, 0.0, 1.1) * 2.2) * (1.0 + 0.5 * look.brow_arch) - 0.006 * along * along
+    )
     half = 0.0041 * look.brow_thickness * (1.0 - 0.55 * step_(along, 0.35, 1.05))
     inside = 1.0 - step_(wp.abs(q[1] - middle), 0.35 * half, 1.25 * half)
     return inside * step_(along, -0.06, 0.12) * (1.0 - step_(along, 0.9, 1.1)) * step_(q[2], -0.02, 0.0)
@@ -109,7 +111,7 @@ def skin_colour(q: wp.vec3, extra: wp.vec4, scalp: float, look: Look) -> wp.vec4
     melanin = look.melanin * (1.0 + 0.09 * patches + 0.07 * grain + 0.10 * under + 0.10 * lid)
     # freckles lie where the sun comes
     spot = wp.noise(state, q * 560.0) + 0.6 * wp.noise(state, q * 900.0)
-    sunny = (cheek + nose + 0.5 * bell(q[1] + 0.02, 0.03) * front)
+    sunny = cheek + nose + 0.5 * bell(q[1] + 0.02, 0.03) * front
     melanin += look.freckles * 0.50 * step_(spot, 0.22, 0.70) * wp.clamp(sunny, 0.0, 1.0)
     colour = pigment(melanin, blood)
 

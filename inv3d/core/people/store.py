@@ -1,4 +1,4 @@
-"""Where the frozen basis of people lies, and how it comes there."""
+"""The file of the frozen basis of people, created on first use."""
 
 from __future__ import annotations
 

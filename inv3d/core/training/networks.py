@@ -57,7 +57,7 @@ RIGHT = (0.08, 0.08, 0.10, math.radians(10), math.radians(10), math.radians(10))
 
 
 class AlignerTrainer(NetworkTrainer):
-    """Crops around, beside and away from heads on clutter; the network predicts the correction of the crop and the pose.
+    """Crops around, beside and away from heads on clutter; the network predicts the crop's correction and the pose.
 
     The confidence learns how probable it is that the rest of the reading is right (see `RIGHT`).
     """

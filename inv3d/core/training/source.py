@@ -142,7 +142,7 @@ SOURCES: dict[str, Source] = {"toons": TOONS, "people": PEOPLE}
 
 
 def source_of(folder: Path) -> Source:
-    """The source of the shards in `folder`, recognised by the size of their latents; stylised heads if there are none."""
+    """The source of the shards in `folder`, recognised by the size of their latents; `TOONS` if there are none."""
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, "pt") as shard:
             if "z" in shard.keys():  # noqa: SIM118  (no mapping)
