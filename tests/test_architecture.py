@@ -100,3 +100,12 @@ def test_help_loads_no_torch():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
     assert not {"torch", "av", "skimage", "trimesh"} & set(done.stdout.split())
+
+
+def test_the_page_on_the_architecture_names_every_module():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tree = page[page.index("    inv3d/") : page.index("    tests/")]
+    named = {word for word in tree.split() if word.endswith(".py")}
+    summed_up = ("people", "procedural")
+    there = {path.name for path in MODULES if path.parent.name not in summed_up} - {"__init__.py"}
+    assert named == there
