@@ -10,7 +10,7 @@ import warp as wp
 from torch import Tensor
 
 from inv3d.core.camera import Camera, screen_height
-from inv3d.core.people import kernels
+from inv3d.core.people import kernels, queries
 from inv3d.core.people.backdrop import backdrop
 from inv3d.core.people.basis import Basis
 from inv3d.core.people.eyes import gaze_rotation
@@ -96,7 +96,7 @@ class Scene:
             first += len(piece.vertices)
         vertices = torch.cat(kept).int()
         wp.launch(
-            kernels.occlusion, len(vertices),
+            queries.occlusion, len(vertices),
             [self.mesh.id, wp.from_torch(vertices), self.body.points, self.body.normal, _OCCLUSION_REACH,
              _OCCLUSION_RAYS, self.body.shade],
             device=str(self.device),
@@ -163,7 +163,7 @@ class Scene:
         out = torch.empty(len(points), device=self.device)
         ribbons_id = self._ribbons.id if self._ribbons is not None else 0
         wp.launch(
-            kernels.distances, len(points),
+            queries.distances, len(points),
             [self._solid.id, wp.uint64(ribbons_id), RIBBON_HALF, _vectors(points)], [wp.from_torch(out)],
             device=str(self.device),
         )  # fmt: skip
