@@ -50,7 +50,7 @@ def test_an_empty_folder_may_be_replaced(place):
 
 def test_an_input_is_never_replaced(place):
     refused(place / "photo.jpg", "is or contains the input", place / "photo.jpg")
-    refused(place / "photo.jpg", "not a folder")
+    refused(place / "photo.jpg", "never replaced by a folder")
 
 
 @pytest.mark.parametrize(
@@ -156,5 +156,5 @@ def test_what_is_no_folder_is_never_replaced(place):
     os.mkfifo(place / "pipe")
     (place / "nowhere").symlink_to("nothing")
     for name in ("photo.jpg", "pipe", "nowhere"):
-        with pytest.raises(UsageError, match="not a folder"):
+        with pytest.raises(UsageError, match="never replaced by a folder"):
             check_destination(place / name, [], replace=True)
