@@ -90,7 +90,7 @@ def test_render_and_export_work_on_the_output(output, tmp_path):
     assert inv3d("export", output, "--out", tmp_path / "head.ply", "--resolution", "48").returncode == 0
     assert len(trimesh.load(tmp_path / "head.ply").faces) > 1000
     fails(2, "exists", "render", output, "--out", tmp_path / "turn.png")
-    fails(2, "not a format", "export", output, "--out", tmp_path / "head.stl2")
+    fails(2, "not an export format", "export", output, "--out", tmp_path / "head.stl2")
     fails(2, "not a list of angles", "render", output, "--yaw", "left")
     fails(3, "contains no head", "render", tmp_path, "--out", tmp_path / "x.png")
 
