@@ -62,7 +62,7 @@ def require_pictures(info: ModelInfo, resolution: int | None, count: int, togeth
         return _pictures(config, side, count, together)
 
     fits = most(needed, size)
-    hint = f"--resolution {fits} fits" if fits >= 16 else "close other programs, or ask for fewer pictures"
+    hint = f"--resolution {fits} fits" if fits >= 16 else "close other programs, or request fewer pictures"
     require(
         needed(size),
         f"{count} pictures of {size} x {size} pixels" if count > 1 else f"a picture of {size} x {size} pixels",
@@ -97,5 +97,5 @@ def require_source(resolution: int, count: int, together: int) -> None:
         return _RENDER + side**2 * (together * _TRACED + count * _PICTURE)
 
     fits = most(needed, resolution)
-    hint = f"--resolution {fits} fits" if fits >= 16 else "close other programs, or ask for fewer pictures"
+    hint = f"--resolution {fits} fits" if fits >= 16 else "close other programs, or request fewer pictures"
     require(needed(resolution), f"{count} pictures of {resolution} x {resolution} pixels", hint)

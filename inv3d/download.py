@@ -31,7 +31,7 @@ _TIMEOUT = 30.0  # seconds per chunk; anything below 550 bytes per second counts
 _PAUSE = 0.2  # seconds between attempts
 _PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head")
 _POINTER = b"version https://git-lfs"
-_BY_HAND = "see whether the address opens in a browser, then import the file with `inv3d models import`"
+_BY_HAND = "check that the address opens in a browser, then import the file with `inv3d models import`"
 _ERRORS = (requests.RequestException, HTTPError, OSError, ValueError)
 _FINAL = (requests.TooManyRedirects, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL)
 
@@ -143,7 +143,7 @@ class Resuming:
             raise _no_checkpoint(url, "a web page")
         if answer.status == 206 and answer.number("Content-Range", r"bytes (\d{1,18})-.*") not in (have, None):
             self._restart()
-            raise _Again("the server sends another part than it was asked for")
+            raise _Again("the server sends another part than the requested one")
         return answer.status == 206
 
     def _check_total(self, url: str, total: int | None) -> None:
@@ -246,8 +246,8 @@ def _next(arrived: queue.Queue[_Answer | bytes | Exception | None]) -> _Answer |
 def _reason(error: Exception) -> str:
     """A description of what went wrong with a connection."""
     kinds: tuple[tuple[type[Exception], str], ...] = (
-        (requests.TooManyRedirects, "the server redirects without end"),
-        (requests.exceptions.InvalidSchema, "the server redirects to something else than http"),
+        (requests.TooManyRedirects, "the server redirects endlessly"),
+        (requests.exceptions.InvalidSchema, "the server redirects to an address that is not HTTP"),
         (requests.exceptions.InvalidURL, "the address is not valid"),
         (requests.exceptions.SSLError, "the connection is not secure"),
         (requests.Timeout, "the server does not answer"),

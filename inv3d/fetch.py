@@ -87,10 +87,10 @@ def place(wanted: Entry) -> Path:
 
 
 def fetch(wanted: Entry, offline: bool, report: Report) -> Path:
-    """The file of an entry in the home folder's `downloads`, fetched unless it is there, and checked.
+    """The file of an entry in the home folder's `downloads`, downloaded if missing, and checked.
 
     Raises ModelError if it cannot be had, UsageError if another process fetches it; what has arrived is kept, and the
-    next call goes on from there.
+    next call continues from there.
     """
     file = place(wanted)
     if file.exists():

@@ -138,7 +138,7 @@ def _fields(path: Path, sign: str) -> dict[str, int]:
 def require_start() -> None:
     """Raises OutOfMemoryError if there is not even enough memory to load the libraries.
 
-    Where `ulimit -v` is tight, native code ends the process while it loads, and nobody can catch that: so another
+    Where `ulimit -v` is tight, native code ends the process while it loads, which cannot be caught: so another
     process tries it first.
     """
     require(min(_LOADED, address_space()), "inv3d", "close other programs")  # the address space is tested separately

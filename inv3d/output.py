@@ -114,8 +114,8 @@ def _metrics(head: Head, fit_rows: list[FrameMetrics], held_rows: list[FrameMetr
             depth_consistency=depth_consistency(head) if len(head.track) > 1 else 0.0,
             latent_distance=head.track.neighbour_distance(),
             networks=MeasuredBy(
-                identity=f"{names.judge}, which the fit never sees",
-                perceptual=f"{names.perceptual}, which the fit also optimised",
+                identity=f"{names.judge}, which the fit does not use",
+                perceptual=f"{names.perceptual}, which the fit also optimises",
             ),
             frames=BothFrames(tuple(fit_rows), tuple(held_rows)),
         )

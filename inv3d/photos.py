@@ -94,7 +94,7 @@ def photos_to_heads(
     finished: Callable[[PhotoResult], None] = lambda result: None,
 ) -> list[PhotoResult]:
     """Invert photos and write their output folders; `finished` hears of each. A photo that cannot be used does not stop
-    the others. With `resume`, photos whose head is there are passed over.
+    the others. With `resume`, photos whose head exists are skipped.
 
     Raises UsageError for outputs that exist, ModelError, OutOfMemoryError.
     """
@@ -134,7 +134,7 @@ def _passed(photo: Path, out: Path) -> PhotoResult:
         return PhotoResult(photo, out, error=error)
     if same:
         return PhotoResult(photo, out)
-    message = f"{out} is the head of another picture than {photo} is now"
+    message = f"{out} was made from an earlier version of {photo}"
     return PhotoResult(photo, out, error=UsageError(message, "add --force to replace it"))
 
 

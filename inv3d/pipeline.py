@@ -98,7 +98,7 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
     """Run a `VideoJob` and write its output folder; returns what `run.json` says.
 
     Raises Inv3dError for everything that the user can fix. A stopped run leaves `<out>.partial`, from which `resume`
-    goes on and ends with the same head.
+    continues and ends with the same head.
     """
     clock = StageClock()
     if job.views < 1:
@@ -148,7 +148,7 @@ def _source(job: VideoJob, settings: FitSettings, head_track: HeadTrack) -> Sour
     return Source(
         job.clip.name,
         f"{job.views} views, preset {settings.name}",
-        f"The clip covers yaws from {low:.0f}° to {high:.0f}°; the orbit stays within.",
+        f"The clip covers yaws from {low:.0f}° to {high:.0f}°; the orbit stays within this range.",
         f"{len(head_track.frames)} usable, {len(head_track.failed)} failed.",
         tuple(f"frame {frame.index} at {frame.time:.2f} s: {frame.reason}" for frame in head_track.failed),
     )

@@ -45,7 +45,7 @@ class Job(Record):
     """What distinguishes a run from any other: input, settings, versions."""
 
     fault = UsageError
-    hint = "begin anew with --force"
+    hint = "start again with --force"
 
     job: dict[str, JsonValue]
 
@@ -108,7 +108,7 @@ class Workspace:
                 self._clear()
 
     def begin(self, job: dict[str, Any], space: int = 0) -> None:
-        """Go on with the unfinished run of the same `job`, which is what tells it from any other, or begin anew.
+        """Continue the unfinished run of the same `job`, which identifies it, or start again.
 
         Raises UsageError if an unfinished run that is to be resumed is of another job or damaged, or if the disk does
         not have the `space` (bytes) that this run needs besides pictures and mesh.
@@ -166,7 +166,7 @@ class Workspace:
         """Move `output` to its final name and drop the checkpoints, and what was there before, with them.
 
         A failure or a stop leaves what was there before. A kill leaves either the unfinished run, from which `resume`
-        goes on, or the whole output; what it replaces is put back when a run is next started.
+        continues, or the whole output; the output that it replaces is restored when a run is next started.
         """
         with disk_errors(self.out):
             check_destination(self.out, self._inputs, self._force)
@@ -243,7 +243,7 @@ def check_output(out: Path, inputs: Iterable[Path], force: bool, resume: bool) -
 
 
 def _strangers(folder: Path) -> Iterator[Path]:
-    """Files in the folder of an unfinished run, or in its place, that no run put there."""
+    """Files in the folder of an unfinished run, or a file in its place, that no run has written."""
     if not _is_folder(folder):
         yield folder
         return
@@ -267,7 +267,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file, a link or a whole folder, if it is there."""
+    """Remove a file, a link or a whole folder, if it exists."""
     if _is_folder(path):
         shutil.rmtree(path)
     else:

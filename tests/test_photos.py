@@ -86,7 +86,7 @@ def test_only_a_head_of_this_very_photo_is_passed_over(tmp_path, force, monkeypa
     else:
         same, other, none = photos_to_heads(pictures, outputs, job)
         assert same.error is None and same.run is None
-        assert "head of another picture" in str(other.error) and "not made by inv3d" in str(none.error)
+        assert "made from an earlier version" in str(other.error) and "not made by inv3d" in str(none.error)
     assert tree(tmp_path) == before
 
 

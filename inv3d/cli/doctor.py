@@ -14,7 +14,7 @@ def doctor(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Check versions, devices, codecs, memory, and the embedded model with a small render.
+    """Check the installation and the machine, with a small render.
 
     Example: inv3d doctor
     """

@@ -39,7 +39,7 @@ def image(
         ),
     ],
     encoder: Annotated[
-        str, typer.Option(metavar="NAME", help=f"Encoder: {described()}; {NO_ENCODER}: optimise from the mean code.")
+        str, typer.Option(metavar="NAME", help=f"Encoder: {described()} or {NO_ENCODER} (optimise from the mean code).")
     ] = PREIM3D,
     refine: Annotated[
         int | None,

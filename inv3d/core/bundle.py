@@ -42,7 +42,7 @@ class ModelInfo(Record):
     """The content of `model.json`: names, licence, the generator's configuration and its cameras."""
 
     fault = ModelError
-    hint = "install inv3d again, or remove the model and import it again"
+    hint = "reinstall inv3d, or remove the model and import it again"
     largest = 1 << 17
 
     name: Text
@@ -222,5 +222,5 @@ def _statistics(path: Path, w_dim: int, device: torch.device | str) -> CodeStati
     return CodeStatistics(**{name: tensor.to(device) for name, tensor in state.items()})
 
 
-def _refuse(path: Path, hint: str = "install inv3d, or import the model, again") -> Refuse:
+def _refuse(path: Path, hint: str = "reinstall inv3d, or import the model again") -> Refuse:
     return lambda why: ModelError(f"{path} cannot be loaded: {why}", hint)

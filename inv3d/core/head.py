@@ -27,7 +27,7 @@ from inv3d.core.weights import MOST_ROWS, Refuse, Shape, read_tensors, shapes_of
 
 HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safetensors", "detail.safetensors"
 _LARGEST = 65504.0  # the largest float16
-_HINT = "name an output folder of `inv3d video` or `inv3d image`; if it is one, make it again"
+_HINT = "name an output folder of `inv3d video` or `inv3d image`; if this is one, make it again"
 
 Used = TypeVar("Used")
 

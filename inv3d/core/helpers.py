@@ -36,7 +36,7 @@ IDENTITY = (OWN, *_FACES)
 
 def with_helpers(bundle: Bundle, perceptual: str, identity: str, device: torch.device) -> Bundle:
     """The bundle with other networks for its losses. ID is then measured by the other of the two face networks, if its
-    weights are there. Raises UsageError for unknown names, ModelError for missing or damaged weights."""
+    weights exist. Raises UsageError for unknown names, ModelError for missing or damaged weights."""
     names = bundle.names
     if perceptual != OWN:
         bundle = replace(bundle, perceptual=load_perceptual(perceptual, device))

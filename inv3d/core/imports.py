@@ -39,8 +39,8 @@ class Import:
 
 
 def import_checkpoint(job: Import, report: Callable[[str], None] = lambda line: None) -> ModelInfo:
-    """Read a checkpoint without executing anything of it and write its bundle folder, whole or not at all. `report` hears
-    what of the file was passed over.
+    """Read a checkpoint without executing anything of it and write its bundle folder, whole or not at all. `report` gets
+    a line for each skipped part of the file.
 
     Raises ModelError if the file is damaged, hostile or another model, UsageError if the name is taken.
     """

@@ -24,7 +24,7 @@ class _HeldError(Exception):
 def held(path: Path, guarded: Path) -> Iterator[None]:
     """Hold the lock file `path`, created here and removed at the end, while writing to `guarded`.
 
-    The system drops the lock with the process, however that ends: a file that a kill left behind holds nothing. File
+    The system drops the lock with the process, however that ends: a file left behind by a killed process locks nothing. File
     systems that know no locks hold nothing either. Raises UsageError if another process holds it, OSError.
     """
     try:

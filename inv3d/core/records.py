@@ -85,7 +85,9 @@ def read_record(path: Path, kind: type[AnyBorder]) -> AnyBorder:
         number = 1  # the full validation below reports what is wrong
     newest = kind.model_fields["format"].default if "format" in kind.model_fields else 1
     if number > newest:
-        raise kind.fault(f"{path} was written by a newer inv3d (format {number}, not {newest})", "update inv3d")
+        raise kind.fault(
+            f"{path} was written by a newer version of inv3d (format {number}, not {newest})", "update inv3d"
+        )
     try:
         return kind.model_validate_json(raw)
     except ValidationError as error:

@@ -44,7 +44,7 @@ def look_at_mean(generator: Generator, info: ModelInfo) -> Look:
     depth, alpha = (_middle(values.cpu()[:, 0]) for values in (render.depth, render.alpha))
     oddities = _of_surface(depth, alpha, info.radius, generator.box)
     if float(pictures.std()) < _PLAIN:
-        oddities.append("its pictures are of one colour")
+        oddities.append("its pictures have only one colour")
     return Look(pictures, tuple(oddities))
 
 
@@ -58,18 +58,16 @@ def _of_surface(depth: Tensor, alpha: Tensor, radius: float, box: float) -> list
     """Oddities of depths and coverages [B,R,R] in the centre of pictures."""
     seen = alpha > _EMPTY
     if float(seen.float().mean()) < _EMPTY:
-        return ["it has no surface: there is nothing in the middle of its pictures"]
+        return ["it has no surface: the centre of its pictures is empty"]
     oddities = []
     covered = float(alpha[seen].median())
     if covered < _SOLID:
-        oddities.append(
-            f"it is transparent: what is in the middle of its pictures covers {covered:.0%} of what is behind"
-        )
+        oddities.append(f"it is transparent: the centre of its pictures covers only {covered:.0%} of the background")
     depth = depth[seen]
     middle, reach = float(depth.median()), box * math.sqrt(3.0) / 2.0
     if abs(middle - radius) > reach:
-        oddities.append(f"its surface is {middle:.2f} from the camera, which goes around it at {radius:.2f}")
+        oddities.append(f"its surface is {middle:.2f} from the camera, which circles it at {radius:.2f}")
     low, high = torch.quantile(depth, torch.tensor([0.05, 0.95])).tolist()
     if high - low < _FLAT * box:
-        oddities.append(f"its surface is flat: depths in the middle differ by {high - low:.4f}")
+        oddities.append(f"its surface is flat: depths in the centre differ by only {high - low:.4f}")
     return oddities

@@ -44,7 +44,7 @@ def decimate(mesh: trimesh.Trimesh, faces: int) -> trimesh.Trimesh:
 
 def without_small_parts(mesh: trimesh.Trimesh, smallest: float = 0.0) -> trimesh.Trimesh:
     """Leave out parts with less than `smallest` of the largest part's faces, slivers, and hollows, which are wound inwards
-    and seen by nobody."""
+    and never visible."""
     if not len(mesh.faces):
         return mesh
     labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))

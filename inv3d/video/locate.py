@@ -141,7 +141,7 @@ def _turned_back(crops: Crops, quarters: int, height: int, width: int) -> Crops:
 
 
 def _wrapped(roll: Tensor) -> Tensor:
-    """Angles from -135 to 225 degrees: no head that is turned by quarters lies near the seam."""
+    """Angles wrapped to -135 to 225 degrees: multiples of 90 degrees are far from the seam."""
     return (roll + 0.75 * math.pi) % (2.0 * math.pi) - 0.75 * math.pi
 
 
@@ -188,7 +188,7 @@ def _apart(found: Located, image: Tensor) -> Located:
 
 
 def _inside(crops: Crops, image: Tensor) -> bool:
-    """Whether most of the head lies in the frame and its size makes sense there."""
+    """Whether most of the head is inside the frame and its size is plausible."""
     height, width = image.shape[-2:]
     x, y = crops.center[0].tolist()
     size = float(crops.size[0])

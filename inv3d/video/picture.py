@@ -86,7 +86,7 @@ class Picture:
 def read_picture(path: Path) -> Picture:
     """Read a picture of any depth and colour space, oriented by its metadata; of an animation, the first frame.
 
-    Raises InputError for what is not a picture, is damaged, or is too small, too flat or too large to work with, and
+    Raises InputError if it is not a picture, damaged, or too small, too flat or too large to work with, and
     OutOfMemoryError.
     """
     size = _check_file(path)

@@ -98,7 +98,7 @@ def test_a_configuration_that_does_not_fit_is_refused_before_anything_is_made(fi
         ({"camera_convention": "OpenGL"}, "camera_convention"),
         ({"subject": "cats"}, "subject"),
         ({"perceptual_outputs": 98}, "has shape"),
-        ({"format": 2}, "newer inv3d"),
+        ({"format": 2}, "newer version"),
     ],
 )
 def test_a_description_that_makes_no_sense_is_refused(change, said, copy):

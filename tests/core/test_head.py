@@ -106,7 +106,7 @@ def changed_tensors(path, change):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 2}, "newer inv3d"),
+        ({"format": 2}, "newer version"),
         ({"model": 3}, "model should be"),
         ({"model_fingerprint": "../../x"}, "model_fingerprint"),
         ({"latents": 0}, "latents should be"),

@@ -109,7 +109,7 @@ def test_what_was_passed_over_is_reported(home, tiny, tmp_path):
     save_file(state | {"renderer.grid": torch.zeros(2)}, tmp_path / "net.safetensors")
     told: list[str] = []
     import_checkpoint(Import(tmp_path / "net.safetensors", "tiny", "ffhq"), told.append)
-    assert told == ["passed over 'renderer.grid': buffers that no weight depends on"]
+    assert told == ["skipped 'renderer.grid': buffers on which no weight depends"]
 
 
 @pytest.mark.parametrize("change", [{"focal": float("nan")}, {"known_yaw": 1e9}, {"license": "x" * 10_000}])

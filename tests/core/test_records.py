@@ -63,8 +63,8 @@ def test_what_an_older_version_did_not_write_has_its_default(tmp_path):
         ('{"name": ' + 100_000 * "[" + "}", "not valid JSON"),
         ('{"format": 0, "name": "x"}', "format should be greater than or equal to 1"),
         ('{"format": true, "name": "x"}', "format should be a valid integer"),
-        ('{"format": 2, "name": "x"}', "newer inv3d"),
-        ('{"format": 2, "name": 7, "other": []}', "newer inv3d"),
+        ('{"format": 2, "name": "x"}', "newer version"),
+        ('{"format": 2, "name": 7, "other": []}', "newer version"),
         ('{"name": "x", "a\\nb\\u001b[31m' + 500 * "c" + '": 1}', r"a\\nb\\x1b\[31mc"),
     ],
 )

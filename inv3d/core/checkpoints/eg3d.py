@@ -60,8 +60,8 @@ class Layout:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A generator as it lies in a file: its layout, and all parameters and buffers by name, bit by bit. `notes` say, a
-    line each, what of the file was passed over."""
+    """A generator as stored in a file: its layout, and all parameters and buffers by name, bit by bit. `notes` say, a
+    line each, which parts of the file were skipped."""
 
     layout: Layout
     state: dict[str, Tensor]
@@ -72,7 +72,7 @@ def layout_of(options: Options, axes: PlaneAxes | None, shapes: dict[str, tuple[
     """The layout for the options of EG3D's generator (init arguments, and attributes set later in their place).
 
     `axes` are those of its planes, if the file says so. What the options do not say the `shapes` of its weights show.
-    Raises ModelError, with the name of the option, for what is not supported.
+    Raises ModelError, with the name of the option, for unsupported values.
     """
     rendering = options.part("rendering_kwargs")
     flat = 3 * GeneratorConfig().plane_channels

@@ -23,8 +23,8 @@ _OTHERS = (
     (("bcg_synthesis.", "t_mapping."), "a generator with tri-grids (PanoHead, SphereHead), which is not supported"),
     (("renderer.network.", "pts_linears."), "a StyleSDF generator (also E3DGE's), which is not supported"),
     (("encoder.input_layer.", "encoder.body."), "an encoder; import it with: inv3d models import-encoder"),
-    (("synthesis.b4.", "mapping.fc0."), "a StyleGAN generator of flat pictures, not of heads in 3D"),
-    (("b4.out.", "b4.fc."), "a discriminator and no generator"),
+    (("synthesis.b4.", "mapping.fc0."), "a StyleGAN generator of flat pictures, not of 3D heads"),
+    (("b4.out.", "b4.fc."), "a discriminator but no generator"),
 )
 """Names of weights that identify other models."""
 
@@ -32,7 +32,7 @@ _OTHERS = (
 @dataclass
 class Network:
     """A network in a file: the names of the keys and modules that lead to it; records of its weights and of its buffers
-    by name, told apart if the file does (else all are `weights`); its attributes; the dictionaries around it."""
+    by name, separate if the file separates them (otherwise all are `weights`); its attributes; the dictionaries around it."""
 
     path: tuple[str, ...]
     weights: dict[str, Any]
@@ -164,7 +164,7 @@ def _instead(root: Any) -> str:
     for marks, what in _OTHERS:
         if any(name.startswith(mark) or f".{mark}" in name for name in names for mark in marks):
             return f"it contains {what}"
-    return "it holds no generator (G_ema)"
+    return "it contains no generator (G_ema)"
 
 
 def _names(root: Any) -> Iterator[str]:

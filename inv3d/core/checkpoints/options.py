@@ -50,7 +50,7 @@ class Options:
     def part(self, name: str) -> Options:
         """The options nested in an option; none if it is missing."""
         if name in self and not isinstance(self.values[name], dict | Symbol):
-            raise _wrong(name, "is no dictionary")
+            raise _wrong(name, "is not a dictionary")
         return Options(self.values.get(name), self._reader)
 
     def number(self, name: str, low: float, high: float, default: float | None = None) -> float:
@@ -61,7 +61,7 @@ class Options:
         """A whole number from `low` to `high`."""
         value = self.number(name, low, high, default)
         if value != int(value):
-            raise _wrong(name, "is no whole number")
+            raise _wrong(name, "is not a whole number")
         return int(value)
 
     def flag(self, name: str, default: bool = False) -> bool:
@@ -74,7 +74,7 @@ class Options:
         if value is None:
             raise _wrong(name, "is missing")
         if not isinstance(value, str):
-            raise _wrong(name, "is no text")
+            raise _wrong(name, "is not a text")
         return value
 
     def numbers(
@@ -97,7 +97,7 @@ class Options:
         try:
             shape, numbers = self._array(self.values[name])
         except (KeyError, IndexError, TypeError, ValueError, OverflowError, struct.error) as error:
-            raise _wrong(name, "is no number or array of numbers") from error
+            raise _wrong(name, "is not a number or an array of numbers") from error
         if not all(math.isfinite(number) for number in numbers):
             raise _wrong(name, "is not finite")
         return shape, numbers

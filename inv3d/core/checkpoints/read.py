@@ -180,9 +180,9 @@ def _used(network: Network, wanted: dict[str, tuple[int, ...]]) -> tuple[dict[st
             extra.append(name)
     notes = []
     if extra:
-        notes.append(f"passed over {_some(extra)}: buffers that no weight depends on")
+        notes.append(f"skipped {_some(extra)}: buffers on which no weight depends")
     if network.left_out:
-        notes.append(f"passed over {_some(network.left_out)}: parts of other networks")
+        notes.append(f"skipped {_some(network.left_out)}: parts of other networks")
     return found, tuple(notes)
 
 

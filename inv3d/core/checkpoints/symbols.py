@@ -10,7 +10,7 @@ import torch
 
 from inv3d.core.errors import ModelError
 
-_HINT = "import only checkpoints that EG3D's code or `torch.save` wrote; download the file again if it should be one"
+_HINT = "import only checkpoints written by EG3D's code or `torch.save`; if this is one, download it again"
 
 DTYPES = {
     "DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,

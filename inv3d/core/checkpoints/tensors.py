@@ -32,7 +32,7 @@ _ZIP_LIST = 2 << 20
 """Bytes of the longest list of entries of a zip archive; that of a training snapshot takes 0.2 MB."""
 
 Lookup = Callable[[Storage], Tensor]
-"""Numbers [N] of a storage; every call reads them anew."""
+"""Numbers [N] of a storage; every call reads them again."""
 
 
 class Reader(Protocol):

@@ -3,11 +3,11 @@
 PREIM3D, NO_ENCODER = "preim3d", "none"
 """With `NO_ENCODER`, optimisation starts at the mean code."""
 ENCODERS = {
-    PREIM3D: "one pass from a photo to a code (PREIM3D, Li et al. 2023)",
+    PREIM3D: "one pass from a photo to a code, Li et al. 2023",
 }
 """Names and purposes. Each name is a recipe of `inv3d train encoder` and a file beside a model's other parts."""
 
 
 def described() -> str:
     """The list of encoders for a help text."""
-    return "; ".join(f"{name}: {purpose}" for name, purpose in ENCODERS.items())
+    return ", ".join(f"{name} ({purpose})" for name, purpose in ENCODERS.items())

@@ -165,7 +165,7 @@ class GeneratorConfig:
 
     @staticmethod
     def from_json(data: Any) -> GeneratorConfig:
-        """Inverse of `to_json`. Raises ValueError or TypeError for what is no configuration of a generator."""
+        """Inverse of `to_json`. Raises ValueError or TypeError if `data` is not a valid configuration."""
         return _SOUND.validate_json(json.dumps(data))
 
 

@@ -39,7 +39,7 @@ def hair(x: Tensor, ax: Tensor, y: Tensor, z: Tensor, p: Parameters) -> tuple[Te
 
 
 def shirt(x: Tensor, y: Tensor, z: Tensor, p: Parameters) -> Tensor:
-    """Shoulders, collar, and a torso that goes on below the generator's volume so that wide frames look complete."""
+    """Shoulders, collar, and a torso that extends below the generator's volume so that wide frames look complete."""
     shoulders = ellipsoid(x, y + 0.405, z + 0.050, 0.265, 0.150, 0.120)
     ring = torch.sqrt(x * x + 1.1 * (z + 0.018) ** 2 + 1e-9) - 0.080
     collar = length(ring, y + 0.262 + 0.30 * z) - 0.016

@@ -81,7 +81,7 @@ def draw_photographs(
 ) -> None:
     """Photographs, aligned and of `resolution` pixels, as the pictures outside of a generator's domain, in `folder`.
 
-    Shards that are there are kept.
+    Existing shards are kept.
     """
     for first in range(0, len(photos), _SHARD):
         path = folder / f"{OUTSIDE}-{first // _SHARD:04d}.safetensors"

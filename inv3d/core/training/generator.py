@@ -177,7 +177,7 @@ class Trainer(Training):
         return torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
 
     def save_embedding(self, bundle: Path) -> None:
-        """Add the averaged parameter embedding to a bundle, so that training can go on from it."""
+        """Add the averaged parameter embedding to a bundle, so that training can continue from it."""
         state = {name: tensor.half().contiguous() for name, tensor in self.average["embedding"].state_dict().items()}
         with write_whole(bundle / EMBEDDING_FILE, replace=True) as part:
             part.write_bytes(save(state))
@@ -219,7 +219,9 @@ class Trainer(Training):
         error = (field.colors[:, :count] - batch.colours) * batch.hit[..., None]
         colour = (error.abs().sum() + 2.0 * error.square().sum()) / (3.0 * batch.hit.sum())
         height = torch.linspace(-1.1, 1.1, 12, device=self.device).expand(len(batch.parameters), -1)
-        background = (self.generator.backdrop(scene, height) - self.source.backdrop(height, batch.parameters)).abs().mean()
+        background = (
+            (self.generator.backdrop(scene, height) - self.source.backdrop(height, batch.parameters)).abs().mean()
+        )
         return {"distance": distance, "colour": 4.0 * colour, "background": background}
 
     def ray_losses(self, batch: RayBatch, generator: torch.Generator) -> Losses:

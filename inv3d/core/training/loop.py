@@ -21,7 +21,7 @@ Losses = dict[str, Tensor]
 class Training(ABC):
     """A training: its parts, the losses of a step, and the learning rates.
 
-    A step draws everything from a generator that is seeded by the step's number, so that a training that goes on from a
+    A step draws everything from a generator that is seeded by the step's number, so that a training that continues from a
     checkpoint equals an unbroken one. In a process group every process draws batches of its own.
     """
 

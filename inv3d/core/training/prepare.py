@@ -75,7 +75,9 @@ def _prepare(bundle: Bundle, folder: Path, work: Path, plan: Plan, device: torch
     statistics = code_statistics(bundle.generator, bundle.info.front)
     dataset.write_shard(folder / CODES, statistics.state())
     share = float(statistics.scales.square().sum() / (len(statistics.mean) * statistics.spread.square()))
-    report(f"codes: spread {float(statistics.spread):.3f}; {len(statistics.scales)} directions hold {share:.0%} of it")
+    report(
+        f"codes: spread {float(statistics.spread):.3f}; {len(statistics.scales)} directions explain {share:.0%} of it"
+    )
     yaw = math.radians(bundle.info.known_yaw)
     wide_renders(yaw, plan).draw(bundle, work, plan.shards, report)
     trainer = AlignerTrainer(work, plan.steps, device, known_yaw=yaw)

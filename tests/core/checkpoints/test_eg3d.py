@@ -81,7 +81,7 @@ def test_the_buffer_of_the_training_loop_is_left_out_and_others_are_reported(sma
     state["decoder.seen"] = torch.rand(4)
     found = read_checkpoint(eg3d_pickle(tmp_path / "x", snapshot(generator(state, parameters, options))))
     assert found.state.keys() == small.state_dict().keys()
-    assert found.notes == ("passed over 'decoder.seen': buffers that no weight depends on",)
+    assert found.notes == ("skipped 'decoder.seen': buffers on which no weight depends",)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_the_generator_is_found_beside_other_networks(state, tmp_path):
     torch_zip(tmp_path / "x", {"state_dict": ordered(prefixed(state, "decoder.") | others), "opts": {"lr": 0.1}})
     found = read_checkpoint(tmp_path / "x", like="shapenetcars")
     assert same(found, state)
-    assert found.notes == ("passed over 'encoder.input_layer.0.weight' and 1 more: parts of other networks",)
+    assert found.notes == ("skipped 'encoder.input_layer.0.weight' and 1 more: parts of other networks",)
 
 
 def test_of_two_generators_the_moving_average_is_taken(state, tmp_path):
@@ -101,7 +101,7 @@ def test_buffers_in_bare_weights_are_passed_over_and_weights_are_not(state, tmp_
     more = state | {"dataset_label_std": torch.zeros(25), "renderer.grid": torch.zeros(2)}
     found = read_checkpoint(torch_zip(tmp_path / "x", ordered(more)), like="shapenetcars")
     assert same(found, state)
-    assert found.notes == ("passed over 'renderer.grid': buffers that no weight depends on",)
+    assert found.notes == ("skipped 'renderer.grid': buffers on which no weight depends",)
     for name in ("backbone.synthesis.b512.conv0.weight", "decoder.net.4.bias", "weight"):
         torch_zip(tmp_path / "x", ordered(state | {name: torch.zeros(1)}))
         with pytest.raises(ModelError, match=f"'{name}' does not belong to any part"):
@@ -200,8 +200,8 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
     [
         (torch.full((64, 32), torch.nan), "contains NaN or infinity"),
         (torch.full((64, 32), torch.inf, dtype=torch.float16), "contains NaN or infinity"),
-        (torch.zeros(64, 32, dtype=torch.int64), "not of floating-point numbers"),
-        (torch.zeros(64, 32, dtype=torch.uint8), "not of floating-point numbers"),
+        (torch.zeros(64, 32, dtype=torch.int64), "does not contain floating-point numbers"),
+        (torch.zeros(64, 32, dtype=torch.uint8), "does not contain floating-point numbers"),
     ],
 )
 def test_weights_that_are_no_numbers_are_named(state, tmp_path, weight, message):
