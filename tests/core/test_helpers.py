@@ -65,7 +65,7 @@ def test_a_failed_fetch_is_told_like_a_missing_file(monkeypatch):
 
     monkeypatch.delenv("INV3D_OFFLINE")
     monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
-    with pytest.raises(ModelError, match="cannot be fetched"):
+    with pytest.raises(ModelError, match="cannot be downloaded"):
         load_perceptual("lpips-vgg", CPU)
 
 
