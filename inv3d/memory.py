@@ -95,7 +95,7 @@ def _machine() -> int:
 
 
 def _control_groups() -> int:
-    """What the limits of the groups of this process, both versions, leave; file caches give way."""
+    """What the limits of this process's control groups (both versions) leave; file caches count as free."""
     left = _UNLIMITED
     for line in _text(_PROC / "self" / "cgroup").splitlines():
         _, controllers, own = line.split(":", 2)
@@ -182,7 +182,7 @@ def ran_out(error: BaseException) -> bool:
         seen.add(id(reason))
         if isinstance(reason, MemoryError) or (isinstance(reason, OSError) and reason.errno == errno.ENOMEM):
             return True
-        # what we say ourselves, and what the system says of a file, may hold any name
+        # our own messages, and the system's messages about files, may contain any name
         if not isinstance(reason, Inv3dError) and not getattr(reason, "filename", None):
             text = str(reason).lower()
             if any(sign in text for sign in _SIGNS):

@@ -93,8 +93,8 @@ def photos_to_heads(
     progress: Progress = silent,
     finished: Callable[[PhotoResult], None] = lambda result: None,
 ) -> list[PhotoResult]:
-    """Invert photos and write their output folders; `finished` hears of each. A photo that cannot be used does not stop
-    the others. With `resume`, photos whose head exists are skipped.
+    """Invert photos and write their output folders; `finished` is called with each result. A photo that cannot be used
+    does not stop the others. With `resume`, photos whose head exists are skipped.
 
     Raises UsageError for outputs that exist, ModelError, OutOfMemoryError.
     """

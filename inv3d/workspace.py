@@ -67,7 +67,7 @@ class Workspace:
     """A folder beside `out` that becomes `out` at the end; until then it keeps the result of each stage.
 
     Used as a context: `begin`, run stages, write into `output`, `finish`. Meanwhile no other process can write to the
-    same `out`. What a stage made is taken from the disk only if it is, to the bit, what this job's stage made.
+    same `out`. The result of a stage is reused only if it is identical, bit by bit, to what this job's stage made.
 
     Entering raises UsageError if `out` may not be written or replaced (see `check_destination`), if another process
     writes to it, if an unfinished run is in the way of one that neither resumes nor is forced, or if the disk is full.

@@ -24,7 +24,7 @@ _OFFSET_GAIN = 0.3
 
 @dataclass(frozen=True)
 class TriPlanes:
-    """What M codes make: `features` [M,3,C,R,R], FiLM scales and shifts [M,2H], `background` [M,8]; what all heads share:
+    """The planes of M codes: `features` [M,3,C,R,R], FiLM scales and shifts [M,2H], `background` [M,8]; shared by all:
     `canonical` planes [3,C,R,R]; and the local `detail` of M pictures."""
 
     features: Tensor

@@ -32,8 +32,8 @@ def forget(stage: str, make: Callable[[], Tensors]) -> Tensors:
 
 @dataclass(frozen=True)
 class Footage:
-    """What a head is made of: `targets` sorted by yaw, frames in `between` them, and frames that are only `held_out` to
-    measure on. The last two may be empty."""
+    """The views of an inversion: `targets` sorted by yaw, frames in `between` them, and frames that are only `held_out`
+    to measure on. The last two may be empty."""
 
     targets: Views
     between: Views
