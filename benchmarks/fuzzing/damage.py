@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -70,7 +71,7 @@ def damaged_data(random: Random, data: Any) -> Any:
     for _ in range(int(random.integers(1, 4))):
         ways = _paths(data)
         if not ways:
-            return pick(random, _OTHERS + _NUMBERS)
+            return copy.deepcopy(pick(random, _OTHERS + _NUMBERS))
         way = pick(random, ways)
         place = data
         for key in way[:-1]:
@@ -83,7 +84,7 @@ def damaged_data(random: Random, data: Any) -> Any:
             case 1 | 2:
                 place[key] = pick(random, _NUMBERS)
             case 3:
-                place[key] = pick(random, _OTHERS)
+                place[key] = copy.deepcopy(pick(random, _OTHERS))
             case 4 if isinstance(place, dict):
                 place[pick(random, ["extra", str(key) + "_", "", "\x1b[2J", "format"])] = place.pop(key)
             case 5:
@@ -94,9 +95,9 @@ def damaged_data(random: Random, data: Any) -> Any:
                         random, [-value, value * 2, value // 3, str(value), value + 1, [value], value * 10**6]
                     )
             case 6 if isinstance(value, list):
-                place[key] = value * int(random.integers(2, 4)) if random.random() < 0.5 else value[:-1]
+                place[key] = copy.deepcopy(value * int(random.integers(2, 4))) if random.random() < 0.5 else value[:-1]
             case 7 if isinstance(place, dict):
-                place[key] = pick(random, list(place.values()))
+                place[key] = copy.deepcopy(pick(random, list(place.values())))
     return data
 
 

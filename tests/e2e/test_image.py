@@ -81,7 +81,7 @@ def test_what_cannot_be_used_is_told_in_one_line(photos, tmp_path):
     fails(2, "no encoder 'e4e'", "image", photos / "head.png", "--encoder", "e4e")
     fails(2, "is not a head", "image", photos / "head.png", "--head", "left")
     fails(3, "there is no head 2", "image", photos / "head.png", "--encoder", "none", "--head", "2")
-    fails(2, "negative", "image", photos / "head.png", "--encoder", "none", "--refine", "-1")
+    fails(2, "is not a whole number", "image", photos / "head.png", "--encoder", "none", "--refine", "-1")
     fails(4, "no model named", "image", photos / "head.png", "--model", "ffhq")
     assert not list(photos.glob("*-inv3d*"))
 
