@@ -348,16 +348,11 @@ def test_a_damaged_catalogue_is_refused(content, home):
     assert caught.value.message.isprintable()
 
 
-def test_a_catalogue_of_countless_faults_is_refused_at_once(home):
-    def seconds(faults: int) -> float:
-        (home / "catalogue.json").write_text("[" + "[]," * faults + "[]]")
-        start = time.process_time()
-        with pytest.raises(ModelError, match="damaged"):
-            catalogue()
-        return time.process_time() - start
-
-    seconds(1)  # what is only made at the first refusal does not count
-    assert seconds(80_000) < 0.3
+def test_a_catalogue_of_countless_faults_is_refused_at_the_first(home):
+    (home / "catalogue.json").write_text("[" + "[]," * 80_000 + "[]]")
+    with pytest.raises(ModelError, match="damaged") as refused:
+        catalogue()
+    assert refused.value.__cause__.error_count() == 1
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '[{"a":' * 50_000, "", " " * 2**21, "\ufeff[]"])
