@@ -27,7 +27,7 @@ from inv3d.core.networks.aligner import Aligner
 from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
 from inv3d.core.records import Record, Text, read_record, write_record
-from inv3d.core.weights import Module, Refuse, Shape, load_module, read_tensors
+from inv3d.core.weights import Module, Refuse, Shape, has_tensor, load_module, read_tensors
 
 PARTS = ("generator", "aligner", "identity", "perceptual", "judge")
 WEIGHTS, ALIGNER, CODES = "generator.safetensors", "aligner.safetensors", "codes.safetensors"
@@ -201,13 +201,20 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
     return Bundle(
         info,
         generator,
-        part("aligner", Aligner, folder) if own or (folder / ALIGNER).exists() else None,
+        part("aligner", lambda: Aligner(matte=_has_matte(folder / ALIGNER)), folder)
+        if own or (folder / ALIGNER).exists()
+        else None,
         identity=part("identity", IdentityNetwork),
         perceptual=part("perceptual", lambda: PerceptualNetwork(outputs)),
         judge=part("judge", lambda: IdentityNetwork(JUDGE_WIDTHS)),
         fingerprint=sha256(folder / WEIGHTS)[:16],
         statistics=_statistics(folder / CODES, info.generator.w_dim, device),
     )
+
+
+def _has_matte(path: Path) -> bool:
+    """Whether the aligner in a file estimates mattes: those of earlier versions do not. Raises ModelError."""
+    return has_tensor(path, "decoder.out.weight", _refuse(path))
 
 
 def _statistics(path: Path, w_dim: int, device: torch.device | str) -> CodeStatistics | None:

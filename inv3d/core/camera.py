@@ -146,6 +146,16 @@ def look_at(
     return Camera(cam2world, intrinsics(focal).to(yaw.device).expand(len(yaw), 3, 3))
 
 
+def dollied(camera: Camera, factor: Tensor) -> Camera:
+    """Cameras `factor` [B] times as far from the origin with lenses as many times as long: what is there keeps its size,
+    and the perspective changes."""
+    scale = factor[:, None]
+    cam2world, lens = camera.cam2world.clone(), camera.intrinsics.clone()
+    cam2world[:, :3, 3] *= scale
+    lens[:, (0, 1), (0, 1)] *= scale
+    return Camera(cam2world, lens)
+
+
 def in_frame(camera: Camera, center: tuple[float, float], side: float, width: int, height: int) -> Camera:
     """The camera that sees a whole frame of `width` x `height` pixels of which one `camera` sees a square crop.
 

@@ -85,6 +85,18 @@ def read_metadata(path: Path, refuse: Refuse) -> dict[str, str]:
         raise refuse("it is damaged or cut off") from error
 
 
+def has_tensor(path: Path, name: str, refuse: Refuse) -> bool:
+    """Whether a file contains a tensor of this name. Raises what `refuse` makes of the reason."""
+    try:
+        _check_header(path, refuse)
+        with open_tensors(path) as file:
+            return name in file.keys()  # noqa: SIM118  (no mapping)
+    except OSError as error:
+        raise refuse(error.strerror or "it cannot be read") from error
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise refuse("it is damaged or cut off") from error
+
+
 def shapes_of(module: nn.Module) -> dict[str, Shape]:
     """Names and shapes of all parameters and buffers that a module saves."""
     return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}

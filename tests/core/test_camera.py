@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inv3d.core.camera import Camera, look_at, screen_height
+from inv3d.core.camera import Camera, dollied, look_at, screen_height
 
 from .conftest import relative
 
@@ -62,3 +62,15 @@ def test_screen_height_is_that_of_the_picture_from_every_side(yaw, pitch):
     points = torch.tensor([[[0.1, 0.0], [0.9, 0.5], [0.3, 1.0]]])
     height = screen_height(*camera.rays_through(points))
     assert torch.allclose(height, torch.tensor([[1.0, 0.0, -1.0]]), atol=1e-4)
+
+
+def test_a_dollied_camera_sees_the_origin_at_the_same_size():
+    camera = look_at(torch.tensor([0.3, -0.5]), torch.tensor([0.1, 0.2]))
+    moved = dollied(camera, torch.tensor([0.5, 2.0]))
+    # directions across the viewing axis: in its own plane through the origin nothing moves
+    across = camera.cam2world[:, :3, 0] * 0.1
+    for one in (camera, moved):
+        local = (torch.linalg.inv(one.cam2world) @ torch.cat([across, torch.ones(2, 1)], 1)[..., None])[:, :3, 0]
+        seen = (one.intrinsics @ (local / local[:, 2:])[..., None])[:, :2, 0]
+        assert torch.allclose(seen - 0.5, torch.tensor([[0.1 * 4.2647 / 2.7, 0.0]]), atol=1e-4)
+    assert torch.allclose(moved.cam2world[:, :3, 3].norm(dim=1), 2.7 * torch.tensor([0.5, 2.0]))

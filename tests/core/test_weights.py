@@ -6,7 +6,7 @@ from safetensors.torch import save, save_file
 from torch import nn
 
 from inv3d.core.errors import ModelError
-from inv3d.core.weights import MOST_ROWS, load_module, read_tensors
+from inv3d.core.weights import MOST_ROWS, has_tensor, load_module, read_tensors
 
 EXPECTED = {"a": (2, 3), "rows": (None, 4)}
 A, ROWS = torch.arange(6.0).reshape(2, 3), torch.ones(5, 4)
@@ -50,6 +50,14 @@ def test_what_does_not_fit_is_refused_by_name(tensors, said, path):
     with pytest.raises(ModelError, match=said) as caught:
         read_tensors(path, EXPECTED, refuse)
     assert caught.value.message.isprintable()
+
+
+def test_a_tensor_is_looked_up_by_name(path):
+    save_file({"a": A}, path)
+    assert has_tensor(path, "a", refuse) and not has_tensor(path, "b", refuse)
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(ModelError, match="damaged"):
+        has_tensor(path, "a", refuse)
 
 
 def test_optional_tensors_may_be_missing(path):

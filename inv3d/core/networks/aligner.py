@@ -1,12 +1,15 @@
-"""The aligner: estimates the correction that turns a crop into the generator's own crop, and the pose of the head."""
+"""The aligner: estimates the correction that turns a crop into the generator's own crop, the pose of the head, and its
+matte."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from inv3d.core.crops import Crops
 from inv3d.core.networks.trunk import Trunk
@@ -51,15 +54,50 @@ class Alignment:
         return Crops(center, crops.size * self.log_scale.exp(), crops.roll + self.roll)
 
 
-class Aligner(nn.Module):
-    """Regresses an `Alignment` from crops [B,3,64,64] in [-1,1]."""
+class MatteDecoder(nn.Module):
+    """From the trunk's features back to the crop's own size, each level joined with the features seen on the way down."""
 
-    def __init__(self, widths: tuple[int, ...] = (24, 48, 72, 96, 128)) -> None:
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.join = nn.ModuleList(nn.Conv2d(below + own, own, 3, padding=1) for own, below in pairwise(widths))
+        self.full = nn.Conv2d(widths[0] + 3, 16, 3, padding=1)
+        self.out = nn.Conv2d(16, 1, 1)
+
+    def forward(self, image: Tensor, features: list[Tensor]) -> Tensor:
+        """Logits [B,1,R,R] of the coverage of `image` [B,3,R,R], of which the trunk made `features`."""
+        x = features[-1]
+        for join, own in zip(reversed(self.join), reversed(features[:-1]), strict=True):
+            x = F.silu(join(torch.cat([F.interpolate(x, scale_factor=2.0), own], 1)))
+        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return self.out(F.silu(self.full(torch.cat([x, image], 1))))
+
+
+class Aligner(nn.Module):
+    """Regresses an `Alignment` from crops [B,3,64,64] in [-1,1], and with `matte` the coverage of what they show."""
+
+    def __init__(self, widths: tuple[int, ...] = (24, 48, 72, 96, 128), matte: bool = True) -> None:
         super().__init__()
         self.trunk = Trunk(widths)
         cells = (INPUT_SIZE >> len(widths)) ** 2
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(widths[-1] * cells, 256), nn.SiLU(), nn.Linear(256, 7))
+        self.decoder = MatteDecoder(widths) if matte else None
 
     def forward(self, image: Tensor) -> Alignment:
-        out = self.head(self.trunk(image)).float()
+        return self._alignment(self.trunk(image))
+
+    def _alignment(self, features: Tensor) -> Alignment:
+        out = self.head(features).float()
         return Alignment(out[:, :2], out[:, 2], out[:, 3], out[:, 4], out[:, 5], out[:, 6])
+
+    def with_matte(self, image: Tensor, mattes: int | None = None) -> tuple[Alignment, Tensor]:
+        """The reading, and logits [B,1,64,64] of the share of each pixel that head and body cover; of the first crops
+        alone if `mattes` says how many. Raises ValueError if this aligner has learned no matte."""
+        if self.decoder is None:
+            raise ValueError("this aligner has no matte")
+        features = self.trunk.features(image)
+        first = [level[:mattes] for level in features]
+        return self._alignment(features[-1]), self.decoder(image[:mattes], first).float()
+
+    def matte(self, image: Tensor) -> Tensor:
+        """Coverage [B,1,64,64] in [0,1] of crops. Raises ValueError if this aligner has learned no matte."""
+        return torch.sigmoid(self.with_matte(image)[1])

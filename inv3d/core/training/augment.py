@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -37,6 +39,104 @@ def degrade(image: Tensor, generator: torch.Generator, noise: float = 0.06) -> T
     image = image + (softened - image) * uniform(1) * (uniform(1) < 0.5)
     grain = torch.randn(image.shape, generator=generator) * noise * uniform(1) ** 2
     return (image + grain).clamp(-1.0, 1.0)
+
+
+def photographed(image: Tensor, generator: torch.Generator) -> Tensor:
+    """What cameras and codecs do to pictures [B,3,R,R] in [-1,1], R a multiple of 8: gamma, colour casts, grey, lost
+    resolution, blur by motion and focus, blocks of compression, grain."""
+    batch = len(image)
+
+    def uniform(low: float = 0.0, high: float = 1.0, channels: int = 1) -> Tensor:
+        return low + (high - low) * torch.rand(batch, channels, 1, 1, generator=generator)
+
+    def sometimes(share: float) -> Tensor:
+        return uniform() < share
+
+    light = ((image + 1.0) / 2.0).clamp(1e-4, 1.0) ** uniform(-0.45, 0.45).exp()
+    grey = light.mean(1, keepdim=True)
+    light = grey + (light - grey) * torch.where(sometimes(0.15), 0.0, uniform(0.5, 1.4))
+    light = light * uniform(-0.25, 0.25, 3).exp() * uniform(-0.35, 0.35).exp() + uniform(-0.08, 0.08)
+    image = 2.0 * light - 1.0
+    image = torch.where(sometimes(0.35), pixelated(image, uniform(0.15, 0.9).flatten()), image)
+    image = torch.where(sometimes(0.4), smeared(image, generator), image)
+    image = torch.where(sometimes(0.5), compressed(image, uniform().flatten()), image)
+    return (image + torch.randn(image.shape, generator=generator) * 0.12 * uniform() ** 3).clamp(-1.0, 1.0)
+
+
+def pixelated(image: Tensor, share: Tensor) -> Tensor:
+    """Pictures at a `share` [B] of their resolution."""
+    size = image.shape[-1]
+    small = [max(8, round(size * float(one))) for one in share]
+    reduced = (
+        F.interpolate(one[None], (side, side), mode="bilinear", antialias=True)
+        for one, side in zip(image, small, strict=True)
+    )
+    return torch.cat([F.interpolate(one, (size, size), mode="bilinear", align_corners=False) for one in reduced])
+
+
+def smeared(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Blur along a random direction and, less, across it: motion, or a lens out of focus."""
+    batch, radius = len(image), 6
+    angle, along, across = torch.rand(3, batch, 1, 1, generator=generator)
+    axis = torch.arange(-radius, radius + 1.0)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    angle = angle * math.pi
+    u, v = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
+    kernel = torch.exp(-0.5 * ((u / (0.3 + 2.5 * along)).square() + (v / (0.3 + 0.9 * across)).square()))
+    kernel = kernel / kernel.sum((1, 2), keepdim=True)
+    padded = F.pad(image, (radius,) * 4, mode="replicate").transpose(0, 1)
+    return F.conv2d(padded, kernel[:, None], groups=batch).transpose(0, 1)
+
+
+def compressed(image: Tensor, strength: Tensor) -> Tensor:
+    """Coarsely rounded cosines of blocks of 8 pixels, finer detail the more, as codecs do; `strength` [B] from 0 to 1."""
+    batch, channels, height, width = image.shape
+    k = torch.arange(8.0)
+    cosines = torch.cos((k + 0.5) * k[:, None] * math.pi / 8.0) * 0.5
+    cosines[0] *= math.sqrt(0.5)
+    blocks = image.reshape(batch, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
+    step = 0.04 * (1.0 + k[:, None] + k) * (strength * math.log(12.0)).exp().reshape(-1, 1, 1, 1, 1, 1)
+    rounded = ((cosines @ blocks @ cosines.T) / step).round() * step
+    return (cosines.T @ rounded @ cosines).transpose(3, 4).reshape(image.shape)
+
+
+def occluded(image: Tensor, alpha: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Things in front of some heads: hands, strands, cups, as rounded bars of skin's or any colour; also taken out of
+    the coverage `alpha` [B,1,R,R]."""
+    batch, size = len(image), image.shape[-1]
+    axis = (torch.arange(size) + 0.5) / size - 0.5
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    present = torch.rand(batch, 1, 1, 1, generator=generator) < 0.3
+    for _ in range(2):
+        cx, cy, angle, length, thickness, skin = torch.rand(6, batch, 1, 1, generator=generator)
+        u, v = x - 0.8 * (cx - 0.5), y - 0.8 * (cy - 0.5)
+        angle = angle * math.pi
+        along, across = u * angle.cos() + v * angle.sin(), v * angle.cos() - u * angle.sin()
+        beyond = (along.abs() - 0.35 * length).clamp(min=0.0)
+        width = 0.005 + 0.11 * thickness.square()
+        inside = torch.sigmoid((width - torch.hypot(beyond, across)) * size)[:, None] * present
+        tone = torch.rand(batch, 3, 1, 1, generator=generator)
+        flesh = torch.tensor([0.75, 0.52, 0.40])[:, None, None] * (0.4 + 0.9 * tone[:, :1])
+        colour = torch.where(skin[:, None] < 0.6, flesh, tone) * (
+            1.0 - 0.5 * (across / width).square().clamp(max=1.0)[:, None]
+        )
+        image, alpha = over(image, 1.0 - inside, 2.0 * colour.clamp(0.0, 1.0) - 1.0), alpha * (1.0 - inside)
+    return image, alpha
+
+
+def scrambled(image: Tensor, generator: torch.Generator) -> Tensor:
+    """The pieces of pictures [B,C,R,R] in another order: like faces everywhere, and nowhere one."""
+    pieces = int(torch.randint(2, 5, (), generator=generator))
+    size = image.shape[-1] // pieces
+    tiles = [
+        image[..., i * size : (i + 1) * size, j * size : (j + 1) * size] for i in range(pieces) for j in range(pieces)
+    ]
+    # no piece stays where it was
+    order = torch.randperm(len(tiles), generator=generator)
+    moved = torch.empty_like(order)
+    moved[order] = order.roll(1)
+    rows = [torch.cat([tiles[int(k)] for k in row], -1) for row in moved.reshape(pieces, pieces)]
+    return F.interpolate(torch.cat(rows, -2), image.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def noisy(image: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from inv3d.core.camera import FFHQ_FOCAL, look_at
+from inv3d.core.camera import FFHQ_FOCAL, dollied, look_at
 from inv3d.core.errors import UsageError
 from inv3d.core.files import write_whole
 from inv3d.core.training.source import TOONS, Artist, Source, source_of
@@ -105,11 +105,19 @@ def ray_shard(source: Source, artist: Artist, index: int, heads: int = RAY_HEADS
 
 
 def _pictures(
-    source: Source, artist: Artist, seed: int, heads: int, resolution: int, focal: float, supersample: int, backs: float
+    source: Source,
+    artist: Artist,
+    seed: int,
+    heads: int,
+    resolution: int,
+    focal: float,
+    supersample: int,
+    backs: float,
+    distances: tuple[float, float] = (1.0, 1.0),
 ) -> dict[str, Tensor]:
     """Pictures of `heads` heads from random sides, with another expression on every picture.
 
-    A share of `backs` shows the back of the head.
+    A share of `backs` shows the back of the head; cameras stand between the two `distances` (see `dollied`).
     `image` [H,V,3,R,R] and `alpha` [H,V,1,R,R] as bytes, `yaw` and `pitch` [H,V], `z` [H,I], `expression` [H,V,E].
     """
     generator = torch.Generator().manual_seed(seed)
@@ -122,6 +130,10 @@ def _pictures(
     pitch = (torch.rand(heads, views, generator=generator) * 2.0 - 1.0) * MAX_PITCH
     parameters = source.parameters(z.repeat_interleave(views, 0), expression.flatten(0, 1))
     camera = look_at(yaw.flatten(), pitch.flatten(), focal=focal)
+    nearest, furthest = (math.log(distance) for distance in distances)
+    if nearest < furthest:
+        away = nearest + (furthest - nearest) * torch.rand(heads * views, generator=generator)
+        camera = dollied(camera, away.exp())
     image, alpha = artist.pictures(parameters, camera, resolution, supersample, generator)
     shape = (heads, views, -1, resolution, resolution)
     return {
@@ -142,8 +154,9 @@ def image_shard(source: Source, artist: Artist, index: int, heads: int = IMAGE_H
 def wide_shard(source: Source, artist: Artist, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:
     """Pictures with shoulders and space around the head."""
     return _pictures(
-        source, artist, _WIDE_SEED + index, heads, WIDE_RESOLUTION, FFHQ_FOCAL / WIDE_FACTOR, 1, BACK_SHARE
-    )
+        source, artist, _WIDE_SEED + index, heads, WIDE_RESOLUTION, FFHQ_FOCAL / WIDE_FACTOR, 1, BACK_SHARE,
+        source.distances,
+    )  # fmt: skip
 
 
 def twin_shard(source: Source, artist: Artist, index: int, heads: int = IMAGE_HEADS) -> dict[str, Tensor]:

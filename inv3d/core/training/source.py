@@ -52,6 +52,9 @@ class Source(ABC):
     kept: tuple[str, ...]
     """Beginnings of the names of shapes that a lookalike shares: hair and what is worn."""
 
+    distances: tuple[float, float] = (1.0, 1.0)
+    """Nearest and furthest camera of wide pictures, in camera radii of the models."""
+
     @abstractmethod
     def parameters(self, z: Tensor, expression: Tensor) -> Tensor:
         """Parameters [B,K] of standard normal latents [B,I] and [B,E]."""
@@ -119,6 +122,7 @@ class _People(Source):
         "hair_", "fringe", "curl", "wave", "part", "comb", "recede", "crown", "tied", "shag", "moustache", "chin_beard",
         "cheek_beard", "glasses", "hat", "brim", "scarf", "earring", "hoop", "neckline", "collar", "hood",
     )  # fmt: skip
+    distances = (0.35, 2.5)  # from a phone at arm's length to a long lens
 
     def parameters(self, z: Tensor, expression: Tensor) -> Tensor:
         return people.people_parameters(*people.split_latents(torch.cat([z, expression], 1)))

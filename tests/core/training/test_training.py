@@ -122,6 +122,15 @@ def test_crops_beyond_the_frame_repeat_its_border():
     assert cut.amin() >= 0 and cut.amax() <= 15
 
 
+def test_the_aligner_learns_the_matte_of_some_crops(data):
+    trainer = type("Tiny", (AlignerTrainer,), {"batch": 6, "mattes": 2})(data, 40, CPU)
+    losses = [float(trainer.advance()["matte"].detach()) for _ in range(40)]
+    # a constant could only reach 0.93
+    assert sum(losses[-10:]) < 0.85 * sum(losses[:10])
+    matte = trainer.network.matte(torch.zeros(3, 3, 64, 64))
+    assert matte.shape == (3, 1, 64, 64) and (matte > 0).all() and (matte < 1).all()
+
+
 @pytest.mark.parametrize("kind", [AlignerTrainer, IdentityTrainer, PerceptualTrainer, JudgeTrainer])
 def test_helper_networks_train_and_resume(data, tmp_path, kind):
     kind = type("Tiny", (kind,), {"batch": 4, "heads": 4})
