@@ -61,6 +61,8 @@ class ModelInfo(Record):
     """The point that cameras look at, world units."""
     subject: Literal["heads", "faces", "things"] = "heads"
     """Stylised heads, photographed faces (which face detectors find), or objects without a face (and identity)."""
+    drawn_from: Literal["toons", "people"] | None = None
+    """The source whose heads an embedded model learned."""
     camera_convention: Text = CONVENTION
     source: Annotated[dict[Text, Text], Field(max_length=32)] | None = None
     """Origin of an imported model: the file's name, its SHA-256, and that of the converted weights."""

@@ -9,8 +9,8 @@ from inv3d.core.camera import Camera
 from inv3d.core.people.backdrop import backdrop, clutter
 from inv3d.core.people.parameters import Parameters
 from inv3d.core.people.renderer import PeopleRenderer
-from inv3d.core.people.samples import sample_people, sample_pixels
-from inv3d.core.procedural.samples import HeadSamples, PixelSamples
+from inv3d.core.people.samples import sample_patches, sample_people, sample_pixels
+from inv3d.core.procedural.samples import HeadSamples, Patches, PixelSamples
 
 
 class PeopleArtist:
@@ -37,3 +37,8 @@ class PeopleArtist:
         self, parameters: Tensor, camera: Camera, count: int, size: int, generator: torch.Generator
     ) -> PixelSamples:
         return sample_pixels(self.renderer, parameters, camera, count, size, generator)
+
+    def patches(
+        self, parameters: Tensor, camera: Camera, count: int, side: int, size: int, generator: torch.Generator
+    ) -> Patches:
+        return sample_patches(self.renderer, parameters, camera, count, side, size, generator)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from inv3d.core.camera import Camera
 from inv3d.core.people.renderer import PeopleRenderer, Scene
 from inv3d.core.procedural.renderer import FAR
-from inv3d.core.procedural.samples import HeadSamples, PixelSamples
+from inv3d.core.procedural.samples import HeadSamples, Patches, PixelSamples
 
 _RADIUS = 2.7
 _HALF_BOX = 0.365
@@ -91,20 +91,53 @@ def sample_pixels(
 ) -> PixelSamples:
     """Pixels of `size` x `size` pictures, one of each person: a third anywhere, the rest where people look."""
     rows = []
-    quarter = torch.tensor([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])
     for i, own in enumerate(parameters):
         scene, one = renderer.scene(own[None]), camera[i]
-        places = _targets(scene, count - count // 3, generator)
-        inverse = torch.linalg.inv(one.cam2world[0])
-        projected = (places @ inverse[:3, :3].T + inverse[:3, 3]) @ one.intrinsics[0].T
-        uv = torch.cat([torch.rand(count // 3, 2, generator=generator), projected[:, :2] / projected[:, 2:]])
+        looked_at = _in_picture(_targets(scene, count - count // 3, generator), one)
+        uv = torch.cat([torch.rand(count // 3, 2, generator=generator), looked_at])
         cells = (uv * size).long().clamp(0, size - 1)
-        origins, directions = one.rays_through(((cells[:, None] + 0.5 + quarter) / size).flatten(0, 1)[None])
-        hits = renderer.render_rays(scene, origins[0].to(scene.device), directions[0].to(scene.device))
-        alpha = (hits.kind.cpu() >= 0).float().unflatten(0, (count, 4)).mean(1)
-        depth = hits.depth.cpu().unflatten(0, (count, 4)).mean(1)
-        rows.append((
-            cells[:, 1] * size + cells[:, 0], hits.colours.cpu().unflatten(0, (count, 4)).mean(1), alpha,
-            torch.where(alpha == 1.0, depth, torch.zeros_like(depth)),
-        ))  # fmt: skip
+        colours, alpha, depth = _cells(renderer, scene, one, cells, size)
+        depth = torch.where(alpha == 1.0, depth, torch.zeros_like(depth))
+        rows.append((cells[:, 1] * size + cells[:, 0], colours, alpha, depth))
     return PixelSamples(*(torch.stack(columns) for columns in zip(*rows, strict=True)))
+
+
+@torch.no_grad()
+def sample_patches(
+    renderer: PeopleRenderer, parameters: Tensor, camera: Camera, count: int, side: int, size: int,
+    generator: torch.Generator,
+) -> Patches:  # fmt: skip
+    """`count` patches of `side` x `side` pixels of each of `size` x `size` pictures, where people look."""
+    rows = []
+    v, u = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    inside = torch.stack([u, v], -1).reshape(1, -1, 2)
+    for i, own in enumerate(parameters):
+        scene, one = renderer.scene(own[None]), camera[i]
+        places = _targets(scene, 50 * count, generator)
+        middles = _in_picture(places[torch.randperm(len(places), generator=generator)[:count]], one) * size
+        corners = (middles - side / 2).round().long().clamp(0, size - side)
+        colours, _, _ = _cells(renderer, scene, one, (corners[:, None] + inside).flatten(0, 1), size)
+        rows.append((corners, colours.reshape(count, side, side, 3).permute(0, 3, 1, 2)))
+    return Patches(*(torch.stack(columns) for columns in zip(*rows, strict=True)))
+
+
+def _in_picture(places: Tensor, camera: Camera) -> Tensor:
+    """Image points [P,2] of `places` [P,3] in the world, seen by one camera."""
+    inverse = torch.linalg.inv(camera.cam2world[0])
+    projected = (places @ inverse[:3, :3].T + inverse[:3, 3]) @ camera.intrinsics[0].T
+    return projected[:, :2] / projected[:, 2:]
+
+
+_QUARTERS = torch.tensor([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])
+
+
+def _cells(
+    renderer: PeopleRenderer, scene: Scene, camera: Camera, cells: Tensor, size: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Colours [P,3], coverage [P] and depth [P] of the pixels `cells` [P,2] (x, y), each the mean of four rays."""
+    points = ((cells[:, None] + 0.5 + _QUARTERS) / size).flatten(0, 1)
+    origins, directions = camera.rays_through(points[None])
+    hits = renderer.render_rays(scene, origins[0].to(scene.device), directions[0].to(scene.device))
+    maps = (hits.colours, (hits.kind >= 0).float(), hits.depth)
+    colours, alpha, depth = (one.cpu().unflatten(0, (len(cells), 4)).mean(1) for one in maps)
+    return colours, alpha, depth

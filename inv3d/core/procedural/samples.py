@@ -52,6 +52,15 @@ class HeadSamples:
     distances: Tensor
 
 
+@dataclass(frozen=True)
+class Patches:
+    """N square patches of one picture of each of B heads: `corners` [B,N,2] in pixels (x, y), `colours` [B,N,3,S,S] in
+    [0,1]."""
+
+    corners: Tensor
+    colours: Tensor
+
+
 def _targets(parameters: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Places [B,count,3] in the world that rays are aimed at."""
     p = Parameters(parameters)
@@ -158,3 +167,19 @@ def sample_pixels(
         alpha,
         torch.where(alpha == 1.0, depth, torch.zeros_like(depth)),
     )
+
+
+@torch.no_grad()
+def sample_patches(
+    renderer: HeadRenderer, parameters: Tensor, camera: Camera, count: int, side: int, size: int,
+    generator: torch.Generator,
+) -> Patches:  # fmt: skip
+    """`count` patches of `side` x `side` pixels of each of `size` x `size` pictures, most of them in the middle."""
+    pictures = (renderer.render(parameters, camera, size).image + 1.0) / 2.0
+    spread = 0.14 * torch.randn(len(parameters), count, 2, generator=generator)
+    corners = ((0.5 + spread) * size - side / 2).round().long().clamp(0, size - side)
+    colours = [
+        torch.stack([picture[:, y : y + side, x : x + side] for x, y in own.tolist()])
+        for picture, own in zip(pictures, corners, strict=True)
+    ]
+    return Patches(corners, torch.stack(colours))

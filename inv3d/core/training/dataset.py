@@ -1,4 +1,4 @@
-"""The training set of the embedded model: shards of procedural heads or people, as points, as pixels and as pictures.
+"""The training set of the embedded model: shards of procedural heads or people, as points, pixels, patches and pictures.
 
 Shards are safetensors files written whole or not at all, each from its own seed, so that an interrupted
 generation continues where it stopped and the same seeds give the same files.
@@ -28,6 +28,10 @@ RAY_HEADS = 128
 """Heads in one shard of rays, each seen twice."""
 RAYS_PER_VIEW = 768
 RAY_RESOLUTION = 256
+PATCH_HEADS = 128
+"""Heads in one shard of patches, each seen once."""
+PATCHES_PER_VIEW = 2
+PATCH_SIDE = 64
 IMAGE_HEADS = 100
 """Heads in one shard of pictures."""
 VIEWS_PER_HEAD = 4
@@ -40,7 +44,14 @@ FACE_YAW, MAX_PITCH = math.radians(105), math.radians(28)
 BACK_SHARE = 0.12
 """Share of wide pictures that show the back of a head, from 125 degrees on: nothing to align to."""
 
-_POINT_SEED, _RAY_SEED, _IMAGE_SEED, _WIDE_SEED, _TWIN_SEED = 90_000, 70_000, 10_000, 50_000, 30_000
+_POINT_SEED, _RAY_SEED, _IMAGE_SEED, _WIDE_SEED, _TWIN_SEED, _PATCH_SEED = (
+    90_000,
+    70_000,
+    10_000,
+    50_000,
+    30_000,
+    20_000,
+)
 # Seeds below 10,000 are never used for training; benchmarks and sample clips draw from them.
 
 
@@ -84,12 +95,7 @@ def ray_shard(source: Source, artist: Artist, index: int, heads: int = RAY_HEADS
     generator = torch.Generator().manual_seed(_RAY_SEED + index)
     z = torch.randn(heads, source.identity_dim, generator=generator).repeat(2, 1)
     expression = torch.randn(2 * heads, source.expression_dim, generator=generator)
-    side = torch.rand(2 * heads, generator=generator) * 2.0 - 1.0
-    # more front than back, and most half profiles, where the outline of the face is hardest to learn
-    yaw = torch.where(torch.rand(2 * heads, generator=generator) < 0.8, side * math.radians(80), side * math.pi)
-    half = side.sign() * (0.5 + 0.5 * side.abs()) * math.radians(80)
-    yaw = torch.where(torch.rand(2 * heads, generator=generator) < 0.4, half, yaw)
-    pitch = (torch.rand(2 * heads, generator=generator) * 2.0 - 1.0) * MAX_PITCH
+    yaw, pitch = _sides(2 * heads, generator)
     parameters, camera = source.parameters(z, expression), look_at(yaw, pitch)
     samples = artist.pixels(parameters, camera, RAYS_PER_VIEW, RAY_RESOLUTION, generator)
     return {
@@ -101,6 +107,36 @@ def ray_shard(source: Source, artist: Artist, index: int, heads: int = RAY_HEADS
         "colours": to_bytes(samples.colours),
         "alpha": to_bytes(samples.alpha),
         "depth": samples.depth,
+    }
+
+
+def _sides(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Yaws and pitches [N]: more front than back, and most half profiles, where a face's outline is hardest to learn."""
+    side = torch.rand(count, generator=generator) * 2.0 - 1.0
+    yaw = torch.where(torch.rand(count, generator=generator) < 0.8, side * math.radians(80), side * math.pi)
+    half = side.sign() * (0.5 + 0.5 * side.abs()) * math.radians(80)
+    yaw = torch.where(torch.rand(count, generator=generator) < 0.4, half, yaw)
+    return yaw, (torch.rand(count, generator=generator) * 2.0 - 1.0) * MAX_PITCH
+
+
+def patch_shard(source: Source, artist: Artist, index: int, heads: int = PATCH_HEADS) -> dict[str, Tensor]:
+    """Square patches of pictures of `heads` heads, for what no single pixel shows: lashes, strands, sharp edges.
+
+    `corners` [H,N,2], `patches` [H,N,3,S,S] as bytes; `yaw`, `pitch`, `z` and `expression` as those of rays.
+    """
+    generator = torch.Generator().manual_seed(_PATCH_SEED + index)
+    z = torch.randn(heads, source.identity_dim, generator=generator)
+    expression = torch.randn(heads, source.expression_dim, generator=generator)
+    yaw, pitch = _sides(heads, generator)
+    parameters, camera = source.parameters(z, expression), look_at(yaw, pitch)
+    patches = artist.patches(parameters, camera, PATCHES_PER_VIEW, PATCH_SIDE, RAY_RESOLUTION, generator)
+    return {
+        "z": z,
+        "expression": expression,
+        "yaw": yaw,
+        "pitch": pitch,
+        "corners": patches.corners.int(),
+        "patches": to_bytes(patches.colours),
     }
 
 
@@ -185,6 +221,7 @@ class DataPlan:
     images: int = 12
     wide: int = 19
     twins: int = 8
+    patches: int = 40
 
     def scaled(self, factor: float) -> DataPlan:
         return DataPlan(*(max(1, math.ceil(factor * count)) for count in astuple(self)))
@@ -203,9 +240,12 @@ def generate(
             f"{folder} already has data of {source_of(folder).name}", "choose another folder for another source"
         )
     artist = source.artist(compiled)
-    makers = {"points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard, "twins": twin_shard}
+    makers = {
+        "points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard, "twins": twin_shard,
+        "patches": patch_shard,
+    }  # fmt: skip
     # in the order in which training needs them, so that it can start in parallel
-    delays = {"points": 0.0, "wide": 0.2, "images": 0.9, "twins": 0.9, "rays": 1.4}
+    delays = {"points": 0.0, "wide": 0.2, "images": 0.9, "twins": 0.9, "rays": 1.4, "patches": 2.2}
     jobs = [(delays[kind] + i / getattr(plan, kind), kind, i) for kind in makers for i in range(getattr(plan, kind))]
     for _, kind, index in sorted(jobs):
         path = folder / f"{kind}-{index:04d}.safetensors"
@@ -217,7 +257,7 @@ def generate(
 
 
 def shards(folder: Path, kind: str) -> list[Path]:
-    """Finished shards of a `kind` ("points", "rays", "images", "wide" or "twins"), in order."""
+    """Finished shards of a `kind` ("points", "rays", "patches", "images", "wide" or "twins"), in order."""
     return sorted(folder.glob(f"{kind}-*.safetensors"))
 
 

@@ -20,6 +20,7 @@ from inv3d.core.errors import InputError
 from inv3d.core.library import is_embedded
 from inv3d.core.training import dataset
 from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer, Pictures
+from inv3d.core.training.source import SOURCES, Source
 from inv3d.core.views import Views
 
 Align = Callable[[Sequence[Path]], Views | None]
@@ -70,10 +71,11 @@ def draw_inside(bundle: Bundle, recipe: EncoderRecipe, folder: Path, report: Cal
     recipe.samples.draw(bundle, folder, recipe.sample_shards, report)
 
 
-def draw_procedural(folder: Path, factor: float, report: Callable[[str], None]) -> None:
-    """Procedural heads as the pictures outside of the embedded generator's domain, in `folder`."""
+def draw_heads(source: Source, folder: Path, factor: float, report: Callable[[str], None]) -> None:
+    """Heads of its `source` as the pictures that an embedded generator cannot fully reproduce, in `folder`."""
     count = max(1, math.ceil(OUTSIDE_SHARDS * factor))
-    dataset.generate(folder, dataset.DataPlan(points=0, rays=0, images=count, wide=0, twins=0), False, report)
+    plan = dataset.DataPlan(points=0, rays=0, images=count, wide=0, twins=0, patches=0)
+    dataset.generate(folder, plan, False, report, source)
 
 
 def draw_photographs(
@@ -123,8 +125,8 @@ def train_preim3d(job: EncoderJob, report: Callable[[str], None], show: Callable
         draw_inside(job.bundle, recipe, job.folder, report)
         if job.photos:
             draw_photographs(job.photos, job.align, recipe.samples.resolution, job.folder, report)
-        elif job.bundle.info.subject == "heads":
-            draw_procedural(job.folder, job.scale, report)
+        elif job.bundle.info.drawn_from is not None:
+            draw_heads(SOURCES[job.bundle.info.drawn_from], job.folder, job.scale, report)
 
     first_alone(draw)
     path = finished_file(job.bundle, PREIM3D, job.folder)

@@ -1,9 +1,10 @@
-"""Training of the embedded generator by distillation from the procedural source, in three stages.
+"""Training of the embedded generator by distillation from its source, in four stages.
 
 1. points: fresh surface points and signed distances at every step; cheap, and where sharpness comes from; the codes'
    meaning (the parameter embedding) is settled here;
 2. rays: random pixels of full-resolution pictures, for silhouettes and what volume rendering makes of the field;
-3. mapping: z -> w by regression against the parameter embedding, without rendering.
+3. patches: small whole patches with a perceptual loss, for what no single pixel shows: lashes, strands, sharp edges;
+4. mapping: z -> w by regression against the parameter embedding, without rendering.
 
 Style mixing: some heads of a batch take their first codes from a head of the same shape that looks different, and the
 rest from one that looks the same but has another shape. So the first codes come to mean shape, the others looks.
@@ -24,6 +25,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from inv3d.core.bundle import Perceptual
 from inv3d.core.camera import Rays, look_at, pixel_centers
 from inv3d.core.device import half_where_fast
 from inv3d.core.files import write_whole
@@ -40,16 +42,18 @@ TRUNCATION = 0.02
 
 @dataclass(frozen=True)
 class Recipe:
-    """Steps, batch sizes and learning rates of the three stages; the defaults are for two CPU cores."""
+    """Steps, batch sizes and learning rates of the stages; the defaults are for two CPU cores."""
 
     point_steps: int = 16_000
     ray_steps: int = 20_000
+    patch_steps: int = 4_000
     mapping_steps: int = 16_000
     point_heads: int = 6
     points: int = 1152
     queries: int = 576
     ray_heads: int = 4
     rays: int = 512
+    patch_heads: int = 2
     ray_samples: int = 12
     guide_cells: int = 20
     mixed: float = 0.3
@@ -57,13 +61,24 @@ class Recipe:
     mapping_batch: int = 512
     point_lr: float = 0.004
     ray_lr: float = 0.0012
+    patch_lr: float = 0.0004
     mapping_lr: float = 0.05
+    perceptual: float = 0.6
+    """Weight of the perceptual loss of patches, if there is a network for it."""
     checkpoint_every: int = 500
     seed: int = 0
 
     @property
     def steps(self) -> int:
-        return self.point_steps + self.ray_steps + self.mapping_steps
+        return sum(length for _, length in self.stages)
+
+    @property
+    def stages(self) -> tuple[tuple[str, int], ...]:
+        """Names and lengths, in order."""
+        return (
+            ("points", self.point_steps), ("rays", self.ray_steps), ("patches", self.patch_steps),
+            ("mapping", self.mapping_steps),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,15 @@ class RayBatch:
     colours: Tensor
     alpha: Tensor
     depth: Tensor
+
+
+@dataclass(frozen=True)
+class PatchBatch:
+    parameters: Tensor
+    origins: Tensor
+    directions: Tensor
+    pictures: Tensor
+    """[B,3,S,S] in [0,1]; the rays are those of its pixels, row by row."""
 
 
 class Shards:
@@ -139,13 +163,30 @@ def ray_batch(shards: Shards, recipe: Recipe, generator: torch.Generator, device
     )  # fmt: skip
 
 
+def patch_batch(shards: Shards, recipe: Recipe, generator: torch.Generator, device: torch.device) -> PatchBatch:
+    """One random patch of each of some heads."""
+    shard, rows, parameters = shards.draw(recipe.patch_heads, generator)
+    chosen = torch.randint(shard["patches"].shape[1], rows.shape, generator=generator)
+    pictures, corners = shard["patches"][rows, chosen][:, 0], shard["corners"][rows, chosen][:, 0]
+    side, size = pictures.shape[-1], dataset.RAY_RESOLUTION
+    v, u = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    cells = corners[:, None] + torch.stack([u, v], -1).reshape(1, -1, 2)
+    camera = look_at(shard["yaw"][rows[:, 0]], shard["pitch"][rows[:, 0]])
+    origins, directions = camera.rays_through((cells + 0.5) / size)
+    return PatchBatch(
+        parameters.to(device), origins.to(device), directions.to(device), pictures.float().to(device) / 255.0
+    )
+
+
 class Trainer(Training):
-    """Generator, its moving average, and the parameter embedding."""
+    """Generator, its moving average, and the parameter embedding. `perceptual` compares patches; without it their pixels
+    alone are compared."""
 
     name, clip = "generator", 5.0
 
-    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device, perceptual: Perceptual | None = None) -> None:
         torch.manual_seed(recipe.seed)
+        self.perceptual = perceptual
         self.recipe, self.data, self.device, self.source = recipe, data, device, source_of(data)
         self.steps, self.seed, self.save_every = recipe.steps, recipe.seed, recipe.checkpoint_every
         self.generator = TriplaneGenerator(demo_config(self.source)).to(device)
@@ -158,16 +199,16 @@ class Trainer(Training):
     @functools.cached_property
     def shards(self) -> dict[str, Shards]:
         """The data, which the last stage no longer needs."""
-        return {kind: Shards(self.data, kind) for kind in ("points", "rays")}
+        return {kind: Shards(self.data, kind) for kind in ("points", "rays", "patches")}
 
     def _stage(self) -> tuple[str, int, int]:
         """Name of the stage, and the step within it, and its length."""
-        r, step = self.recipe, self.step
-        if step < r.point_steps:
-            return "points", step, r.point_steps
-        if step < r.point_steps + r.ray_steps:
-            return "rays", step - r.point_steps, r.ray_steps
-        return "mapping", step - r.point_steps - r.ray_steps, r.mapping_steps
+        step = self.step
+        for name, length in self.recipe.stages[:-1]:
+            if step < length:
+                return name, step, length
+            step -= length
+        return "mapping", step, self.recipe.mapping_steps
 
     def _optimizer(self) -> torch.optim.Adam:
         mapping = list(self.generator.backbone.mapping.parameters())
@@ -238,6 +279,18 @@ class Trainer(Training):
             "depth": 3.0 * depth,
         }
 
+    def patch_losses(self, batch: PatchBatch, generator: torch.Generator) -> Losses:
+        """Pixels and, with a network for it, perceptual distance of whole patches."""
+        scene = self._scene(self._codes(batch.parameters, generator))
+        through = Rays(batch.origins, batch.directions)
+        rays = self.generator.render_rays(scene, through, generator, 1 << 20, self.recipe.ray_samples)
+        image = rays.features.transpose(1, 2).reshape(batch.pictures.shape)
+        target = 2.0 * batch.pictures - 1.0
+        losses = {"patch": 2.0 * (image - target).abs().mean()}
+        if self.perceptual is not None:
+            losses["perceptual"] = self.recipe.perceptual * self.perceptual.distance(image, target).mean()
+        return losses
+
     def mapping_losses(self, generator: torch.Generator) -> Losses:
         """Squared error of z -> w against the averaged embedding."""
         count = self.source.identity_dim
@@ -253,11 +306,12 @@ class Trainer(Training):
         peak, floor = {
             "points": (recipe.point_lr, 0.1 * recipe.point_lr),
             "rays": (recipe.ray_lr, 0.08 * recipe.ray_lr),
+            "patches": (recipe.patch_lr, 0.1 * recipe.patch_lr),
             "mapping": (recipe.mapping_lr, 0.0),
         }[stage]
         cosine = 0.5 * (1.0 + math.cos(math.pi * step / length))
         rate = (floor + (peak - floor) * cosine) * min(1.0, (step + 1) / 60)
-        learning = ({"points", "rays"}, {"mapping"}, {"points"})
+        learning = ({"points", "rays", "patches"}, {"mapping"}, {"points"})
         return [rate if stage in stages else 0.0 for stages in learning]
 
     def losses(self, random: torch.Generator) -> Losses:
@@ -268,7 +322,9 @@ class Trainer(Training):
             for shards in self.shards.values():
                 shards.refresh()
         losses: Losses = {}
-        if stage == "rays":
+        if stage == "patches":
+            losses |= self.patch_losses(patch_batch(self.shards["patches"], recipe, random, self.device), random)
+        if stage == "rays" or (stage == "patches" and step % 2 == 1):
             losses |= self.ray_losses(ray_batch(self.shards["rays"], recipe, random, self.device), random)
         if stage == "points" or step % 2 == 0:
             heads = recipe.point_heads if stage == "points" else recipe.ray_heads
@@ -276,7 +332,7 @@ class Trainer(Training):
         return losses
 
     def after_step(self) -> None:
-        decay = {"points": 0.9975, "rays": 0.995, "mapping": 0.99}[self._stage()[0]]
+        decay = {"points": 0.9975, "rays": 0.995, "patches": 0.995, "mapping": 0.99}[self._stage()[0]]
         follow(self.average, self.model, decay, self.step, slow=20)
 
     @torch.no_grad()

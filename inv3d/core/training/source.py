@@ -18,7 +18,14 @@ from inv3d.core.people import parameters as people
 from inv3d.core.procedural import parameters as toons
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.procedural.renderer import backdrop as toon_backdrop
-from inv3d.core.procedural.samples import HeadSamples, PixelSamples, sample_heads, sample_pixels
+from inv3d.core.procedural.samples import (
+    HeadSamples,
+    Patches,
+    PixelSamples,
+    sample_heads,
+    sample_patches,
+    sample_pixels,
+)
 
 SourceName = Literal["toons", "people"]
 
@@ -38,6 +45,11 @@ class Artist(Protocol):
         self, parameters: Tensor, camera: Camera, count: int, size: int, generator: torch.Generator
     ) -> PixelSamples:
         """Pixels of pictures in front of the parameters' own background."""
+
+    def patches(
+        self, parameters: Tensor, camera: Camera, count: int, side: int, size: int, generator: torch.Generator
+    ) -> Patches:
+        """Square patches of such pictures."""
 
 
 class Source(ABC):
@@ -112,6 +124,11 @@ class ToonArtist:
         self, parameters: Tensor, camera: Camera, count: int, size: int, generator: torch.Generator
     ) -> PixelSamples:
         return sample_pixels(self.renderer, parameters, camera, count, size, generator)
+
+    def patches(
+        self, parameters: Tensor, camera: Camera, count: int, side: int, size: int, generator: torch.Generator
+    ) -> Patches:
+        return sample_patches(self.renderer, parameters, camera, count, side, size, generator)
 
 
 class _People(Source):

@@ -10,8 +10,9 @@ from safetensors.torch import save
 from inv3d.core.bundle import PARTS
 from inv3d.core.errors import UsageError
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
+from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training import dataset
-from inv3d.core.training.generator import Recipe, Shards, Trainer, point_batch
+from inv3d.core.training.generator import Recipe, Shards, Trainer, patch_batch, point_batch
 from inv3d.core.training.networks import (
     AlignerTrainer,
     IdentityTrainer,
@@ -23,7 +24,7 @@ from inv3d.core.training.recipe import HELPERS, assemble
 from inv3d.core.training.source import PEOPLE, TOONS, source_of
 
 TINY = Recipe(
-    point_steps=6, ray_steps=2, mapping_steps=2, point_heads=2, points=96, queries=48, ray_heads=2, rays=24, ray_samples=6,
+    point_steps=6, ray_steps=2, patch_steps=2, mapping_steps=2, point_heads=2, points=96, queries=48, ray_heads=2, rays=24, ray_samples=6,
     mapping_batch=16, checkpoint_every=3,
 )  # fmt: skip
 CPU = torch.device("cpu")
@@ -37,6 +38,8 @@ def data(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "RAYS_PER_VIEW", 48)
         dataset.write_shard(folder / "rays-0000.safetensors", dataset.ray_shard(source, artist, 0, heads=4))
+        patch.setattr(dataset, "PATCH_SIDE", 8)
+        dataset.write_shard(folder / "patches-0000.safetensors", dataset.patch_shard(source, artist, 0, heads=3))
         patch.setattr(dataset, "IMAGE_RESOLUTION", 32)
         patch.setattr(dataset, "WIDE_RESOLUTION", 48)
         dataset.write_shard(folder / "images-0000.safetensors", dataset.image_shard(source, artist, 0, heads=4))
@@ -53,13 +56,13 @@ def test_shards_are_reproducible(data):
 
 def test_generation_goes_on_where_it_stopped(data):
     lines: list[str] = []
-    dataset.generate(data, dataset.DataPlan(1, 1, 1, 1, 1), compiled=False, report=lines.append)
+    dataset.generate(data, dataset.DataPlan(1, 1, 1, 1, 1, 1), compiled=False, report=lines.append)
     assert lines == []
 
 
 def test_all_stages_run_and_a_resumed_training_equals_an_unbroken_one(data, tmp_path):
     whole = Trainer(TINY, data, CPU)
-    assert list(whole.run(tmp_path / "whole.pt", print)) == list(range(1, 11))
+    assert list(whole.run(tmp_path / "whole.pt", print)) == list(range(1, 13))
     stopped = Trainer(TINY, data, CPU)
     for step in stopped.run(tmp_path / "part.pt", print):
         if step == 3:
@@ -75,7 +78,7 @@ def test_all_stages_run_and_a_resumed_training_equals_an_unbroken_one(data, tmp_
 
 
 def test_points_teach_the_generator_something(data):
-    recipe = Recipe(point_steps=25, ray_steps=0, mapping_steps=0, point_heads=2, points=96, queries=48)
+    recipe = Recipe(point_steps=25, ray_steps=0, patch_steps=0, mapping_steps=0, point_heads=2, points=96, queries=48)
     trainer = Trainer(recipe, data, CPU)
     random = torch.Generator().manual_seed(0)
     batch = point_batch(Shards(data, "points"), recipe, 8, random, CPU)
@@ -87,6 +90,32 @@ def test_points_teach_the_generator_something(data):
     for _ in trainer.run(data / "learn.pt", print):
         pass
     assert colour() < 0.7 * before
+
+
+def test_rays_of_a_patch_meet_what_it_shows(data):
+    """The exact renderer along the batch's rays gives the patch again."""
+    shards = Shards(data, "patches")
+    batch = patch_batch(shards, TINY, torch.Generator().manual_seed(0), CPU)
+    colours, _, _ = HeadRenderer().render_rays(batch.parameters, batch.origins, batch.directions)
+    again = colours.transpose(1, 2).reshape(batch.pictures.shape)
+    # the patch has four rays a pixel, this one: outlines differ
+    assert (again - batch.pictures).abs().median() < 0.01
+    assert (again.flip(-1) - batch.pictures).abs().mean() > 2.0 * (again - batch.pictures).abs().mean()
+
+
+def test_patches_are_compared_by_the_perceptual_network(data):
+    class Counting:
+        calls = 0
+
+        def distance(self, a, b):
+            Counting.calls += 1
+            return (a - b).square().flatten(1).mean(1)
+
+    recipe = replace(TINY, point_steps=0, ray_steps=0)
+    trainer = Trainer(recipe, data, CPU, Counting())
+    assert set(trainer.advance()) == {"patch", "perceptual", "distance", "colour", "background"}
+    assert set(trainer.advance()) == {"patch", "perceptual", "ray", "alpha", "depth"}
+    assert Counting.calls == 2 and "mapping" in trainer.advance()
 
 
 def test_training_goes_on_from_a_finished_bundle(data, tmp_path):
@@ -162,11 +191,14 @@ def test_the_source_is_told_by_the_shards(data, tmp_path):
     dataset.write_shard(tmp_path / "points-0000.safetensors", {"z": torch.zeros(2, PEOPLE.identity_dim)})
     assert source_of(tmp_path) is PEOPLE
     with pytest.raises(UsageError):
-        dataset.generate(tmp_path, dataset.DataPlan(1, 1, 1, 1, 1), False, print)
+        dataset.generate(tmp_path, dataset.DataPlan(1, 1, 1, 1, 1, 1), False, print)
 
 
 def test_lookalikes_of_people_share_hair_and_colours_but_not_the_face():
-    z, rest = (torch.randn(2, n, generator=torch.Generator().manual_seed(1)) for n in (PEOPLE.identity_dim, PEOPLE.expression_dim))
+    z, rest = (
+        torch.randn(2, n, generator=torch.Generator().manual_seed(1))
+        for n in (PEOPLE.identity_dim, PEOPLE.expression_dim)
+    )
     one, other = PEOPLE.parameters(z, rest).split(1)
     mixed = dict(zip(PEOPLE.parameter_names, PEOPLE.lookalikes(one, other)[0], strict=True))
     own, theirs = (dict(zip(PEOPLE.parameter_names, row[0], strict=True)) for row in (one, other))
