@@ -25,6 +25,8 @@ _TRACED = 400.0
 _MESH = 0.5e9
 _CELL = 60.0
 """A cell of the density grid from which a mesh is extracted."""
+_TEXEL = 120.0
+"""A pixel of a texture while it is baked."""
 
 
 def _ray(config: GeneratorConfig) -> float:
@@ -70,14 +72,15 @@ def require_pictures(info: ModelInfo, resolution: int | None, count: int, togeth
     )
 
 
-def require_mesh(resolution: int) -> None:
-    """Check that a mesh from a grid of `resolution` cells per side fits into memory. Raises OutOfMemoryError."""
+def require_mesh(resolution: int, texture: int = 0) -> None:
+    """Check that a mesh from a grid of `resolution` cells per side, with a `texture` of so many pixels per side, fits into
+    memory. Raises OutOfMemoryError."""
 
     def needed(side: int) -> float:
-        return _MESH + _CELL * side**3
+        return _MESH + max(_CELL * side**3, _TEXEL * texture**2)
 
     fits = most(needed, resolution)
-    hint = f"--resolution {fits} fits" if fits >= 16 else "close other programs"
+    hint = f"--resolution {fits} fits" if fits >= 16 else "close other programs, or use a smaller --texture"
     require(needed(resolution), f"a mesh of {resolution} cells per side", hint)
 
 

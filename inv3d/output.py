@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any, TypeVar
-
-from torch import Tensor
+from typing import TypeVar
 
 from inv3d.clock import StageClock
-from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.inversion.loop import Progress
 from inv3d.core.metrics.consistency import depth_consistency
@@ -17,11 +13,13 @@ from inv3d.core.metrics.evaluate import FrameMetrics, evaluate, means
 from inv3d.core.records import write_record
 from inv3d.core.views import Views
 from inv3d.destination import RUN
-from inv3d.export.mesh import extract_mesh, write_mesh
+from inv3d.export.formats import write_textured
+from inv3d.export.mesh import extract_mesh
 from inv3d.export.orbit import write_orbit
-from inv3d.export.pictures import row, save_png
 from inv3d.export.report import Source, write_report
-from inv3d.export.results import BothFrames, Cameras, MeasuredBy, Metrics, Run, ViewCamera, finite_figures
+from inv3d.export.results import BothFrames, MeasuredBy, Metrics, Run, finite_figures
+from inv3d.export.textured import paint
+from inv3d.export.views import VIEWS, write_views
 from inv3d.memory import peak_memory_mb
 
 AnyRun = TypeVar("AnyRun", bound=Run)
@@ -48,13 +46,13 @@ def write_output(
     done("head")
     with clock("views"):
         renders = head.render_each(targets.cameras, lambda render: render)
-        _write_views(folder / "views", targets, renders)
+        write_views(folder / VIEWS, targets, renders)
     done("views")
     with clock("orbit"):
         write_orbit(head, folder / "orbit.mp4")
     done("orbit")
     with clock("mesh"):
-        write_mesh(extract_mesh(head), folder / "mesh.glb")
+        write_textured(paint(head, extract_mesh(head), targets), folder / "mesh.glb")
     done("mesh")
     with clock("metrics"):
         fit_rows = evaluate(targets, (render.image for render in renders), head.bundle)
@@ -74,33 +72,6 @@ def write_output(
     write_record(folder / RUN, run)
     done("report")
     return run
-
-
-def _write_views(folder: Path, targets: Views, renders: list[Render]) -> None:
-    """Targets as PNG, pairs of target and render, and `cameras.json` in the EG3D convention."""
-    folder.mkdir(parents=True, exist_ok=True)
-    entries = []
-    for i, (frame, seconds) in enumerate(zip(targets.frames, targets.times, strict=True)):
-        camera = targets.cameras[i]
-        name = f"{i:02d}-frame{frame:05d}.png"
-        save_png(folder / name, targets.images[i])
-        save_png(folder / f"{i:02d}-pair.png", row([targets.images[i], renders[i].image[0].cpu()]))
-        entries.append(
-            ViewCamera(
-                file=name,
-                frame=frame,
-                time=seconds,
-                yaw_degrees=math.degrees(float(camera.yaw)),
-                pitch_degrees=math.degrees(float(camera.pitch)),
-                cam2world=_rows(camera.cam2world[0]),
-                intrinsics=_rows(camera.intrinsics[0]),
-            )
-        )
-    write_record(folder / "cameras.json", Cameras(views=tuple(entries)))
-
-
-def _rows(matrix: Tensor) -> Any:
-    return tuple(tuple(row) for row in matrix.tolist())
 
 
 def _metrics(head: Head, fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics]) -> Metrics:

@@ -31,7 +31,7 @@ def test_ordinary_work_fits_an_ordinary_machine(demo, free):
     free(4.0)
     budget.require_pictures(demo.info, None, 5)
     budget.require_pictures(demo.info, 128, 72, together=3)
-    budget.require_mesh(256)
+    budget.require_mesh(256, 2048)
     budget.require_head(demo.info, fit=True)
 
 
@@ -41,3 +41,10 @@ def test_large_models_need_more(demo, free):
     budget.require_head(demo.info, fit=True)
     with pytest.raises(OutOfMemoryError, match="needs about"):
         budget.require_head(large, fit=True)
+
+
+def test_a_large_texture_counts(free):
+    free(4.0)
+    budget.require_mesh(144, 4096)
+    with pytest.raises(OutOfMemoryError, match="mesh"):
+        budget.require_mesh(144, 8192)

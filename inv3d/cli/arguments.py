@@ -61,6 +61,27 @@ class Number:
         return number
 
 
+_MILLIMETRES = {"": 1.0, "mm": 1.0, "cm": 10.0, "m": 1000.0}
+
+
+class Length(Number):
+    """A parser of lengths such as "155mm", "15.5 cm" or "0.155m"; millimetres if there is no unit."""
+
+    @property
+    def range(self) -> str:
+        return f"a length from {self.low:g}mm to {self.high:g}mm, such as 155mm"
+
+    def __call__(self, text: str) -> float:
+        """Millimetres. Raises Refused."""
+        found = re.fullmatch(r"\s*(.*?)\s*(mm|cm|m|)\s*", str(text))
+        try:
+            if found is None:
+                raise ValueError
+            return float(super().__call__(str(float(found[1]) * _MILLIMETRES[found[2]])))
+        except (Refused, ValueError) as error:
+            raise _refuse(text, self.range) from error
+
+
 ANGLE = Number(-360.0, 360.0)
 
 

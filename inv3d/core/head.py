@@ -115,6 +115,11 @@ class Head:
         """Cameras with the model's own distance and focal length; angles [B] in radians."""
         return self.bundle.info.camera(yaw, pitch)
 
+    def frontal(self) -> Head:
+        """This head with the code of its frontal view alone, which then stands for all sides."""
+        zero = torch.zeros(1, device=self.generator.device)
+        return dataclasses.replace(self, track=LatentTrack(self.track.at(self.camera(zero, zero)), zero))
+
     def save(self, folder: Path) -> None:
         """Write `head.json`, `codes.safetensors` and the weight changes in float16."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ import typer
 from inv3d.cli.app import app, explain
 from inv3d.cli.arguments import (
     LARGEST_SEED,
+    Length,
     Number,
     Refused,
     angles,
@@ -114,6 +115,15 @@ def test_seeds_are_as_large_as_the_generators_of_randomness_take():
     assert seeds(str(LARGEST_SEED)).numbers == (LARGEST_SEED,)
     with pytest.raises(Refused):
         seeds(str(LARGEST_SEED + 1))
+
+
+def test_lengths_have_units():
+    length = Length(10, 10_000)
+    texts = ("155mm", "155", "15.5cm", "15.5 cm", "0.155m", " 155 mm ")
+    assert [length(text) for text in texts] == pytest.approx([155.0] * 6)
+    for text in ("155 inches", "mm", "1m2", "nanmm", "-155mm", "11m", "0.155mm", "155mm\n5"):
+        with pytest.raises(Refused):
+            length(text)
 
 
 def test_lists_of_angles_and_seeds():

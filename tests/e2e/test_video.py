@@ -89,6 +89,13 @@ def test_render_and_export_work_on_the_output(output, tmp_path):
     assert (tmp_path / "turn.png").stat().st_size > 500
     assert inv3d("export", output, "--out", tmp_path / "head.ply", "--resolution", "48").returncode == 0
     assert len(trimesh.load(tmp_path / "head.ply").faces) > 1000
+    options = ("--resolution", "64", "--triangles", "8000", "--texture", "256", "--head-width", "15cm")
+    done = inv3d("export", output, "--out", tmp_path / "head.obj", *options, "--json")
+    facts = json.loads(done.stdout)
+    assert facts["psnr_face"] > 26 and facts["units"] == "metres" and facts["triangles"] <= 8000
+    assert {path.name for path in tmp_path.glob("head*")} > {"head.obj", "head.mtl", "head-texture.jpg"}
+    (tmp_path / "head.obj").unlink()
+    fails(2, "head.mtl exists", "export", output, "--out", tmp_path / "head.obj")
     fails(2, "exists", "render", output, "--out", tmp_path / "turn.png")
     fails(2, "not an export format", "export", output, "--out", tmp_path / "head.stl2")
     fails(2, "not a list of angles", "render", output, "--yaw", "left")

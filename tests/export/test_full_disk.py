@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import trimesh
 
 from inv3d.core.errors import UsageError
 from inv3d.core.files import disk_errors, write_whole
-from inv3d.export.mesh import write_mesh
+from inv3d.export.formats import write_plain, write_textured
 from inv3d.export.pictures import save_png
 from inv3d.video.write import write_mp4
+from tests.export.textures import ball, textured_ball
 from tests.trees import tree
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
@@ -24,10 +24,12 @@ def picture(path: Path) -> None:
     save_png(path, torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1)
 
 
-def mesh(path: Path) -> None:
-    ball = trimesh.creation.icosphere(4)
-    ball.visual.vertex_colors = np.full((len(ball.vertices), 4), 200, np.uint8)
-    write_mesh(ball, path)
+def textured(path: Path, forced: bool = False) -> None:
+    write_textured(textured_ball(), path, forced)
+
+
+def plain(path: Path, forced: bool = False) -> None:
+    write_plain(ball(), path, forced)
 
 
 def video(path: Path) -> None:
@@ -48,7 +50,15 @@ def small_disk() -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "write"), [("a.png", picture), ("a.glb", mesh), ("a.ply", mesh), ("a.obj", mesh), ("a.mp4", video)]
+    ("name", "write"),
+    [
+        ("a.png", picture),
+        ("a.glb", textured),
+        ("a.obj", textured),
+        ("a.ply", plain),
+        ("a.stl", plain),
+        ("a.mp4", video),
+    ],
 )
 @pytest.mark.parametrize("forced", [True, False])
 def test_a_cut_file_never_stays(tmp_path, small_disk, name, write, forced):
@@ -56,7 +66,10 @@ def test_a_cut_file_never_stays(tmp_path, small_disk, name, write, forced):
         (tmp_path / name).write_bytes(b"old")
     before = tree(tmp_path)
     small_disk()
-    refusal = pytest.raises(UsageError, match="cannot be written")
-    with refusal, disk_errors(tmp_path / name), write_whole(tmp_path / name, replace=forced) as part:
-        write(part)
+    with pytest.raises(UsageError, match="cannot be written"), disk_errors(tmp_path / name):
+        if write in (textured, plain):
+            write(tmp_path / name, forced)
+        else:
+            with write_whole(tmp_path / name, replace=forced) as part:
+                write(part)
     assert tree(tmp_path) == before

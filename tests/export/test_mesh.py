@@ -1,69 +1,19 @@
-import json
-import struct
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 import trimesh
 
-from inv3d.core.errors import Inv3dError
 from inv3d.core.head import Head
 from inv3d.core.latents import LatentTrack
 from inv3d.export import mesh as module
 from inv3d.export.decimate import decimate
-from inv3d.export.mesh import extract_mesh, write_mesh
+from inv3d.export.mesh import extract_mesh, neck, of_width
 from tests.export.surfaces import faults
-
-COLOURED = (".glb", ".obj", ".ply")
 
 
 @pytest.fixture(scope="module")
 def mesh(head) -> trimesh.Trimesh:
-    return extract_mesh(head, resolution=64, faces=6000)
-
-
-@pytest.fixture
-def greys() -> trimesh.Trimesh:
-    """A surface whose vertices have every grey once."""
-    ball = trimesh.creation.icosphere(3)
-    levels = np.resize(np.arange(256), len(ball.vertices)).astype(np.uint8)
-    colors = np.stack([levels, levels, levels, np.full_like(levels, 255)], 1)
-    return trimesh.Trimesh(ball.vertices, ball.faces, vertex_colors=colors, process=False)
-
-
-def gltf(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """The JSON of a GLB and the arrays of its one primitive by name, read byte by byte."""
-    data = path.read_bytes()
-    magic, version, length, json_length, json_kind = struct.unpack_from("<4sIII4s", data)
-    assert (magic, version, length, json_kind) == (b"glTF", 2, len(data), b"JSON")
-    tree = json.loads(data[20 : 20 + json_length])
-    binary = data[20 + json_length + 8 :]
-    ((primitive,),) = (part["primitives"] for part in tree["meshes"])
-    arrays = {}
-    for name, index in {**primitive["attributes"], "indices": primitive["indices"]}.items():
-        accessor = tree["accessors"][index]
-        view = tree["bufferViews"][accessor["bufferView"]]
-        kind = {5126: np.float32, 5125: np.uint32}[accessor["componentType"]]
-        width = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}[accessor["type"]]
-        start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
-        arrays[name] = np.frombuffer(binary, kind, accessor["count"] * width, start).reshape(-1, width)
-    return tree, arrays
-
-
-def ply(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices, as rows with names, and faces of a binary PLY, by its header."""
-    header, body = path.read_bytes().split(b"end_header\n", 1)
-    lines = [line for line in header.decode().splitlines() if not line.startswith("comment")]
-    assert lines[:2] == ["ply", "format binary_little_endian 1.0"]
-    counts = {line.split()[1]: int(line.split()[2]) for line in lines if line.startswith("element")}
-    kinds = {"float": "<f4", "uchar": "u1"}
-    rows = [line.split()[1:] for line in lines if line.startswith("property") and "list" not in line]
-    vertices = np.frombuffer(body, [(name, kinds[kind]) for kind, name in rows], counts["vertex"])
-    assert "property list uchar int vertex_indices" in lines
-    faces = np.frombuffer(body, [("corners", "u1"), ("vertices", "<i4", 3)], counts["face"], vertices.nbytes)
-    assert (faces["corners"] == 3).all() and vertices.nbytes + faces.nbytes == len(body)
-    return vertices, faces["vertices"]
+    return extract_mesh(head, resolution=64, triangles=6000)
 
 
 def test_the_mesh_is_a_closed_upright_head(mesh):
@@ -110,93 +60,28 @@ def test_values_at_the_level_itself_make_no_flat_faces():
     assert not {"faces without area", "vertices in the same place"} & set(faults(points, triangles))
 
 
-@pytest.mark.parametrize("suffix", [".glb", ".GLB", ".obj", ".Ply", ".stl"])
-def test_any_reader_finds_the_same_closed_surface(mesh, tmp_path, suffix):
-    path = tmp_path / f"head{suffix}"
-    write_mesh(mesh, path)
-    again = trimesh.load(path, force="mesh")
-    assert again.is_watertight and again.is_winding_consistent and len(again.faces) == len(mesh.faces)
-    assert again.volume == pytest.approx(mesh.volume, rel=1e-4)
+def test_a_head_is_cut_where_its_neck_is_narrowest():
+    inside = np.zeros((8, 16, 8), bool)
+    inside[:, 1:3], inside[2:6, 3:6, 2:6], inside[3:5, 6:7, 3:5], inside[1:7, 7:14, 1:7] = True, True, True, True
+    assert neck(inside) == 6
+    inside[:, :7] = False  # no neck at all: enough for a stand is cut off
+    assert neck(inside) == 7
+    assert neck(np.ones((4, 40, 4), bool)) == 1
 
 
-@pytest.mark.parametrize("suffix", COLOURED)
-def test_trimesh_reads_the_colours_with_one_mesh_forced(greys, tmp_path, suffix):
-    path = tmp_path / f"ball{suffix}"
-    write_mesh(greys, path)
-    colors = np.asarray(trimesh.load(path, force="mesh", process=False).visual.vertex_colors)
-    grey = np.arange(256) / 255.0
-    linear = np.where(grey <= 0.04045, grey / 12.92, ((grey + 0.055) / 1.055) ** 2.4)
-    expected = np.resize((linear if suffix == ".glb" else grey) * 255, len(colors))
-    assert np.abs(colors[:, :3] - expected[:, None]).max() <= 1 and (colors[:, 3] == 255).all()
+@pytest.mark.parametrize("triangles", [6000, 400])
+def test_a_head_that_is_cut_flat_stands_on_one_plane(head, mesh, triangles):
+    flat = extract_mesh(head, resolution=64, triangles=triangles, flat=True)
+    assert faults(flat.vertices, flat.faces) == []
+    low = flat.vertices[:, 1].min()
+    assert low > mesh.vertices[:, 1].min()
+    under = (np.abs(flat.triangles[..., 1] - low) < 1e-4).all(1)
+    assert flat.area_faces[under].sum() > 0.5 * flat.section([0, 1, 0], [0, low + 0.01, 0]).to_2D()[0].area
+    assert (flat.face_normals[under][:, 1] < -0.99).all()
 
 
-def test_glb_keeps_every_level_of_srgb(greys, tmp_path):
-    write_mesh(greys, tmp_path / "ball.glb")
-    linear = gltf(tmp_path / "ball.glb")[1]["COLOR_0"].astype(np.float64)
-    low = linear <= 0.0031308
-    levels = np.where(low, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055) * 255
-    assert np.abs(levels - np.asarray(greys.visual.vertex_colors)).max() < 1e-3
-    assert len(np.unique(linear[:, 0])) == 256
-
-
-def test_glb_is_upright_with_normals_and_no_material(mesh, tmp_path):
-    write_mesh(mesh, tmp_path / "head.glb")
-    tree, arrays = gltf(tmp_path / "head.glb")
-    assert np.abs(arrays["POSITION"] - mesh.vertices).max() < 1e-6
-    assert (arrays["indices"].reshape(-1, 3) == mesh.faces).all()
-    assert np.abs(np.linalg.norm(arrays["NORMAL"], axis=1) - 1).max() < 1e-5
-    assert np.einsum("ij,ij->i", arrays["NORMAL"], mesh.vertex_normals).min() > 0.99
-    assert set(arrays) == {"POSITION", "NORMAL", "COLOR_0", "indices"} and "materials" not in tree
-    assert all("matrix" not in node and "rotation" not in node for node in tree["nodes"])
-
-
-def test_obj_is_upright_with_colours_after_the_positions(mesh, tmp_path):
-    write_mesh(mesh, tmp_path / "head.obj")
-    rows = [line.split() for line in (tmp_path / "head.obj").read_text().splitlines()]
-    vertices = np.array([row[1:] for row in rows if row[:1] == ["v"]], float)
-    assert vertices.shape == (len(mesh.vertices), 6)
-    assert np.abs(vertices[:, :3] - mesh.vertices).max() < 1e-6
-    assert np.abs(vertices[:, 3:] * 255 - np.asarray(mesh.visual.vertex_colors)[:, :3]).max() < 1e-3
-    faces = [[int(corner.split("/")[0]) - 1 for corner in row[1:]] for row in rows if row[:1] == ["f"]]
-    assert (np.array(faces) == mesh.faces).all()
-
-
-def test_ply_stands_along_z_and_looks_along_negative_y(mesh, tmp_path):
-    write_mesh(mesh, tmp_path / "head.ply")
-    vertices, faces = ply(tmp_path / "head.ply")
-    x, y, z = mesh.vertices.T
-    for name, expected in {"x": x, "y": -z, "z": y}.items():
-        assert np.abs(vertices[name] - expected).max() < 1e-6
-    for channel, name in enumerate(("red", "green", "blue")):
-        assert (vertices[name] == np.asarray(mesh.visual.vertex_colors)[:, channel]).all()
-    assert (faces == mesh.faces).all()
-
-
-def test_stl_is_binary_and_stands_along_z(mesh, tmp_path):
-    write_mesh(mesh, tmp_path / "head.stl")
-    data = (tmp_path / "head.stl").read_bytes()
-    (count,) = struct.unpack_from("<I", data, 80)
-    assert not data.startswith(b"solid") and count == len(mesh.faces) and len(data) == 84 + 50 * count
-    facets = np.frombuffer(data, [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("more", "<u2")], count, 84)
-    upright = facets["corners"] @ np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
-    assert np.abs(upright - mesh.triangles).max() < 1e-6
-    sides = np.diff(facets["corners"], axis=1)
-    assert np.einsum("ij,ij->i", np.cross(sides[:, 0], sides[:, 1]), facets["normal"]).min() > 0
-
-
-@pytest.mark.parametrize("suffix", COLOURED)
-@pytest.mark.parametrize("part", ["vertices", "colors", "faces"])
-def test_a_file_that_holds_something_else_is_noticed(greys, tmp_path, monkeypatch, suffix, part):
-    other = greys.copy()
-    if part == "vertices":
-        other.vertices[7] += 1e-4
-    elif part == "colors":
-        other.visual.vertex_colors[255, 2] -= 40
-    else:
-        other.update_faces(np.arange(len(other.faces)) > 0)
-    write_glb, export = module._glb, trimesh.Trimesh.export
-    monkeypatch.setattr(module, "_glb", lambda mesh: write_glb(other))
-    turned = other.copy().apply_transform(module._TO_Z_UP) if suffix == ".ply" else other
-    monkeypatch.setattr(trimesh.Trimesh, "export", lambda mesh, *args, **options: export(turned, *args, **options))
-    with pytest.raises(Inv3dError, match="does not contain what was written"):
-        write_mesh(greys, tmp_path / f"ball{suffix}")
+def test_the_width_of_a_head_does_not_count_its_shoulders():
+    head, shoulders = trimesh.creation.box((0.3, 0.4, 0.3)), trimesh.creation.box((0.7, 0.1, 0.3))
+    bust = trimesh.util.concatenate([head, shoulders.apply_translation([0, -0.25, 0])])
+    assert of_width(bust, 155.0).extents == pytest.approx(np.array([0.7, 0.5, 0.3]) * 155 / 0.3)
+    assert of_width(bust.apply_translation([0, -1, 0]), 70.0).extents[0] == pytest.approx(70.0)

@@ -1,0 +1,146 @@
+"""The texture of a mesh, baked from pictures of the head.
+
+A texel takes its colour mostly from the picture that sees it best: from the front, unhidden, where the picture can be
+trusted. What no picture shows keeps the colour of the radiance field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import trimesh
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from inv3d.core.camera import Camera
+from inv3d.core.generator import Render
+from inv3d.export.raster import Floats, project, rasterise, sample
+from inv3d.export.unwrap import Unwrapped
+
+_SHARPNESS = 4  # exponent of the weights: the best picture counts most, and seams stay soft
+_FIELD = 1e-4  # weight of the radiance field's colour
+_HIDDEN = 0.012  # of the head's height: a point that lies so much behind the surface is hidden
+_SOLID = 0.98  # coverage of a pixel that shows nothing of the background
+_RIM = 2  # pixels next to the background that are not trusted either
+_DEPTHS = 384  # pixels per side of the depth maps that tell what is hidden
+_TEXELS = 1 << 19  # texels that are coloured at a time
+_AGREEMENT = 0.08  # by which a photo may differ from the head's own render, of the range of colours
+_BLUR = 9  # pixels over which this difference is taken
+_OWN_TRUST = 0.4  # of the head's own renders next to a photo
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture of the head: `image` [H,W,3] in [0,1], its camera, and how far each of its pixels can be trusted,
+    `trust` [h,w] in [0,1]."""
+
+    image: NDArray[np.float32]
+    camera: Camera
+    trust: NDArray[np.float32]
+
+
+def own_shot(render: Render, camera: Camera) -> Shot:
+    """One of the head's own renders, trusted where it shows the head alone."""
+    return Shot(_picture(render.image), camera, _OWN_TRUST * _inside(render)[0, 0].cpu().numpy())
+
+
+def photo_shot(image: Tensor, render: Render, camera: Camera) -> Shot:
+    """An aligned photo [3,R,R] in [-1,1], trusted where it agrees with the head's `render` from the same camera."""
+    size = render.alpha.shape[-2:]
+    photo, own = (F.interpolate(each.cpu(), size, mode="area") for each in (image[None], render.image))
+    difference = F.avg_pool2d((photo - own) / 2, _BLUR, 1, _BLUR // 2, count_include_pad=False).norm(dim=1)
+    trust = torch.exp(-((difference / _AGREEMENT) ** 2)) * _inside(render)[:, 0].cpu()
+    return Shot(_picture(image[None]), camera, trust[0].numpy())
+
+
+def _picture(image: Tensor) -> NDArray[np.float32]:
+    picture: NDArray[np.float32] = image[0].cpu().clamp(-1, 1).add(1).div(2).permute(1, 2, 0).numpy()
+    return picture
+
+
+def _inside(render: Render) -> Tensor:
+    """Where a render shows the head alone [B,1,h,w], from 0 at the background to 1 a few pixels further in."""
+    open_sky = (render.alpha < _SOLID).float()
+    near = F.max_pool2d(open_sky, 2 * _RIM + 1, 1, _RIM)
+    return F.avg_pool2d(1 - near, 2 * _RIM + 1, 1, _RIM, count_include_pad=False) * (1 - near)
+
+
+def bake(mesh: trimesh.Trimesh, unwrapped: Unwrapped, shots: Sequence[Shot], size: int) -> NDArray[np.uint8]:
+    """The texture [size,size,3] of a closed `mesh`, whose vertices have the colours of the radiance field."""
+    raster = rasterise(unwrapped.uv * [size, -size] + [0, size], unwrapped.triangles, (size, size))
+    triangles = unwrapped.origin[unwrapped.triangles]
+    weights = _weights(mesh, shots)
+    faces, shares = raster.faces[raster.covered], raster.weights[raster.covered]
+    texels = np.zeros((len(faces), 3), np.float32)
+    points, field = np.asarray(mesh.vertices), colors_of(mesh)[:, :3] / np.float32(255)
+    for start in range(0, len(faces), _TEXELS):
+        part = slice(start, start + _TEXELS)
+        corners, share = triangles[faces[part]], shares[part]
+        place = np.einsum("nkc,nk->nc", points[corners], share)
+        color = _FIELD * np.einsum("nkc,nk->nc", field[corners], share)
+        total = np.full(len(corners), _FIELD)
+        for shot, weight in zip(shots, weights.T, strict=True):
+            amount = (weight[corners] * share).sum(1)
+            seen = np.flatnonzero(amount > _FIELD / 10)
+            color[seen] += amount[seen, None] * sample(shot.image, project(place[seen], shot.camera).places)
+            total[seen] += amount[seen]
+        texels[part] = color / total[:, None]
+    texture = np.zeros((size, size, 3), np.float32)
+    texture[raster.covered] = texels
+    return _filled(texture, raster.covered)
+
+
+def colors_of(mesh: trimesh.Trimesh) -> NDArray[np.uint8]:
+    """The sRGB colours [V,4] of a mesh's vertices."""
+    return np.asarray(mesh.visual.vertex_colors)  # type: ignore[union-attr]
+
+
+def _weights(mesh: trimesh.Trimesh, shots: Sequence[Shot]) -> NDArray[np.float64]:
+    """How much each of S shots counts at each vertex, [V,S]."""
+    points, normals = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.vertex_normals)
+    tolerance = _HIDDEN * float(np.ptp(points[:, 1]))
+    columns = []
+    for shot in shots:
+        seen = project(points, shot.camera)
+        position = shot.camera.position[0].cpu().numpy()
+        facing = (normals * (position - points)).sum(1) / np.linalg.norm(position - points, axis=1)
+        visible = (facing > 0) & ~_hidden(seen.places, seen.depth, mesh, tolerance)
+        visible &= ((seen.places > 0) & (seen.places < 1)).all(1)
+        trust = sample(shot.trust[..., None], seen.places)[:, 0]
+        columns.append(np.where(visible, facing * trust, 0.0) ** _SHARPNESS)
+    return np.stack(columns, 1) if columns else np.zeros((len(points), 0))
+
+
+def _hidden(places: Floats, depth: Floats, mesh: trimesh.Trimesh, tolerance: float) -> NDArray[np.bool_]:
+    """Which vertices lie behind the surface, or next to something that lies in front of them."""
+    size = (_DEPTHS, _DEPTHS)
+    triangles = np.asarray(mesh.faces, np.int64)
+    raster = rasterise(places * _DEPTHS, triangles, size, depth)
+    map_ = np.full(size, np.inf)
+    map_[raster.covered] = raster.interpolate(triangles, depth[:, None])[:, 0]
+    nearest = -F.max_pool2d(torch.from_numpy(-map_)[None], 3, 1, 1)[0].numpy()
+    column, row = (places * _DEPTHS).clip(0, _DEPTHS - 1).astype(np.int64).T
+    hidden: NDArray[np.bool_] = depth > nearest[row, column] + tolerance
+    return hidden
+
+
+def _filled(texture: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """A texture whose unknown texels continue the known ones, so that no viewer blends anything else in at the seams."""
+    pyramid: list[tuple[Tensor, Tensor]] = [
+        (torch.from_numpy(texture).permute(2, 0, 1)[None], torch.from_numpy(known)[None, None].float())
+    ]
+    while pyramid[-1][0].shape[-1] > 1:
+        color, mask = pyramid[-1]
+        pooled = [F.avg_pool2d(each, 2, ceil_mode=True, count_include_pad=False) for each in (color * mask, mask)]
+        pyramid.append((pooled[0] / pooled[1].clamp(min=1e-6), (pooled[1] > 0).float()))
+    color = pyramid[-1][0]
+    for finer, mask in reversed(pyramid[:-1]):
+        coarse = F.interpolate(color, finer.shape[-2:], mode="bilinear", align_corners=False)
+        color = torch.where(mask > 0, finer, coarse)
+    filled: NDArray[Any] = color[0].permute(1, 2, 0).clamp(0, 1).mul(255).round().byte().numpy()
+    return filled

@@ -1,0 +1,73 @@
+"""The folder `views/` of an output folder: targets, pairs of target and render, and `cameras.json`."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inv3d.core.camera import Camera
+from inv3d.core.errors import InputError
+from inv3d.core.generator import Render
+from inv3d.core.records import read_record, write_record
+from inv3d.core.views import Views
+from inv3d.export.pictures import row, save_png
+from inv3d.export.results import Cameras, ViewCamera
+from inv3d.video.picture import read_picture
+
+VIEWS, CAMERAS = "views", "cameras.json"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+\.png")
+
+
+def write_views(folder: Path, targets: Views, renders: list[Render]) -> None:
+    """Targets as PNG, pairs of target and render, and `cameras.json` in the EG3D convention. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for i, (frame, seconds) in enumerate(zip(targets.frames, targets.times, strict=True)):
+        camera = targets.cameras[i]
+        name = f"{i:02d}-frame{frame:05d}.png"
+        save_png(folder / name, targets.images[i])
+        save_png(folder / f"{i:02d}-pair.png", row([targets.images[i], renders[i].image[0].cpu()]))
+        entries.append(
+            ViewCamera(
+                file=name,
+                frame=frame,
+                time=seconds,
+                yaw_degrees=math.degrees(float(camera.yaw)),
+                pitch_degrees=math.degrees(float(camera.pitch)),
+                cam2world=_rows(camera.cam2world[0]),
+                intrinsics=_rows(camera.intrinsics[0]),
+            )
+        )
+    write_record(folder / CAMERAS, Cameras(views=tuple(entries)))
+
+
+def _rows(matrix: Tensor) -> Any:
+    return tuple(tuple(row) for row in matrix.tolist())
+
+
+def read_views(head: Path) -> Views | None:
+    """The targets of an output folder; None if it contains none. Raises InputError if they are damaged."""
+    folder = head / VIEWS
+    if not (folder / CAMERAS).exists():
+        return None
+    entries = read_record(folder / CAMERAS, Cameras).views
+    images = [_image(folder, entry.file) for entry in entries]
+    if not images:
+        return None
+    if len({image.shape for image in images}) > 1:
+        raise InputError(f"the pictures in {folder} differ in size", "restore them from a copy")
+    cameras = Camera(*(torch.tensor([getattr(e, name) for e in entries]) for name in ("cam2world", "intrinsics")))
+    frames, times = tuple(entry.frame for entry in entries), tuple(entry.time for entry in entries)
+    return Views(torch.stack(images), cameras, frames, times)
+
+
+def _image(folder: Path, name: str) -> Tensor:
+    """A target [3,R,R] in [-1,1]. Raises InputError."""
+    if not _PLAIN_NAME.fullmatch(name):
+        raise InputError(f"{folder / CAMERAS} names a file that inv3d did not write", "restore it from a copy")
+    return read_picture(folder / name).image

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+import torch
+
+from inv3d.core.camera import Camera, look_at
+from inv3d.core.generator import Render
+from inv3d.export.raster import Raster, project, rasterise, sample
+from inv3d.export.texture import Shot, bake, own_shot, photo_shot
+from inv3d.export.unwrap import unwrap
+from tests.export.textures import ball
+
+RED, GREEN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
+
+
+def camera(yaw: float) -> Camera:
+    return look_at(torch.tensor([yaw]).deg2rad(), torch.zeros(1))
+
+
+def plain(color: tuple[float, float, float], yaw: float, trust: float = 1.0) -> Shot:
+    """A picture that has one colour everywhere."""
+    return Shot(np.full((32, 32, 3), color, np.float32), camera(yaw), np.full((32, 32), trust, np.float32))
+
+
+def render(image: torch.Tensor, alpha: torch.Tensor) -> Render:
+    return Render(image[None], image[None], torch.ones_like(alpha)[None, None], alpha[None, None])
+
+
+@pytest.fixture(scope="module")
+def surface():
+    mesh = ball()
+    return mesh, unwrap(mesh)
+
+
+def colors_at(surface, texture, points) -> np.ndarray:
+    """The texture's colours [N,3] in [0,1] at the vertices of the surface nearest to `points`."""
+    mesh, opened = surface
+    nearest = [
+        np.linalg.norm(mesh.vertices[opened.origin] - 0.2 * np.array(point), axis=1).argmin() for point in points
+    ]
+    return sample(texture, opened.uv[nearest] * [1, -1] + [0, 1]) / 255
+
+
+def test_without_pictures_the_colours_are_those_of_the_vertices(surface):
+    texture = bake(*surface, [], 128)
+    colors = sample(texture, surface[1].uv * [1, -1] + [0, 1])
+    expected = surface[0].visual.vertex_colors[surface[1].origin, :3]
+    assert texture.shape == (128, 128, 3) and np.abs(colors - expected).max() < 12
+
+
+def test_every_side_takes_the_picture_that_sees_it_best(surface):
+    texture = bake(*surface, [plain(RED, -60), plain(GREEN, 60)], 128)
+    left, right, behind = colors_at(surface, texture, [(-0.9, 0, 0.4), (0.9, 0, 0.4), (0, 0, -1)])
+    assert left == pytest.approx(RED, abs=0.05) and right == pytest.approx(GREEN, abs=0.05)
+    assert behind == pytest.approx((0.5, 0.5, 0.5 - 0.4), abs=0.06)  # the field's own
+
+
+def test_what_cannot_be_trusted_is_not_used(surface):
+    shots = [plain(RED, 0, trust=0.0), plain(GREEN, 0)]
+    assert colors_at(surface, bake(*surface, shots, 64), [(0, 0, 1)])[0] == pytest.approx(GREEN, abs=0.02)
+
+
+def test_what_another_part_hides_is_not_painted():
+    import trimesh
+
+    front = ball(2).apply_scale(0.5).apply_translation([0, 0, 0.4])
+    mesh = trimesh.util.concatenate([ball(), front])
+    pair = mesh, unwrap(mesh)
+    texture = bake(*pair, [plain(RED, 0)], 128)
+    hidden, seen = colors_at(pair, texture, [(0, 0, 1), (0, 0, 2.5)])
+    assert seen == pytest.approx(RED, abs=0.05) and np.abs(hidden - RED).max() > 0.3
+
+
+def test_the_texture_goes_on_beyond_the_seam(surface):
+    mesh = surface[0].copy()
+    mesh.visual.vertex_colors[:, :3] = 200
+    assert (bake(mesh, surface[1], [], 64) == 200).all()
+
+
+def test_a_picture_lands_where_its_camera_saw_it(surface):
+    """A picture that shows places in the world as colours gives each texel its own place."""
+    mesh, opened = surface
+    seen = project(np.asarray(mesh.vertices), camera(20))
+    raster: Raster = rasterise(seen.places * 256, mesh.faces, (256, 256), seen.depth)
+    image = np.zeros((256, 256, 3), np.float32)
+    image[raster.covered] = raster.interpolate(mesh.faces, mesh.vertices) * 2 + 0.5
+    texture = bake(mesh, opened, [Shot(image, camera(20), np.ones((8, 8), np.float32))], 256)
+    front = mesh.vertices[opened.origin] @ [np.sin(0.35), 0, np.cos(0.35)] > 0.14
+    colors = sample(texture, opened.uv[front] * [1, -1] + [0, 1]) / 255
+    assert np.abs((colors - 0.5) / 2 - mesh.vertices[opened.origin][front]).max() < 0.006
+
+
+def test_own_renders_are_not_trusted_at_the_background():
+    alpha = torch.zeros(32, 32)
+    alpha[8:24, 8:24] = 1.0
+    trust = own_shot(render(torch.zeros(3, 32, 32), alpha), camera(0)).trust
+    assert trust[16, 16] == pytest.approx(0.4) and trust[8, 16] == 0 and trust[2, 2] == 0
+
+
+def test_photos_are_trusted_where_they_agree_with_the_head():
+    image = torch.zeros(3, 64, 64)
+    photo = image.clone()
+    photo[:, :, 32:] += 0.8
+    photo[:, ::2, :16] += 0.3  # fine detail, which the head lacks
+    photo[:, 1::2, :16] -= 0.3
+    trust = photo_shot(photo, render(image, torch.ones(64, 64)), camera(0)).trust
+    assert trust[32, 8] > 0.8 and trust[32, 24] > 0.9 and trust[32, 48] < 0.01

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import torch
+
+from inv3d.core.views import Views
+from inv3d.export import textured as module
+from inv3d.export.mesh import extract_mesh
+from inv3d.export.textured import likeness, paint, picture, sides
+from tests.export.textures import textured_ball
+
+
+@pytest.fixture(scope="module")
+def painted(head):
+    cameras = sides(head, [(0.0, 0.0)])
+    render = head.frontal().render(cameras)
+    photo = Views(render.image, cameras, (0,), (0.0,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_PAINTED", ((90.0, 0.0), (180.0, 0.0), (270.0, 0.0)))
+        return paint(head, extract_mesh(head, resolution=72, triangles=6000), photo, 256)
+
+
+def test_the_mesh_looks_like_the_head_from_every_side(head, painted):
+    found = likeness(head, painted, 96)
+    assert found.face > 26 and found.around > 26
+
+
+def test_another_texture_does_not_look_like_the_head(head, painted):
+    grey = module.TexturedMesh(painted.mesh, painted.unwrapped, np.full_like(painted.texture, 128))
+    assert likeness(head, grey, 32).around < 20
+
+
+def test_pictures_of_a_mesh_show_it_where_it_is(head):
+    ball = textured_ball()
+    colors, covered = picture(ball, sides(head, [(0.0, 0.0)]), 64)
+    radius = 0.2 * head.bundle.info.focal / head.bundle.info.radius * 64
+    assert covered.sum() == pytest.approx(np.pi * radius**2, rel=0.1)
+    # x, y and z as red, green and blue: to the right, upwards, forwards
+    assert colors[32, 44, 0] > colors[32, 20, 0] + 0.1 and colors[20, 32, 1] > colors[44, 32, 1] + 0.1
+    assert colors[32, 32, 2] > 0.7
+
+
+def test_cameras_that_see_nearly_the_same_are_not_added(head):
+    own, others = sides(head, [(0.0, 0.0), (90.0, 0.0)]), sides(head, [(10.0, 0.0), (180.0, 0.0)])
+    both = module._more(own, others)
+    assert torch.allclose(both.yaw.rad2deg().abs(), torch.tensor([0.0, 90.0, 180.0]), atol=1e-3)
+
+
+def test_a_scaled_mesh_keeps_its_texture():
+    ball = textured_ball(32)
+    large = ball.scaled(0.155)
+    assert np.ptp(large.mesh.vertices[:, 0]) == pytest.approx(0.155, rel=0.02)
+    assert large.texture is ball.texture and large.unwrapped is ball.unwrapped

@@ -1,0 +1,52 @@
+import json
+
+import pytest
+import torch
+
+from inv3d.core.errors import InputError
+from inv3d.core.generator import Render
+from inv3d.core.views import Views
+from inv3d.export.textured import sides
+from inv3d.export.views import read_views, write_views
+
+
+@pytest.fixture
+def views(head, tmp_path) -> Views:
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    targets = Views(images, sides(head, [(-30.0, 5.0), (40.0, 0.0)]), (3, 17), (0.1, 0.7))
+    maps = torch.ones(1, 1, 64, 64)
+    write_views(tmp_path / "views", targets, [Render(image[None], image[None], maps, maps) for image in images])
+    return targets
+
+
+def test_views_are_read_as_they_were_written(views, tmp_path):
+    read = read_views(tmp_path)
+    assert read is not None and (read.frames, read.times) == (views.frames, views.times)
+    assert (read.images - views.images).abs().max() < 0.01
+    assert torch.allclose(read.cameras.cam2world, views.cameras.cam2world)
+    assert torch.allclose(read.cameras.intrinsics, views.cameras.intrinsics)
+    assert len(list((tmp_path / "views").glob("*-pair.png"))) == 2
+
+
+def test_a_head_without_views_has_none(tmp_path):
+    assert read_views(tmp_path) is None
+
+
+def test_damaged_views_are_refused(views, tmp_path):
+    picture = tmp_path / "views" / "01-frame00017.png"
+    picture.write_bytes(picture.read_bytes()[:100])
+    with pytest.raises(InputError):
+        read_views(tmp_path)
+    picture.unlink()
+    with pytest.raises(InputError):
+        read_views(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "a/b.png", ""])
+def test_no_other_files_are_read(views, tmp_path, name):
+    path = tmp_path / "views" / "cameras.json"
+    record = json.loads(path.read_text())
+    record["views"][0]["file"] = name
+    path.write_text(json.dumps(record))
+    with pytest.raises(InputError, match="names a file that inv3d did not write"):
+        read_views(tmp_path)
