@@ -59,7 +59,7 @@ def write_textured(textured: TexturedMesh, path: Path, replace: bool = False) ->
 def write_plain(mesh: trimesh.Trimesh, path: Path, replace: bool = False) -> None:
     """Write PLY or STL by the suffix; raises like `write_textured`."""
     placed = mesh.copy().apply_transform(_TO_Z_UP)
-    data = placed.export(file_type=path.suffix.lower()[1:])
+    data: Any = placed.export(file_type=path.suffix.lower()[1:])
     colored = path.suffix.lower() == ".ply"
     _write({path.name: data}, path, lambda read: _same_plain(placed, read, colored), replace)
 

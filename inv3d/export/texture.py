@@ -46,7 +46,7 @@ class Shot:
 
 def own_shot(render: Render, camera: Camera) -> Shot:
     """One of the head's own renders, trusted where it shows the head alone."""
-    return Shot(_picture(render.image), camera, _OWN_TRUST * _inside(render)[0, 0].cpu().numpy())
+    return Shot(_picture(render.image), camera, _inside(render).mul(_OWN_TRUST)[0, 0].cpu().numpy())
 
 
 def photo_shot(image: Tensor, render: Render, camera: Camera) -> Shot:

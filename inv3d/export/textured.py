@@ -81,7 +81,8 @@ def picture(textured: TexturedMesh, camera: Camera, size: int) -> tuple[NDArray[
     uv = raster.interpolate(triangles, textured.unwrapped.uv)
     colors[raster.covered] = sample(textured.texture, uv * [1, -1] + [0, 1]) / np.float32(255)
     blocks = (size, _SUPERSAMPLING, size, _SUPERSAMPLING)
-    return colors.reshape(*blocks, 3).mean((1, 3)), raster.covered.reshape(blocks).all((1, 3))
+    whole = np.asarray(raster.covered.reshape(blocks).all((1, 3)))
+    return colors.reshape(*blocks, 3).mean((1, 3)), whole
 
 
 @dataclass(frozen=True)
