@@ -1,4 +1,4 @@
-"""The terms of the objective as the paper writes them (Barthel et al. 2024, Eq. 3, 5 and 6).
+"""The terms of the objective as the paper writes them (Barthel et al. 2024, Eq. 3, 5 and 6), and one of our own.
 
 Where the paper sums over views, pixels or entries of a code, these are means (see `FitSettings`).
 """
@@ -35,6 +35,12 @@ def pixel_terms(error: Tensor, weights: Tensor, settings: FitSettings) -> Losses
     if settings.absolute:
         losses["absolute"] = settings.absolute * (weights * error.abs().flatten(1).mean(1)).sum()
     return losses
+
+
+def coverage(alpha: Tensor, mattes: Tensor, weights: Tensor) -> Tensor:
+    """Mean absolute difference [] between rendered coverage [B,...] and mattes [B,...], summed over the images with
+    `weights` [B]: what the head does not cover stays empty."""
+    return (weights * (alpha - mattes).abs().flatten(1).mean(1)).sum()
 
 
 def latent_distance(codes: Tensor, anchor: Tensor) -> Tensor:

@@ -12,13 +12,13 @@ from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera, Rays, pixel_centers
 from inv3d.core.generator import Generator, Guide, Render, Scene
 from inv3d.core.inversion.loop import Losses
-from inv3d.core.inversion.objective import pixel_terms, reconstruction
+from inv3d.core.inversion.objective import coverage, pixel_terms, reconstruction
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.inversion.warping import depth_smoothness, warp
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """[B,3,H,W] to [B,3,size,size], antialiased."""
+    """[B,C,H,W] to [B,C,size,size], antialiased."""
     if images.shape[-1] == size:
         return images
     return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
@@ -59,10 +59,12 @@ class Reconstruction:
         weights: Tensor,
         resolution: int | None = None,
         moving: bool = False,
+        mattes: Tensor | None = None,
     ) -> Losses:
         """Losses of whole renders of `scene`; `resolution` renders and compares smaller images.
 
-        With `moving` cameras also the warping loss, whose gradient reaches them alone.
+        With `mattes` [B,1,R,R] also that of the coverage, with `moving` cameras the warping loss, whose gradient reaches
+        them alone.
         """
         settings = self.settings
         render = generator.render(scene, cameras, resolution, self.random, 1 << 16, superresolution=resolution is None)
@@ -71,6 +73,9 @@ class Reconstruction:
         losses = reconstruction(
             resize(render.image, size), targets, weights, self.bundle.perceptual, self.bundle.identity, settings
         )
+        if mattes is not None and settings.coverage:
+            covered = coverage(render.alpha, resize(mattes, render.alpha.shape[-1]), weights)
+            losses["coverage"] = settings.coverage * covered
         if moving and settings.warping:
             difference = self.warping(generator, scene, cameras, targets, render)
             losses["warping"] = settings.warping * (weights * difference).sum()
@@ -89,8 +94,17 @@ class Reconstruction:
         difference = (warped - render.image_raw).abs().flatten(1).mean(1)
         return self.bundle.perceptual.distance(warped, render.image_raw) + difference
 
-    def rays(self, generator: Generator, scene: Scene, cameras: Camera, images: Tensor, weights: Tensor) -> Losses:
-        """Pixel losses on random pixels of every image; cameras are grouped by the scene's codes."""
+    def rays(
+        self,
+        generator: Generator,
+        scene: Scene,
+        cameras: Camera,
+        images: Tensor,
+        weights: Tensor,
+        mattes: Tensor | None = None,
+    ) -> Losses:
+        """Pixel losses, and with `mattes` [B,1,R,R] that of the coverage, on random pixels of every image; cameras are
+        grouped by the scene's codes."""
         settings = self.settings
         assert settings.rays_per_view is not None
         count, size = len(images), images.shape[-1]
@@ -98,7 +112,11 @@ class Reconstruction:
         grouped = Rays(*(r.reshape(len(scene), -1, 3) for r in cameras.rays_through(pixel_centers(pixels, size))))
         rays = generator.render_rays(scene, grouped, self.random, 1 << 20, settings.samples)
         target = images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
-        return pixel_terms(rays.features[..., :3].reshape(target.shape) - target, weights, settings)
+        losses = pixel_terms(rays.features[..., :3].reshape(target.shape) - target, weights, settings)
+        if mattes is not None and settings.coverage:
+            covered = mattes.flatten(1).gather(1, pixels)
+            losses["coverage"] = settings.coverage * coverage(rays.alpha.reshape(covered.shape), covered, weights)
+        return losses
 
     def depth(self, generator: Generator, scene: Scene, rays: Rays) -> Tensor:
         """Depths [M,P] along rays [M,P,3]."""

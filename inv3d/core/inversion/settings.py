@@ -46,6 +46,8 @@ class FitSettings:
     depth: float = 1.0
     """Agreement of the codes' depth maps (Eq. 6)."""
 
+    coverage: float = 1.0
+    """Difference of the rendered coverage and the mattes, where mattes are known."""
     warping: float = 0.0
     """Weight of the warping loss while cameras move (Ko et al. 2023, Eq. 11)."""
     smoothness: float = 0.0
@@ -101,6 +103,7 @@ FAST = FitSettings(
     distance=4.0,
     interpolation=1.0,
     depth=8.0,
+    coverage=0.3,
     rays_per_view=200,
     views_per_step=4,
     between_per_step=2,

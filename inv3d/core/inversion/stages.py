@@ -81,8 +81,8 @@ def _whole_passes(
         for row in range(len(views)):
             camera = _cameras(views, [row], offsets)
             scene = reconstruction.scene(generator, track.at(camera))
-            image, moving = views.images[[row]], offsets is not None
-            yield reconstruction.whole(generator, scene, camera, image, share, moving=moving)
+            one, moving = views[row], offsets is not None
+            yield reconstruction.whole(generator, scene, camera, one.images, share, moving=moving, mattes=one.mattes)
 
 
 def _sampled_pass(
@@ -112,14 +112,16 @@ def _sampled_pass(
     shares = [weight / len(rows) for (_, weight), rows in zip(sources, drawn, strict=True) for _ in rows]
     codes = track.grouped(sample.cameras)
     scene, device = reconstruction.scene(generator, codes), codes.device
-    losses = [reconstruction.rays(generator, scene, sample.cameras, sample.images, torch.tensor(shares, device=device))]
+    weights = torch.tensor(shares, device=device)
+    losses = [reconstruction.rays(generator, scene, sample.cameras, sample.images, weights, sample.mattes)]
     if settings.whole_resolution is not None:
         first = [0, len(drawn[0])][: len(sources)]
         own = slice(None) if len(codes) == 1 else first
         weights = torch.tensor([weight for _, weight in sources], device=device)
         size, moving = min(settings.whole_resolution, generator.raw_resolution), offsets is not None
-        pictures = (sample.cameras[first], sample.images[first])
-        losses.append(reconstruction.whole(generator, scene[own], *pictures, weights, size, moving))
+        few = sample[first]
+        pictures = (few.cameras, few.images, weights, size, moving, few.mattes)
+        losses.append(reconstruction.whole(generator, scene[own], *pictures))
     keys = min(len(drawn[0]), 1 + (settings.depth_codes or len(track)))
     if len(track) > 1 and settings.depth and keys > 1:
         size = generator.raw_resolution

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from inv3d.core.inversion.objective import depth_agreement, latent_distance, pixel_terms, reconstruction
+from inv3d.core.inversion.objective import coverage, depth_agreement, latent_distance, pixel_terms, reconstruction
 from inv3d.core.inversion.settings import FitSettings
 
 SETTINGS = FitSettings(perceptual=2.0, pixel=3.0, identity=5.0)
@@ -86,3 +86,13 @@ def test_codes_drawn_at_random_have_the_expected_gradient_of_all():
         return torch.autograd.grad(depth_agreement(own, chosen, codes=4), own)[0].item()
 
     assert sum(gradient([other]) for other in others) / 3 == pytest.approx(gradient(others))
+
+
+def test_coverage_is_a_mean_over_each_image():
+    alpha = torch.tensor([[[0.5, 1.0]], [[0.0, 0.0]]], requires_grad=True)
+    mattes = torch.tensor([[[1.0, 1.0]], [[0.0, 0.4]]])
+    loss = coverage(alpha, mattes, torch.tensor([1.0, 0.5]))
+    assert loss.item() == pytest.approx(0.5 / 2 + 0.5 * 0.4 / 2)
+    (gradient,) = torch.autograd.grad(loss, alpha)
+    # a step down the gradient covers what the matte covers
+    assert torch.allclose(gradient, torch.tensor([[[-0.5, 0.0]], [[0.0, -0.25]]]))

@@ -121,7 +121,7 @@ def test_drawn_views_stand_for_all(problem, fitted, monkeypatch):
             where[round(yaw, 3)] = where.get(round(yaw, 3), 0.0) + weight / steps
         return {"pixel": torch.zeros(())}
 
-    def rays(self, generator, scene, cameras, images, weights):
+    def rays(self, generator, scene, cameras, images, weights, mattes):
         assert len(scene) == len(cameras) == 3
         return record(drawn, cameras, weights)
 
@@ -223,6 +223,24 @@ def test_the_depth_term_makes_codes_agree(problem, fitted):
             return mean_deviation(generator.render_rays(scene, rays).depth[None])
 
     assert disagreement(50.0) < 0.8 * disagreement(0.0)
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_mattes_empty_what_they_do_not_cover(problem, fitted, sampled):
+    """With nothing but mattes that say "empty", the head becomes more transparent, by pixels and by whole views."""
+    alone = dataclasses.replace(
+        problem.settings, perceptual=0.0, pixel=0.0, absolute=0.0, identity=0.0, coverage=1.0, tuning_steps=3,
+        rays_per_view=128 if sampled else None, whole_resolution=None if sampled else 32,
+    )  # fmt: skip
+    views = dataclasses.replace(problem.views, mattes=torch.zeros(3, 1, 32, 32))
+    track = LatentTrack(fitted[0], torch.zeros(1))
+
+    def covered(generator) -> float:
+        with torch.no_grad():
+            return float(generator(fitted[0], views.cameras[1], 32).alpha.mean())
+
+    changed = tune(dataclasses.replace(problem, views=views, between=None, settings=alone), track)
+    assert covered(changed) < 0.95 * covered(problem.bundle.generator)
 
 
 def test_presets_follow_the_device():

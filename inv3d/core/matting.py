@@ -1,0 +1,83 @@
+"""Mattes: how much of each pixel the head and the body cover, and targets laid on one colour by them.
+
+The aligner's matte is coarse. It is sharpened by the colours of the picture: where it is uncertain, a pixel is a mixture
+of the colours that surely belong to the head and surely to the room nearby (Porter & Duff's compositing equation,
+solved for alpha along the line between both).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
+from inv3d.core.views import Views
+
+_WINDOWS = (1 / 20, 1 / 32)
+"""Radii in picture widths in which the colours of head and room are gathered, one after the other."""
+_SURE = 0.85  # coarse matte from which a pixel counts as the head's; below the rest to 1, as the room's
+_DISTINCT = 0.02
+"""Squared distance of two colours in [0,1] below which they say little."""
+_EMPTY = 0.05  # matte below which a pixel shows the room alone
+
+
+def _gathered(values: Tensor, weights: Tensor, radius: int) -> tuple[Tensor, Tensor]:
+    """Weighted means [B,C,H,W] of `values` over windows, and the mean weight [B,1,H,W]."""
+    sums = F.avg_pool2d(torch.cat([values * weights, weights], 1), 2 * radius + 1, 1, radius)
+    return sums[:, :-1] / (sums[:, -1:] + 1e-6), sums[:, -1:]
+
+
+def sharpened(matte: Tensor, image: Tensor) -> Tensor:
+    """A matte [B,1,S,S] in [0,1] at the size of its `image` [B,3,R,R] in [-1,1], with the edges of the image."""
+    size = image.shape[-1]
+    seen = (image + 1.0) / 2.0
+    fine = F.interpolate(matte, (size, size), mode="bilinear", align_corners=False)
+    for window in _WINDOWS:
+        fine = _mixed(fine, seen, max(1, round(window * size)))
+    return fine
+
+
+def _mixed(coarse: Tensor, seen: Tensor, radius: int) -> Tensor:
+    """A matte [B,1,R,R] made finer by the colours `seen` [B,3,R,R] within a radius in pixels."""
+    head, heads = _gathered(seen, (coarse > _SURE).float(), radius)
+    room, rooms = _gathered(seen, (coarse < 1.0 - _SURE).float(), radius)
+    apart = head - room
+    length = apart.square().sum(1, keepdim=True)
+    share = ((seen - room) * apart).sum(1, keepdim=True) / (length + 1e-6)
+    # where both colours are known and differ, the picture decides; elsewhere the coarse matte
+    trust = length / (length + _DISTINCT) * (heads > 0) * (rooms > 0)
+    # and only as far as the coarse matte is uncertain: nothing far away is pulled in for its colour
+    trust = trust * (4.0 * coarse * (1.0 - coarse) / (4.0 * (1.0 - _SURE) * _SURE)).clamp(max=1.0)
+    return torch.lerp(coarse, share.clamp(0.0, 1.0), trust)
+
+
+@torch.no_grad()
+def mattes(aligner: Aligner, images: Tensor) -> Tensor:
+    """Mattes [N,1,R,R] of aligned pictures [N,3,R,R] in [-1,1]. Raises ValueError if the aligner has learned none."""
+    device = next(aligner.parameters()).device
+    coarse = []
+    for image in images.split(8):
+        # a picture and its mirror image, which errs elsewhere
+        small = F.interpolate(image, (INPUT_SIZE, INPUT_SIZE), mode="bilinear", antialias=True).to(device)
+        both = aligner.matte(torch.cat([small, small.flip(3)]))
+        coarse.append(0.5 * (both[: len(image)] + both[len(image) :].flip(3)))
+    return torch.cat(
+        [sharpened(one[None].to(images), image[None]) for one, image in zip(torch.cat(coarse), images, strict=True)]
+    )
+
+
+def room_colour(images: Tensor, matte: Tensor) -> Tensor:
+    """The median colour [3] of what lies behind the heads in `images` [N,3,R,R]; of everything, if nothing does."""
+    behind = (matte < _EMPTY).expand_as(images).transpose(0, 1).flatten(1)
+    pixels = images.transpose(0, 1).flatten(1)
+    chosen = pixels[behind].reshape(3, -1) if bool(behind.any()) else pixels
+    return chosen.median(1).values
+
+
+def laid_on(views: Views, matte: Tensor, colour: Tensor) -> Views:
+    """The views with the room replaced by one `colour` [3]; they keep the `matte` [N,1,R,R]."""
+    images = views.images * matte + (1.0 - matte) * colour[:, None, None]
+    return replace(views, images=images, mattes=matte)

@@ -1,0 +1,60 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from inv3d.core.camera import look_at
+from inv3d.core.matting import laid_on, mattes, room_colour, sharpened
+from inv3d.core.networks.aligner import Aligner
+from inv3d.core.views import Views
+
+SIZE = 128
+
+
+@pytest.fixture
+def disc() -> torch.Tensor:
+    axis = torch.linspace(-1, 1, SIZE)
+    return (torch.hypot(axis[:, None], axis) < 0.6).float()[None, None]
+
+
+@pytest.fixture
+def picture(disc) -> torch.Tensor:
+    head, room = torch.tensor([0.6, 0.1, -0.2])[:, None, None], torch.tensor([-0.5, 0.0, 0.4])[:, None, None]
+    noise = 0.04 * torch.randn(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    return head * disc + room * (1 - disc) + noise
+
+
+def test_a_coarse_matte_takes_the_edges_of_the_picture(disc, picture):
+    coarse = F.avg_pool2d(disc, 8)
+    enlarged = F.interpolate(coarse, (SIZE, SIZE), mode="bilinear", align_corners=False)
+    fine = sharpened(coarse, picture)
+    assert fine.shape == disc.shape and fine.amin() >= 0 and fine.amax() <= 1
+    assert (fine - disc).abs().mean() < 0.35 * (enlarged - disc).abs().mean()
+
+
+def test_nothing_far_from_the_matte_is_pulled_in(disc, picture):
+    """A patch of the head's colours in a corner stays outside."""
+    picture = picture.clone()
+    picture[..., :20, :20] = torch.tensor([0.6, 0.1, -0.2])[:, None, None]
+    assert sharpened(F.avg_pool2d(disc, 8), picture)[..., :20, :20].amax() < 0.01
+
+
+def test_the_room_becomes_one_colour(disc, picture):
+    colour = room_colour(picture, disc)
+    assert torch.allclose(colour, torch.tensor([-0.5, 0.0, 0.4]), atol=0.01)
+    views = Views(picture, look_at(torch.zeros(1), torch.zeros(1)), (0,), (0.0,))
+    laid = laid_on(views, disc, colour)
+    outside, inside = (disc == 0).expand_as(picture), (disc == 1).expand_as(picture)
+    assert torch.equal(laid.images[inside], picture[inside])
+    assert laid.images[outside].reshape(3, -1).std(1).amax() < 1e-5
+    assert torch.equal(laid[[0]].mattes, disc) and laid.followed_by(laid).mattes.shape[0] == 2
+    assert laid.followed_by(views).mattes is None
+    assert torch.equal(room_colour(picture, torch.ones_like(disc)), picture[0].flatten(1).median(1).values)
+
+
+def test_mattes_of_a_mirror_image_are_mirrored(picture):
+    torch.manual_seed(0)
+    aligner = Aligner().eval()
+    own, mirrored = mattes(aligner, torch.cat([picture, picture.flip(3)])).split(1)
+    assert torch.allclose(own, mirrored.flip(3), atol=1e-4) and own.std() > 0
+    with pytest.raises(ValueError, match="matte"):
+        mattes(Aligner(matte=False), picture)
