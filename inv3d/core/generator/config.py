@@ -181,6 +181,9 @@ def sound(config: GeneratorConfig) -> GeneratorConfig:
         "a background needs 3 color_channels": rendering.background and config.color_channels != 3,
         "canonical planes need 3 plane_channels": canonical is not None and config.plane_channels < 3,
         "coarse_samples should be at least 2": rendering.proposal_grid is None and rendering.coarse_samples < 2,
+        "coarse_samples should be at least 4, for fine ones among them": rendering.proposal_grid is None
+        and rendering.fine_samples > 0
+        and rendering.coarse_samples < 4,
         "plane_axes should be bases of space": rendering.plane_axes is not None
         and min(abs(_determinant(basis)) for basis in rendering.plane_axes) < 1e-6,
         "a proposal_grid needs space that is empty_outside": rendering.proposal_grid is not None
