@@ -25,7 +25,7 @@ from inv3d.core.generator import Scene
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, Parameters, head_parameters
 from inv3d.core.procedural.renderer import HeadRender, HeadRenderer
 from inv3d.core.procedural.surface import WORLD_PER_HEAD_UNIT
-from inv3d.core.training.demo import exchange_looks
+from inv3d.core.training.source import TOONS
 
 SEED = 500
 SIZE = 256
@@ -136,7 +136,7 @@ def mixing(bundle: Bundle, renderer: HeadRenderer, pairs: int) -> dict[str, floa
     codes = bundle.generator.mapping(z)
     shape, looks = codes[:pairs], codes[pairs:]
     mixed = bundle.generator.code_space.mix(shape, looks, "looks")
-    truth = exchange_looks(parameters[:pairs], parameters[pairs:])
+    truth = TOONS.exchange_looks(parameters[:pairs], parameters[pairs:])
     camera = cameras(pairs, 0, 50, random)
     sums: dict[str, list[float]] = {"mixed": [], "shape's own head": [], "looks' own head": []}
     for i in range(pairs):

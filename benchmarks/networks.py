@@ -2,13 +2,14 @@
 
 Aligner: errors, and reliability of the confidence of the whole search in frames with a head of any size, anywhere,
 partly outside, on clutter. Identity: verification accuracy per yaw distance. Perceptual: how often the stronger of
-two distortions is the more distant one, beside L2 and SSIM.
+two distortions is the more distant one, beside LPIPS (AlexNet), L2 and SSIM.
 """
 
 from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,15 +17,14 @@ from results import publish, table
 from torch import Tensor
 from torch.nn import functional as F
 
-from inv3d.core.bundle import load_bundle
-from inv3d.core.camera import in_frame, look_at
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.camera import Camera, in_frame, look_at
 from inv3d.core.crops import Crops, cut
+from inv3d.core.helpers import load_perceptual
 from inv3d.core.metrics.image import mse, ssim
 from inv3d.core.networks.aligner import Aligner
-from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
-from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training.augment import clutter, noisy, over, soft
-from inv3d.core.training.demo import lookalikes
+from inv3d.core.training.source import SOURCES, Source
 from inv3d.video.locate import search
 from inv3d.video.track import SEARCH_SIDE
 
@@ -37,13 +37,31 @@ HEADS, VIEWS = 80, 6
 CONFIDENCES = (0.0, 0.2, 0.5, 0.8, 0.95, 1.0)
 
 
-def scene(random: torch.Generator, renderer: HeadRenderer, hard: bool = False) -> tuple[Tensor, Crops, float, float]:
+class Heads:
+    """Draws the kind of heads that a model learned."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.source: Source = SOURCES[bundle.info.drawn_from or "toons"]
+        self._renderer: Any = self.source.artist(compiled=False).renderer  # type: ignore[attr-defined]
+
+    def random(self, count: int, random: torch.Generator) -> Tensor:
+        """Parameters [N,K] of heads."""
+        z = torch.randn(count, self.source.identity_dim, generator=random)
+        return self.source.parameters(z, torch.randn(count, self.source.expression_dim, generator=random))
+
+    def draw(self, parameters: Tensor, camera: Camera, size: int | tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Pictures [N,3,H,W] in [-1,1] and their coverage [N,1,H,W]."""
+        render = self._renderer.render(parameters, camera, size, 1)
+        return render.image, render.alpha
+
+
+def scene(random: torch.Generator, heads: Heads, hard: bool = False) -> tuple[Tensor, Crops, float, float]:
     """A frame [3,H,W] with a head of 15 to 90 % of its height, its own crop, yaw and pitch (degrees).
 
     Hard ones turn up to 125 degrees, lie up to half outside, and are dark, blurred and noisy.
     """
     height, width = FRAME
-    z, expression = torch.randn(1, IDENTITY_DIM, generator=random), torch.randn(1, EXPRESSION_DIM, generator=random)
+    parameters = heads.random(1, random)
     uniform = torch.rand(5, generator=random)
     yaw, pitch = float(uniform[0] * 2 - 1) * (125 if hard else 75), float(uniform[1] * 2 - 1) * 20
     head = math.exp(math.log(0.15) + float(uniform[2]) * math.log(0.90 / 0.15)) * height
@@ -56,8 +74,8 @@ def scene(random: torch.Generator, renderer: HeadRenderer, hard: bool = False) -
     )
     aligned = look_at(torch.tensor([yaw]).deg2rad(), torch.tensor([pitch]).deg2rad())
     camera = in_frame(aligned, (x, y), side, width, height)
-    render = renderer.render(head_parameters(z, expression), camera, FRAME, 1)
-    picture = over(render.image, render.alpha, clutter(1, width, random)[..., :height, :])
+    image, alpha = heads.draw(parameters, camera, FRAME)
+    picture = over(image, alpha, clutter(1, width, random)[..., :height, :])
     if hard:
         strength = torch.rand(2, 1, generator=random)
         picture = noisy(soft(0.6 * picture - 0.3, 0.5 * strength[0], random), 0.6 * strength[1], random).clamp(-1, 1)
@@ -65,16 +83,15 @@ def scene(random: torch.Generator, renderer: HeadRenderer, hard: bool = False) -
 
 
 def aligner_report(
-    random: torch.Generator, aligner: Aligner
+    random: torch.Generator, aligner: Aligner, heads: Heads
 ) -> tuple[dict[str, tuple[float, float]], list[list[object]], dict[str, float]]:
     """Errors (median, 95th percentile), reliability of the confidence, and shares of heads found and imagined."""
-    renderer = HeadRenderer()
     errors: list[list[float]] = []
     judged: list[tuple[float, bool]] = []
     found = imagined = 0
     for i in range(SCENES + HARD):
         hard = i >= SCENES
-        picture, truth, yaw, pitch = scene(random, renderer, hard)
+        picture, truth, yaw, pitch = scene(random, heads, hard)
         best = search(aligner, picture, confident=0.0)
         if not len(best):
             continue
@@ -120,21 +137,21 @@ def aligner_report(
     )
 
 
-def portraits(random: torch.Generator, size: int) -> tuple[Tensor, Tensor, Tensor]:
+def portraits(random: torch.Generator, size: int, heads: Heads) -> tuple[Tensor, Tensor, Tensor]:
     """Images [H,V,3,R,R] of held-out heads, alpha and yaw [H,V]; another expression on every picture."""
-    z = torch.randn(HEADS, IDENTITY_DIM, generator=random).repeat_interleave(VIEWS, 0)
-    expression = torch.randn(HEADS * VIEWS, EXPRESSION_DIM, generator=random)
+    source = heads.source
+    z = torch.randn(HEADS, source.identity_dim, generator=random).repeat_interleave(VIEWS, 0)
+    expression = torch.randn(HEADS * VIEWS, source.expression_dim, generator=random)
     yaw = (torch.rand(HEADS * VIEWS, generator=random) * 2 - 1) * math.radians(75)
     pitch = (torch.rand(HEADS * VIEWS, generator=random) * 2 - 1) * math.radians(20)
-    render = HeadRenderer().render(head_parameters(z, expression), look_at(yaw, pitch), size, 1)
+    image, alpha = heads.draw(source.parameters(z, expression), look_at(yaw, pitch), size)
     shape = (HEADS, VIEWS, -1, size, size)
-    return render.image.reshape(shape), render.alpha.reshape(shape), yaw.reshape(HEADS, VIEWS)
+    return image.reshape(shape), alpha.reshape(shape), yaw.reshape(HEADS, VIEWS)
 
 
-def identity_report(random: torch.Generator) -> dict[str, list[list[object]]]:
+def identity_report(random: torch.Generator, bundle: Bundle, heads: Heads) -> dict[str, list[list[object]]]:
     """`identity_rows` of the network that fits optimise and of the one that only measures, on the same pictures."""
-    bundle = load_bundle("demo")
-    image, alpha, yaw = portraits(random, 128)
+    image, alpha, yaw = portraits(random, 128, heads)
     background = clutter(HEADS * VIEWS, 128, random).reshape(image.shape)
     pictures = over(image.flatten(0, 1), alpha.flatten(0, 1), background.flatten(0, 1))
     networks = {"identity (fits optimise it)": bundle.identity, "judge (only measures)": bundle.judge}
@@ -199,23 +216,26 @@ def distort(image: Tensor, kind: str, strength: float, others: Tensor, random: t
     return image + strength * (others - image)  # towards another head in the same pose
 
 
-def perceptual_rows(random: torch.Generator) -> list[list[object]]:
-    """How often each distance orders two distorted pictures rightly, in percent."""
-    network = load_bundle("demo").perceptual
+def perceptual_rows(random: torch.Generator, bundle: Bundle, source: Heads) -> list[list[object]]:
+    """How often each distance orders two distorted pictures rightly, in percent; and how often as LPIPS does."""
     count = 40
-    z = torch.randn(2, count, IDENTITY_DIM, generator=random)
-    expression = torch.randn(count, EXPRESSION_DIM, generator=random)
+    lpips = load_perceptual("lpips-alex", torch.device("cpu"))
     camera = look_at((torch.rand(count, generator=random) * 2 - 1) * 0.7, torch.zeros(count))
-    own, other = (head_parameters(z[i], expression) for i in range(2))
-    heads = (own, other, lookalikes(own, other))
-    image, others, alike = (HeadRenderer().render(parameters, camera, 128, 1).image for parameters in heads)
-    measures = {"perceptual": network.distance, "L2": mse, "1 - SSIM": lambda a, b: 1 - ssim(a, b)}
+    own, other = source.random(2 * count, random).split(count)
+    heads = (own, other, source.source.lookalikes(own, other))
+    image, others, alike = (source.draw(parameters, camera, 128)[0] for parameters in heads)
+    measures = {
+        "perceptual": bundle.perceptual.distance, "LPIPS": lpips.distance, "L2": mse,
+        "1 - SSIM": lambda a, b: 1 - ssim(a, b),
+    }  # fmt: skip
     right: dict[tuple[str, str], list[float]] = {}
 
     def compare(case: str, nearer: Tensor, further: Tensor) -> None:
-        for name, measure in measures.items():
-            ordered = (measure(image, nearer) < measure(image, further)).float().mean()
-            right.setdefault((name, case), []).append(100 * float(ordered))
+        ordered = {name: measure(image, nearer) < measure(image, further) for name, measure in measures.items()}
+        shares = {name: order.float().mean() for name, order in ordered.items()}
+        shares["as LPIPS"] = (ordered["perceptual"] == ordered["LPIPS"]).float().mean()
+        for name, share in shares.items():
+            right.setdefault((name, case), []).append(100 * float(share))
 
     kinds = ("noise", "blur", "shift", "warp", "contrast", "colour", "other head")
     for kind in kinds:
@@ -227,16 +247,19 @@ def perceptual_rows(random: torch.Generator) -> list[list[object]]:
             f"mild {kind} before another face in the same colours", distort(image, kind, 0.25, others, random), alike
         )
     cases = list(dict.fromkeys(case for _, case in right))
-    rows: list[list[object]] = [[case, *(float(np.mean(right[name, case])) for name in measures)] for case in cases]
-    rows.append(["all", *(float(np.mean([np.mean(right[name, case]) for case in cases])) for name in measures)])
+    columns = list(dict.fromkeys(name for name, _ in right))
+    rows: list[list[object]] = [[case, *(float(np.mean(right[name, case])) for name in columns)] for case in cases]
+    rows.append(["all", *(float(np.mean([np.mean(right[name, case]) for case in cases])) for name in columns)])
     return rows
 
 
 @torch.no_grad()
 def main() -> None:
     random = torch.Generator().manual_seed(SEED)
-    errors, reliability, shares = aligner_report(random, load_bundle("demo").aligner)
-    identity, perceptual = identity_report(random), perceptual_rows(random)
+    bundle = load_bundle("demo")
+    heads = Heads(bundle)
+    errors, reliability, shares = aligner_report(random, bundle.aligner, heads)
+    identity, perceptual = identity_report(random, bundle, heads), perceptual_rows(random, bundle, heads)
     text = (
         f"Aligner: the whole search in {SCENES} frames with a head of 15 to 90 % of the height, up to a third of it\n"
     )
@@ -251,7 +274,7 @@ def main() -> None:
     text += table(header, [[name, *row] for name, rows in identity.items() for row in rows])
     text += "\n\nPerceptual distance: how often the known order of two distortions is found (%), 40 held-out heads;\n"
     text += "contrast is a kind that training never used:\n\n"
-    text += table(["case", "perceptual", "L2", "1 - SSIM"], perceptual)
+    text += table(["case", "perceptual", "LPIPS", "L2", "1 - SSIM", "perceptual as LPIPS"], perceptual)
     data = {
         "aligner": errors, "reliability": reliability, "found": shares, "identity": identity,
         "perceptual": perceptual,

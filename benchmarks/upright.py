@@ -19,7 +19,6 @@ from results import publish, table
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.video import locate
 from inv3d.video.photo import find_heads
 
@@ -41,10 +40,10 @@ class Count:
 
 def heads(bundle: Bundle, photos: int) -> tuple[list[Count], float]:
     """Counts of the four turns, and the seconds that upright photos take where no other turn is thought of."""
-    random, renderer = torch.Generator().manual_seed(SEED), HeadRenderer()
+    random, source = torch.Generator().manual_seed(SEED), networks.Heads(bundle)
     counts, plain = [Count() for _ in NAMES], 0.0
     for _ in range(photos):
-        picture, truth, _, _ = networks.scene(random, renderer)
+        picture, truth, _, _ = networks.scene(random, source)
         height, width = FRAME
         x, y = truth.center[0].tolist()
         for quarters, count in enumerate(counts):
