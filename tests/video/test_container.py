@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from inv3d.core.errors import InputError
+from inv3d.video import container
 from inv3d.video.container import MAX_PIXELS, probe
 from inv3d.video.decode import frames
 from inv3d.video.write import write_mp4
@@ -131,14 +132,22 @@ def test_times_begin_with_the_first_frame(tmp_path, ending, shift):
 
 
 def test_joined_recordings_have_continuous_times(tmp_path):
-    encode(tmp_path / "a.ts", rising(10))
-    encode(tmp_path / "b.ts", rising(20)[10:])
+    # of unequal lengths: a second one that runs before the first would look as long as one that runs after it
+    encode(tmp_path / "a.ts", rising(15))
+    encode(tmp_path / "b.ts", rising(20)[15:])
     (tmp_path / "joined.ts").write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
     found = list(frames(tmp_path / "joined.ts"))
     assert numbers(frame.image for frame in found) == list(range(20))
     assert [frame.time for frame in found] == pytest.approx([0.1 * i for i in range(20)], abs=0.001)
     info = probe(tmp_path / "joined.ts")
     assert info.frames == 20 and info.duration == pytest.approx(2.0)
+
+
+def test_the_rate_comes_from_frames_that_follow_each_other_in_time(tmp_path, monkeypatch):
+    path = encode(tmp_path / "clip.mkv", rising(4))
+    monkeypatch.setattr(container, "_stamps", lambda clip: iter([0.0, 0.0, 0.0, 0.25]))
+    info = probe(path)
+    assert (info.frames, info.rate, info.duration) == (4, 4.0, 0.5)
 
 
 def test_dropped_frames_leave_a_gap_and_nothing_else(tmp_path):

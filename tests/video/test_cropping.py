@@ -20,6 +20,14 @@ def test_the_clean_aperture_of_an_mp4_is_shown(tmp_path):
     assert only_the_middle(path)
 
 
+def test_a_clean_aperture_may_lie_off_the_middle(tmp_path):
+    edged = np.full((96, 128, 3), 30, np.uint8)
+    edged[24:88, 24:104] = 220
+    path = encode(tmp_path / "clip.mp4", [edged] * 3)
+    add_clean_aperture(path, 80, 64, right=0, down=8)
+    assert only_the_middle(path)
+
+
 def test_the_pixel_crop_of_matroska_is_shown(tmp_path):
     path = encode(tmp_path / "clip.mkv", [EDGED] * 3)
     add_pixel_crop(path, left=32, top=16, right=16, bottom=16)

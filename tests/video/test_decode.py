@@ -1,3 +1,4 @@
+import errno
 import io
 from fractions import Fraction
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from inv3d.core.errors import InputError
+from inv3d.video.container import Clip
 from inv3d.video.decode import frames, probe
 from inv3d.video.write import write_mp4
 from tests.video.clips import corner_image, encode, set_matrix
@@ -25,6 +27,22 @@ def test_frames_come_back_in_order_with_their_times(tmp_path):
     info = probe(path)
     assert (info.width, info.height, info.frames, info.codec) == (64, 48, 5, "h264")
     assert info.duration == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_a_decoder_out_of_memory_does_not_pass_for_a_damaged_frame(tmp_path, monkeypatch, at_the_end):
+    path = tmp_path / "clip.mp4"
+    write_mp4(path, [corner_image(i) for i in range(5)], fps=10)
+
+    class Full:
+        def decode(self, packet):
+            if (packet is None) == at_the_end:
+                raise av.error.MemoryError(errno.ENOMEM, "Cannot allocate memory")
+            return []
+
+    monkeypatch.setattr(Clip, "decoder", lambda self: Full())
+    with pytest.raises(MemoryError):
+        list(frames(path))
 
 
 def test_only_wanted_frames_are_yielded(tmp_path):
