@@ -25,6 +25,8 @@ _TRACED = 400.0
 _MESH = 0.5e9
 _CELL = 60.0
 """A cell of the density grid from which a mesh is extracted."""
+_SPLATS = 2e9
+"""100,000 splats in ten pictures of 256 pixels."""
 _TEXEL = 120.0
 """A pixel of a texture while it is baked."""
 
@@ -82,6 +84,12 @@ def require_mesh(resolution: int, texture: int = 0) -> None:
     fits = most(needed, resolution)
     hint = f"--resolution {fits} fits" if fits >= 16 else "close other programs, or use a smaller --texture"
     require(needed(resolution), f"a mesh of {resolution} cells per side", hint)
+
+
+def require_splats(resolution: int) -> None:
+    """Like `require_mesh` for splats. Raises OutOfMemoryError."""
+    require_mesh(resolution)
+    require(_SPLATS, "splats", "close other programs")
 
 
 def require_head(info: ModelInfo, fit: bool) -> None:

@@ -80,10 +80,15 @@ def _write(files: Files, path: Path, same: Callable[[Any], bool], replace: bool)
             process=False,
         )
         if not same(read):
-            raise Inv3dError(
-                f"{path.name} does not contain what was written",
-                "please report it, with the versions that `inv3d doctor` prints",
-            )
+            raise unlike(path)
+
+
+def unlike(path: Path) -> Inv3dError:
+    """The error for a file that does not contain what was written."""
+    return Inv3dError(
+        f"{path.name} does not contain what was written",
+        "please report it, with the versions that `inv3d doctor` prints",
+    )
 
 
 def _jpeg(texture: NDArray[np.uint8]) -> bytes:

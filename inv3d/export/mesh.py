@@ -32,9 +32,10 @@ def extract_mesh(head: Head, resolution: int = 144, triangles: int = 60_000, fla
     level = generator.levels(scene, resolution)[0].cpu().numpy()
     # voxel-sized ripples are noise of the field, not part of the head
     level = gaussian(level, 0.7, mode="nearest", preserve_range=True)
-    if flat and (level > 0.0).any():
-        plane = np.arange(resolution) - neck(level > 0.0) + 0.5  # cells above the cut
-        level = np.minimum(level, plane[:, None] * (_STEEPNESS * float(np.ptp(level))))
+    cut = neck(level > 0.0) if flat and (level > 0.0).any() else 0
+    if cut:
+        above = np.arange(resolution) - cut + 0.5  # cells above the cut
+        level = np.minimum(level, above[:, None] * (_STEEPNESS * float(np.ptp(level))))
     # a rim of empty cells closes the mesh where the volume ends
     padded = np.pad(level, 1, constant_values=min(float(level.min()), -1.0))
     if not padded.max() > 0.0:
@@ -45,6 +46,9 @@ def extract_mesh(head: Head, resolution: int = 144, triangles: int = 60_000, fla
     points = (cells[:, ::-1] - 1.0 + 0.5) * cell - generator.box / 2
     mesh = trimesh.Trimesh(points, found[:, ::-1], process=False)
     mesh = decimate(without_small_parts(mesh, _SMALLEST_PART), triangles)
+    if cut:
+        plane = cut * cell - generator.box / 2
+        mesh.vertices[mesh.vertices[:, 1] < plane + cell / 2, 1] = plane  # fewer triangles leave it a little
     located = torch.tensor(np.array(mesh.vertices), dtype=torch.float32, device=generator.device)
     colors = torch.cat([generator.surface(scene, part[None]).colors[0] for part in located.split(32768)])
     rgba = torch.cat([colors.clamp(0, 1), torch.ones_like(colors[:, :1])], 1).mul(255).round().byte().cpu().numpy()
@@ -52,13 +56,10 @@ def extract_mesh(head: Head, resolution: int = 144, triangles: int = 60_000, fla
     return mesh
 
 
-def of_width(mesh: trimesh.Trimesh, width: float) -> trimesh.Trimesh:
-    """A mesh scaled so that the head is `width` wide: from side to side above the middle of the face, hair and ears
-    included."""
+def head_width(mesh: trimesh.Trimesh) -> float:
+    """How wide the head of a mesh is: from side to side above the middle of the face, hair and ears included."""
     upper = mesh.vertices[mesh.vertices[:, 1] > 0]
-    if not len(upper):
-        upper = mesh.vertices
-    return mesh.copy().apply_scale(width / float(np.ptp(upper[:, 0])))
+    return float(np.ptp((upper if len(upper) else mesh.vertices)[:, 0]))
 
 
 def neck(inside: NDArray[np.bool_]) -> int:

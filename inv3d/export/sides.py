@@ -1,0 +1,82 @@
+"""A head from all sides: pictures for exports to start from, and to be compared with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inv3d.core.camera import Camera
+from inv3d.core.head import Head
+from inv3d.core.views import Views
+from inv3d.export.texture import Shot, own_shot, photo_shot
+
+_AROUND = tuple((float(yaw), 0.0) for yaw in range(0, 360, 45))
+_SHOTS = (*((float(yaw), 0.0) for yaw in range(0, 360, 60)), (0.0, 50.0), (180.0, 50.0), (0.0, -40.0), (180.0, -40.0))
+_NEAR = 25.0  # degrees between cameras that see nearly the same
+_FACE = 45.0  # degrees of yaw up to which a side shows the face
+_SOLID = 0.98  # coverage of pixels that are compared
+
+Show = Callable[[Camera, int], tuple[NDArray[np.float32], NDArray[np.bool_]]]
+"""What an export looks like: for a camera and a size, colours [size,size,3] in [0,1] and which pixels are covered."""
+
+
+def sides(head: Head, directions: Sequence[tuple[float, float]] = _AROUND) -> Camera:
+    """Cameras at yaws and pitches in degrees; by default eight around the head."""
+    yaw, pitch = torch.tensor(directions, device=head.generator.device).deg2rad().unbind(1)
+    return head.camera(yaw, pitch)
+
+
+def shots(head: Head, photos: Views | None = None) -> list[Shot]:
+    """Renders of the frontal head from all sides, and the aligned `photos`, each with its trust."""
+    cameras = sides(head, _SHOTS)
+    if photos is not None:
+        cameras = _more(photos.cameras.to(head.generator.device), cameras)
+    renders = head.frontal().render_each(cameras, lambda render: render)
+    found = [own_shot(render, cameras[i]) for i, render in enumerate(renders)]
+    if photos is not None:
+        found += [photo_shot(image, renders[i], cameras[i]) for i, image in enumerate(photos.images)]
+    return found
+
+
+def _more(cameras: Camera, others: Camera) -> Camera:
+    """`cameras`, and those of the `others` that look from elsewhere."""
+    directions, away = (torch.nn.functional.normalize(each.position, dim=1) for each in (cameras, others))
+    far = ((away @ directions.T).amax(1) < math.cos(math.radians(_NEAR))).nonzero()[:, 0]
+    return Camera(
+        torch.cat([cameras.cam2world, others.cam2world[far]]), torch.cat([cameras.intrinsics, others.intrinsics[far]])
+    )
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """PSNR (dB) between an export and its head, inside the silhouette: over eight sides, and over those that show the
+    face."""
+
+    around: float
+    face: float
+
+
+def likeness(head: Head, show: Show, resolution: int = 128) -> Likeness:
+    """How much an export looks like its `head` from eight sides, in renders of `resolution` rays per side."""
+    cameras = sides(head)
+    renders = head.frontal().render_each(cameras, lambda render: render, resolution)
+    squares, faces = [], []
+    for i, render in enumerate(renders):
+        own = render.image[0].clamp(-1, 1).add(1).div(2).permute(1, 2, 0).cpu().numpy()
+        colors, covered = show(cameras[i], len(own))
+        alpha = torch.nn.functional.interpolate(render.alpha.cpu(), own.shape[:2], mode="bilinear")[0, 0].numpy()
+        both = covered & (alpha > _SOLID)
+        squares.append(((colors - own)[both] ** 2).reshape(-1))
+        if abs(math.remainder(_AROUND[i][0], 360)) <= _FACE:
+            faces.append(squares[-1])
+    return Likeness(_psnr(squares), _psnr(faces))
+
+
+def _psnr(squares: list[NDArray[np.float32]]) -> float:
+    every = np.concatenate(squares)
+    return float(-10 * np.log10(max(float(every.mean()), 1e-10))) if len(every) else 0.0

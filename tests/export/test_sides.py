@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+import torch
+
+from inv3d.export import sides as module
+from inv3d.export.sides import likeness, sides
+
+
+def test_eight_sides_go_around_the_head(head):
+    cameras = sides(head)
+    assert len(cameras) == 8 and torch.allclose(cameras.pitch, torch.zeros(8), atol=1e-4)
+    assert len({round(float(yaw), 2) for yaw in cameras.yaw}) == 8
+
+
+def test_cameras_that_see_nearly_the_same_are_not_added(head):
+    own, others = sides(head, [(0.0, 0.0), (90.0, 0.0)]), sides(head, [(10.0, 0.0), (180.0, 0.0)])
+    both = module._more(own, others)
+    assert torch.allclose(both.yaw.rad2deg().abs(), torch.tensor([0.0, 90.0, 180.0]), atol=1e-3)
+
+
+def test_likeness_is_the_psnr_of_what_both_cover(head):
+    """A picture that is off by 0.1 everywhere, and by more outside the silhouette, has 20 dB."""
+    front = head.frontal()
+
+    def show(camera, size):
+        own = front.render(camera, size).image[0].clamp(-1, 1).add(1).div(2).permute(1, 2, 0).numpy()
+        off = np.full((size, size), 0.1)
+        off[: size // 8] = 1.0  # not covered
+        return own + off[..., None].astype(np.float32), off < 0.5
+
+    found = likeness(head, show, 24)
+    assert found.around == pytest.approx(20.0, abs=0.01) and found.face == pytest.approx(20.0, abs=0.01)
+
+
+def test_what_covers_nothing_is_like_nothing(head):
+    blank = likeness(head, lambda camera, size: (np.zeros((size, size, 3)), np.zeros((size, size), bool)), 16)
+    assert blank.around == 0 and blank.face == 0
