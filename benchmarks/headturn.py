@@ -40,6 +40,7 @@ from inv3d.core.procedural.surface import WORLD_PER_HEAD_UNIT
 from inv3d.core.views import Views
 from inv3d.export.mesh import extract_mesh
 from inv3d.pipeline import cut_footage
+from inv3d.video.material import Recording
 from inv3d.video.select import cut_views, select
 from inv3d.video.track import HeadTrack, TrackedFrame, track
 
@@ -89,10 +90,12 @@ class Fits:
     """The fits of one clip; W+ codes that several rows share are found once."""
 
     def __init__(self, clip: Path, bundle: Bundle, base: FitSettings, device: torch.device, frames: int) -> None:
-        self.clip, self.bundle, self.base, self.device, self.frames = clip, bundle, base, device, frames
+        self.material, self.bundle, self.base, self.device, self.frames = Recording.of(clip), bundle, base, device, frames
         self.found: HeadTrack = track(clip, bundle.aligner)
         info = bundle.info
-        self.measured = cut_views(clip, self.evenly(), info.generator.resolution, info.camera)
+        measured = self.evenly()
+        pictures = self.material.frames( {frame.index for frame in measured}.__contains__)
+        self.measured = cut_views(pictures, measured, info.generator.resolution, info.camera)
         self._wplus: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def evenly(self) -> tuple[TrackedFrame, ...]:
@@ -104,7 +107,7 @@ class Fits:
 
     def prepared(self, views: int) -> Footage:
         """Targets for `views` views; what is measured are all evenly spaced frames, targets or not."""
-        return replace(cut_footage(self.clip, self.bundle, self.found, views), held_out=self.measured)
+        return replace(cut_footage(self.material, self.bundle, self.found, views), held_out=self.measured)
 
     def fit(self, row: Row) -> tuple[Head, Footage]:
         """The head of a row, and the views with their refined cameras."""

@@ -11,7 +11,6 @@ from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.photos import PhotoJob
 from inv3d.pipeline import VideoJob
-from inv3d.video.decode import ClipInfo
 
 _VIDEO_OUTPUT, _PHOTO_OUTPUT = 460.0, 230.0
 """The cost of everything after the fit in trial renders; measured."""
@@ -19,12 +18,11 @@ _VIEW = 2.7
 """The cost of a 64 px view with its gradient in trial renders; measured."""
 
 
-def video_seconds(job: VideoJob, info: ClipInfo) -> float:
-    """Estimated seconds for a clip, from small renders timed on the spot."""
+def video_seconds(job: VideoJob) -> float:
+    """Estimated seconds for a clip or photographs, from small renders timed on the spot."""
     bundle = load_bundle(job.model, job.device)
-    frames = info.frames or 25 * info.duration
     renders = _VIDEO_OUTPUT + fit_renders(bundle, job.fit, job.views, job.latents)
-    return 5.0 + 0.03 * frames + renders * trial_render(bundle, job.device)
+    return 5.0 + job.material.seconds_to_track + renders * trial_render(bundle, job.device)
 
 
 def photo_seconds(job: PhotoJob, photos: int) -> float:

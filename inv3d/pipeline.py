@@ -1,4 +1,4 @@
-"""The main job, clip to head, as plain functions that the command line and scripts call."""
+"""The main job, a clip or photographs to a head, as plain functions that the command line and scripts call."""
 
 from __future__ import annotations
 
@@ -20,25 +20,24 @@ from inv3d.core.helpers import OWN, with_helpers
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.loop import Progress, silent
 from inv3d.core.inversion.settings import FitSettings, preset_for
-from inv3d.core.library import input_digest
 from inv3d.export.report import Source
-from inv3d.export.results import ClipFacts, ClipRun, FrameFacts, finite_figures
+from inv3d.export.results import ClipFacts, ClipRun, FrameFacts, PhotographsRun, finite_figures
 from inv3d.memory import memory_errors
 from inv3d.output import write_output
 from inv3d.video.choose import HeadChoice, in_words
-from inv3d.video.decode import FailedFrame, probe
-from inv3d.video.detect import detector
-from inv3d.video.select import cut_views, select
-from inv3d.video.track import HeadTrack, track
+from inv3d.video.decode import FailedFrame
+from inv3d.video.material import Material, Recording
+from inv3d.video.select import cut_views
+from inv3d.video.track import HeadTrack
 from inv3d.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoJob:
-    """One clip to invert. `out` is the output folder; `settings` None takes the device's preset; `perceptual` and
+    """One clip, or photographs of one person, to invert. `out` is the output folder; `settings` None takes the device's preset; `perceptual` and
     `identity` name the networks of the losses (see `helpers`); `head` says which of several heads is meant."""
 
-    clip: Path
+    material: Material
     out: Path
     views: int = 9
     latents: bool = False
@@ -70,13 +69,14 @@ def settings_for(bundle: Bundle, settings: FitSettings) -> FitSettings:
     return dataclasses.replace(settings, identity=0.0) if bundle.info.subject == "things" else settings
 
 
-def cut_footage(clip: Path, bundle: Bundle, found: HeadTrack, views: int) -> Footage:
+def cut_footage(material: Material, bundle: Bundle, found: HeadTrack, views: int) -> Footage:
     """Choose frames and cut their aligned pictures at the generator's resolution."""
-    selection = select(found, views)
+    selection = material.select(found, views)
     info = bundle.info
     roles = (selection.targets, selection.between, selection.held_out)
-    frames = tuple(frame for role in roles for frame in role)
-    everything = cut_views(clip, frames, info.generator.resolution, info.camera)
+    chosen = tuple(frame for role in roles for frame in role)
+    frames = material.frames({frame.index for frame in chosen}.__contains__)
+    everything = cut_views(frames, chosen, info.generator.resolution, info.camera)
     first, second = len(roles[0]), len(roles[0]) + len(roles[1])
     return Footage(everything[:first], everything[first:second], everything[second:])
 
@@ -103,13 +103,13 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
     clock = StageClock()
     if job.views < 1:
         raise UsageError(f"--views {job.views} is not a positive number", "use at least 1")
-    info = probe(job.clip)
-    with memory_errors(), Workspace(job.out, [job.clip], job.force, job.resume) as workspace:
+    material = job.material
+    with memory_errors(), Workspace(job.out, material.files, job.force, job.resume) as workspace:
         with clock("load"):
             bundle = ready_bundle(job.model, job.perceptual, job.identity, job.device)
             settings = settings_for(bundle, job.fit)
         identity = {
-            "sha256": input_digest(job.clip), "views": job.views, "latents": job.latents,
+            "sha256": material.digest, "views": job.views, "latents": job.latents,
             "model": job.model, "fingerprint": bundle.fingerprint, "perceptual": job.perceptual, "identity": job.identity, "seed": job.seed, "settings": asdict(settings),
             "head": in_words(job.head),
             "device": job.device.type, "version": inv3d.__version__,
@@ -117,9 +117,9 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
         workspace.begin(identity, space_needed(bundle, settings))
         with workspace.discarded_on(InputError):
             with clock("track"):
-                found = workspace.value("track", HeadTrack, lambda: _tracked(job.clip, bundle, progress, job.head))
+                found = workspace.value("track", HeadTrack, lambda: _tracked(job, bundle, progress))
             with clock("cut"):
-                footage = cut_footage(job.clip, bundle, found, job.views)
+                footage = cut_footage(material, bundle, found, job.views)
         with clock("fit"):
             inverted = invert(
                 footage, bundle, settings,
@@ -127,14 +127,8 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
             )  # fmt: skip
         found, footage = without_frames(found, inverted.left_out), inverted.footage
         head = dataclasses.replace(inverted.head, yaw_range=found.yaw_range)
-        facts: dict[str, Any] = {**identity, "settings": settings}
-        with finite_figures("the clip cannot be described"):
-            run = ClipRun(
-                clip=str(job.clip.resolve()),
-                frames=FrameFacts(len(found.frames), found.failed),
-                clip_info=ClipFacts(**{**vars(info), "path": str(job.clip)}),
-                **facts,
-            )
+        with finite_figures("the input cannot be described"):
+            run = _run(material, found, {**identity, "settings": settings})
         with disk_errors(job.out):
             source = _source(job, settings, found)
             run = write_output(head, footage.targets, footage.held_out, workspace.output, source, run, clock, progress)
@@ -142,20 +136,29 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
     return run.model_dump(mode="json")
 
 
-def _source(job: VideoJob, settings: FitSettings, head_track: HeadTrack) -> Source:
-    """The report's description of the clip."""
-    low, high = (math.degrees(yaw) for yaw in head_track.yaw_range)
+def _run(material: Material, found: HeadTrack, facts: dict[str, Any]) -> ClipRun | PhotographsRun:
+    """The record of a run, with everything that is known before its output is written."""
+    frames = FrameFacts(len(found.frames), found.failed)
+    if isinstance(material, Recording):
+        clip_info = ClipFacts(**{**vars(material.info), "path": str(material.path)})
+        return ClipRun(clip=str(material.path.resolve()), clip_info=clip_info, frames=frames, **facts)
+    return PhotographsRun(photos=tuple(str(path.resolve()) for path in material.files), frames=frames, **facts)
+
+
+def _source(job: VideoJob, settings: FitSettings, found: HeadTrack) -> Source:
+    """The report's description of the input."""
+    low, high = (math.degrees(yaw) for yaw in found.yaw_range)
     return Source(
-        job.clip.name,
+        job.material.title,
         f"{job.views} views, preset {settings.name}",
-        f"The clip covers yaws from {low:.0f}° to {high:.0f}°; the orbit stays within this range.",
-        f"{len(head_track.frames)} usable, {len(head_track.failed)} failed.",
-        tuple(f"frame {frame.index} at {frame.time:.2f} s: {frame.reason}" for frame in head_track.failed),
+        f"The input covers yaws from {low:.0f}° to {high:.0f}°; the orbit stays within this range.",
+        f"{len(found.frames)} usable, {len(found.failed)} failed.",
+        tuple(f"{job.material.place(frame.index, frame.time)}: {frame.reason}" for frame in found.failed),
     )
 
 
-def _tracked(clip: Path, bundle: Bundle, progress: Progress, head: HeadChoice | None) -> HeadTrack:
-    def tell(done: int, total: int) -> None:
+def _tracked(job: VideoJob, bundle: Bundle, progress: Progress) -> HeadTrack:
+    def counted(done: int, total: int) -> None:
         progress("track", done, max(done, total), {})
 
-    return track(clip, bundle.aligner, tell, detector(bundle.info), head)
+    return job.material.track(bundle, job.head, counted)

@@ -1,13 +1,15 @@
-"""Paths of photos and of their output folders: files, folders and patterns."""
+"""Paths of clips, photos and their output folders: files, folders and patterns."""
 
 from __future__ import annotations
 
 import glob
+import mimetypes
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from inv3d.core.errors import InputError, UsageError
+from inv3d.video.material import Material, Photographs, Recording
 from inv3d.video.picture import photo_endings
 
 _LONGEST_NAME = (
@@ -35,6 +37,44 @@ def find_photos(places: Iterable[Path]) -> list[Path]:
     if empty is not None and not found:
         raise InputError(f"there are no photos in the folder {empty}", "name a folder with PNG or JPEG files")
     return list(dict.fromkeys(found))
+
+
+def find_material(places: list[Path]) -> Material:
+    """What `inv3d video` is given: one clip, or several photographs as files, folders and patterns.
+
+    Raises UsageError for several clips, InputError if a file does not exist or cannot be used.
+    """
+    if len(places) == 1 and not _is_folder(places[0]) and _exists(places[0]):
+        return Recording.of(places[0])
+    photos = find_photos(places)
+    for path in photos:
+        if (mimetypes.guess_type(path.name)[0] or "").startswith("video/"):
+            if len(photos) == 1:
+                return Recording.of(path)
+            raise UsageError(
+                f"{path} is one of {len(photos)} inputs, but looks like a video",
+                "name one clip, or several photos of one person; in the shell, loop over several clips",
+            )
+        if not _exists(path):
+            raise InputError(f"{path} does not exist", "check the path")
+    if len(photos) == 1:
+        raise InputError(f"{photos[0]} is a single photo", "use: inv3d image")
+    return Photographs(tuple(photos))
+
+
+def output_of(places: list[Path], material: Material) -> Path:
+    """The output folder of a clip, of a folder of photos, or of several photos: beside it, or beside the first of them.
+
+    Raises UsageError if there is no place beside it.
+    """
+    first = material.files[0]
+    if len(places) == 1 and _is_folder(places[0]):
+        folder = Path(os.path.abspath(places[0]))  # noqa: PTH100 - keeps links
+        if not folder.name:
+            raise UsageError(f"there is no place beside the folder {folder}", "name an output folder with --out")
+        return folder.with_name(_shortened(folder.name) + "-inv3d")
+    more = "" if len(material.files) == 1 else f"-and-{len(material.files) - 1}-more"
+    return first.with_name(_shortened(first.stem) + more + "-inv3d")
 
 
 def _is_folder(place: Path) -> bool:

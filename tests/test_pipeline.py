@@ -5,6 +5,7 @@ import pytest
 from inv3d.core.errors import UsageError
 from inv3d.pipeline import VideoJob, video_to_head, without_frames
 from inv3d.video.decode import FailedFrame
+from inv3d.video.material import Recording
 from inv3d.video.track import HeadTrack, TrackedFrame
 from tests.trees import tree
 
@@ -27,7 +28,7 @@ def test_the_clip_and_what_holds_it_are_never_replaced(clip, tmp_path, out, resu
     shutil.copy(clip, tmp_path / "vd" / "clip.mp4")
     (tmp_path / "link").symlink_to("vd", target_is_directory=True)
     before = tree(tmp_path)
-    job = VideoJob(clip=tmp_path / "vd" / "clip.mp4", out=tmp_path / out, force=True, resume=resume)
+    job = VideoJob(material=Recording.of(tmp_path / "vd" / "clip.mp4"), out=tmp_path / out, force=True, resume=resume)
     with pytest.raises(UsageError, match="contains the input"):
         video_to_head(job)
     assert tree(tmp_path) == before

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from inv3d.core.errors import InputError, UsageError
-from inv3d.places import find_photos, outputs_of
+from inv3d.places import find_material, find_photos, output_of, outputs_of
+from inv3d.video.material import Photographs, Recording
 
 
 def touched(folder: Path, *names: str) -> list[Path]:
@@ -98,3 +99,32 @@ def test_names_that_are_not_utf8(tmp_path):
     photo.touch()
     assert find_photos([tmp_path]) == [photo]
     assert os.fsencode(outputs_of([photo], None)[0].name) == b"caf\xe9-inv3d"
+
+
+def test_one_file_is_a_clip_and_several_are_photos(tmp_path, clip, monkeypatch):
+    assert find_material([clip]) == find_material([clip.parent / "t*.mp4"]) == Recording.of(clip)
+    assert output_of([clip], find_material([clip])) == clip.with_name("turn-inv3d")
+    photos = touched(tmp_path, "a.JPG", "b.png", "c.heic")
+    touched(tmp_path, "notes.txt")
+    every = Photographs(tuple(photos))
+    for places in ([tmp_path], photos, [tmp_path / "*.[Jph]*"], [photos[0], tmp_path]):
+        assert find_material(places) == every
+    assert output_of([tmp_path], every) == tmp_path.with_name(tmp_path.name + "-inv3d")
+    assert output_of(photos, every) == tmp_path / "a-and-2-more-inv3d"
+    monkeypatch.chdir(tmp_path)
+    assert output_of([Path(".")], every) == tmp_path.with_name(tmp_path.name + "-inv3d")
+    with pytest.raises(UsageError, match="no place beside the folder /"):
+        output_of([Path("/")], every)
+
+
+def test_what_is_neither_one_clip_nor_several_photos_is_told(tmp_path, clip):
+    photo = touched(tmp_path, "a.png")[0]
+    with pytest.raises(UsageError, match=r"turn\.mp4 is one of 2 inputs"):
+        find_material([photo, clip])
+    with pytest.raises(InputError, match="is a single photo") as caught:
+        find_material([tmp_path])
+    assert "inv3d image" in caught.value.hint
+    with pytest.raises(InputError, match=r"b\.png does not exist"):
+        find_material([photo, tmp_path / "b.png"])
+    with pytest.raises(InputError, match=r"nothing\.mp4 does not exist"):
+        find_material([tmp_path / "nothing.mp4"])

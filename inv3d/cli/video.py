@@ -1,4 +1,4 @@
-"""`inv3d video`: turn a head-turn video into a 3D head."""
+"""`inv3d video`: turn a head-turn video, or photographs of one person, into a 3D head."""
 
 from __future__ import annotations
 
@@ -29,12 +29,17 @@ VIEWS = Number(1, 1000, whole=True)
 
 
 def video(
-    clip: Annotated[
-        Path,
-        typer.Argument(parser=input_path, metavar="CLIP", help="Video of one head turning from one side to the other."),
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=input_path,
+            metavar="CLIP|PHOTO...",
+            help="Video of one head turning from one side to the other, or photos of one person from several sides: "
+            "files, a folder, or a pattern.",
+        ),
     ],
     views: Annotated[
-        int, typer.Option(parser=VIEWS, metavar="NUMBER", help="Number of frames to fit, evenly spaced by yaw.")
+        int, typer.Option(parser=VIEWS, metavar="NUMBER", help="Number of frames to fit, evenly spaced by yaw; at most as many as there are photos.")
     ] = 9,
     latents: Annotated[
         bool, typer.Option("--latents/--no-latents", help="Fit one latent code per view, for faces that move.")
@@ -52,7 +57,7 @@ def video(
             parser=output_path,
             metavar="FOLDER",
             help="Output folder.",
-            show_default="the clip's name plus -inv3d, beside it",
+            show_default="the name of the clip, the folder or the first photo plus -inv3d, beside it",
         ),
     ] = None,
     head: ChosenHead = None,
@@ -63,9 +68,9 @@ def video(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Turn a head-turn video into a 3D head.
+    """Turn a head-turn video, or photos of one person from several sides, into a 3D head.
 
-    Example: inv3d video clip.mp4 --views 9 --latents
+    Examples: inv3d video clip.mp4 --views 9 --latents; inv3d video left.jpg front.jpg right.jpg; inv3d video photos/
 
     Writes head/ (to render again), views/, orbit.mp4, mesh.glb, metrics.json, report.html and run.json.
     """
@@ -77,25 +82,25 @@ def video(
     from inv3d.core.device import choose_device
     from inv3d.estimate import video_seconds
     from inv3d.pipeline import VideoJob, video_to_head
-    from inv3d.video.decode import probe
+    from inv3d.places import find_material, output_of
     from inv3d.workspace import check_output
 
     tell = teller(as_json)
     choice = choose_device(device)
     settings = chosen_settings(preset, choice.device).scaled(effort)
-    info = probe(clip)
-    out = out or clip.with_name(clip.stem + "-inv3d")
+    material = find_material(inputs)
+    out = out or output_of(inputs, material)
     check_folder(out)
     job = VideoJob(
-        clip=clip, out=out, views=views, latents=latents, model=model, perceptual=perceptual, identity=identity,
+        material=material, out=out, views=views, latents=latents, model=model, perceptual=perceptual, identity=identity,
         settings=settings, seed=seed, device=choice.device, force=force, resume=resume,
         head=head.choice if head else None,
     )  # fmt: skip
     check_prepared(model)
-    check_output(out, [clip], force, resume)
+    check_output(out, material.files, force, resume)
     require_head(read_info(model), fit=True)
-    seconds = video_seconds(job, info)
-    tell(f"{clip.name}: {info.width} x {info.height}, {info.duration:.1f} s, {info.codec}")
+    seconds = video_seconds(job)
+    tell(material.description)
     codes = "one code per view" if latents else "one code"
     tell(f"{views} views, {codes}, model {model}, preset {settings.name}")
     tell(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}; output in {out}")
@@ -115,7 +120,7 @@ def video(
     if as_json:
         document(
             {
-                "clip": str(clip), "out": str(out), "device": str(choice.device), "estimated_seconds": round(seconds),
+                "inputs": [str(path) for path in material.files], "out": str(out), "device": str(choice.device), "estimated_seconds": round(seconds),
                 "seconds": run["total_seconds"], "metrics": means,
             }
         )  # fmt: skip

@@ -111,14 +111,25 @@ class FrameFacts:
     failed: tuple[FailedFrame, ...]
 
 
-class ClipRun(Run):
-    """The content of `run.json` for a clip."""
+class TurnRun(Run):
+    """What the records of clips and of photographs of one person have in common."""
 
-    clip: Text
     views: Count
     latents: bool
     frames: FrameFacts
+
+
+class ClipRun(TurnRun):
+    """The content of `run.json` for a clip."""
+
+    clip: Text
     clip_info: ClipFacts
+
+
+class PhotographsRun(TurnRun):
+    """The content of `run.json` for several photographs of one person; the index of a frame is that in `photos`."""
+
+    photos: tuple[Text, ...]
 
 
 class PhotoRun(Run):

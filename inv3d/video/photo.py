@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
-from inv3d.core.crops import Crops, cut
 from inv3d.core.errors import InputError
 from inv3d.core.views import Views
 from inv3d.video.choose import HeadChoice, choose
+from inv3d.video.decode import Frame
 from inv3d.video.detect import detector
 from inv3d.video.locate import Located, search, search_turned
 from inv3d.video.picture import read_picture
-from inv3d.video.track import SEARCH_SIDE
+from inv3d.video.select import cameras_of, cut_frame
+from inv3d.video.track import SEARCH_SIDE, TrackedFrame, placed
 
 _SMALLEST_HEAD = 40  # side in pixels of the crop around a head; smaller crops show too little
 _COLOURLESS = 0.02  # largest distance of a channel from grey
@@ -42,35 +44,53 @@ class Aligned:
         return Views(self.image, self.camera, (0,), (0.0,))
 
 
-def align_photo(path: Path, bundle: Bundle, head: HeadChoice | None = None) -> Aligned:
-    """The one head of a photo, or the one chosen by `head`, cut out upright as the model sees heads.
+def read_photo(path: Path, index: int = 0) -> Frame:
+    """A photo as a frame. Raises InputError, OutOfMemoryError."""
+    picture = read_picture(path)
+    pixels = picture.image.add(1.0).mul(127.5).round().byte().permute(1, 2, 0).numpy()
+    return Frame(index, 0.0, pixels, (picture.scale, picture.scale))
+
+
+def shrunk(photo: Frame, short_side: int) -> Frame:
+    """The same photo with at most `short_side` pixels on its shorter side."""
+    height, width = photo.image.shape[:2]
+    shrink = short_side / min(height, width)
+    if shrink >= 1.0:
+        return photo
+    size = (round(height * shrink), round(width * shrink))
+    small = F.interpolate(photo.tensor()[None], size, mode="area")[0]
+    pixels = small.add(1.0).mul(127.5).round().byte().permute(1, 2, 0).numpy()
+    scale = (photo.scale[0] * width / size[1], photo.scale[1] * height / size[0])
+    return replace(photo, image=np.ascontiguousarray(pixels), scale=scale)
+
+
+def head_in(photo: Frame, bundle: Bundle, head: HeadChoice | None, where: str) -> TrackedFrame:
+    """The one head of a photo, or the one chosen by `head`; `where` names the photo.
 
     Raises InputError if there is none, if it is not clear which one is meant, or if it is too small.
     """
-    picture = read_picture(path)
-    photo = picture.image
-    height, width = photo.shape[-2:]
-    shrink = min(1.0, SEARCH_SIDE / min(height, width))
-    size = (round(height * shrink), round(width * shrink))
-    small = F.interpolate(photo[None], size, mode="area")[0] if shrink < 1.0 else photo
-    scale = (width / size[1], height / size[0])
-    found = find_heads(bundle, small)
+    small = shrunk(photo, SEARCH_SIDE)
+    found = find_heads(bundle, small.tensor())
     if not len(found):
         raise InputError(
-            f"no head was found in {path}",
+            f"no head was found in {where}",
             "use a photo of one head that faces the camera roughly and is hardly cut off",
         )
-    found = choose(found, head, (scale[0] * picture.scale, scale[1] * picture.scale), str(path))
-    crops = Crops(
-        found.crops.center * torch.tensor(scale), found.crops.size * math.sqrt(scale[0] * scale[1]), found.crops.roll
-    )
-    if float(crops.size) < _SMALLEST_HEAD:
-        raise InputError(
-            f"the head in {path} is only about {float(crops.size) / 2:.0f} pixels high", "use a larger photo"
-        )
-    image = cut(photo, crops, bundle.info.generator.resolution)
-    camera = bundle.info.camera(found.alignment.yaw, found.alignment.pitch)
-    return Aligned(image, camera, float(found.confidence[0]), round(math.degrees(float(crops.roll))))
+    tracked = placed(small, choose(found, head, small.scale, where))
+    if tracked.size < _SMALLEST_HEAD * photo.scale[0]:
+        raise InputError(f"the head in {where} is only about {tracked.size / 2:.0f} pixels high", "use a larger photo")
+    return tracked
+
+
+def align_photo(path: Path, bundle: Bundle, head: HeadChoice | None = None) -> Aligned:
+    """The one head of a photo, or the one chosen by `head`, cut out upright as the model sees heads.
+
+    Raises InputError if the photo cannot be read, and as `head_in` does.
+    """
+    photo = read_photo(path)
+    found = head_in(photo, bundle, head, str(path))
+    image = cut_frame(photo, found, bundle.info.generator.resolution)
+    return Aligned(image, cameras_of([found], bundle.info.camera), found.confidence, round(math.degrees(found.roll)))
 
 
 def find_heads(bundle: Bundle, photo: Tensor) -> Located:

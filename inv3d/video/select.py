@@ -6,15 +6,15 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from inv3d.core.camera import Camera
 from inv3d.core.crops import cut
 from inv3d.core.errors import InputError
 from inv3d.core.views import Views
-from inv3d.video.decode import frames
+from inv3d.video.decode import Frame
 from inv3d.video.track import HeadTrack, TrackedFrame
 
 MIN_ROTATION = math.radians(20)
@@ -40,11 +40,12 @@ def _nearest(candidates: list[TrackedFrame], yaws: Iterable[float]) -> list[Trac
     return sorted(chosen, key=lambda frame: frame.yaw)
 
 
-def select(track: HeadTrack, views: int, held_out: int = 24) -> Selection:
+def select(track: HeadTrack, views: int, held_out: int = 24, between: bool = True) -> Selection:
     """The `views` frames nearest to evenly spaced yaws from the leftmost to the rightmost (section 3.1).
 
-    In-between frames lie nearest to the middles of neighbouring targets; held-out frames are spread evenly over the
-    rest. A single view is the most frontal one. Raises InputError if the head turns too little or too few frames are usable.
+    In-between frames, if wanted, lie nearest to the middles of neighbouring targets; held-out frames are spread evenly
+    over the rest. A single view is the most frontal one. Raises InputError if the head turns too little or too few
+    frames are usable.
     """
     if len(track.frames) < views:
         raise InputError(
@@ -55,15 +56,15 @@ def select(track: HeadTrack, views: int, held_out: int = 24) -> Selection:
     if views > 1 and high - low < MIN_ROTATION:
         raise InputError(
             f"the head turns only {math.degrees(high - low):.0f} degrees",
-            "film the head turning from one side to the other, by at least 20 degrees in all",
+            "show the head from one side to the other, turned by at least 20 degrees in all",
         )
     candidates = list(track.frames)
     spaced = torch.linspace(low, high, views).tolist() if views > 1 else [min(max(0.0, low), high)]
     targets = _nearest(candidates, spaced)
-    middles = [(a.yaw + b.yaw) / 2 for a, b in pairwise(targets)]
-    between = _nearest(candidates, middles)
+    middles = [(a.yaw + b.yaw) / 2 for a, b in pairwise(targets)] if between else []
+    inner = _nearest(candidates, middles)
     rest = _nearest(candidates, torch.linspace(low, high, held_out).tolist())
-    return Selection(tuple(targets), tuple(between), tuple(rest))
+    return Selection(tuple(targets), tuple(inner), tuple(rest))
 
 
 CameraOf = Callable[[torch.Tensor, torch.Tensor], Camera]
@@ -76,13 +77,16 @@ def cameras_of(tracked: Iterable[TrackedFrame], camera: CameraOf) -> Camera:
     return camera(torch.tensor([f.yaw for f in rows]), torch.tensor([f.pitch for f in rows]))
 
 
-def cut_views(path: Path, tracked: tuple[TrackedFrame, ...], resolution: int, camera: CameraOf) -> Views:
-    """Decode once more and cut the aligned targets of `tracked` frames (any order), in their order."""
+def cut_frame(frame: Frame, tracked: TrackedFrame, resolution: int) -> Tensor:
+    """The aligned picture [1,3,resolution,resolution] of a frame's head."""
+    return cut(frame.tensor(), tracked.crops(frame.scale), resolution)
+
+
+def cut_views(frames: Iterable[Frame], tracked: tuple[TrackedFrame, ...], resolution: int, camera: CameraOf) -> Views:
+    """Cut the aligned targets of `tracked` frames out of their `frames`; those are in any order, the views in that of
+    `tracked`."""
     places = {frame.index: frame for frame in tracked}
-    images = {
-        frame.index: cut(frame.tensor(), places[frame.index].crops(), resolution)
-        for frame in frames(path, places.__contains__)
-    }
+    images = {frame.index: cut_frame(frame, places[frame.index], resolution) for frame in frames}
     return Views(
         torch.cat([images[frame.index] for frame in tracked]),
         cameras_of(tracked, camera),

@@ -43,8 +43,11 @@ class TrackedFrame:
     pitch: float
     confidence: float
 
-    def crops(self) -> Crops:
-        return Crops(torch.tensor([[self.x, self.y]]), torch.tensor([self.size]), torch.tensor([self.roll]))
+    def crops(self, scale: tuple[float, float] = (1.0, 1.0)) -> Crops:
+        """The crop in a picture whose pixels are so many of the full size wide and high."""
+        center = torch.tensor([[self.x / scale[0], self.y / scale[1]]])
+        size = torch.tensor([self.size / math.sqrt(scale[0] * scale[1])])
+        return Crops(center, size, torch.tensor([self.roll]))
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class HeadTrack:
         return float(self.yaws.min()), float(self.yaws.max())
 
 
-def _tracked(frame: Frame, located: Located) -> TrackedFrame:
+def placed(frame: Frame, located: Located) -> TrackedFrame:
+    """The first of the heads that were located in a frame, in pixels of the clip's or the photo's full size."""
     crops, pose = located.crops, located.alignment
     x, y = (float(c * s) for c, s in zip(crops.center[0], frame.scale, strict=True))
     size = float(crops.size[0]) * math.sqrt(frame.scale[0] * frame.scale[1])
@@ -123,7 +127,7 @@ def track(
         if located is not None and len(located) and float(located.confidence[0]) < CONFIDENT:
             located = _find(aligner, frame, detect, head, seen)
         if located is not None and len(located):
-            tracked = _tracked(frame, located)
+            tracked = placed(frame, located)
             changed = shots.change(frame, (tracked.x, tracked.y, tracked.size, tracked.yaw))
             if changed is not None:
                 raise InputError(

@@ -14,6 +14,7 @@ from inv3d.export.results import (
     FrameFacts,
     MeasuredBy,
     Metrics,
+    PhotographsRun,
     PhotoRun,
     finite_figures,
 )  # fmt: skip
@@ -41,9 +42,10 @@ def metrics(row: FrameMetrics) -> Metrics:
             clip="a.mp4", views=9, latents=True, frames=FrameFacts(2, (FailedFrame(7, 0.3, "no head found"),)),
             clip_info=ClipFacts("a.mp4", "h264", 320, 180, 28, 2.8, 10.0), means=metrics(ROW).means, **COMMON,
         ),
+        PhotographsRun(photos=("a.jpg", "caf\udce9.jpg"), views=2, latents=False, frames=FrameFacts(2, ()), **COMMON),
         PhotoRun(photo="caf\udce9.jpg", encoder="preim3d", refine=0, tune=0, confidence=0.9, yaw_degrees=1.5, pitch_degrees=0.0, **COMMON),
     ],
-    ids=["metrics", "clip", "photo"],
+    ids=["metrics", "clip", "photographs", "photo"],
 )  # fmt: skip
 def test_a_record_of_an_output_is_read_as_it_was_written(record, tmp_path):
     write_record(tmp_path / "a.json", record)
