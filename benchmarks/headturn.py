@@ -107,7 +107,7 @@ class Fits:
 
     def prepared(self, views: int) -> Footage:
         """Targets for `views` views; what is measured are all evenly spaced frames, targets or not."""
-        return replace(cut_footage(self.material, self.bundle, self.found, views), held_out=self.measured)
+        return replace(cut_footage(self.material, self.bundle, self.material.select(self.found, views)), held_out=self.measured)
 
     def fit(self, row: Row) -> tuple[Head, Footage]:
         """The head of a row, and the views with their refined cameras."""
@@ -115,7 +115,7 @@ class Fits:
 
         def problem() -> Problem:
             views = (prepared.targets.to(self.device), prepared.between.to(self.device))
-            return Problem(self.bundle, *views, settings, seed=0)
+            return Problem(self.bundle, *views, settings.weighing(self.bundle.perceptual_scale), seed=0)
 
         if row.views not in self._wplus:
             self._wplus[row.views] = fit_wplus(problem())

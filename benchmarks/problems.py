@@ -41,5 +41,6 @@ def problem(bundle: Bundle, views: int, settings: FitSettings, device: torch.dev
     images = torch.zeros(len(yaw), 3, info.generator.resolution, info.generator.resolution, device=device)
     everything = Views(images, cameras, tuple(range(len(yaw))), tuple(float(i) for i in range(len(yaw))))
     return Problem(
-        bundle, everything[list(range(0, len(yaw), 2))], everything[list(range(1, len(yaw), 2))], settings, 0
+        bundle, everything[list(range(0, len(yaw), 2))], everything[list(range(1, len(yaw), 2))],
+        settings.weighing(bundle.perceptual_scale), 0,
     )

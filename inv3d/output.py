@@ -7,11 +7,13 @@ from typing import TypeVar
 
 from inv3d.clock import StageClock
 from inv3d.core.head import Head
+from inv3d.core.inversion.invert import Footage
 from inv3d.core.inversion.loop import Progress
 from inv3d.core.metrics.consistency import depth_consistency
 from inv3d.core.metrics.evaluate import FrameMetrics, evaluate, means
+from inv3d.core.metrics.judges import SAME_PERSON, Judges, judges_for
 from inv3d.core.records import write_record
-from inv3d.core.views import Views
+from inv3d.core.world import OUTSIDE
 from inv3d.destination import RUN
 from inv3d.export.formats import write_textured
 from inv3d.export.mesh import extract_mesh
@@ -19,7 +21,7 @@ from inv3d.export.orbit import write_orbit
 from inv3d.export.report import Source, write_report
 from inv3d.export.results import BothFrames, MeasuredBy, Metrics, Run, finite_figures
 from inv3d.export.textured import paint
-from inv3d.export.views import VIEWS, write_views
+from inv3d.export.views import VIEWS, write_unseen, write_views
 from inv3d.memory import peak_memory_mb
 
 AnyRun = TypeVar("AnyRun", bound=Run)
@@ -27,16 +29,18 @@ AnyRun = TypeVar("AnyRun", bound=Run)
 
 def write_output(
     head: Head,
-    targets: Views,
-    held_out: Views,
+    footage: Footage,
     folder: Path,
     source: Source,
     run: AnyRun,
     clock: StageClock,
     progress: Progress,
+    strangeness: float = 0.0,
 ) -> AnyRun:
     """Write head, views, orbit, mesh, metrics, run and report into `folder`; returns `run` with means, times, and the
-    names of all files. Raises InputError if the head cannot be measured."""
+    names of all files. `strangeness` is that of the footage (see `World`). Raises InputError if the head cannot be
+    measured."""
+    targets, held_out = footage.targets, footage.held_out
     steps = ("head", "views", "orbit", "mesh", "metrics", "report")
 
     def done(name: str) -> None:
@@ -46,7 +50,9 @@ def write_output(
     done("head")
     with clock("views"):
         renders = head.render_each(targets.cameras, lambda render: render)
+        unseen = head.render_each(held_out.cameras, lambda render: render.image.cpu())
         write_views(folder / VIEWS, targets, renders)
+        write_unseen(folder / VIEWS, held_out, unseen)
     done("views")
     with clock("orbit"):
         write_orbit(head, folder / "orbit.mp4")
@@ -55,13 +61,15 @@ def write_output(
         write_textured(paint(head, extract_mesh(head), targets), folder / "mesh.glb")
     done("mesh")
     with clock("metrics"):
-        fit_rows = evaluate(targets, (render.image for render in renders), head.bundle)
-        held_rows = evaluate(held_out, head.render_each(held_out.cameras, lambda render: render.image), head.bundle)
-        metrics = _metrics(head, fit_rows, held_rows)
+        judges = judges_for(head.bundle, strangeness > OUTSIDE, head.generator.device)
+        fit_rows = evaluate(targets, (render.image for render in renders), head.bundle, judges)
+        held_rows = evaluate(held_out, (image.to(head.generator.device) for image in unseen), head.bundle, judges)
+        metrics = _metrics(head, fit_rows, held_rows, judges, strangeness)
     write_record(folder / "metrics.json", metrics)
     done("metrics")
     run = run.changed(
         means=metrics.means,
+        photographs=metrics.photographs,
         seconds=clock.seconds,
         total_seconds=round(sum(clock.seconds.values()), 2),
         peak_memory_mb=float(peak_memory_mb()),
@@ -74,19 +82,26 @@ def write_output(
     return run
 
 
-def _metrics(head: Head, fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics]) -> Metrics:
+def _metrics(
+    head: Head, fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics], judges: Judges, strangeness: float
+) -> Metrics:
     fit = means(fit_rows)
     assert fit is not None
     names = head.bundle.names
     with finite_figures("the head cannot be measured"):
         return Metrics(
-            fit=fit,
             held_out=means(held_rows),
+            fit=fit,
+            strangeness=round(strangeness, 3),
+            photographs=strangeness > OUTSIDE,
             depth_consistency=depth_consistency(head) if len(head.track) > 1 else 0.0,
             latent_distance=head.track.neighbour_distance(),
             networks=MeasuredBy(
-                identity=f"{names.judge}, which the fit does not use",
                 perceptual=f"{names.perceptual}, which the fit also optimises",
+                identity=f"{names.judge}, which the fit does not use" if judges.own else None,
+                face_distance=None
+                if judges.faces is None
+                else f"dlib's face recogniser, which takes two faces for one person below {SAME_PERSON}",
             ),
-            frames=BothFrames(tuple(fit_rows), tuple(held_rows)),
+            frames=BothFrames(tuple(held_rows), tuple(fit_rows)),
         )

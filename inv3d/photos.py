@@ -18,7 +18,7 @@ from inv3d.core.encoders.inverter import Inverter, Start, load_inverter
 from inv3d.core.encoders.kinds import NO_ENCODER
 from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, UsageError
 from inv3d.core.files import disk_errors
-from inv3d.core.helpers import OWN
+from inv3d.core.helpers import AUTO, OWN, perceptual_for_photographs
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.loop import Progress, silent
 from inv3d.core.inversion.settings import FitSettings, preset_for
@@ -29,7 +29,7 @@ from inv3d.export.report import Source
 from inv3d.export.results import PhotoRun
 from inv3d.memory import memory_errors
 from inv3d.output import write_output
-from inv3d.pipeline import ready_bundle, settings_for, space_needed
+from inv3d.pipeline import ready_bundle, settings_for, space_needed, suited
 from inv3d.video.choose import HeadChoice, in_words
 from inv3d.video.photo import Aligned, align_photo
 from inv3d.workspace import Workspace, check_output
@@ -50,7 +50,7 @@ class PhotoJob:
     encoder: str = "preim3d"
     refine: int = 0
     tune: int = 0
-    perceptual: str = OWN
+    perceptual: str = AUTO
     identity: str = OWN
     settings: FitSettings | None = None
     seed: int = 0
@@ -66,6 +66,7 @@ class PhotoJob:
         }  # fmt: skip
         for name in ("force", "resume"):
             del choices[name]
+        choices["perceptual"] = f"{self.perceptual} ({perceptual_for_photographs(self.perceptual)} for photographs)"
         return {
             "sha256": input_digest(photo), **choices, "fingerprint": bundle.fingerprint, "version": inv3d.__version__,
         }  # fmt: skip
@@ -188,15 +189,16 @@ def _finish(
     identity = job.identify(photo, bundle)
     with Workspace(out, [photo], job.force, job.resume) as workspace:
         workspace.begin(identity, space_needed(bundle, job.fit))
+        seen = suited(bundle, job.perceptual, aligned.view)
         with clock("fit"):
             inverted = invert(
-                Footage.of_one(aligned.view), bundle, job.fit,
+                Footage.of_one(aligned.view), seen.bundle, job.fit,
                 start=start, seed=job.seed, keep=workspace.tensors, progress=progress,
             )  # fmt: skip
         view = inverted.footage.targets
         head = replace(inverted.head, yaw_range=shown_range(float(view.cameras.yaw), bundle))
         yaw, pitch = (math.degrees(float(angle)) for angle in (view.cameras.yaw, view.cameras.pitch))
-        facts: dict[str, Any] = {**identity, "settings": job.fit}
+        facts: dict[str, Any] = {**identity, "perceptual": seen.perceptual, "settings": job.fit}
         run = PhotoRun(
             photo=str(photo.resolve()),
             confidence=round(aligned.confidence, 3),
@@ -214,7 +216,9 @@ def _finish(
             "One photo.",
         )
         with disk_errors(out):
-            run = write_output(head, view, view[[]], workspace.output, source, run, clock, progress)
+            run = write_output(
+                head, inverted.footage, workspace.output, source, run, clock, progress, strangeness=seen.strangeness
+            )
         workspace.finish()
     return run.model_dump(mode="json")
 

@@ -4,32 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 import inv3d
 from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.errors import InputError, UsageError
 from inv3d.core.files import disk_errors
-from inv3d.core.helpers import OWN, with_helpers
+from inv3d.core.helpers import AUTO, OWN, perceptual_for_photographs, with_helpers
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.loop import Progress, silent
 from inv3d.core.inversion.settings import FitSettings, preset_for
+from inv3d.core.views import Views
+from inv3d.core.world import OUTSIDE
+from inv3d.export.preview import Preview
 from inv3d.export.report import Source
 from inv3d.export.results import ClipFacts, ClipRun, FrameFacts, PhotographsRun, finite_figures
 from inv3d.memory import memory_errors
 from inv3d.output import write_output
+from inv3d.video.advice import Advice, advise
 from inv3d.video.choose import HeadChoice, in_words
-from inv3d.video.decode import FailedFrame
+from inv3d.video.decode import FailedFrame, Frame
 from inv3d.video.material import Material, Recording
-from inv3d.video.select import cut_views
+from inv3d.video.select import Selection, cut_views
 from inv3d.video.track import HeadTrack
 from inv3d.workspace import Workspace
+
+PREVIEW = "preview.png"
+_PREVIEW_SIZE = 128
+_MOST_LOST = 5
+"""Photos that cannot be used and are named at once; the report lists all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +52,7 @@ class VideoJob:
     views: int = 9
     latents: bool = False
     model: str = "demo"
-    perceptual: str = OWN
+    perceptual: str = AUTO
     identity: str = OWN
     settings: FitSettings | None = None
     seed: int = 0
@@ -64,19 +74,46 @@ def ready_bundle(model: str, perceptual: str, identity: str, device: torch.devic
     return bundle
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the pictures of a job are to a model: how far they lie outside of what its own networks have seen, and the
+    `bundle` with the networks that suit them."""
+
+    bundle: Bundle
+    perceptual: str
+    strangeness: float
+
+    @property
+    def photographs(self) -> bool:
+        return self.strangeness > OUTSIDE
+
+
+def suited(bundle: Bundle, perceptual: str, targets: Views) -> Seen:
+    """Choose the perceptual network for `targets`, if that is left to us: LPIPS for photographs, where its weights are."""
+    strangeness = bundle.strangeness(targets.images)
+    if perceptual != AUTO:
+        return Seen(bundle, perceptual, strangeness)
+    chosen = perceptual_for_photographs(AUTO) if strangeness > OUTSIDE else OWN
+    return Seen(with_helpers(bundle, chosen, OWN, bundle.generator.device), chosen, strangeness)
+
+
 def settings_for(bundle: Bundle, settings: FitSettings) -> FitSettings:
     """The settings without terms that do not apply to a model: objects without a face have no identity."""
     return dataclasses.replace(settings, identity=0.0) if bundle.info.subject == "things" else settings
 
 
-def cut_footage(material: Material, bundle: Bundle, found: HeadTrack, views: int) -> Footage:
-    """Choose frames and cut their aligned pictures at the generator's resolution."""
-    selection = material.select(found, views)
+def cut_footage(
+    material: Material,
+    bundle: Bundle,
+    selection: Selection,
+    watched: Callable[[Iterator[Frame]], Iterator[Frame]] = lambda frames: frames,
+) -> Footage:
+    """Cut the aligned pictures of chosen frames at the generator's resolution; all frames pass through `watched`."""
     info = bundle.info
     roles = (selection.targets, selection.between, selection.held_out)
     chosen = tuple(frame for role in roles for frame in role)
     frames = material.frames({frame.index for frame in chosen}.__contains__)
-    everything = cut_views(frames, chosen, info.generator.resolution, info.camera)
+    everything = cut_views(watched(frames), chosen, info.generator.resolution, info.camera)
     first, second = len(roles[0]), len(roles[0]) + len(roles[1])
     return Footage(everything[:first], everything[first:second], everything[second:])
 
@@ -94,8 +131,15 @@ def space_needed(bundle: Bundle, settings: FitSettings) -> int:
     return 6 * sum(weight.numel() for weight in bundle.generator.parameters()) if settings.tuning_steps else 0
 
 
-def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
-    """Run a `VideoJob` and write its output folder; returns what `run.json` says.
+def say_nothing(line: str) -> None:
+    """Takes lines for the user, and drops them."""
+
+
+def video_to_head(
+    job: VideoJob, progress: Progress = silent, tell: Callable[[str], None] = say_nothing
+) -> dict[str, Any]:
+    """Run a `VideoJob` and write its output folder; returns what `run.json` says. `tell` gets lines for the user: what was
+    found before the fit starts, and what is wrong with it.
 
     Raises Inv3dError for everything that the user can fix. A stopped run leaves `<out>.partial`, from which `resume`
     continues and ends with the same head.
@@ -110,7 +154,9 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
             settings = settings_for(bundle, job.fit)
         identity = {
             "sha256": material.digest, "views": job.views, "latents": job.latents,
-            "model": job.model, "fingerprint": bundle.fingerprint, "perceptual": job.perceptual, "identity": job.identity, "seed": job.seed, "settings": asdict(settings),
+            "model": job.model, "fingerprint": bundle.fingerprint,
+            # a network whose weights arrive or vanish between two runs makes another job
+            "perceptual": f"{job.perceptual} ({perceptual_for_photographs(job.perceptual)} for photographs)", "identity": job.identity, "seed": job.seed, "settings": asdict(settings),
             "head": in_words(job.head),
             "device": job.device.type, "version": inv3d.__version__,
         }  # fmt: skip
@@ -119,19 +165,38 @@ def video_to_head(job: VideoJob, progress: Progress = silent) -> dict[str, Any]:
             with clock("track"):
                 found = workspace.value("track", HeadTrack, lambda: _tracked(job, bundle, progress))
             with clock("cut"):
-                footage = cut_footage(material, bundle, found, job.views)
+                selection = material.select(found, job.views)
+                advice = advise(found, selection.targets)
+                preview = Preview(selection.targets, material.place, *_found(material, found, advice))
+                footage = cut_footage(material, bundle, selection, preview.watched)
+        shown = workspace.output / PREVIEW
+        with disk_errors(job.out):
+            preview.write(shown, _by_frame(footage.targets))
+        for line in (preview.title, *preview.notes, f"look at {shown}"):
+            tell(line)
+
+        def look(targets: Views, code: Tensor) -> None:
+            renders = _first_renders(bundle, targets, code, preview)
+            with disk_errors(job.out):
+                preview.write(shown, _by_frame(footage.targets), renders)
+            tell(f"first render in {shown}")
+
+        seen = suited(bundle, job.perceptual, footage.targets)
         with clock("fit"):
             inverted = invert(
-                footage, bundle, settings,
-                latents=job.latents, seed=job.seed, keep=workspace.tensors, progress=progress,
+                footage, seen.bundle, settings,
+                latents=job.latents, seed=job.seed, keep=workspace.tensors, look=look,
+                progress=progress,
             )  # fmt: skip
         found, footage = without_frames(found, inverted.left_out), inverted.footage
         head = dataclasses.replace(inverted.head, yaw_range=found.yaw_range)
         with finite_figures("the input cannot be described"):
-            run = _run(material, found, {**identity, "settings": settings})
+            run = _run(material, found, {**identity, "perceptual": seen.perceptual, "settings": settings})
         with disk_errors(job.out):
-            source = _source(job, settings, found)
-            run = write_output(head, footage.targets, footage.held_out, workspace.output, source, run, clock, progress)
+            source = _source(job, settings, found, advice)
+            run = write_output(
+                head, footage, workspace.output, source, run, clock, progress, strangeness=seen.strangeness
+            )
         workspace.finish()
     return run.model_dump(mode="json")
 
@@ -145,7 +210,36 @@ def _run(material: Material, found: HeadTrack, facts: dict[str, Any]) -> ClipRun
     return PhotographsRun(photos=tuple(str(path.resolve()) for path in material.files), frames=frames, **facts)
 
 
-def _source(job: VideoJob, settings: FitSettings, found: HeadTrack) -> Source:
+def _found(material: Material, found: HeadTrack, advice: Sequence[Advice]) -> tuple[str, tuple[str, ...]]:
+    """A line on what was found, and a line for each photo that cannot be used and for each warning."""
+    low, high = (math.degrees(yaw) for yaw in found.yaw_range)
+    every = len(found.frames) + len(found.failed)
+    title = (
+        f"{material.title}: a head in {len(found.frames)} of {every} {material.unit}, "
+        f"turned from {low:.0f} to {high:.0f} degrees"
+    )
+    lost = found.failed if material.unit == "photos" else ()
+    lines = (f"left out: {material.place(frame.index, frame.time)}: {frame.reason}" for frame in lost[:_MOST_LOST])
+    return title, (*lines, *(f"warning: {each}" for each in advice))
+
+
+def _by_frame(views: Views) -> dict[int, Tensor]:
+    return dict(zip(views.frames, views.images, strict=True))
+
+
+@torch.no_grad()
+def _first_renders(bundle: Bundle, targets: Views, code: Tensor, preview: Preview) -> dict[int, Tensor]:
+    """Small renders [3,R,R] of one code, for those of the targets that the preview shows."""
+    generator = bundle.generator
+    scene, size = generator.scene(code), min(_PREVIEW_SIZE, generator.raw_resolution)
+    return {
+        frame: generator.render(scene, targets.cameras[i].to(code.device), size, superresolution=False).image[0].cpu()
+        for i, frame in enumerate(targets.frames)
+        if frame in preview.chosen
+    }
+
+
+def _source(job: VideoJob, settings: FitSettings, found: HeadTrack, advice: Sequence[Advice]) -> Source:
     """The report's description of the input."""
     low, high = (math.degrees(yaw) for yaw in found.yaw_range)
     return Source(
@@ -154,6 +248,7 @@ def _source(job: VideoJob, settings: FitSettings, found: HeadTrack) -> Source:
         f"The input covers yaws from {low:.0f}° to {high:.0f}°; the orbit stays within this range.",
         f"{len(found.frames)} usable, {len(found.failed)} failed.",
         tuple(f"{job.material.place(frame.index, frame.time)}: {frame.reason}" for frame in found.failed),
+        tuple(str(each) for each in advice),
     )
 
 

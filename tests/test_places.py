@@ -112,7 +112,7 @@ def test_one_file_is_a_clip_and_several_are_photos(tmp_path, clip, monkeypatch):
     assert output_of([tmp_path], every) == tmp_path.with_name(tmp_path.name + "-inv3d")
     assert output_of(photos, every) == tmp_path / "a-and-2-more-inv3d"
     monkeypatch.chdir(tmp_path)
-    assert output_of([Path(".")], every) == tmp_path.with_name(tmp_path.name + "-inv3d")
+    assert output_of([Path()], every) == tmp_path.with_name(tmp_path.name + "-inv3d")
     with pytest.raises(UsageError, match="no place beside the folder /"):
         output_of([Path("/")], every)
 

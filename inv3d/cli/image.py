@@ -54,7 +54,7 @@ def image(
         int, typer.Option(parser=STEPS, metavar="NUMBER", help="Pivotal tuning steps on the generator.")
     ] = 0,
     model: Model = "demo",
-    perceptual: Perceptual = "own",
+    perceptual: Perceptual = "auto",
     identity: Identity = "own",
     preset: Preset = "auto",
     out: Annotated[
@@ -160,17 +160,19 @@ def _failure(results: list[PhotoResult]) -> Exception:
 
 def _conclude(results: list[PhotoResult], tell: Callable[[str], None], as_json: bool) -> None:
     """Print a few lines on one photo, a table of several."""
+    from inv3d.cli.figures import figures, remarks_on
     from inv3d.cli.terminal import table
 
     if len(results) > 1:
         if not as_json:
             rows = [(result.photo.name, *_figures(result), _outcome(result)) for result in results]
-            table(("photo", "yaw", "PSNR", "ID", "seconds", ""), rows, right=("yaw", "PSNR", "ID", "seconds"))
+            table(("photo", "yaw", "PSNR", "likeness", "seconds", ""), rows, right=("yaw", "PSNR", "seconds"))
     elif (run := results[0].run) is not None:
         means = run["means"]["fit"]
         tell(f"done in {run['total_seconds']:.0f} s, peak memory {run['peak_memory_mb'] / 1024:.1f} GB")
-        psnr, ssim, likeness = (means[key] for key in ("psnr", "ms_ssim", "identity"))
-        tell(f"  yaw {run['yaw_degrees']:.0f} degrees: PSNR {psnr:.1f} dB, MS-SSIM {ssim:.3f}, ID {likeness:.2f}")
+        tell(f"  yaw {run['yaw_degrees']:.0f} degrees: {figures(means)}")
+        for line in remarks_on(run):
+            tell(f"  {line}")
         if turned := _turned(results[0]):
             tell(f"  {turned}")
         tell(f"open {results[0].out / 'report.html'}")
@@ -179,12 +181,12 @@ def _conclude(results: list[PhotoResult], tell: Callable[[str], None], as_json: 
 
 
 def _figures(result: PhotoResult) -> tuple[str, str, str, str]:
+    from inv3d.cli.figures import likeness
+
     if result.run is None:
         return ("", "", "", "")
     run, means = result.run, result.run["means"]["fit"]
-    return (
-        f"{run['yaw_degrees']:.0f}°", f"{means['psnr']:.1f}", f"{means['identity']:.2f}", f"{run['total_seconds']:.1f}",
-    )  # fmt: skip
+    return f"{run['yaw_degrees']:.0f}°", f"{means['psnr']:.1f}", likeness(means), f"{run['total_seconds']:.1f}"
 
 
 def _outcome(result: PhotoResult) -> str:

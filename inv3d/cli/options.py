@@ -50,7 +50,12 @@ Preset = Annotated[
 ]
 Model = Annotated[str, typer.Option(metavar="NAME", help="Model to use; `inv3d models list` shows all.")]
 Perceptual = Annotated[
-    str, typer.Option(metavar="NAME", help="Network of the perceptual loss: own, lpips-alex or lpips-vgg.")
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Network of the perceptual loss: own, lpips-alex, lpips-vgg, or auto (LPIPS for photographs if its weights "
+        "are on this machine, otherwise own).",
+    ),
 ]
 Identity = Annotated[
     str, typer.Option(metavar="NAME", help="Network of the identity loss: own, arcface or curricularface.")

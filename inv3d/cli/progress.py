@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from inv3d.cli import signals, terminal
+from inv3d.core.printable import printable
 from inv3d.memory import peak_memory_mb
 
 if TYPE_CHECKING:
@@ -76,6 +77,10 @@ class LiveLines:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bar.stop()
+
+    def tell(self, line: str) -> None:
+        """Print a line above the bars."""
+        self.bar.console.print(printable(line), markup=False, emoji=False, highlight=False)
 
     def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
         signals.check()

@@ -45,7 +45,7 @@ def video(
         bool, typer.Option("--latents/--no-latents", help="Fit one latent code per view, for faces that move.")
     ] = False,
     model: Model = "demo",
-    perceptual: Perceptual = "own",
+    perceptual: Perceptual = "auto",
     identity: Identity = "own",
     preset: Preset = "auto",
     effort: Annotated[
@@ -72,9 +72,11 @@ def video(
 
     Examples: inv3d video clip.mp4 --views 9 --latents; inv3d video left.jpg front.jpg right.jpg; inv3d video photos/
 
-    Writes head/ (to render again), views/, orbit.mp4, mesh.glb, metrics.json, report.html and run.json.
+    Writes preview.png before the fit starts; then head/ (to render again), views/, orbit.mp4, mesh.glb, metrics.json,
+    report.html and run.json.
     """
     from inv3d.budget import require_head
+    from inv3d.cli.figures import figures, remarks_on
     from inv3d.cli.progress import minutes, reporter
     from inv3d.cli.signals import interruptible
     from inv3d.cli.terminal import document, teller
@@ -105,13 +107,14 @@ def video(
     tell(f"{views} views, {codes}, model {model}, preset {settings.name}")
     tell(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}; output in {out}")
     with interruptible(lambda: stopped(out)), reporter(as_json) as progress:
-        run = video_to_head(job, progress)
+        run = video_to_head(job, progress, progress.tell)
     means = run["means"]
     tell(f"done in {run['total_seconds']:.0f} s, peak memory {run['peak_memory_mb'] / 1024:.1f} GB")
-    for name, label in (("fit", "fitted views"), ("held_out", "held-out frames")):
+    for name, label in (("held_out", "unseen frames"), ("fit", "fitted views")):
         if means[name]:
-            psnr, ssim, likeness = (means[name][key] for key in ("psnr", "ms_ssim", "identity"))
-            tell(f"  {label}: PSNR {psnr:.1f} dB, MS-SSIM {ssim:.3f}, ID {likeness:.2f}")
+            tell(f"  {label}: {figures(means[name])}")
+    for line in remarks_on(run):
+        tell(f"  {line}")
     failed = Counter(frame["reason"] for frame in run["frames"]["failed"])
     if failed:
         reasons = ", ".join(f"{count} {reason}" for reason, count in failed.most_common())

@@ -25,12 +25,14 @@ from inv3d.core.generator.config import Distance, SoundConfig, Width
 from inv3d.core.library import DESCRIPTION, model_folder, sha256
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
-from inv3d.core.networks.perceptual import PerceptualNetwork
+from inv3d.core.networks.perceptual import TYPICAL_LPIPS, PerceptualNetwork
 from inv3d.core.records import Record, Text, read_record, write_record
 from inv3d.core.weights import Module, Refuse, Shape, has_tensor, load_module, read_tensors
+from inv3d.core.world import Measured, World, measure_world
 
 PARTS = ("generator", "aligner", "identity", "perceptual", "judge")
 WEIGHTS, ALIGNER, CODES = "generator.safetensors", "aligner.safetensors", "codes.safetensors"
+WORLD = "world.safetensors"
 _LENDER = "demo"
 """The model that lends its networks for comparing pictures to models without their own."""
 
@@ -124,6 +126,27 @@ class Bundle:
     statistics: CodeStatistics | None = None
     """The statistics that `inv3d models prepare` measured, if any."""
     names: NetworkNames = NetworkNames()
+    world: World | None = None
+    """What the model's own networks have seen; those of a model without its own are the lender's."""
+    helper_typical: float | None = None
+    """The typical distance of `perceptual` (see `typical_distance`), if it is not the model's own."""
+
+    @property
+    def perceptual_scale(self) -> float:
+        """The scale of the distances of `perceptual`, in those of LPIPS (AlexNet)."""
+        typical = self.helper_typical
+        if typical is None:
+            typical = TYPICAL_LPIPS if self.world is None else self.world.measured.typical
+        return typical / TYPICAL_LPIPS
+
+    def strangeness(self, images: Tensor) -> float:
+        """How far images [B,3,R,R] of one head lie outside of what the model's own networks have seen (see `World`)."""
+        return 0.0 if self.world is None else self.world.strangeness(images)
+
+    @property
+    def judge_knows_photographs(self) -> bool:
+        """Whether `judge` was trained on photographs, as no network of a model is."""
+        return not isinstance(self.judge, IdentityNetwork)
 
     @property
     def mean_code(self) -> Tensor:
@@ -158,6 +181,19 @@ class Bundle:
             with write_whole(folder / f"{part}.safetensors", replace=True) as file:
                 file.write_bytes(save(halves))
         write_record(folder / DESCRIPTION, self.info)
+        self.save_world(folder)
+
+    def save_world(self, folder: Path) -> None:
+        """Measure what the model's own networks have seen, and write it beside their weights in `folder`."""
+        assert isinstance(self.perceptual, PerceptualNetwork) and isinstance(self.judge, IdentityNetwork)
+        measured = measure_world(self.generator, self.info.camera, self.judge, self.perceptual)
+        measured.save(folder / WORLD, _weights_of_world(folder))
+
+
+def _weights_of_world(folder: Path) -> str:
+    """Digests of the weights that the world of the model in `folder` depends on."""
+    parts = (WEIGHTS, *(f"{part}.safetensors" for part in ("judge", "perceptual")))
+    return " ".join(sha256(folder / part)[:16] for part in parts)
 
 
 def read_info(name: str) -> ModelInfo:
@@ -200,6 +236,17 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
         path = folder / f"{name}.safetensors"
         return load_module(make, path, _refuse(path), device)
 
+    perceptual = part("perceptual", lambda: PerceptualNetwork(outputs))
+    judge = part("judge", lambda: IdentityNetwork(JUDGE_WIDTHS))
+
+    def measured() -> Measured:
+        if not own:
+            lent = load_bundle(_LENDER, device).world
+            assert lent is not None
+            return lent.measured
+        kept = Measured.load(folder / WORLD, _weights_of_world(folder), judge, _refuse(folder / WORLD))
+        return kept or measure_world(generator, info.camera, judge, perceptual)
+
     return Bundle(
         info,
         generator,
@@ -207,10 +254,11 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
         if own or (folder / ALIGNER).exists()
         else None,
         identity=part("identity", IdentityNetwork),
-        perceptual=part("perceptual", lambda: PerceptualNetwork(outputs)),
-        judge=part("judge", lambda: IdentityNetwork(JUDGE_WIDTHS)),
+        perceptual=perceptual,
+        judge=judge,
         fingerprint=sha256(folder / WEIGHTS)[:16],
         statistics=_statistics(folder / CODES, info.generator.w_dim, device),
+        world=World(judge, measured),
     )
 
 

@@ -7,39 +7,44 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.error import URLError
 
 import torch
 from torch import nn
 
-from inv3d.core.bundle import Bundle, Identity, Perceptual
+from inv3d.core.bundle import Bundle, Identity
 from inv3d.core.checkpoints.read import read_weights
 from inv3d.core.errors import ModelError, UsageError
 from inv3d.core.library import home
 from inv3d.core.networks.arcface import ArcFace, FaceBackbone, ir_101, ir_se50
 
+if TYPE_CHECKING:
+    from inv3d.core.networks.lpips import Lpips
+
 Network = TypeVar("Network", bound=nn.Module)
 
-OWN = "own"
+OWN, AUTO, LPIPS = "own", "auto", "lpips-alex"
 _BACKBONES = {
-    "lpips-alex": ("alex", "alexnet-owt-7be5be79.pth"),
+    LPIPS: ("alex", "alexnet-owt-7be5be79.pth"),
     "lpips-vgg": ("vgg", "vgg16-397923af.pth"),
 }
 _FACES: dict[str, tuple[Callable[[], FaceBackbone], str]] = {
     "arcface": (ir_se50, "model_ir_se50.pth"),
     "curricularface": (ir_101, "CurricularFace_Backbone.pth"),
 }
-PERCEPTUAL = (OWN, *_BACKBONES)
+PERCEPTUAL = (AUTO, OWN, *_BACKBONES)
 IDENTITY = (OWN, *_FACES)
 
 
 def with_helpers(bundle: Bundle, perceptual: str, identity: str, device: torch.device) -> Bundle:
-    """The bundle with other networks for its losses. ID is then measured by the other of the two face networks, if its
+    """The bundle with other networks for its losses; `AUTO` leaves the model's own until the pictures are known. ID is then measured by the other of the two face networks, if its
     weights exist. Raises UsageError for unknown names, ModelError for missing or damaged weights."""
+    check_helpers(perceptual, identity)
     names = bundle.names
-    if perceptual != OWN:
-        bundle = replace(bundle, perceptual=load_perceptual(perceptual, device))
+    if perceptual not in (OWN, AUTO):
+        network = load_perceptual(perceptual, device)
+        bundle = replace(bundle, perceptual=network, helper_typical=network.typical)
         names = replace(names, perceptual=perceptual)
     if identity != OWN:
         bundle = replace(bundle, identity=load_identity(identity, device))
@@ -51,10 +56,30 @@ def with_helpers(bundle: Bundle, perceptual: str, identity: str, device: torch.d
     return replace(bundle, names=names)
 
 
-def load_perceptual(name: str, device: torch.device) -> Perceptual:
-    """Load one of `PERCEPTUAL` other than `OWN`. Raises UsageError, ModelError."""
-    if name not in _BACKBONES:
-        raise UsageError(f"there is no perceptual network '{name}'", f"choose one of: {', '.join(PERCEPTUAL)}")
+def perceptual_for_photographs(perceptual: str) -> str:
+    """The network that one of `PERCEPTUAL` means for photographs: `AUTO` is LPIPS if the weights of one of its backbones
+    are on this machine, else `OWN`."""
+    return next((name for name in _BACKBONES if has_perceptual(name)), OWN) if perceptual == AUTO else perceptual
+
+
+def has_perceptual(name: str) -> bool:
+    """Whether the weights of a network other than `OWN` are on this machine."""
+    return _backbone_path(_BACKBONES[name][1]).is_file()
+
+
+def check_helpers(perceptual: str, identity: str) -> None:
+    """Raises UsageError for unknown names."""
+    if perceptual not in PERCEPTUAL:
+        raise UsageError(
+            f"there is no perceptual network '{perceptual}'", f"choose one of: {', '.join(PERCEPTUAL)}"
+        )
+    if identity not in IDENTITY:
+        raise UsageError(f"there is no identity network '{identity}'", f"choose one of: {', '.join(IDENTITY)}")
+
+
+def load_perceptual(name: str, device: torch.device) -> Lpips:
+    """Load one of `PERCEPTUAL` other than `OWN` and `AUTO`. Raises UsageError, ModelError."""
+    check_helpers(name, OWN)
     from inv3d.core.networks.lpips import Lpips
 
     net, file = _BACKBONES[name]
@@ -65,8 +90,7 @@ def load_perceptual(name: str, device: torch.device) -> Perceptual:
 
 def load_identity(name: str, device: torch.device) -> Identity:
     """Load one of `IDENTITY` other than `OWN`. Raises UsageError, ModelError."""
-    if name not in _FACES:
-        raise UsageError(f"there is no identity network '{name}'", f"choose one of: {', '.join(IDENTITY)}")
+    check_helpers(OWN, name)
     path = face_weights(name)
     if not path.is_file():
         raise ModelError(f"the weights of '{name}' are not on this machine", f"put {path.name} at {path}")
@@ -90,9 +114,13 @@ def face_weights(name: str) -> Path:
     return home() / "helpers" / _FACES[name][1]
 
 
+def _backbone_path(file: str) -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints" / file
+
+
 def _backbone(file: str) -> Path:
     """Path of the weights in torchvision's own cache; downloaded if missing, unless downloads are disabled."""
-    path = Path(torch.hub.get_dir()) / "checkpoints" / file
+    path = _backbone_path(file)
     if not path.is_file():
         missing = ModelError(f"{file}, which LPIPS needs, is missing and cannot be downloaded", f"put it at {path}")
         if os.environ.get("INV3D_OFFLINE"):

@@ -1,4 +1,4 @@
-"""The report: one self-contained page with pictures, the ID-over-yaw curve, figures and settings."""
+"""The report: one self-contained page with pictures, a curve of likeness over yaw, figures and settings."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from torch.nn import functional as F
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.metrics.evaluate import FrameMetrics
+from inv3d.core.metrics.judges import SAME_PERSON
 from inv3d.core.printable import printable
 from inv3d.core.views import Views
 from inv3d.export.pictures import column, data_uri, row
-from inv3d.export.results import Metrics, Run
+from inv3d.export.results import BothFrames, Metrics, Run
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1d232a; }
@@ -37,36 +38,50 @@ _METRICS = (
     ("psnr", "PSNR (dB)", "higher is better"),
     ("ms_ssim", "MS-SSIM", "higher is better"),
     ("perceptual", "perceptual distance", "lower is better"),
+    ("lpips", "LPIPS (AlexNet)", "lower is better"),
     ("identity", "ID similarity", "higher is better"),
+    ("face_distance", "face distance", "lower is better; photos of one person usually lie 0.2 to 0.4 apart"),
+    ("face_lost", "renders without a face", "frames in which a face is found, though not in their renders"),
 )
+_LIKENESS = (("identity", "ID", 1), ("face_distance", "face distance", -1), ("lpips", "LPIPS", -1))
+"""Figures of likeness, of which the first that is known is drawn over yaw: field, label, and the
+sign that makes larger values better."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A description of the input: the file's `name`, the `method`, the `coverage` of yaws, the use of the `frames`, and the
-    reasons of those that `failed`."""
+    """A description of the input: the file's `name`, the `method`, the `coverage` of yaws, the use of the `frames`, the
+    reasons of those that `failed`, and `warnings`."""
 
     name: str
     method: str
     coverage: str
     frames: str
     failed: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def _curve(fit_rows: Sequence[FrameMetrics], held_rows: Sequence[FrameMetrics]) -> str:
-    """Identity similarity over yaw as inline SVG (Figure 3 of Barthel et al.)."""
+def _curve(fit_rows: Sequence[FrameMetrics], held_rows: Sequence[FrameMetrics], field: str, label: str) -> str:
+    """A figure of likeness over yaw as inline SVG (Figure 3 of Barthel et al.)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     axes = figure.subplots()
-    held = sorted(held_rows, key=lambda r: r.yaw)
-    fitted = sorted(fit_rows, key=lambda r: r.yaw)
-    axes.plot([r.yaw for r in held], [r.identity for r in held], color="#c2452d", label="held-out frames")
-    axes.plot([r.yaw for r in fitted], [r.identity for r in fitted], "o", color="#2b5d8a", label="fitted views")
+    held, fitted = (
+        sorted((row.yaw, float(getattr(row, field))) for row in rows if getattr(row, field) is not None)
+        for rows in (held_rows, fit_rows)
+    )
+    axes.plot(*zip(*held, strict=True), color="#c2452d", label="unseen frames")
+    if fitted:
+        axes.plot(*zip(*fitted, strict=True), "o", color="#2b5d8a", label="fitted views")
     axes.set_xlabel("yaw (degrees)")
-    axes.set_ylabel("ID similarity")
-    # the axis starts at 0.9 at the latest: a change in the third decimal must not look like a drop
-    axes.set_ylim(min(0.9, *(r.identity - 0.02 for r in (*held, *fitted))), 1.005)
+    axes.set_ylabel(label)
+    values = [value for _, value in (*held, *fitted)]
+    if field == "identity":
+        # the axis starts at 0.9 at the latest: a change in the third decimal must not look like a drop
+        axes.set_ylim(min(0.9, *(value - 0.02 for value in values)), 1.005)
+    else:
+        axes.set_ylim(0.0, max(SAME_PERSON, *values) * 1.05)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="lower center")
     buffer = io.StringIO()
@@ -98,21 +113,54 @@ def _comparison(targets: Views, renders: list[Render]) -> str:
 
 
 def _table(metrics: Metrics) -> str:
-    """Fit and held-out means side by side; a photo has no frames to hold out."""
-    both = {"fitted views": metrics.fit, "held-out frames": metrics.held_out}
+    """Means over unseen frames and over fitted views side by side; a photo has no frames to hold out."""
+    both = {"unseen frames": metrics.held_out, "fitted views": metrics.fit}
     columns = {title: means for title, means in both.items() if means is not None}
     head = "".join(f"<th>{title}</th>" for title in columns)
     rows = "".join(
         f"<tr><td>{label}</td>"
-        + "".join(f"<td>{getattr(means, name):.4g}</td>" for means in columns.values())
+        + "".join(f"<td>{_shown(getattr(means, name))}</td>" for means in columns.values())
         + f"<td class=note>{note}</td></tr>"
         for name, label, note in _METRICS
+        if any(getattr(means, name) for means in columns.values())
     )
     return f"<table><tr><th></th>{head}<th></th></tr>{rows}</table>"
 
 
-def _over_yaw(fit_rows: Sequence[FrameMetrics], held_rows: Sequence[FrameMetrics]) -> str:
-    return f"<h2>Identity over yaw</h2>{_curve(fit_rows, held_rows)}" if held_rows else ""
+def _shown(value: float | None) -> str:
+    return "&ndash;" if value is None else f"{value:.4g}"
+
+
+def _likeness(rows: Sequence[FrameMetrics]) -> tuple[str, str, int] | None:
+    """The first figure of likeness that some of the rows have."""
+    known = (each for each in _LIKENESS if any(getattr(row, each[0]) is not None for row in rows))
+    return next(known, None)
+
+
+def _over_yaw(frames: BothFrames) -> str:
+    likeness = _likeness(frames.held_out)
+    if likeness is None:
+        return ""
+    field, label, _ = likeness
+    return f"<h2>{label[0].upper() + label[1:]} over yaw</h2>{_curve(frames.fit, frames.held_out, field, label)}"
+
+
+def _judged(metrics: Metrics) -> str:
+    """Which networks measured, and which could not."""
+    networks = metrics.networks
+    lines = [f"The perceptual distance is measured by {_text(networks.perceptual)}."]
+    if networks.identity is not None:
+        lines.append(f"ID is measured by {_text(networks.identity)}.")
+    if networks.face_distance is not None:
+        lines.append(f"The face distance is that of {_text(networks.face_distance)}.")
+    if metrics.photographs and networks.identity is None:
+        lines.append(
+            f"The pictures lie outside of what the model's own networks have seen ({metrics.strangeness:.1f} times as far "
+            "from its renders as those reach): no ID is given, because it would mean nothing."
+        )
+        if networks.face_distance is None:
+            lines.append("For an independent figure of likeness, install the extra <code>inv3d[photos]</code>.")
+    return " ".join(lines)
 
 
 def _remarks(metrics: Metrics) -> str:
@@ -123,13 +171,17 @@ def _remarks(metrics: Metrics) -> str:
             f"Depth consistency (Eq. 7&ndash;9): {metrics.depth_consistency:.4f} world units; mean distance between "
             f"neighbouring codes: {metrics.latent_distance:.2f}."
         )
-    rows, which = metrics.frames.held_out, "held-out frame"
+    rows, which = metrics.frames.held_out, "unseen frame"
     if not rows:
         rows, which = metrics.frames.fit, "view"
-    if len(rows) > 1:
-        weakest = min(rows, key=lambda r: r.identity)
+    likeness = _likeness(rows)
+    if len(rows) > 1 and likeness is not None:
+        field, label, sign = likeness
+        known = [row for row in rows if getattr(row, field) is not None]
+        weakest = min(known, key=lambda row: sign * float(getattr(row, field)))
         remarks.append(
-            f"Least similar {which}: frame {weakest.frame}, yaw {weakest.yaw:.0f}&deg;, ID {weakest.identity:.3f}."
+            f"Least similar {which}: frame {weakest.frame}, yaw {weakest.yaw:.0f}&deg;, "
+            f"{label} {getattr(weakest, field):.3f}."
         )
     return "".join(f"<p>{remark}</p>" for remark in remarks)
 
@@ -141,6 +193,11 @@ def _frames(source: Source) -> str:
     lines = "".join(f"<li>{_text(line)}</li>" for line in source.failed)
     shown = " open" if len(source.failed) <= _SHOWN_FAILURES else ""
     return f"<details{shown}><summary>{_text(source.frames)}</summary><ul>{lines}</ul></details>"
+
+
+def _warnings(source: Source) -> str:
+    lines = "".join(f"<li>{_text(line)}</li>" for line in source.warnings)
+    return f"<ul>{lines}</ul>" if lines else ""
 
 
 def _text(text: str) -> str:
@@ -171,14 +228,13 @@ def write_report(
 <p class=note>{_text(source.method)}, {codes}, model {_text(head.bundle.name)} ({_text(info.license)}), {run.total_seconds:.0f} s</p>
 <video controls loop autoplay muted src="data:video/mp4;base64,{video}"></video>
 <p>{_text(source.coverage)} The model's training data cover yaws up to &plusmn;{info.known_yaw:.0f}&deg;.</p>
-<h2>{"Fitted views" if several else "Fitted view"}</h2>
+{_warnings(source)}<h2>{"Fitted views" if several else "Fitted view"}</h2>
 {_comparison(targets, renders)}
 <h2>Figures</h2>
 {_table(metrics)}
 {_remarks(metrics)}
-<p class=note>ID is measured by {_text(metrics.networks.identity)}; the perceptual distance by
-{_text(metrics.networks.perceptual)}.</p>
-{_over_yaw(metrics.frames.fit, metrics.frames.held_out)}
+<p class=note>{_judged(metrics)}</p>
+{_over_yaw(metrics.frames)}
 <h2>Frames</h2>
 {_frames(source)}
 <h2>Settings</h2>

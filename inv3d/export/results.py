@@ -24,35 +24,43 @@ Row4 = tuple[Number, Number, Number, Number]
 
 @dataclass(frozen=True)
 class BothMeans:
-    """Means over the fitted views, and over the held-out frames, if any."""
+    """Means over the frames that the fit never used, if any, and over the fitted views."""
 
+    held_out: Means | None
     fit: Means
-    held_out: Means | None = None
 
 
 @dataclass(frozen=True)
 class BothFrames:
     """The same frame by frame."""
 
-    fit: tuple[FrameMetrics, ...]
     held_out: tuple[FrameMetrics, ...]
+    fit: tuple[FrameMetrics, ...]
 
 
 @dataclass(frozen=True)
 class MeasuredBy:
-    """Descriptions of the networks behind two of the figures."""
+    """Descriptions of the networks behind some of the figures; None where no network can tell."""
 
-    identity: Text
     perceptual: Text
+    identity: Text | None = None
+    face_distance: Text | None = None
 
 
 class Metrics(Record):
-    """The content of `metrics.json`. `depth_consistency` in world units, `latent_distance` as of `LatentTrack`."""
+    """The content of `metrics.json`. `depth_consistency` in world units, `latent_distance` as of `LatentTrack`.
+
+    `strangeness` says how far the pictures lie outside of what the model's own networks have seen (see `World`);
+    beyond a limit they count as `photographs`, of which those networks can tell no likeness.
+    """
 
     largest = 1 << 24  # a long clip has many frames
 
-    fit: Means
+    format: int = Field(default=2, ge=1)
     held_out: Means | None
+    fit: Means
+    strangeness: Number = 0.0
+    photographs: bool = False
     depth_consistency: float
     latent_distance: float
     networks: MeasuredBy
@@ -60,7 +68,7 @@ class Metrics(Record):
 
     @property
     def means(self) -> BothMeans:
-        return BothMeans(self.fit, self.held_out)
+        return BothMeans(self.held_out, self.fit)
 
 
 class Run(Record):
@@ -81,6 +89,7 @@ class Run(Record):
     device: Text
     version: Text
     means: BothMeans | None = None
+    photographs: bool = False
     torch: Text = str(torch.__version__)
     python: Text = platform.python_version()
     seconds: Annotated[dict[Text, Number], Field(max_length=64)] = Field(default_factory=dict)

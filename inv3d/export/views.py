@@ -20,6 +20,7 @@ from inv3d.export.results import Cameras, ViewCamera
 from inv3d.video.picture import read_picture
 
 VIEWS, CAMERAS = "views", "cameras.json"
+_UNSEEN_PAIRS = 6
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+\.png")
 
 
@@ -44,6 +45,15 @@ def write_views(folder: Path, targets: Views, renders: list[Render]) -> None:
             )
         )
     write_record(folder / CAMERAS, Cameras(views=tuple(entries)))
+
+
+def write_unseen(folder: Path, held_out: Views, images: list[Tensor]) -> None:
+    """Pairs of target and render [1,3,R,R] of some frames that the fit never used, evenly spaced by yaw. Raises OSError."""
+    count = min(_UNSEEN_PAIRS, len(held_out))
+    for number in range(count):
+        i = round(number * (len(held_out) - 1) / max(1, count - 1))
+        name = f"unseen-{number:02d}-frame{held_out.frames[i]:05d}.png"
+        save_png(folder / name, row([held_out.images[i], images[i][0]]))
 
 
 def _rows(matrix: Tensor) -> Any:

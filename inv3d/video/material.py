@@ -35,6 +35,11 @@ class Material(Protocol):
         ...
 
     @property
+    def unit(self) -> str:
+        """What its frames are called, in the plural."""
+        ...
+
+    @property
     def description(self) -> str:
         """A line that says what it is."""
         ...
@@ -72,6 +77,7 @@ class Recording:
 
     path: Path
     info: ClipInfo
+    unit: str = "frames"
 
     @staticmethod
     def of(path: Path) -> Recording:
@@ -120,6 +126,7 @@ class Photographs:
     """
 
     files: tuple[Path, ...]
+    unit: str = "photos"
 
     @property
     def title(self) -> str:

@@ -18,6 +18,8 @@ from inv3d.video.decode import Frame
 from inv3d.video.track import HeadTrack, TrackedFrame
 
 MIN_ROTATION = math.radians(20)
+_GUESSED = math.radians(5)
+"""By how much farther a frame may be whose pose was read, than one on the smooth path between others."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,11 @@ class Selection:
 
 
 def _nearest(candidates: list[TrackedFrame], yaws: Iterable[float]) -> list[TrackedFrame]:
-    """For each yaw the nearest remaining frame; removes these frames from `candidates`."""
+    """For each yaw the nearest remaining frame, if possible one whose pose was read; removes them from `candidates`."""
     chosen = []
     for yaw in yaws:
         if candidates:
-            best = min(candidates, key=lambda frame: abs(frame.yaw - yaw))
+            best = min(candidates, key=lambda frame: abs(frame.yaw - yaw) + _GUESSED * (frame.confidence == 0.0))
             candidates.remove(best)
             chosen.append(best)
     return sorted(chosen, key=lambda frame: frame.yaw)

@@ -18,6 +18,7 @@ from inv3d.core.networks.aligner import Aligner
 from inv3d.video.choose import HeadChoice, choose
 from inv3d.video.decode import FailedFrame, Frame, frames, probe
 from inv3d.video.locate import CONFIDENT, Detector, Located, align, search
+from inv3d.video.quality import Quality, quality
 from inv3d.video.shots import Shots
 
 SEARCH_SIDE = 540
@@ -27,11 +28,15 @@ MAX_FRAMES = 600
 _SMOOTHING = 0.07  # standard deviation of the time window, seconds
 _BLANK = 16  # of 255: the level of black with noise and vignetting
 _OUTLIER = 6.0  # median absolute deviations from the smooth path
+_BRIDGED = 0.5  # seconds: a head that is seen so shortly before and after is on the smooth path between
+_FOLLOWED = 0.15  # confidence of a head that is followed: it cannot vanish from one frame to the next, nor
+_WAY, _GROWTH, _TURN = 0.08, 1.1, 0.2  # move by this part of its crop, grow by this factor, turn by these radians
 
 
 @dataclass(frozen=True)
 class TrackedFrame:
-    """One frame: crop centre (x, y) and side in pixels, roll, yaw and pitch in radians, the aligner's confidence."""
+    """One frame: crop centre (x, y) and side in pixels, roll, yaw and pitch in radians, the aligner's confidence (0 where
+    the pose is that of the smooth path), and how well the frame shows the head."""
 
     index: int
     time: float
@@ -42,6 +47,7 @@ class TrackedFrame:
     yaw: float
     pitch: float
     confidence: float
+    quality: Quality | None = None
 
     def crops(self, scale: tuple[float, float] = (1.0, 1.0)) -> Crops:
         """The crop in a picture whose pixels are so many of the full size wide and high."""
@@ -72,8 +78,11 @@ def placed(frame: Frame, located: Located) -> TrackedFrame:
     crops, pose = located.crops, located.alignment
     x, y = (float(c * s) for c, s in zip(crops.center[0], frame.scale, strict=True))
     size = float(crops.size[0]) * math.sqrt(frame.scale[0] * frame.scale[1])
-    values = (crops.roll[0], pose.yaw[0], pose.pitch[0], located.confidence[0])
-    return TrackedFrame(frame.index, frame.time, x, y, size, *(float(value) for value in values))
+    roll, yaw, pitch, confidence = (
+        float(values[0]) for values in (crops.roll, pose.yaw, pose.pitch, located.confidence)
+    )
+    looks = quality(frame.tensor(), crops[[0]])
+    return TrackedFrame(frame.index, frame.time, x, y, size, roll, yaw, pitch, confidence, looks)
 
 
 def _find(
@@ -87,6 +96,25 @@ def _find(
     if head is not None and last is not None and len(found):
         return found[[int((found.crops.center - last.crops.center).norm(dim=1).argmin())]]
     return choose(found, head, frame.scale, f"the picture at {frame.time:.2f} s")
+
+
+def _follow(aligner: Aligner, frame: Frame, last: Located, before: Located) -> Located | None:
+    """The head near its last two positions, if it is there: convincing, or at least close to where and how it was.
+
+    The search starts between the two: from the last alone, crops swing from frame to frame where the aligner overcorrects.
+    """
+    start = Crops(
+        (last.crops.center + before.crops.center) / 2,
+        (last.crops.size * before.crops.size).sqrt(),
+        (last.crops.roll + before.crops.roll) / 2,
+    )
+    located = align(aligner, frame.tensor(), start, iterations=2)
+    confidence = float(located.confidence[0])
+    size, was = float(located.crops.size[0]), float(last.crops.size[0])
+    way = float((located.crops.center[0] - last.crops.center[0]).norm()) / was
+    turn = abs(float(located.alignment.yaw[0] - last.alignment.yaw[0]))
+    close = way < _WAY and 1 / _GROWTH < size / was < _GROWTH and turn < _TURN
+    return located if confidence >= CONFIDENT or (close and confidence >= _FOLLOWED) else None
 
 
 def _is_blank(frame: Frame) -> bool:
@@ -110,6 +138,7 @@ def track(
     total = max(1, math.ceil(info.frames / stride))
     usable: list[TrackedFrame] = []
     failed: list[FailedFrame] = []
+    before: Located | None = None
     last: Located | None = None
     seen: Located | None = None  # the last position of the head, however long ago
     shots = Shots()
@@ -118,14 +147,12 @@ def track(
         # searching the whole frame now and then reveals a second head
         look = count % max(20, total // 4) == 0
         located: Located | None = None
-        if _is_blank(frame):
-            pass  # a lead-in may be long, and the search is slow
-        elif last is None or look:
-            located = _find(aligner, frame, detect, head, seen)
-        else:
-            located = align(aligner, frame.tensor(), last.crops, iterations=2)
-        if located is not None and len(located) and float(located.confidence[0]) < CONFIDENT:
-            located = _find(aligner, frame, detect, head, seen)
+        if not _is_blank(frame):  # a lead-in may be long, and the search is slow
+            followed = None if last is None else _follow(aligner, frame, last, before or last)
+            located = followed
+            if followed is None or look:
+                found = _find(aligner, frame, detect, head, seen)
+                located = found if len(found) else followed
         if located is not None and len(located):
             tracked = placed(frame, located)
             changed = shots.change(frame, (tracked.x, tracked.y, tracked.size, tracked.yaw))
@@ -135,10 +162,10 @@ def track(
                     f"cut out one shot: ffmpeg -i clip.mp4 -t {changed:.2f} one.mp4",
                 )
             usable.append(tracked)
-            last = seen = located
+            before, last, seen = last, located, located
         else:
             failed.append(FailedFrame(frame.index, frame.time, "no head found"))
-            last = None
+            before = last = None
         progress(count + 1, max(total, count + 1))
     if not usable:
         raise InputError(
@@ -148,7 +175,8 @@ def track(
 
 
 def smooth(raw: HeadTrack) -> HeadTrack:
-    """Smooth by local linear regression over time stamps; frames far from the smooth path fail.
+    """Smooth by local linear regression over time stamps. Frames far from the smooth path take its pose if others are
+    near it shortly before and after, and fail otherwise.
 
     A straight line, because a plain average would shrink the turn at the ends of the clip.
     """
@@ -163,15 +191,21 @@ def smooth(raw: HeadTrack) -> HeadTrack:
         residual = np.abs(values - path)
         scale = 1.4826 * np.median(residual[keep], 0) + np.array([0.5, 0.5, 0.5, 0.004, 0.008, 0.008])
         keep = (residual / scale).max(1) < _OUTLIER
-    usable = tuple(
-        replace(frame, **dict(zip(names, map(float, row), strict=True)))  # type: ignore[arg-type]
-        for frame, row, good in zip(raw.frames, path, keep, strict=True)
-        if good
-    )
-    jumps = tuple(
-        FailedFrame(f.index, f.time, "pose jumps") for f, good in zip(raw.frames, keep, strict=True) if not good
-    )
-    return HeadTrack(usable, tuple(sorted(raw.failed + jumps, key=lambda frame: frame.index)))
+    usable: list[TrackedFrame] = []
+    jumps: list[FailedFrame] = []
+    for frame, row, good in zip(raw.frames, path, keep, strict=True):
+        if good or _bridged(frame.time, times[keep]):
+            confidence = frame.confidence if good else 0.0
+            pose = dict(zip(names, map(float, row), strict=True))
+            usable.append(replace(frame, **pose, confidence=confidence))  # type: ignore[arg-type]
+        else:
+            jumps.append(FailedFrame(frame.index, frame.time, "pose jumps"))
+    return HeadTrack(tuple(usable), tuple(sorted((*raw.failed, *jumps), key=lambda frame: frame.index)))
+
+
+def _bridged(time: float, times: NDArray[np.float64]) -> bool:
+    """Whether there are `times` shortly before and after a time."""
+    return bool(((times < time) & (times > time - _BRIDGED)).any() and ((times > time) & (times < time + _BRIDGED)).any())
 
 
 def _local_lines(

@@ -94,4 +94,4 @@ def test_unknown_networks_are_told():
     for load in (load_perceptual, load_identity):
         with pytest.raises(UsageError, match="nonsense"):
             load("nonsense", CPU)
-    assert helpers.PERCEPTUAL[0] == helpers.IDENTITY[0] == "own"
+    assert helpers.PERCEPTUAL[:2] == ("auto", "own") and helpers.IDENTITY[0] == "own"

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 from safetensors.torch import load_file
 
 from inv3d.video.decode import frames, probe
@@ -46,12 +47,16 @@ def output(clip, tmp_path_factory) -> Path:
     done = inv3d("video", clip, *QUICK, "--latents", "--out", out)
     assert done.returncode == 0, done.stderr
     assert "open " in done.stdout and "about" in done.stdout
+    # before the fit: what was found, where to look, and what is wrong
+    before = done.stdout.split("] W+")[0]
+    assert "turned from" in before and "preview.png" in before
+    assert done.stdout.index("unseen frames") < done.stdout.index("fitted views")
     return out
 
 
 def test_the_output_folder_is_as_described(output):
     names = {path.name for path in output.iterdir()}
-    assert names == {"head", "views", "orbit.mp4", "mesh.glb", "metrics.json", "report.html", "run.json"}
+    assert names == {"head", "views", "orbit.mp4", "mesh.glb", "metrics.json", "report.html", "run.json", "preview.png"}
     assert {path.name for path in (output / "head").iterdir()} == {
         "head.json",
         "codes.safetensors",
@@ -68,7 +73,8 @@ def test_metrics_keep_fit_and_held_out_frames_apart(output):
     metrics = json.loads((output / "metrics.json").read_text())
     fit, held = ({row["frame"] for row in metrics["frames"][name]} for name in ("fit", "held_out"))
     assert len(fit) == 3 and len(held) > 10 and not fit & held
-    assert set(metrics["fit"]) == {"mse", "psnr", "ms_ssim", "perceptual", "identity"}
+    assert metrics["fit"]["identity"] > 0 and metrics["fit"]["face_distance"] is None and not metrics["photographs"]
+    assert len(list((output / "views").glob("unseen-*.png"))) == 6
     assert metrics["latent_distance"] > 0 and metrics["depth_consistency"] > 0
     assert metrics["fit"]["psnr"] > 15
 
@@ -150,6 +156,28 @@ def test_json_is_one_document(clip, tmp_path):
     assert all(f"] {stage} " in done.stderr for stage in ("track", "W+", "tuning"))
 
 
+def test_photographs_of_one_person_are_as_good_as_a_clip(clip, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number, frame in enumerate(frames(clip, {24, 3, 14}.__contains__)):
+        Image.fromarray(frame.image).save(photos / f"{'bca'[number]}.png")
+    Image.fromarray(grey(1)[0]).save(photos / "grey.png")
+    done = inv3d("video", photos, "--views", "2", "--effort", "0.05", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    out = tmp_path / "photos-inv3d"
+    assert document["out"] == str(out) and len(document["inputs"]) == 4
+    assert "left out: grey.png: no head was found" in done.stderr
+    run = json.loads((out / "run.json").read_text())
+    assert [Path(photo).name for photo in run["photos"]] == ["a.png", "b.png", "c.png", "grey.png"]
+    cameras = json.loads((out / "views" / "cameras.json").read_text())["views"]
+    assert [view["frame"] for view in cameras] == [1, 0]  # by yaw
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert [row["frame"] for row in metrics["frames"]["held_out"]] == [2]
+    assert (out / "views" / "unseen-00-frame00002.png").exists() and (out / "preview.png").exists()
+    assert "grey.png: no head was found" in (out / "report.html").read_text()
+
+
 def grey(count: int) -> list[np.ndarray]:
     return [np.full((90, 160, 3), 120, np.uint8)] * count
 
@@ -166,6 +194,8 @@ def test_bad_clips_end_with_one_line_and_leave_nothing(clip, tmp_path):
     fails(3, "does not exist", "video", tmp_path / "nothing.mp4")
     fails(3, "is not a video", "video", tmp_path / "text.mp4")
     fails(3, "is empty", "video", tmp_path / "empty.mp4")
+    fails(2, "is one of 2 inputs", "video", tmp_path / "grey.mp4", tmp_path / "one.mp4")
+    fails(3, "no photos in the folder", "video", tmp_path)
     fails(3, "no head", "video", tmp_path / "grey.mp4")
     fails(3, "only 1 frames are usable", "video", tmp_path / "one.mp4")
     fails(3, "turns only", "video", tmp_path / "still.mp4")

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import pytest
@@ -14,7 +15,7 @@ RUN = Run(
     device="cpu", version="1", total_seconds=61.0,
 )  # fmt: skip
 CLIP = Source("clip.mp4", "2 views", "All sides.", "20 usable, 1 failed.", ("frame 7: pose <jumps>",))
-NETWORKS = MeasuredBy("a face network", "a <perceptual> network")
+NETWORKS = MeasuredBy(perceptual="a <perceptual> network", identity="a face network")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def figures(fit, held_out, distance: float = 0.0) -> Metrics:
         depth_consistency=0.0012,
         latent_distance=distance,
         networks=NETWORKS,
-        frames=BothFrames(tuple(fit), tuple(held_out)),
+        frames=BothFrames(held_out=tuple(held_out), fit=tuple(fit)),
     )
 
 
@@ -61,14 +62,14 @@ def test_the_page_of_a_clip_holds_everything_itself(page, fitted):
     assert "a face network" in text and "a &lt;perceptual&gt; network" in text
     assert f"{rows[0].psnr:.4g}" in text and f"{rows[1].psnr:.4g}" in text
     assert "neighbouring codes: 1.50" in text and "Fitted views" in text and "Top to bottom" in text
-    assert "Identity over yaw" in text and "nan" not in text.split("<svg")[0].rsplit("base64", 1)[1]
+    assert "ID over yaw" in text and "nan" not in text.split("<svg")[0].rsplit("base64", 1)[1]
 
 
 def test_the_page_of_a_photo_speaks_of_one_view(page, fitted):
     source = Source("face.jpg", "encoder", "Front.", "One photo.")
     text = page(source, 1, figures(fitted[2][:1], []))
     assert "Fitted view" in text and "Left to right" in text
-    for absent in ("held-out frames", "Least similar", "neighbouring codes", "Identity over yaw", "<li>"):
+    for absent in ("unseen frames", "Least similar", "neighbouring codes", "over yaw</h2>", "<li>", "no ID is given"):
         assert absent not in text
 
 
@@ -76,7 +77,33 @@ def test_the_least_similar_unused_frame_is_named(page, fitted):
     rows = fitted[2]
     weakest = min(rows, key=lambda row: row.identity)
     text = page(CLIP, 2, figures(rows[:1], rows))
-    assert f"Least similar held-out frame: frame {weakest.frame}, yaw {weakest.yaw:.0f}&deg;" in text
+    assert f"Least similar unseen frame: frame {weakest.frame}, yaw {weakest.yaw:.0f}&deg;" in text
+
+
+def test_figures_of_unseen_frames_come_first(page, fitted):
+    text = page(CLIP, 2, figures(fitted[2][:1], fitted[2][1:]))
+    assert text.index("<th>unseen frames") < text.index("<th>fitted views")
+
+
+def test_photographs_get_no_likeness_that_means_nothing(page, fitted):
+    """Without an independent judge none is given; with one, its figure takes the place of the ID."""
+    rows = [dataclasses.replace(row, identity=None) for row in fitted[2]]
+    blind = figures(rows[:1], rows[1:]).changed(photographs=True, strangeness=1.4, networks=MeasuredBy("LPIPS"))
+    text = page(CLIP, 2, blind)
+    assert "no ID is given" in text and "1.4 times" in text and "inv3d[photos]" in text
+    assert "ID similarity" not in text and "over yaw</h2>" not in text and "Least similar" not in text
+    judged = [dataclasses.replace(row, face_distance=0.3 + 0.2 * i) for i, row in enumerate(rows)]
+    judged.append(dataclasses.replace(judged[1], face_distance=None, face_lost=True))
+    networks = MeasuredBy("LPIPS", face_distance="dlib")
+    text = page(CLIP, 2, figures(judged[:1], judged[1:]).changed(photographs=True, networks=networks))
+    assert "Face distance over yaw" in text and "<td>0.5</td><td>0.3</td>" in text
+    assert "renders without a face</td><td>1</td><td>0</td>" in text and "inv3d[photos]" not in text
+    assert f"Least similar unseen frame: frame {judged[1].frame}" in text
+
+
+def test_warnings_stand_in_the_page(page, fitted):
+    source = dataclasses.replace(CLIP, warnings=("the face is <dark>: turn to a window",))
+    assert "<li>the face is &lt;dark&gt;: turn to a window</li>" in page(source, 1, figures(fitted[2][:1], []))
 
 
 def test_many_failed_frames_are_folded(page, fitted):

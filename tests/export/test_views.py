@@ -7,7 +7,8 @@ from inv3d.core.errors import InputError
 from inv3d.core.generator import Render
 from inv3d.core.views import Views
 from inv3d.export.textured import sides
-from inv3d.export.views import read_views, write_views
+from inv3d.export.views import read_views, write_unseen, write_views
+from inv3d.video.picture import read_picture
 
 
 @pytest.fixture
@@ -26,6 +27,19 @@ def test_views_are_read_as_they_were_written(views, tmp_path):
     assert torch.allclose(read.cameras.cam2world, views.cameras.cam2world)
     assert torch.allclose(read.cameras.intrinsics, views.cameras.intrinsics)
     assert len(list((tmp_path / "views").glob("*-pair.png"))) == 2
+
+
+def test_some_unseen_frames_stand_beside_their_renders(head, tmp_path):
+    images = torch.linspace(-1, 1, 20)[:, None, None, None].expand(20, 3, 64, 64)
+    cameras = sides(head, [(float(yaw), 0.0) for yaw in range(-50, 50, 5)])
+    held_out = Views(images, cameras, tuple(range(20)), tuple(float(i) for i in range(20)))
+    write_unseen(tmp_path, held_out, [-image[None] for image in images])
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"unseen-{i:02d}-frame{frame:05d}.png" for i, frame in enumerate((0, 4, 8, 11, 15, 19))]
+    pair = read_picture(tmp_path / names[0]).image
+    assert (pair[..., :64] < -0.99).all() and (pair[..., 64:] > 0.99).all()
+    write_unseen(tmp_path / "none", held_out[[]], [])
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_head_without_views_has_none(tmp_path):

@@ -25,6 +25,14 @@ Keep = Callable[[str, Callable[[], Tensors]], Tensors]
 """Runs a stage by its name, or returns its result from an earlier run."""
 
 
+Look = Callable[[Views, Tensor], None]
+"""Receives the targets with their refined cameras and the one code [1,num_ws,w_dim] of all of them."""
+
+
+def unseen(targets: Views, code: Tensor) -> None:
+    """A `Look` that does nothing."""
+
+
 def forget(stage: str, make: Callable[[], Tensors]) -> Tensors:
     """A `Keep` that keeps nothing."""
     return make()
@@ -64,15 +72,17 @@ def invert(
     latents: bool = False,
     seed: int = 0,
     keep: Keep = forget,
+    look: Look = unseen,
     progress: Progress = silent,
 ) -> Inverted:
     """One W+ code for all targets, then one code per target if `latents`, then pivotal tuning (Barthel et al. 2024,
     section 3). Stages of no steps are skipped.
 
     The code starts at the mean, or at the `start` of an encoder, whose local detail the head keeps. The head is shown
-    from the yaws of its targets.
+    from the yaws of its targets. `look` sees the code before it is refined further.
     """
     device = bundle.generator.device
+    settings = settings.weighing(bundle.perceptual_scale)
 
     def stage(name: str, make: Callable[[], Tensors]) -> Tensors:
         return {key: tensor.to(device) for key, tensor in keep(name, make).items()}
@@ -88,6 +98,7 @@ def invert(
         made = stage("wplus", lambda: dict(zip(names, fit_wplus(problem(), progress, given), strict=True)))
         code = made["code"]
         footage, left_out = without_outliers(refine_cameras(footage, made["offsets"].cpu()), code, bundle)
+    look(footage.targets, code)
     track = LatentTrack(code, torch.zeros(1, device=device))
     if latents and settings.latent_steps and len(footage.targets) > 1:
         codes = stage("latents", lambda: {"codes": fit_latents(problem(), code, progress).codes})["codes"]

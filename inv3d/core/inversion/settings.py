@@ -33,6 +33,7 @@ class FitSettings:
     """Noise on the code early in the W+ stage, in standard deviations of w."""
 
     perceptual: float = 1.0
+    """For distances of the scale of LPIPS (AlexNet); `invert` divides it by the scale of the network in use."""
     pixel: float = 0.1
     absolute: float = 0.0
     """Weight of the mean absolute error of pixels, beside the squared error that `pixel` weighs."""
@@ -76,6 +77,10 @@ class FitSettings:
         """The size of whole views during tuning."""
         return self.tuning_resolution or self.whole_resolution
 
+    def weighing(self, scale: float) -> FitSettings:
+        """The same settings for a perceptual network whose distances are `scale` times those of LPIPS (AlexNet)."""
+        return replace(self, perceptual=self.perceptual / scale)
+
     def scaled(self, factor: float) -> FitSettings:
         """The same settings with `factor` times the steps."""
         names = ("wplus_steps", "latent_steps", "tuning_steps")
@@ -95,7 +100,7 @@ FAST = FitSettings(
     pose_lr=5e-3,
     shared_w=True,
     code_noise=0.0,
-    perceptual=0.05,
+    perceptual=0.045,
     pixel=1.0,
     absolute=0.5,
     identity=0.1,

@@ -11,12 +11,18 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.metrics import image
+from inv3d.core.metrics.judges import FaceDistance, Judges
 from inv3d.core.views import Views
 
 
 @dataclass(frozen=True)
 class FrameMetrics:
-    """Metrics of one frame; `yaw` in degrees, `time` in seconds, `identity` of a network that no fit optimises."""
+    """Metrics of one frame; `yaw` in degrees, `time` in seconds, `identity` of a network that no fit optimises.
+
+    Metrics that no judge can tell are None: `identity` outside the world of that network, `lpips` (AlexNet) and
+    `face_distance` (dlib) where they are not installed or not asked for, the latter also where no face is found.
+    `face_lost` says that a face is found in the frame, but none in the render.
+    """
 
     frame: int
     time: float
@@ -25,26 +31,33 @@ class FrameMetrics:
     psnr: float
     ms_ssim: float
     perceptual: float
-    identity: float
+    identity: float | None
+    lpips: float | None = None
+    face_distance: float | None = None
+    face_lost: bool = False
 
 
 @dataclass(frozen=True)
 class Means:
-    """Means of these metrics over frames."""
+    """Means of these metrics over the frames that have them, and the number of frames whose face is lost."""
 
     mse: float
     psnr: float
     ms_ssim: float
     perceptual: float
-    identity: float
+    identity: float | None
+    lpips: float | None = None
+    face_distance: float | None = None
+    face_lost: int = 0
 
 
 @torch.no_grad()
-def evaluate(views: Views, images: Iterable[Tensor], bundle: Bundle) -> list[FrameMetrics]:
+def evaluate(views: Views, images: Iterable[Tensor], bundle: Bundle, judges: Judges = Judges()) -> list[FrameMetrics]:  # noqa: B008 - immutable
     """Compare every view with the rendered image [1,3,R,R] of its camera, one frame at a time."""
     rows = []
     for i, rendered in enumerate(images):
         target, render = views.images[[i]].to(rendered.device), rendered.clamp(-1.0, 1.0)
+        face = FaceDistance(None) if judges.faces is None else judges.faces.compare(target, render)
         rows.append(
             FrameMetrics(
                 frame=views.frames[i],
@@ -54,14 +67,23 @@ def evaluate(views: Views, images: Iterable[Tensor], bundle: Bundle) -> list[Fra
                 psnr=float(image.psnr(render, target)),
                 ms_ssim=float(image.ms_ssim(render, target)),
                 perceptual=float(bundle.perceptual.distance(render, target)),
-                identity=float(bundle.judge.similarity(render, target)),
+                identity=float(bundle.judge.similarity(render, target)) if judges.own else None,
+                lpips=None if judges.lpips is None else float(judges.lpips.distance(render, target)),
+                face_distance=face.distance,
+                face_lost=face.lost,
             )
         )
     return rows
 
 
 def means(rows: Sequence[FrameMetrics]) -> Means | None:
-    """Mean of every metric over frames; None for no frames."""
+    """Mean of every metric over the frames that have it; None for no frames."""
     if not rows:
         return None
-    return Means(*(sum(getattr(row, field.name) for row in rows) / len(rows) for field in fields(Means)))
+    values = {field.name: _mean([getattr(row, field.name) for row in rows]) for field in fields(Means)}
+    return Means(**{**values, "face_lost": sum(row.face_lost for row in rows)})  # type: ignore[arg-type]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

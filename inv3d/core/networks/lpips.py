@@ -6,15 +6,22 @@ import lpips
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inv3d.core.networks.perceptual import TYPICAL_LPIPS
+
+TYPICAL = {"alex": TYPICAL_LPIPS, "vgg": TYPICAL_LPIPS}
+"""The `typical_distance` of each network for a photograph, measured by `benchmarks/photographs.py`; that of VGG is assumed,
+as its weights have not been at hand."""
 _LARGEST = 256
 """Larger images are compared at this size, as the public inversion codes do."""
 
 
 class Lpips(nn.Module):
-    """`net` is "alex" or "vgg"; `backbone` the state dict of torchvision's classifier of that name."""
+    """`net` is "alex" or "vgg"; `backbone` the state dict of torchvision's classifier of that name. `typical` is the scale
+    of its distances."""
 
     def __init__(self, net: str, backbone: dict[str, Tensor]) -> None:
         super().__init__()
+        self.typical = TYPICAL[net]
         # a random trunk: the package would load the file with code execution
         self.network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
         features = {

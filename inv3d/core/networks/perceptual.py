@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,6 +14,29 @@ from inv3d.core.networks.trunk import Trunk
 def unit_channels(x: Tensor) -> Tensor:
     """Scale the channel vector at every place to unit length; [B,C,H,W]."""
     return x * torch.rsqrt(x.square().sum(1, keepdim=True) + 1e-6)
+
+
+TYPICAL_LPIPS = 0.104
+"""The `typical_distance` of LPIPS (AlexNet) for a photograph, NASA's portrait of Eileen Collins in scikit-image, at 64
+pixels; measured by `benchmarks/photographs.py`."""
+
+
+def distortions(images: Tensor) -> Iterator[Tensor]:
+    """Images [B,3,R,R] in [-1,1] as a fit may still render them: blurred, shifted, noisy, flat, and of another colour."""
+    size = images.shape[-1]
+    random = torch.Generator().manual_seed(0)
+    small = F.interpolate(images, (size // 3, size // 3), mode="bilinear", antialias=True, align_corners=False)
+    yield F.interpolate(small, (size, size), mode="bilinear", align_corners=False)
+    yield images.roll((size // 32, size // 32), (2, 3))
+    yield (images + 0.15 * torch.randn(images.shape, generator=random).to(images)).clamp(-1, 1)
+    yield 0.6 * images
+    yield (images + 0.2 * torch.tensor([1.0, -0.5, -1.0]).to(images)[:, None, None]).clamp(-1, 1)
+
+
+@torch.no_grad()
+def typical_distance(distance: Callable[[Tensor, Tensor], Tensor], images: Tensor) -> float:
+    """The mean distance that a network gives to `distortions` of images [B,3,R,R]: the scale of its distances."""
+    return float(torch.stack([distance(images, other).mean() for other in distortions(images)]).mean())
 
 
 class PerceptualNetwork(nn.Module):

@@ -28,6 +28,11 @@ class Trunk(nn.Module):
         super().__init__()
         self.stages = nn.ModuleList(Stage(a, b) for a, b in zip((3, *widths), widths, strict=False))
 
+    def width(self, stage: int) -> int:
+        """Channels of a stage's output."""
+        channels: int = self.stages[stage].conv2.out_channels  # type: ignore[union-attr, assignment]
+        return channels
+
     def features(self, image: Tensor) -> list[Tensor]:
         """The output of every stage, from fine to coarse."""
         outputs = []

@@ -7,6 +7,7 @@ import torch
 from inv3d.core.camera import look_at
 from inv3d.core.metrics.evaluate import FrameMetrics, Means, evaluate, means
 from inv3d.core.metrics.image import ms_ssim
+from inv3d.core.metrics.judges import FaceDistance, Judges
 from inv3d.core.views import Views
 
 
@@ -26,7 +27,24 @@ def test_every_frame_is_compared_with_its_own_render():
     assert (first.psnr, second.psnr) == pytest.approx((10 * math.log10(16), 10 * math.log10(64)), abs=1e-4)
     assert (first.perceptual, second.perceptual) == pytest.approx((2.0, -1.0))
     assert (first.identity, second.identity) == pytest.approx((-0.5, 0.25))
+    assert first.lpips is first.face_distance is None and not first.face_lost
     assert first.ms_ssim == pytest.approx(float(ms_ssim(renders[0].clamp(-1, 1), targets[:1])))
+
+
+def test_only_judges_that_know_such_pictures_are_asked():
+    networks = SimpleNamespace(perceptual=SimpleNamespace(distance=lambda a, b: torch.zeros(1)), judge=None)
+    faces = iter([FaceDistance(0.4), FaceDistance(None, lost=True), FaceDistance(None)])
+    judges = Judges(
+        own=False,
+        faces=SimpleNamespace(compare=lambda a, b: next(faces)),
+        lpips=SimpleNamespace(distance=lambda a, b: torch.full((1,), 0.25)),
+    )
+    views = Views(torch.zeros(3, 3, 16, 16), look_at(torch.zeros(3), torch.zeros(3)), (0, 1, 2), (0.0, 0.1, 0.2))
+    rows = evaluate(views, [torch.zeros(1, 3, 16, 16)] * 3, networks, judges)
+    assert [row.identity for row in rows] == [None] * 3 and [row.lpips for row in rows] == [0.25] * 3
+    assert [row.face_distance for row in rows] == [0.4, None, None]
+    average = means(rows)
+    assert average.identity is None and average.face_distance == 0.4 and average.face_lost == 1
 
 
 def test_means_are_over_frames():

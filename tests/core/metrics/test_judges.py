@@ -1,0 +1,63 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from inv3d.core.bundle import NetworkNames
+from inv3d.core.metrics import judges
+from inv3d.core.metrics.judges import FaceDistance, FaceJudge, judges_for
+
+CPU = torch.device("cpu")
+
+
+def test_within_its_world_the_own_judge_is_enough(demo):
+    found = judges_for(demo, False, CPU)
+    assert found.own and found.faces is None and found.lpips is None
+
+
+def test_photographs_are_judged_by_whoever_is_here(demo, monkeypatch):
+    monkeypatch.setattr(judges, "has_face_judge", lambda: False)
+    monkeypatch.setattr(judges, "has_perceptual", lambda name: False)
+    found = judges_for(demo, True, CPU)
+    assert not found.own and found.faces is None and found.lpips is None
+    lpips = SimpleNamespace()
+    monkeypatch.setattr(judges, "has_perceptual", lambda name: True)
+    monkeypatch.setattr(judges, "load_perceptual", lambda name, device: lpips)
+    monkeypatch.setattr(judges, "has_face_judge", lambda: True)
+    monkeypatch.setattr(judges, "FaceJudge", lambda: "faces")
+    found = judges_for(demo, True, CPU)
+    assert found.lpips is lpips and found.faces == "faces" and not found.own
+
+
+def test_the_network_of_the_fit_is_not_loaded_twice(monkeypatch):
+    monkeypatch.setattr(judges, "has_face_judge", lambda: False)
+    own = SimpleNamespace(
+        names=NetworkNames(perceptual="lpips-alex"), perceptual=SimpleNamespace(), judge_knows_photographs=True
+    )
+    found = judges_for(own, True, CPU)
+    assert found.lpips is own.perceptual and found.own
+
+
+@pytest.fixture(scope="module")
+def faces() -> FaceJudge:
+    pytest.importorskip("dlib")
+    if not judges.has_face_judge():
+        pytest.skip("face_recognition_models is not installed")
+    return FaceJudge()
+
+
+@pytest.fixture(scope="module")
+def portrait() -> torch.Tensor:
+    """NASA's portrait of Eileen Collins, which scikit-image carries."""
+    data = pytest.importorskip("skimage.data")
+    pixels = np.ascontiguousarray(data.astronaut()[:256, 96:352])
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def test_the_same_face_is_near_and_a_lost_face_is_told(faces, portrait):
+    dim = (portrait + 1) * 0.8 - 1
+    assert 0.0 < faces.compare(portrait, dim).distance < 0.3
+    grey = torch.zeros_like(portrait)
+    assert faces.compare(portrait, grey) == FaceDistance(None, lost=True)
+    assert faces.compare(grey, portrait) == FaceDistance(None)

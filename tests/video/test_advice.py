@@ -1,0 +1,56 @@
+"""Each warning appears for what is wrong, alone, and says what to do."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from inv3d.video.advice import advise
+from inv3d.video.decode import FailedFrame
+from inv3d.video.quality import Quality
+from inv3d.video.track import HeadTrack, TrackedFrame
+
+GOOD = Quality(light=0.5, blur=0.3, inside=1.0, glare=0.0)
+
+
+def turn(degrees, looks: Quality | None = GOOD, size: float = 400.0, failed: int = 0) -> HeadTrack:
+    frames = (
+        TrackedFrame(i, i / 30, 300.0, 300.0, size, 0.0, math.radians(yaw), 0.0, 0.9, looks)
+        for i, yaw in enumerate(degrees)
+    )
+    return HeadTrack(tuple(frames), tuple(FailedFrame(100 + i, 4.0, "no head found") for i in range(failed)))
+
+
+def said(found: HeadTrack) -> list[str]:
+    return [str(each) for each in advise(found, found.frames)]
+
+
+def test_good_footage_needs_no_advice():
+    assert said(turn(range(-60, 61, 15))) == []
+    assert said(turn(range(-60, 61, 15), looks=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (turn(range(-3, 84, 12)), ("one side only (-3 to 81 degrees)", "turn to both sides")),
+        (turn(range(-20, 21, 5)), ("turns by only 40 degrees", "at least 45 degrees to each side")),
+        (turn([-60, -45, -30, 30, 45, 60]), ("nothing is seen between -30 and 30 degrees", "slowly")),
+        (turn(range(-60, 61, 15), replace(GOOD, blur=0.7)), ("blurred in 9 of the 9", "more slowly")),
+        (turn(range(-60, 61, 15), replace(GOOD, light=0.1)), ("dark in 9", "a window or a lamp")),
+        (turn(range(-60, 61, 15), replace(GOOD, inside=0.8)), ("cut off in 9", "hair and chin")),
+        (turn(range(-60, 61, 15), replace(GOOD, glare=0.1)), ("reflections", "glasses")),
+        (turn(range(-60, 61, 15), size=120.0), ("about 60 pixels high", "come closer")),
+        (turn(range(-60, 61, 15), failed=5), ("5 of 14 frames cannot be used, most because: no head found", "report")),
+    ],
+    ids=["one side", "few degrees", "gap", "blur", "dark", "cut off", "glare", "small", "failed"],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_what_to_do(found, words):
+    (line,) = said(found)
+    assert all(word in line for word in words)
+
+
+def test_one_bad_frame_of_nine_does_no_harm():
+    frames = turn(range(-60, 61, 15)).frames
+    frames = (replace(frames[0], quality=replace(GOOD, light=0.05, blur=0.9)), *frames[1:])
+    assert said(HeadTrack(frames, ())) == []
