@@ -37,7 +37,7 @@ def remarks_on(run: Mapping[str, Any]) -> Iterator[str]:
     yield f"the pictures are photographs: perceptual loss by {_network(run)}"
     means = run["means"]["held_out"] or run["means"]["fit"]
     if means["face_distance"] is not None:
-        yield "face distance (dlib): below 0.6 it takes two faces for one person; photos of one person lie 0.2 to 0.4 apart"
+        yield "dlib takes two faces for one person below a face distance of 0.6; photos of one person lie 0.2 to 0.4 apart"
     elif means["identity"] is None:
         yield "no likeness is given: the model's own networks know renders only; for an independent judge, pip install \"inv3d[photos]\""
 

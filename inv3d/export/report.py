@@ -20,6 +20,7 @@ from inv3d.core.metrics.evaluate import FrameMetrics
 from inv3d.core.metrics.judges import SAME_PERSON
 from inv3d.core.printable import printable
 from inv3d.core.views import Views
+from inv3d.core.world import OUTSIDE
 from inv3d.export.pictures import column, data_uri, row
 from inv3d.export.results import BothFrames, Metrics, Run
 
@@ -155,8 +156,8 @@ def _judged(metrics: Metrics) -> str:
         lines.append(f"The face distance is that of {_text(networks.face_distance)}.")
     if metrics.photographs and networks.identity is None:
         lines.append(
-            f"The pictures lie outside of what the model's own networks have seen ({metrics.strangeness:.1f} times as far "
-            "from its renders as those reach): no ID is given, because it would mean nothing."
+            "The pictures are photographs, and the model's own networks know only its renders: no ID is given, because it "
+            f"would mean nothing (strangeness {metrics.strangeness:.2f}; pictures that they know reach {OUTSIDE})."
         )
         if networks.face_distance is None:
             lines.append("For an independent figure of likeness, install the extra <code>inv3d[photos]</code>.")

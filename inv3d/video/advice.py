@@ -16,7 +16,7 @@ _SIDE = 15.0
 """Degrees to the poorer side below which a turn is one-sided."""
 _GAP = 45.0
 """Degrees between neighbouring views."""
-_DARK, _BLURRED, _INSIDE, _GLARE = 0.2, 0.55, 0.93, 0.02
+_DARK, _BLURRED, _INSIDE, _GLARE = 0.15, 0.55, 0.93, 0.02
 _SMALL = 160.0
 """Pixels per side of the crop around a head."""
 _MANY_FAILED = 0.25

@@ -90,7 +90,7 @@ def test_photographs_get_no_likeness_that_means_nothing(page, fitted):
     rows = [dataclasses.replace(row, identity=None) for row in fitted[2]]
     blind = figures(rows[:1], rows[1:]).changed(photographs=True, strangeness=1.4, networks=MeasuredBy("LPIPS"))
     text = page(CLIP, 2, blind)
-    assert "no ID is given" in text and "1.4 times" in text and "inv3d[photos]" in text
+    assert "no ID is given" in text and "strangeness 1.40" in text and "inv3d[photos]" in text
     assert "ID similarity" not in text and "over yaw</h2>" not in text and "Least similar" not in text
     judged = [dataclasses.replace(row, face_distance=0.3 + 0.2 * i) for i, row in enumerate(rows)]
     judged.append(dataclasses.replace(judged[1], face_distance=None, face_lost=True))

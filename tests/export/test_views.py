@@ -6,7 +6,7 @@ import torch
 from inv3d.core.errors import InputError
 from inv3d.core.generator import Render
 from inv3d.core.views import Views
-from inv3d.export.textured import sides
+from inv3d.export.sides import sides
 from inv3d.export.views import read_views, write_unseen, write_views
 from inv3d.video.picture import read_picture
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import lpips
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,8 +24,9 @@ class Lpips(nn.Module):
     def __init__(self, net: str, backbone: dict[str, Tensor]) -> None:
         super().__init__()
         self.typical = TYPICAL[net]
-        # a random trunk: the package would load the file with code execution
-        self.network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+        with warnings.catch_warnings(action="ignore"):  # torchvision's, about the package's way to call it
+            # a random trunk: the package would load the file with code execution
+            self.network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
         features = {
             name.removeprefix("features."): value for name, value in backbone.items() if name.startswith("features.")
         }

@@ -52,6 +52,22 @@ def test_views_that_agree_all_stay(demo, code):
     assert lost == ()
 
 
+def test_the_first_code_is_shown_and_the_perceptual_weight_follows_the_network(demo, code):
+    clip = footage(demo, code, (), ())
+    quick = dataclasses.replace(QUICK, wplus_steps=1, latent_steps=0, tuning_steps=0)
+    shown, weights = [], []
+    for typical in (0.1, 0.2):
+        first = []
+        invert(
+            clip, dataclasses.replace(demo, helper_typical=typical), quick,
+            look=lambda targets, code: shown.append((targets.frames, code.shape)),
+            progress=lambda stage, step, steps, losses, first=first: first.append(losses["perceptual"]),
+        )  # fmt: skip
+        weights += first
+    assert shown == [((0, 1, 2, 3), (1, *code.shape[1:]))] * 2
+    assert weights[0] == pytest.approx(2 * weights[1], rel=1e-4)
+
+
 def test_a_clip_gets_one_code_per_view_if_asked(demo, code):
     clip = footage(demo, code, (), ())
     quick = dataclasses.replace(QUICK, wplus_steps=2, tuning_steps=1)

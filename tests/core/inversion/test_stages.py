@@ -254,4 +254,5 @@ def test_presets_follow_the_device():
         0.1,
         500,
     )
+    assert FAST.weighing(2.0).perceptual == FAST.perceptual / 2 and FAST.weighing(2.0).identity == FAST.identity
     assert FAST.scaled(0.5).wplus_steps == FAST.wplus_steps // 2

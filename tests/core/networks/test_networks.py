@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from inv3d.core.networks.perceptual import distortions, typical_distance
 from inv3d.core.procedural.clip import HeadTurn
 from inv3d.core.procedural.renderer import HeadRenderer
 
@@ -31,6 +33,18 @@ def test_perceptual_distance_grows_with_the_distortion(demo):
     ]
     assert distances[0] == 0.0 and distances[0] < distances[1] < distances[2]
     assert torch.allclose(demo.perceptual.distance(image, -image), demo.perceptual.distance(-image, image))
+
+
+def test_the_typical_distance_is_a_geometric_mean():
+    """Twice the distances are twice as typical, and a kind of distortion that a network hardly sees counts as others."""
+    image = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    kinds = len(list(distortions(image)))
+    constant = typical_distance(lambda a, b: torch.full((2,), 0.3), image)
+    assert constant == pytest.approx(0.3)
+    values = iter([0.003] + [0.3] * (kinds - 1))
+    mixed = typical_distance(lambda a, b: torch.full((2,), next(values)), image)
+    assert mixed == pytest.approx(0.3 * 0.01 ** (1 / kinds))
+    assert all(not torch.equal(image, other) and other.shape == image.shape for other in distortions(image))
 
 
 def test_perceptual_distance_has_gradients(demo):
