@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from inv3d.core.crops import cut
+from inv3d.core.crops import Crops, cut
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.video import locate
-from inv3d.video.locate import _turned_back, search, search_turned
+from inv3d.video.locate import _grid, _inside, _turned_back, search, search_turned
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +99,28 @@ def test_what_only_looks_like_a_head_in_one_way_is_no_head(demo, frame, monkeypa
     monkeypatch.setattr(locate, "_as_mirrored", lambda *a: torch.zeros(len(a[2]), dtype=torch.bool))
     assert len(search(demo.aligner, image)) == 0
     assert demo.aligner.forward == forward
+
+
+@pytest.mark.parametrize("frame", [(540, 960), (540, 540), (960, 540)])
+def test_crops_of_the_search_overlap(frame):
+    """No head lies further than 0.35 sizes of a crop from the middle of one of its size."""
+    height, width = frame
+    crops = _grid(height, width)
+    for size in crops.size.unique():
+        y, x = (torch.arange(0.0, extent, 9.0) for extent in frame)
+        y, x = y[(y >= 0.3 * size) & (y <= height - 0.3 * size)], x[(x >= 0.3 * size) & (x <= width - 0.3 * size)]
+        places = torch.cartesian_prod(x, y)
+        if len(places):
+            away = (places[:, None] - crops.center[crops.size == size]).abs().amax(-1).amin(1)
+            assert away.max() <= 0.35 * size, float(size)
+
+
+def test_plausible_places_of_heads():
+    image = torch.zeros(3, 100, 200)
+
+    def inside(x: float, y: float, size: float) -> bool:
+        return _inside(Crops(torch.tensor([[x, y]]), torch.tensor([size]), torch.zeros(1)), image)
+
+    assert inside(100, 50, 9) and inside(100, 50, 399) and inside(-0.4, 50, 10) and inside(200.4, 50, 10)
+    assert not inside(100, 50, 7) and not inside(100, 50, 401)
+    assert not inside(-0.6, 50, 10) and not inside(100, 101, 10) and not inside(201, 50, 10)
