@@ -43,6 +43,9 @@ def test_photos_without_one_head_are_named(demo, portrait, tmp_path):
     Image.fromarray(np.full((200, 300, 3), 90, np.uint8)).save(tmp_path / "grey.png")
     with pytest.raises(InputError, match=r"no head was found in .*grey\.png"):
         align_photo(tmp_path / "grey.png", demo)
+    Image.fromarray(np.full((200, 300, 3), (90, 120, 60), np.uint8)).save(tmp_path / "green.png")
+    with pytest.raises(InputError, match=r"no head was found in .*green\.png"):
+        align_photo(tmp_path / "green.png", demo)
     Image.fromarray(np.hstack([portrait, portrait])).save(tmp_path / "two.png")
     with pytest.raises(InputError, match=r"there are 2 heads in .*two\.png, at \(\d+, \d+\) and"):
         align_photo(tmp_path / "two.png", demo)
