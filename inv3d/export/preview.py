@@ -53,11 +53,12 @@ class Preview:
     def write(self, path: Path, crops: dict[int, Tensor], renders: dict[int, Tensor] | None = None) -> None:
         """Write the PNG; `crops` and `renders` [3,R,R] in [-1,1] by the frames' indices. Raises OSError."""
         # a row of mattes belongs between the crops and the renders
-        rows = 2 if renders is None else 3
+        tallest = max((frame.height for frame in self._frames.values()), default=_SIDE)
+        heights = (tallest, _SIDE) if renders is None else (tallest, _SIDE, _SIDE)
         width = _GAP + max(3, len(self.chosen)) * (_SIDE + _GAP)
         above, below = self._lines(width, self.title), self._lines(width, *self.notes)
         top = _LINE * len(above) + 2 * _GAP
-        bottom = top + rows * (_SIDE + _GAP)
+        bottom = top + sum(heights) + len(heights) * _GAP
         height = bottom + _LINE * (2 + len(below)) + 3 * _GAP
         sheet = Image.new("RGB", (width, height), _PAPER)
         draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
@@ -67,11 +68,11 @@ class Preview:
             pictures = [self._frames.get(index), _square(crops[index])]
             if renders is not None:
                 pictures.append(_square(renders[index]) if index in renders else None)
-            for picture in pictures:
+            for picture, room in zip(pictures, heights, strict=True):
                 if picture is not None:
-                    sheet.paste(picture, (x + (_SIDE - picture.width) // 2, y + _SIDE - picture.height))
-                y += _SIDE + _GAP
-            yaw, pitch = (f"{math.degrees(angle):.0f}°" for angle in (tracked.yaw, tracked.pitch))
+                    sheet.paste(picture, (x + (_SIDE - picture.width) // 2, y + room - picture.height))
+                y += room + _GAP
+            yaw, pitch = (f"{round(math.degrees(angle))}°" for angle in (tracked.yaw, tracked.pitch))
             name = textwrap.shorten(printable(self.name(index, tracked.time)), _SIDE // _LETTER, placeholder="...")
             draw.text((x, y), f"{name}\nyaw {yaw}, pitch {pitch}", _FAINT, font)
         draw.text((_GAP, bottom + 2 * _LINE + _GAP), "\n".join(below), _INK, font)

@@ -15,7 +15,7 @@ _ENOUGH = 60.0
 _SIDE = 15.0
 """Degrees to the poorer side below which a turn is one-sided."""
 _GAP = 45.0
-"""Degrees between neighbouring views."""
+"""Degrees between neighbouring frames."""
 _DARK, _BLURRED, _INSIDE, _GLARE = 0.15, 0.55, 0.93, 0.02
 _SMALL = 160.0
 """Pixels per side of the crop around a head."""
@@ -35,10 +35,10 @@ class Advice:
 
 def advise(found: HeadTrack, chosen: Sequence[TrackedFrame]) -> tuple[Advice, ...]:
     """Everything that is wrong with a track and the frames `chosen` to fit, the worst first."""
-    return (*_about_turn(found, chosen), *_about_frames(chosen), *_about_failures(found))
+    return (*_about_turn(found), *_about_frames(chosen), *_about_failures(found))
 
 
-def _about_turn(found: HeadTrack, chosen: Sequence[TrackedFrame]) -> list[Advice]:
+def _about_turn(found: HeadTrack) -> list[Advice]:
     low, high = (math.degrees(yaw) for yaw in found.yaw_range)
     if high - low < _ENOUGH:
         return [
@@ -55,7 +55,7 @@ def _about_turn(found: HeadTrack, chosen: Sequence[TrackedFrame]) -> list[Advice
                 "the other side will be the model's guess; turn to both sides",
             )
         )
-    yaws = [math.degrees(frame.yaw) for frame in chosen]
+    yaws = sorted(math.degrees(frame.yaw) for frame in found.frames)
     gap, start = max(((b - a, a) for a, b in pairwise(yaws)), default=(0.0, 0.0))
     if gap > _GAP:
         advice.append(
