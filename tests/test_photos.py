@@ -96,7 +96,7 @@ def test_an_unfinished_head_of_another_photo_is_not_gone_on_with(demo, aligned, 
     photo.write_bytes(b"person 1")
     monkeypatch.setattr(photos, "align_photo", lambda photo, bundle, head=None: aligned)
 
-    def stopped(*arguments: object) -> None:
+    def stopped(*arguments: object, **named: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(photos, "write_output", stopped)
