@@ -181,7 +181,10 @@ class Bundle:
             with write_whole(folder / f"{part}.safetensors", replace=True) as file:
                 file.write_bytes(save(halves))
         write_record(folder / DESCRIPTION, self.info)
-        self.save_world(folder)
+        if self.world is None:
+            self.save_world(folder)
+        else:
+            self.world.measured.save(folder / WORLD, _weights_of_world(folder))
 
     def save_world(self, folder: Path) -> None:
         """Measure what the model's own networks have seen, and write it beside their weights in `folder`."""

@@ -28,6 +28,7 @@ def test_saving_and_loading_keep_every_weight(demo, tmp_path, monkeypatch):
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert again.fingerprint == demo.fingerprint
+    assert again.world.measured.border == demo.world.measured.border
 
 
 def test_an_unknown_model_is_named_with_those_there_are():

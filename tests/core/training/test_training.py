@@ -170,7 +170,8 @@ def test_helper_networks_train_and_resume(data, tmp_path, kind):
     assert all(torch.equal(a, b) for a, b in zip(first.network.parameters(), again.network.parameters(), strict=True))
 
 
-def test_finished_parts_become_a_bundle(data, tmp_path):
+def test_finished_parts_become_a_bundle(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("inv3d.core.world._RENDERS", 10)
     (tmp_path / "data").symlink_to(data)
     for _ in Trainer(TINY, data, CPU).run(tmp_path / "generator.pt", print):
         pass
@@ -179,7 +180,7 @@ def test_finished_parts_become_a_bundle(data, tmp_path):
             pass
     bundle = assemble(tmp_path, tmp_path / "demo")
     files = {path.name for path in bundle.iterdir()}
-    assert files == {f"{part}.safetensors" for part in (*PARTS, "embedding")} | {"model.json"}
+    assert files == {f"{part}.safetensors" for part in (*PARTS, "embedding", "world")} | {"model.json"}
     assert sum(path.stat().st_size for path in bundle.iterdir()) < 20e6
     (tmp_path / "aligner.pt").unlink()
     with pytest.raises(FileNotFoundError, match=r"aligner\.pt"):
