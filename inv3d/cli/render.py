@@ -1,4 +1,4 @@
-"""`inv3d render`: pictures of a finished head."""
+"""`inv3d render`: pictures and videos of a finished head."""
 
 from __future__ import annotations
 
@@ -7,66 +7,109 @@ from typing import Annotated
 
 import typer
 
-from inv3d.cli.arguments import angles
-from inv3d.cli.options import (
-    PIXELS,
-    Debug,
-    Device,
-    Force,
-    HeadFolder,
-    Json,
-    Picture,
-    Pitch,
-    Yaws,
-    check_file,
-)
+from inv3d.cli.arguments import Number, angles, input_path, output_path
+from inv3d.cli.options import PIXELS, Debug, Device, Force, HeadFolder, Json, Pitch, Yaws, check_file
 
 _YAWS = angles("-60,-30,0,30,60")
+_FRAMES = Number(2, 2000, whole=True)
+_FPS = Number(1, 120, whole=True)
 
 
 def render(
     head: HeadFolder,
     yaw: Yaws = _YAWS,
     pitch: Pitch = 0.0,
+    path: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Move the camera instead: swing, circle, ellipse, up-down, spiral or around.",
+            show_default="none",
+        ),
+    ] = "",
+    cameras: Annotated[
+        Path | None,
+        typer.Option(
+            parser=input_path,
+            metavar="FILE",
+            help="Use the cameras of a file instead: cameras.json of an output folder, or nerfstudio's transforms.json.",
+            show_default="none",
+        ),
+    ] = None,
+    frames: Annotated[
+        int, typer.Option(parser=_FRAMES, metavar="NUMBER", help="Number of pictures along a path.")
+    ] = 96,
+    fps: Annotated[int, typer.Option(parser=_FPS, metavar="NUMBER", help="Pictures per second of a video.")] = 30,
+    show: Annotated[
+        str, typer.Option(metavar="NAME", help="What to show: color, depth, normals, alpha or grey (the shape alone).")
+    ] = "color",
+    codec: Annotated[str, typer.Option(metavar="NAME", help="Codec of an .mp4 file: h264 or h265.")] = "h264",
     resolution: Annotated[
         int | None,
         typer.Option(parser=PIXELS, metavar="PIXELS", help="Pixels per side.", show_default="the model's own"),
     ] = None,
-    out: Picture = Path("render.png"),
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=output_path,
+            metavar="FILE",
+            help="File to write: .png (pictures side by side), .mp4, .webm (transparent) or .gif; or, without an ending, a "
+            "folder of pictures with their cameras.",
+        ),
+    ] = Path("render.png"),
     device: Device = "auto",
     force: Force = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Render a finished head from given angles, side by side.
+    """Render a finished head from given angles, along a path, or with given cameras.
 
-    Example: inv3d render clip-inv3d --yaw -60,0,60 --out turn.png
+    A single picture of the depth is a 16-bit PNG file with distances along the rays, 10,000 for one world unit.
+
+    Examples: inv3d render clip-inv3d --yaw -60,0,60 --out turn.png; inv3d render clip-inv3d --path ellipse --out turn.mp4
     """
-    check_file(out, force, (".png",), "a PNG file")
+    from inv3d.cli.terminal import document, teller
+    from inv3d.core.errors import UsageError
+    from inv3d.export.maps import MAPS
+    from inv3d.export.paths import PATHS
+    from inv3d.video.write import CODECS, MOVING
+
+    for option, name, names in (("--show", show, MAPS), ("--codec", codec, CODECS), ("--path", path or "swing", PATHS)):
+        if name not in names:
+            raise UsageError(f"{option} '{name}' is not known", f"use {', '.join(names)}")
+    if path and cameras is not None:
+        raise UsageError("--path and --cameras exclude each other", "use one of them")
+    check_file(out, force, (".png", *MOVING, ""), "a picture, a video or a folder")
 
     import torch
 
     from inv3d.budget import require_pictures
     from inv3d.cli.signals import interruptible, nothing_kept
-    from inv3d.cli.terminal import document, teller
     from inv3d.core.device import choose_device
-    from inv3d.core.files import disk_errors, write_whole
+    from inv3d.core.files import disk_errors
     from inv3d.core.head import Head
-    from inv3d.export.pictures import row, save_png
+    from inv3d.export.cameras import read_cameras
+    from inv3d.export.film import along, outside, write_film, write_folder, write_row
 
     tell = teller(as_json)
+    chosen = None if cameras is None else read_cameras(cameras)
     loaded = Head.load(head, choose_device(device).device)
-    require_pictures(loaded.bundle.info, resolution, len(yaw.degrees))
-    low, high = torch.tensor(loaded.yaw_range).rad2deg().tolist()
-    outside = [f"{angle:g}" for angle in yaw.degrees if not low - 1 <= angle <= high + 1]
-    if outside:
-        tell(f"note: the input shows yaws from {low:.0f} to {high:.0f} degrees only; outside: {', '.join(outside)}")
-    yaws = torch.tensor(yaw.degrees).deg2rad()
-    camera = loaded.camera(yaws, torch.full_like(yaws, pitch).deg2rad())
-    with interruptible(nothing_kept(out)):
-        pictures = [loaded.render(camera[i], resolution).image[0].cpu() for i in range(len(camera))]
-        with disk_errors(out), write_whole(out, replace=force) as part:
-            save_png(part, row(pictures))
+    if path:
+        chosen = along(loaded, path, frames)
+    elif chosen is None:
+        if remark := outside(loaded, yaw.degrees):
+            tell(remark)
+        yaws = torch.tensor(yaw.degrees).deg2rad()
+        chosen = loaded.camera(yaws, torch.full_like(yaws, pitch).deg2rad())
+    require_pictures(loaded.bundle.info, resolution, len(chosen))
+    with interruptible(nothing_kept(out)), disk_errors(out):
+        if out.suffix.lower() == ".png":
+            write_row(loaded, chosen, show, resolution, out, force)
+        elif out.suffix:
+            write_film(loaded, chosen, show, resolution, out, fps, codec, force)
+        else:
+            write_folder(loaded, chosen, show, resolution, out)
     tell(f"wrote {out}")
     if as_json:
-        document({"out": str(out), "yaws": list(yaw.degrees), "pitch": pitch})
+        given = {} if path or cameras else {"yaws": list(yaw.degrees), "pitch": pitch}
+        document({"out": str(out), **given, "pictures": len(chosen)})

@@ -52,7 +52,7 @@ def test_a_splat_lies_in_its_triangle_and_is_thin():
     across = np.abs(np.einsum("ni,ni->n", splats.axes[..., 0], mesh.face_normals))
     assert across.min() > 0.999 and (splats.scales[:, 0] < 0.2 * splats.scales[:, 1]).all()
     sizes = splats.scales[:, 1] * splats.scales[:, 2] / mesh.area_faces
-    assert sizes == pytest.approx(np.full(len(sizes), module._SPREAD**2 / (6 * 12**0.5)), rel=1e-6)
+    assert sizes == pytest.approx(np.full(len(sizes), module._SPREAD**2 / (6 * 3**0.5)), rel=1e-6)
 
 
 @pytest.mark.parametrize("yaw", [0.0, 50.0])

@@ -1,0 +1,109 @@
+"""Pictures along a path of cameras, as one picture, a video, or a folder of pictures with their cameras."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from inv3d.core.camera import Camera
+from inv3d.core.errors import UsageError
+from inv3d.core.files import write_whole, write_whole_folder
+from inv3d.core.generator import Render
+from inv3d.core.head import Head
+from inv3d.export import maps
+from inv3d.export.cameras import write_cameras
+from inv3d.export.paths import path
+from inv3d.export.pictures import row, save_png, to_array
+from inv3d.video.write import write_gif, write_mp4, write_webm
+
+TRANSFORMS = "transforms.json"
+_LEAST_REACH = math.radians(15.0)  # of a path around a head that was seen from one side only
+
+
+def along(head: Head, name: str, frames: int) -> Camera:
+    """The cameras of a named path within the yaws from which a head is shown."""
+    low, high = head.yaw_range
+    middle, reach = (low + high) / 2, max((high - low) / 2, _LEAST_REACH)
+    return head.camera(*path(name, (middle - reach, middle + reach), frames))
+
+
+def write_row(head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, replace: bool) -> None:
+    """Write the pictures of all cameras side by side as PNG; a single depth as 16-bit PNG (see `write_depth`).
+
+    Raises UsageError if the file exists and may not be replaced, OSError.
+    """
+    renders = head.render_each(cameras, lambda render: render, resolution)
+    with write_whole(out, replace) as part:
+        if show == "depth" and len(renders) == 1:
+            maps.write_depth(part, renders[0].depth[0], renders[0].alpha[0])
+        else:
+            save_png(part, row([maps.picture(show, each, cameras[i]).cpu() for i, each in enumerate(renders)]))
+
+
+def write_film(
+    head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, fps: int, codec: str, replace: bool
+) -> None:
+    """Write a video by the suffix: .mp4, .gif, or .webm, which is transparent around the head; raises like `write_row`."""
+    suffix = out.suffix.lower()
+    images = _arrays(head, cameras, show, resolution, transparent=suffix == ".webm")
+    with write_whole(out, replace) as part:
+        if suffix == ".gif":
+            write_gif(part, images, fps)
+        elif suffix == ".webm":
+            write_webm(part, images, fps)
+        else:
+            write_mp4(part, images, fps, codec=codec)
+
+
+def write_folder(head: Head, cameras: Camera, show: str, resolution: int | None, out: Path) -> None:
+    """Write numbered PNG pictures and nerfstudio's `transforms.json` into a new folder.
+
+    Raises UsageError if it exists, OSError.
+    """
+    if out.exists():
+        raise UsageError(f"{out} exists already", "a folder of pictures replaces nothing: name a new one with --out")
+    with write_whole_folder(out) as part:
+        names, size = [], 0
+        renders = head.render_each(cameras, lambda render: render, resolution)
+        for i, render in enumerate(renders):
+            image = maps.picture(show, render, cameras[i])
+            names.append(f"{i:04d}.png")
+            size = image.shape[-1]
+            if show == "depth":
+                maps.write_depth(part / names[-1], render.depth[0], render.alpha[0])
+            else:
+                save_png(part / names[-1], image)
+        write_cameras(part / TRANSFORMS, cameras, size, names)
+
+
+def _arrays(
+    head: Head, cameras: Camera, show: str, resolution: int | None, transparent: bool
+) -> list[NDArray[np.uint8]]:
+    """Pictures [H,W,3], or with their transparency [H,W,4], of even size, as codecs need."""
+
+    def array(pair: tuple[int, Render]) -> NDArray[np.uint8]:
+        i, render = pair
+        image = maps.picture(show, render, cameras[i])
+        even = image.shape[-1] // 2 * 2
+        colors = to_array(image[:, :even, :even])
+        if not transparent:
+            return colors
+        alpha = F.interpolate(render.alpha, image.shape[-2:], mode="bilinear", align_corners=False)[0]
+        return np.concatenate([colors, to_array(alpha[:, :even, :even].mul(2).sub(1))], 2)
+
+    renders = head.render_each(cameras, lambda render: render, resolution)
+    return [array(pair) for pair in enumerate(renders)]
+
+
+def outside(head: Head, degrees: tuple[float, ...]) -> str:
+    """A remark about yaws from which the input does not show the head; empty if there are none."""
+    low, high = torch.tensor(head.yaw_range).rad2deg().tolist()
+    beyond = [f"{angle:g}" for angle in degrees if not low - 1 <= angle <= high + 1]
+    if not beyond:
+        return ""
+    return f"note: the input shows yaws from {low:.0f} to {high:.0f} degrees only; outside: {', '.join(beyond)}"

@@ -1,0 +1,75 @@
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from inv3d.core.errors import UsageError
+from inv3d.export.cameras import read_cameras
+from inv3d.export.film import along, outside, write_film, write_folder, write_row
+from inv3d.video.decode import probe
+from inv3d.video.write import write_mp4
+
+SIZE = 17
+
+
+def test_paths_use_the_yaws_that_are_shown(head):
+    yaws = along(head, "swing", 8).yaw
+    assert float(yaws.min()) == pytest.approx(-0.8, abs=1e-3) and float(yaws.max()) == pytest.approx(0.9, abs=1e-3)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
+def test_videos_of_any_kind(head, tmp_path, suffix):
+    path = tmp_path / f"turn{suffix}"
+    write_film(head, along(head, "swing", 4), "color", SIZE, path, 10, "h264", False)
+    if suffix == ".gif":
+        with Image.open(path) as file:
+            assert (file.n_frames, file.size, file.info["duration"], file.info["loop"]) == (4, (17, 17), 100, 0)
+        return
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height) == (16, 16)
+        assert len(list(container.decode(stream))) == 4
+
+
+def test_a_webm_is_transparent_around_the_head(head, tmp_path):
+    path = tmp_path / "turn.webm"
+    write_film(head, along(head, "swing", 2), "color", 32, path, 10, "h264", False)
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].metadata.get("alpha_mode") == "1"
+        decoder = av.CodecContext.create("libvpx-vp9", "r")
+        decoder.extradata = container.streams.video[0].codec_context.extradata
+        frames = [frame for packet in container.demux(video=0) for frame in decoder.decode(packet)]
+    alpha = frames[0].to_ndarray(format="rgba")[..., 3]
+    assert alpha[0, 0] < 20 and alpha[16, 16] > 235
+
+
+def test_h265_is_tagged_for_every_player(tmp_path):
+    write_mp4(tmp_path / "a.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2, 10, codec="h265")
+    assert probe(tmp_path / "a.mp4").codec == "hevc" and b"hvc1" in (tmp_path / "a.mp4").read_bytes()
+
+
+def test_a_folder_has_pictures_and_their_cameras(head, tmp_path):
+    cameras = along(head, "circle", 3)
+    write_folder(head, cameras, "normals", 16, tmp_path / "frames")
+    assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [
+        "0000.png", "0001.png", "0002.png", "transforms.json"
+    ]  # fmt: skip
+    assert torch.allclose(read_cameras(tmp_path / "frames" / "transforms.json").cam2world, cameras.cam2world, atol=1e-5)
+    with pytest.raises(UsageError, match="exists already"):
+        write_folder(head, cameras, "color", 16, tmp_path / "frames")
+
+
+def test_one_depth_is_metric_and_several_are_pictures(head, tmp_path):
+    cameras = along(head, "swing", 2)
+    write_row(head, cameras[0], "depth", 24, tmp_path / "one.png", False)
+    write_row(head, cameras, "depth", 24, tmp_path / "two.png", False)
+    with Image.open(tmp_path / "one.png") as file:
+        assert 20_000 < np.asarray(file).max() < 33_000 and file.size == (24, 24)
+    with Image.open(tmp_path / "two.png") as file:
+        assert file.mode == "RGB" and file.size == (48, 24)
+
+
+def test_yaws_that_the_input_does_not_show_are_named(head):
+    assert outside(head, (-40.0, 0.0, 50.0)) == ""
+    assert outside(head, (-60.0, 0.0, 90.0)).endswith("from -46 to 52 degrees only; outside: -60, 90")
