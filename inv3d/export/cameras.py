@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -36,8 +36,8 @@ class Transforms(Border, BaseModel):
     """The part of nerfstudio's `transforms.json` that a pinhole camera needs; lengths in pixels. Others are ignored."""
 
     model_config = ConfigDict(**STRICT, extra="ignore")
-    hint = _HINT
-    largest = 1 << 24
+    hint: ClassVar[str] = _HINT
+    largest: ClassVar[int] = 1 << 24
 
     w: Annotated[Count, Field(ge=1)]
     h: Annotated[Count, Field(ge=1)]

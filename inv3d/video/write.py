@@ -16,12 +16,17 @@ MOVING = (".mp4", ".webm", ".gif")
 CODECS = {"h264": "libx264", "h265": "libx265"}
 
 
-def write_mp4(path: Path, images: Iterable[NDArray[np.uint8]], fps: int = 30, quality: int = 18, codec: str = "h264") -> None:
+def write_mp4(
+    path: Path, images: Iterable[NDArray[np.uint8]], fps: int = 30, quality: int = 18, codec: str = "h264"
+) -> None:
     """Write RGB images [H,W,3] (even sides) as H.264 or H.265 in yuv420p and BT.709, which players and browsers open.
 
     `quality` is x264's constant rate factor: lower is better, 18 is visually lossless.
     """
-    options = {"crf": str(quality), "preset": "medium"} | ({"x265-params": "log-level=error"} if codec == "h265" else {})
+    # without B-frames: x265 gives those of very short videos times that mp4 cannot hold
+    options = {"crf": str(quality), "preset": "medium"} | (
+        {"x265-params": "log-level=error:bframes=0"} if codec == "h265" else {}
+    )
     tag = "hvc1" if codec == "h265" else None  # without it Apple's players refuse H.265
     _write(path, images, fps, "mp4", CODECS[codec], "yuv420p", options, tag)
 
@@ -40,6 +45,7 @@ def _write(
     # without the protocol, FFmpeg takes the text before a colon for one
     with av.open(f"file:{path}", "w", format=container_format, options=faststart) as container:
         stream = container.add_stream(codec, rate=Fraction(fps), options=options)
+        assert isinstance(stream, av.VideoStream)
         stream.pix_fmt = pixels
         if tag is not None:
             stream.codec_context.codec_tag = tag

@@ -24,7 +24,7 @@ def test_videos_of_any_kind(head, tmp_path, suffix):
     write_film(head, along(head, "swing", 4), "color", SIZE, path, 10, "h264", False)
     if suffix == ".gif":
         with Image.open(path) as file:
-            assert (file.n_frames, file.size, file.info["duration"], file.info["loop"]) == (4, (17, 17), 100, 0)
+            assert (file.n_frames, file.size, file.info["duration"], file.info["loop"]) == (4, (16, 16), 100, 0)
         return
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
