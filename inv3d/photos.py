@@ -192,7 +192,7 @@ def _finish(
         seen = suited(bundle, job.perceptual, aligned.view)
         with clock("fit"):
             inverted = invert(
-                Footage.of_one(aligned.view), seen.bundle, job.fit,
+                Footage.of_one(aligned.view).without_room(bundle), seen.bundle, job.fit,
                 start=start, seed=job.seed, keep=workspace.tensors, progress=progress,
             )  # fmt: skip
         view = inverted.footage.targets

@@ -182,6 +182,7 @@ def video_to_head(
             tell(f"first render in {shown}")
 
         seen = suited(bundle, job.perceptual, footage.targets)
+        footage = footage.without_room(bundle)
         with clock("fit"):
             inverted = invert(
                 footage, seen.bundle, settings,

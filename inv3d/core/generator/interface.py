@@ -105,6 +105,11 @@ class Generator(nn.Module, ABC):
         """Channels of the local features that the generator supports; None if it supports none."""
 
     @property
+    @abstractmethod
+    def has_backdrop(self) -> bool:
+        """Whether heads stand before a backdrop that is not part of them, so that their coverage is known."""
+
+    @property
     def device(self) -> torch.device:
         return self.mean_w.device
 

@@ -107,6 +107,10 @@ class TriplaneGenerator(Generator):
     def detail_channels(self) -> int | None:
         return self.config.detail_channels
 
+    @property
+    def has_backdrop(self) -> bool:
+        return self.config.rendering.background
+
     def mapping(
         self, z: Tensor, camera: Tensor | None = None, truncation: float = 1.0, truncation_cutoff: int | None = None
     ) -> Tensor:

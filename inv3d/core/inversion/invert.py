@@ -18,6 +18,7 @@ from inv3d.core.inversion.poses import correct, interpolate_offsets
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
+from inv3d.core.matting import laid_on, mattes, room_colour
 from inv3d.core.views import Views
 
 Tensors = dict[str, Tensor]
@@ -51,6 +52,18 @@ class Footage:
     def of_one(view: Views) -> Footage:
         """The footage of a photo."""
         return Footage(view, view[[]], view[[]])
+
+    def without_room(self, bundle: Bundle) -> Footage:
+        """The footage with what lies behind the head replaced by one colour: a room does not turn with the head.
+
+        As it is if the model does not tell heads from what lies behind them, or its aligner has learned no mattes.
+        """
+        if not (bundle.generator.has_backdrop and bundle.aligner.has_matte):
+            return self
+        everything = (self.targets, self.between, self.held_out)
+        found = [mattes(bundle.aligner, views.images) if len(views) else views.images[:, :1] for views in everything]
+        colour = room_colour(self.targets.images, found[0])
+        return Footage(*(laid_on(views, matte, colour) for views, matte in zip(everything, found, strict=True)))
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,10 @@ class Aligner(nn.Module):
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(widths[-1] * cells, 256), nn.SiLU(), nn.Linear(256, 7))
         self.decoder = MatteDecoder(widths) if matte else None
 
+    @property
+    def has_matte(self) -> bool:
+        return self.decoder is not None
+
     def forward(self, image: Tensor) -> Alignment:
         return self._alignment(self.trunk(image))
 

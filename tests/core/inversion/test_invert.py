@@ -7,6 +7,7 @@ from inv3d.core.camera import Camera
 from inv3d.core.encoders.inverter import Start
 from inv3d.core.inversion.invert import Footage, invert, without_outliers
 from inv3d.core.inversion.settings import FAST
+from inv3d.core.networks.aligner import Aligner
 from inv3d.core.views import Views
 
 YAWS = (-0.6, -0.2, 0.2, 0.6)
@@ -50,6 +51,28 @@ def test_views_that_agree_all_stay(demo, code):
     left, lost = without_outliers(whole, code, demo)
     assert left.targets.frames == whole.targets.frames and left.between.frames == whole.between.frames
     assert lost == ()
+
+
+def test_rooms_become_one_colour_where_mattes_are_known(demo, code):
+    clip = footage(demo, code, (), ())
+
+    class Left(Aligner):
+        """Says that the left half of every picture is the head."""
+
+        def matte(self, image):
+            half = torch.zeros(len(image), 1, 64, 64)
+            # the picture comes with its mirror image
+            count = len(image) // 2
+            half[:count, ..., :32], half[count:, ..., 32:] = 1.0, 1.0
+            return half
+
+    knowing = dataclasses.replace(demo, own_aligner=Left())
+    laid = clip.without_room(knowing)
+    assert laid.targets.mattes.shape == (4, 1, 48, 48) and laid.between.mattes.shape == (3, 1, 48, 48)
+    assert torch.allclose(laid.targets.images[..., :16], clip.targets.images[..., :16])
+    right = laid.targets.images[..., 40:].transpose(0, 1).flatten(1)
+    assert right.std(1).amax() < 1e-4 and torch.allclose(right[:, 0], laid.between.images[0, :, 0, -1], atol=1e-4)
+    assert clip.without_room(dataclasses.replace(demo, own_aligner=Aligner(matte=False))) is clip
 
 
 def test_the_first_code_is_shown_and_the_perceptual_weight_follows_the_network(demo, code):
