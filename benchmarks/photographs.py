@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 import torch
+from networks import Heads
 from results import publish, table
 from skimage import data
 from torch import Tensor
@@ -21,11 +22,9 @@ from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.helpers import has_perceptual, load_perceptual
 from inv3d.core.library import model_folder
 from inv3d.core.networks.perceptual import typical_distance
-from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
-from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.world import OUTSIDE
+from inv3d.photos import align_photos
 from inv3d.places import find_photos
-from inv3d.video.photo import align_photo
 
 SIZES = (48, 64, 128)
 _COUNT = 16
@@ -58,14 +57,15 @@ def strange_rows(bundle: Bundle, photos: Path | None) -> list[list[object]]:
     z = torch.randn(_COUNT, bundle.generator.z_dim, generator=random)
     codes = bundle.generator.mapping(z, bundle.info.front.vector().expand(_COUNT, -1))
     renders = [bundle.generator(codes[[i]], cameras[i], 64).image for i in range(_COUNT)]
-    z = torch.randn(_COUNT, IDENTITY_DIM + EXPRESSION_DIM, generator=random)
-    parameters = head_parameters(z[:, :IDENTITY_DIM], z[:, IDENTITY_DIM:])
-    exact = [HeadRenderer().render(parameters[[i]], cameras[i], 64).image for i in range(_COUNT)]
+    heads = Heads(bundle)
+    parameters = heads.random(_COUNT, random)
+    exact = [heads.draw(parameters[[i]], cameras[i], 64)[0] for i in range(_COUNT)]
     kinds = {"renders of the model": renders, "exact heads": exact, "portrait": [portrait(64)]}
     if photos is not None:
-        kinds["photographs"] = [align_photo(path, bundle).image for path in find_photos([photos])]
+        found = align_photos(find_photos([photos]), bundle, print)
+        kinds["photographs"] = [] if found is None else list(found.images.split(1))
     rows: list[list[object]] = []
-    for kind, images in kinds.items():
+    for kind, images in ((kind, images) for kind, images in kinds.items() if images):
         values = torch.tensor([bundle.strangeness(image) for image in images])
         rows.append([kind, *(float(value) for value in (values.min(), values.median(), values.max()))])
     return rows
