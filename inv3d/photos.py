@@ -18,7 +18,7 @@ from inv3d.core.encoders.inverter import Inverter, Start, load_inverter
 from inv3d.core.encoders.kinds import NO_ENCODER
 from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, UsageError
 from inv3d.core.files import disk_errors
-from inv3d.core.helpers import AUTO, OWN, perceptual_for_photographs
+from inv3d.core.helpers import AUTO, OWN
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.loop import Progress, silent
 from inv3d.core.inversion.settings import FitSettings, preset_for
@@ -29,7 +29,7 @@ from inv3d.export.report import Source
 from inv3d.export.results import PhotoRun
 from inv3d.memory import memory_errors
 from inv3d.output import write_output
-from inv3d.pipeline import ready_bundle, settings_for, space_needed, suited
+from inv3d.pipeline import choice_of_perceptual, ready_bundle, settings_for, space_needed, suited
 from inv3d.video.choose import HeadChoice, in_words
 from inv3d.video.photo import Aligned, align_photo
 from inv3d.workspace import Workspace, check_output
@@ -66,7 +66,7 @@ class PhotoJob:
         }  # fmt: skip
         for name in ("force", "resume"):
             del choices[name]
-        choices["perceptual"] = f"{self.perceptual} ({perceptual_for_photographs(self.perceptual)} for photographs)"
+        choices["perceptual"] = choice_of_perceptual(self.perceptual)
         return {
             "sha256": input_digest(photo), **choices, "fingerprint": bundle.fingerprint, "version": inv3d.__version__,
         }  # fmt: skip

@@ -44,8 +44,9 @@ _MOST_LOST = 5
 
 @dataclass(frozen=True, kw_only=True)
 class VideoJob:
-    """One clip, or photographs of one person, to invert. `out` is the output folder; `settings` None takes the device's preset; `perceptual` and
-    `identity` name the networks of the losses (see `helpers`); `head` says which of several heads is meant."""
+    """One clip, or photographs of one person, to invert. `out` is the output folder; `settings` None takes the device's
+    preset; `perceptual` and `identity` name the networks of the losses (see `helpers`); `head` says which of several
+    heads is meant."""
 
     material: Material
     out: Path
@@ -75,26 +76,27 @@ def ready_bundle(model: str, perceptual: str, identity: str, device: torch.devic
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the pictures of a job are to a model: how far they lie outside of what its own networks have seen, and the
-    `bundle` with the networks that suit them."""
+class Suited:
+    """A `bundle` with the networks that suit some pictures, the name of the `perceptual` one, and how far the pictures lie
+    outside of what the model's own networks have seen (see `World`)."""
 
     bundle: Bundle
     perceptual: str
     strangeness: float
 
-    @property
-    def photographs(self) -> bool:
-        return self.strangeness > OUTSIDE
 
-
-def suited(bundle: Bundle, perceptual: str, targets: Views) -> Seen:
+def suited(bundle: Bundle, perceptual: str, targets: Views) -> Suited:
     """Choose the perceptual network for `targets`, if that is left to us: LPIPS for photographs, where its weights are."""
     strangeness = bundle.strangeness(targets.images)
     if perceptual != AUTO:
-        return Seen(bundle, perceptual, strangeness)
-    chosen = perceptual_for_photographs(AUTO) if strangeness > OUTSIDE else OWN
-    return Seen(with_helpers(bundle, chosen, OWN, bundle.generator.device), chosen, strangeness)
+        return Suited(bundle, perceptual, strangeness)
+    chosen = perceptual_for_photographs() if strangeness > OUTSIDE else OWN
+    return Suited(with_helpers(bundle, chosen, OWN, bundle.generator.device), chosen, strangeness)
+
+
+def choice_of_perceptual(perceptual: str) -> str:
+    """What identifies the choice of a network in a job: with `AUTO` a run is another one once weights arrive or vanish."""
+    return f"{AUTO}, {perceptual_for_photographs()} for photographs" if perceptual == AUTO else perceptual
 
 
 def settings_for(bundle: Bundle, settings: FitSettings) -> FitSettings:
@@ -154,10 +156,8 @@ def video_to_head(
             settings = settings_for(bundle, job.fit)
         identity = {
             "sha256": material.digest, "views": job.views, "latents": job.latents,
-            "model": job.model, "fingerprint": bundle.fingerprint,
-            # a network whose weights arrive or vanish between two runs makes another job
-            "perceptual": f"{job.perceptual} ({perceptual_for_photographs(job.perceptual)} for photographs)", "identity": job.identity, "seed": job.seed, "settings": asdict(settings),
-            "head": in_words(job.head),
+            "model": job.model, "fingerprint": bundle.fingerprint, "perceptual": choice_of_perceptual(job.perceptual),
+            "identity": job.identity, "seed": job.seed, "settings": asdict(settings), "head": in_words(job.head),
             "device": job.device.type, "version": inv3d.__version__,
         }  # fmt: skip
         workspace.begin(identity, space_needed(bundle, settings))

@@ -1,9 +1,12 @@
 import shutil
 
 import pytest
+import torch
 
+from inv3d import pipeline
 from inv3d.core.errors import UsageError
-from inv3d.pipeline import VideoJob, video_to_head, without_frames
+from inv3d.core.views import Views
+from inv3d.pipeline import VideoJob, choice_of_perceptual, suited, video_to_head, without_frames
 from inv3d.video.decode import FailedFrame
 from inv3d.video.material import Recording
 from inv3d.video.track import HeadTrack, TrackedFrame
@@ -19,6 +22,33 @@ def test_frames_that_contradict_the_others_are_listed_as_failed():
         FailedFrame(6, 0.6, "contradicts the other views"),
         FailedFrame(12, 1.2, "no head found"),
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "strangeness", "here", "chosen"),
+    [
+        ("auto", 1.2, "lpips-alex", "lpips-alex"), ("auto", 1.2, "own", "own"), ("auto", 0.5, "lpips-alex", "own"),
+        ("own", 1.2, "lpips-alex", "own"), ("lpips-vgg", 0.5, "own", "lpips-vgg"),
+    ],
+)  # fmt: skip
+def test_the_perceptual_network_suits_the_pictures(demo, monkeypatch, asked, strangeness, here, chosen):
+    loaded = []
+    monkeypatch.setattr(pipeline, "perceptual_for_photographs", lambda: here)
+    monkeypatch.setattr(
+        pipeline, "with_helpers", lambda bundle, perceptual, *others: loaded.append(perceptual) or bundle
+    )
+    monkeypatch.setattr(type(demo), "strangeness", lambda self, images: strangeness)
+    view = Views(torch.zeros(1, 3, 8, 8), demo.info.front, (0,), (0.0,))
+    seen = suited(demo, asked, view)
+    assert (seen.perceptual, seen.strangeness) == (chosen, strangeness)
+    assert loaded == ([chosen] if asked == "auto" else [])
+
+
+def test_a_run_is_another_one_once_weights_arrive(monkeypatch):
+    monkeypatch.setattr(pipeline, "perceptual_for_photographs", lambda: "own")
+    before = choice_of_perceptual("auto")
+    monkeypatch.setattr(pipeline, "perceptual_for_photographs", lambda: "lpips-alex")
+    assert choice_of_perceptual("auto") != before and choice_of_perceptual("own") == "own"
 
 
 @pytest.mark.parametrize("resume", [True, False])

@@ -56,10 +56,10 @@ def with_helpers(bundle: Bundle, perceptual: str, identity: str, device: torch.d
     return replace(bundle, names=names)
 
 
-def perceptual_for_photographs(perceptual: str) -> str:
-    """The network that one of `PERCEPTUAL` means for photographs: `AUTO` is LPIPS if the weights of one of its backbones
-    are on this machine, else `OWN`."""
-    return next((name for name in _BACKBONES if has_perceptual(name)), OWN) if perceptual == AUTO else perceptual
+def perceptual_for_photographs() -> str:
+    """The network that `AUTO` means for photographs: LPIPS if the weights of one of its backbones are on this machine,
+    else `OWN`."""
+    return next((name for name in _BACKBONES if has_perceptual(name)), OWN)
 
 
 def has_perceptual(name: str) -> bool:

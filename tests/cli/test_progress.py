@@ -37,6 +37,12 @@ def test_a_terminal_gets_one_bar_per_stage():
     assert list(live.tasks) == ["W+", "export"]
 
 
+def test_lines_between_the_bars_are_escaped(capsys):
+    live = LiveLines()
+    live.tell("look at [/x] \x1b[31m")
+    assert r"look at [/x] \x1b[31m" in capsys.readouterr().out
+
+
 def test_output_that_is_no_terminal_gets_plain_lines(capsys):
     reporter(False)("W+", 1, 4, {})
     reporter(True)("W+", 1, 4, {})

@@ -4,7 +4,13 @@ from torchvision.models import alexnet
 
 from inv3d.core import helpers
 from inv3d.core.errors import ModelError, UsageError
-from inv3d.core.helpers import face_weights, load_identity, load_perceptual, with_helpers
+from inv3d.core.helpers import (
+    face_weights,
+    load_identity,
+    load_perceptual,
+    perceptual_for_photographs,
+    with_helpers,
+)
 from inv3d.core.networks.arcface import ir_101, ir_se50
 
 CPU = torch.device("cpu")
@@ -88,6 +94,15 @@ def test_the_face_network_that_the_fit_does_not_use_measures(demo):
     a = pictures()
     assert torch.allclose(both.identity.similarity(a, a), torch.ones(2), atol=1e-5)
     assert with_helpers(demo, "own", "own", CPU).names == demo.names
+
+
+def test_photographs_are_compared_by_lpips_if_its_weights_are_here(demo, home, backbone):
+    assert perceptual_for_photographs() == "lpips-alex"
+    found = with_helpers(demo, perceptual_for_photographs(), "own", CPU)
+    assert found.names.perceptual == "lpips-alex" and found.perceptual_scale == pytest.approx(1.0)
+    assert with_helpers(demo, "auto", "own", CPU).perceptual is demo.perceptual  # until the pictures are known
+    backbone.unlink()
+    assert perceptual_for_photographs() == "own"
 
 
 def test_unknown_networks_are_told():
