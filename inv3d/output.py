@@ -21,6 +21,7 @@ from inv3d.export.orbit import write_orbit
 from inv3d.export.report import Source, write_report
 from inv3d.export.results import BothFrames, MeasuredBy, Metrics, Run, finite_figures
 from inv3d.export.textured import paint
+from inv3d.export.view import VIEW, write_view
 from inv3d.export.views import VIEWS, write_unseen, write_views
 from inv3d.memory import peak_memory_mb
 
@@ -37,11 +38,11 @@ def write_output(
     progress: Progress,
     strangeness: float = 0.0,
 ) -> AnyRun:
-    """Write head, views, orbit, mesh, metrics, run and report into `folder`; returns `run` with means, times, and the
+    """Write head, views, orbit, mesh, page, metrics, run and report into `folder`; returns `run` with means, times, and the
     names of all files. `strangeness` is that of the footage (see `World`). Raises InputError if the head cannot be
     measured."""
     targets, held_out = footage.targets, footage.held_out
-    steps = ("head", "views", "orbit", "mesh", "metrics", "report")
+    steps = ("head", "views", "orbit", "mesh", "view", "metrics", "report")
 
     def done(name: str) -> None:
         progress("export " + name, steps.index(name) + 1, len(steps), {})
@@ -55,11 +56,13 @@ def write_output(
         write_unseen(folder / VIEWS, held_out, unseen)
     done("views")
     with clock("orbit"):
-        write_orbit(head, folder / "orbit.mp4")
+        yaws, pictures = write_orbit(head, folder / "orbit.mp4")
     done("orbit")
     with clock("mesh"):
         write_textured(paint(head, extract_mesh(head), targets), folder / "mesh.glb")
     done("mesh")
+    write_view(folder / VIEW, source.name, head, (folder / "mesh.glb").read_bytes(), yaws, pictures, targets)
+    done("view")
     with clock("metrics"):
         judges = judges_for(head.bundle, strangeness > OUTSIDE, head.generator.device)
         fit_rows = evaluate(targets, (render.image for render in renders), head.bundle, judges)

@@ -72,8 +72,8 @@ def video(
 
     Examples: inv3d video clip.mp4 --views 9 --latents; inv3d video left.jpg front.jpg right.jpg; inv3d video photos/
 
-    Writes preview.png before the fit starts; then head/ (to render again), views/, orbit.mp4, mesh.glb, metrics.json,
-    report.html and run.json.
+    Writes preview.png before the fit starts; then head/ (to render again), views/, orbit.mp4, mesh.glb, view.html,
+    metrics.json, report.html and run.json.
     """
     from inv3d.budget import require_head
     from inv3d.cli.figures import figures, remarks_on

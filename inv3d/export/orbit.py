@@ -20,8 +20,9 @@ FRAMES = 96
 
 def write_orbit(
     head: Head, path: Path, frames: int = FRAMES, resolution: int | None = None, size: int = 512, fps: int = 30
-) -> None:
-    """Swing once through the yaws from which the head is shown, there and back, and write an mp4 of `size` pixels.
+) -> tuple[list[float], list[NDArray[np.uint8]]]:
+    """Swing once through the yaws from which the head is shown, there and back, and write an mp4 of `size` pixels. Returns
+    the yaws (radians, ascending) of the way there, and its pictures [size,size,3].
 
     `resolution` is that of the render (default: the model's own). The way back shows the same pictures as the way
     there, so half of `frames` are rendered.
@@ -36,3 +37,4 @@ def write_orbit(
 
     images = head.render_each(head.camera(yaw, torch.zeros_like(yaw)), picture, resolution)
     write_mp4(path, images + images[-2:0:-1], fps)
+    return yaw.tolist(), images

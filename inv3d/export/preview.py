@@ -81,7 +81,6 @@ class Preview:
         with write_whole(path, replace=True) as part:
             part.write_bytes(buffer.getvalue())
 
-
     @staticmethod
     def _lines(width: int, *texts: str) -> list[str]:
         """Texts broken into lines that fit into so many pixels."""

@@ -228,6 +228,7 @@ def write_report(
 <h1>{_text(source.name)}</h1>
 <p class=note>{_text(source.method)}, {codes}, model {_text(head.bundle.name)} ({_text(info.license)}), {run.total_seconds:.0f} s</p>
 <video controls loop autoplay muted src="data:video/mp4;base64,{video}"></video>
+<p><a href="view.html">Turn the head</a> on a page of its own.</p>
 <p>{_text(source.coverage)} The model's training data cover yaws up to &plusmn;{info.known_yaw:.0f}&deg;.</p>
 {_warnings(source)}<h2>{"Fitted views" if several else "Fitted view"}</h2>
 {_comparison(targets, renders)}

@@ -42,7 +42,7 @@ def test_good_photos_become_heads_and_bad_ones_do_not_stop_them(done):
     assert run.returncode == 0, run.stderr
     assert [path.name for path in out.iterdir()] == ["head-inv3d"]
     assert {path.name for path in (out / "head-inv3d").iterdir()} == {
-        "head", "views", "orbit.mp4", "mesh.glb", "metrics.json", "report.html", "run.json"
+        "head", "views", "orbit.mp4", "mesh.glb", "view.html", "metrics.json", "report.html", "run.json"
     }  # fmt: skip
     table = run.stdout[run.stdout.index("PSNR") :]
     assert "no head was found" in run.stdout and "not a picture" in run.stdout

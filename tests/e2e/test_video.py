@@ -56,7 +56,7 @@ def output(clip, tmp_path_factory) -> Path:
 
 def test_the_output_folder_is_as_described(output):
     names = {path.name for path in output.iterdir()}
-    assert names == {"head", "views", "orbit.mp4", "mesh.glb", "metrics.json", "report.html", "run.json", "preview.png"}
+    assert names == {"head", "views", "orbit.mp4", "mesh.glb", "view.html", "metrics.json", "report.html", "run.json", "preview.png"}
     assert {path.name for path in (output / "head").iterdir()} == {
         "head.json",
         "codes.safetensors",

@@ -1,0 +1,118 @@
+import base64
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inv3d.core.views import Views
+from inv3d.export.formats import write_textured
+from inv3d.export.sides import sides
+from inv3d.export.view import write_view
+from tests.export.textures import textured_ball
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+YAWS = [-0.8, 0.0, 0.9]
+
+
+@pytest.fixture(scope="module")
+def page(head, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    write_textured(textured_ball(), folder / "mesh.glb")
+    renders = [np.full((64, 64, 3), level, np.uint8) for level in (40, 120, 200)]
+    targets = Views(torch.zeros(2, 3, 64, 64), sides(head, [(-30.0, 0.0), (30.0, 0.0)]), (0, 9), (0.0, 0.3))
+    name = "a</script><b>@DATA@ ü.mp4"
+    write_view(folder / "view.html", name, head, (folder / "mesh.glb").read_bytes(), YAWS, renders, targets)
+    return folder / "view.html"
+
+
+def data(page: Path) -> dict:
+    (text,) = re.findall(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.S)
+    return json.loads(text)
+
+
+def test_everything_is_in_one_file(page, head):
+    content = data(page)
+    assert base64.b64decode(content["mesh"]) == page.with_name("mesh.glb").read_bytes()
+    assert [item["yaw"] for item in content["renders"]] == pytest.approx(np.degrees(YAWS), abs=0.01)
+    assert [item["yaw"] for item in content["frames"]] == pytest.approx([-30, 30], abs=0.01)
+    assert content["codes"] == pytest.approx(head.track.yaws.rad2deg().tolist())
+    assert all(item["src"].startswith("data:image/jpeg;base64,") for item in content["renders"] + content["frames"])
+
+
+def test_nothing_is_fetched_and_names_are_escaped(page):
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)="(?!data:|@)[^"]', text)
+    assert "a&lt;/script&gt;&lt;b&gt;@DATA@ ü.mp4" in text and not re.search("@(NAME|NOTE|RENDER|SCRIPT)@", text)
+    assert "three.js authors" in (Path(__file__).parents[2] / "inv3d/export/page/three.LICENSE").read_text().lower()
+
+
+def test_a_long_orbit_is_thinned_out(head, tmp_path):
+    renders, yaws = [np.zeros((16, 16, 3), np.uint8)] * 49, np.linspace(-1, 1, 49).tolist()
+    targets = Views(torch.zeros(1, 3, 16, 16), sides(head, [(0.0, 0.0)]), (0,), (0.0,))
+    write_view(tmp_path / "view.html", "x", head, b"", yaws, renders, targets)
+    shown = [item["yaw"] for item in data(tmp_path / "view.html")["renders"]]
+    assert len(shown) == 25 and shown[0] == pytest.approx(-57.3, abs=0.1) and shown[-1] == pytest.approx(57.3, abs=0.1)
+
+
+def browse(page: Path, profile: Path, *options: str) -> str:
+    """The page's document after its scripts have run in Chromium."""
+    command = [
+        str(CHROMIUM), "--headless=new", "--no-sandbox", f"--user-data-dir={profile}", "--window-size=900,700", *options,
+        "--virtual-time-budget=15000", "--dump-dom", page.as_uri(),
+    ]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+GRAPHICS = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+HANDS = """
+new MutationObserver((_, observer) => {
+  if (!document.body.classList.contains("ready")) return;
+  observer.disconnect();
+  const canvas = document.getElementById("canvas"), seen = [];
+  const look = () => seen.push([canvas.toDataURL(), document.getElementById("yaw").value]);
+  canvas.setPointerCapture = canvas.releasePointerCapture = () => {};
+  const pointer = (kind, x) => canvas.dispatchEvent(new PointerEvent(kind, {
+    pointerId: 1, clientX: x, clientY: 200, pageX: x, pageY: 200, button: 0, bubbles: true, pointerType: "mouse" }));
+  look();
+  pointer("pointerdown", 200); pointer("pointermove", 260); pointer("pointerup", 260);
+  look();
+  canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+  look();
+  for (const name of ["wireframe", "depth", "lit"]) {
+    document.getElementById("show").value = name;
+    document.getElementById("show").dispatchEvent(new Event("change"));
+    look();
+  }
+  const pictures = new Set(seen.map((pair) => pair[0])).size;
+  document.title = JSON.stringify({ pictures, yaws: seen.map((pair) => Number(pair[1])) });
+}).observe(document.body, { attributes: true });
+"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_head_is_turned_by_mouse_and_keyboard(page, tmp_path):
+    text = page.read_text(encoding="utf-8")
+    (tmp_path / "view.html").write_text(
+        text.replace("<noscript>", f"<script>{HANDS}</script><noscript>"), encoding="utf-8"
+    )
+    document = browse(tmp_path / "view.html", tmp_path / "profile", *GRAPHICS)
+    (title,) = re.findall("<title>(.*?)</title>", document)
+    seen = json.loads(title)
+    assert seen["pictures"] == 6  # each is another
+    start, dragged, pressed = seen["yaws"][:3]
+    assert dragged < start - 5 and pressed > dragged + 3
+    (body,) = re.findall(r"<body([^>]*)>", document)
+    assert "plain" not in body
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_without_3d_graphics_the_pictures_remain(page, tmp_path):
+    document = browse(page, tmp_path / "profile", "--disable-3d-apis")
+    (body,) = re.findall(r"<body([^>]*)>", document)
+    assert "ready" in body and "plain" in body
+    assert re.search(r'id="render"[^>]*src="data:image/jpeg', document) and document.count('title="latent code') == 3
