@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from skimage.measure import blur_effect
 from torch import Tensor
@@ -39,7 +41,14 @@ def quality(image: Tensor, crops: Crops) -> Quality:
     white = seen.amin(0)[_EYES] > _WHITE
     return Quality(
         light=float(grey[_FACE].median()),
-        blur=float(blur_effect(grey[_HEAD, _HEAD].numpy())),
+        blur=_blur(grey[_HEAD, _HEAD]),
         inside=float((grid.abs() <= 1.0).all(-1).float().mean()),
         glare=float(white.float().mean()),
     )
+
+
+def _blur(grey: Tensor) -> float:
+    """The blur of a grey image [H,W]; 1 for one without any edge, of which the measure is not defined."""
+    with np.errstate(invalid="ignore"):
+        blur = float(blur_effect(grey.numpy()))
+    return blur if math.isfinite(blur) else 1.0

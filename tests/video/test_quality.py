@@ -30,6 +30,10 @@ def test_blur_grows_with_motion(picture):
     assert quality(smeared, whole()).blur > quality(picture, whole()).blur + 0.2
 
 
+def test_a_picture_without_edges_is_as_blurred_as_can_be():
+    assert quality(torch.zeros(3, 160, 160), whole()).blur == 1.0
+
+
 def test_a_head_beyond_the_edge_is_cut_off(picture):
     assert quality(picture, whole()).inside == 1.0
     assert quality(picture, whole(x=40.0)).inside == pytest.approx(0.86, abs=0.05)
