@@ -15,8 +15,11 @@ from inv3d.core.metrics.judges import SAME_PERSON, Judges, judges_for
 from inv3d.core.records import write_record
 from inv3d.core.world import OUTSIDE
 from inv3d.destination import RUN
+from inv3d.export.background import KEEP, Background
+from inv3d.export.film import along, write_film
 from inv3d.export.formats import write_textured
 from inv3d.export.mesh import extract_mesh
+from inv3d.export.orbit import FRAMES as ORBIT_FRAMES
 from inv3d.export.orbit import write_orbit
 from inv3d.export.report import Source, write_report
 from inv3d.export.results import BothFrames, MeasuredBy, Metrics, Run, finite_figures
@@ -37,9 +40,11 @@ def write_output(
     clock: StageClock,
     progress: Progress,
     strangeness: float = 0.0,
+    background: Background = KEEP,
 ) -> AnyRun:
     """Write head, views, orbit, mesh, page, metrics, run and report into `folder`; returns `run` with means, times, and the
-    names of all files. `strangeness` is that of the footage (see `World`). Raises InputError if the head cannot be
+    names of all files. `strangeness` is that of the footage (see `World`); the orbit is shown in front of the `background`,
+    with transparency as orbit.webm too. Raises InputError if the head cannot be
     measured."""
     targets, held_out = footage.targets, footage.held_out
     steps = ("head", "views", "orbit", "mesh", "view", "metrics", "report")
@@ -56,7 +61,10 @@ def write_output(
         write_unseen(folder / VIEWS, held_out, unseen)
     done("views")
     with clock("orbit"):
-        yaws, pictures = write_orbit(head, folder / "orbit.mp4")
+        yaws, pictures = write_orbit(head, folder / "orbit.mp4", background=background)
+        if background.transparent:
+            cameras = along(head, "swing", ORBIT_FRAMES)
+            write_film(head, cameras, "color", None, folder / "orbit.webm", 30, "h264", False, background)
     done("orbit")
     with clock("mesh"):
         write_textured(paint(head, extract_mesh(head), targets), folder / "mesh.glb")

@@ -25,6 +25,7 @@ from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.library import input_digest
 from inv3d.core.views import Views
 from inv3d.destination import read_made
+from inv3d.export.background import KEEP, Background
 from inv3d.export.report import Source
 from inv3d.export.results import PhotoRun
 from inv3d.memory import memory_errors
@@ -58,13 +59,14 @@ class PhotoJob:
     force: bool = False
     resume: bool = False
     head: HeadChoice | None = None
+    background: Background = KEEP
 
     def identify(self, photo: Path, bundle: Bundle) -> dict[str, Any]:
         """What distinguishes this job on a photo from any other."""
         choices = {
             **self.__dict__, "settings": asdict(self.fit), "device": self.device.type, "head": in_words(self.head),
         }  # fmt: skip
-        for name in ("force", "resume"):
+        for name in ("force", "resume", "background"):
             del choices[name]
         choices["perceptual"] = choice_of_perceptual(self.perceptual)
         return {
@@ -217,8 +219,9 @@ def _finish(
         )
         with disk_errors(out):
             run = write_output(
-                head, inverted.footage, workspace.output, source, run, clock, progress, strangeness=seen.strangeness
-            )
+                head, inverted.footage, workspace.output, source, run, clock, progress, strangeness=seen.strangeness,
+                background=job.background,
+            )  # fmt: skip
         workspace.finish()
     return run.model_dump(mode="json")
 

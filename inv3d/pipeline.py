@@ -23,6 +23,7 @@ from inv3d.core.inversion.loop import Progress, silent
 from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.views import Views
 from inv3d.core.world import OUTSIDE
+from inv3d.export.background import KEEP, Background
 from inv3d.export.preview import Preview
 from inv3d.export.report import Source
 from inv3d.export.results import ClipFacts, ClipRun, FrameFacts, PhotographsRun, finite_figures
@@ -46,7 +47,7 @@ _MOST_LOST = 5
 class VideoJob:
     """One clip, or photographs of one person, to invert. `out` is the output folder; `settings` None takes the device's
     preset; `perceptual` and `identity` name the networks of the losses (see `helpers`); `head` says which of several
-    heads is meant."""
+    heads is meant, and `background` what the orbit shows behind it."""
 
     material: Material
     out: Path
@@ -61,6 +62,7 @@ class VideoJob:
     force: bool = False
     resume: bool = False
     head: HeadChoice | None = None
+    background: Background = KEEP
 
     @property
     def fit(self) -> FitSettings:
@@ -196,8 +198,9 @@ def video_to_head(
         with disk_errors(job.out):
             source = _source(job, settings, found, advice)
             run = write_output(
-                head, footage, workspace.output, source, run, clock, progress, strangeness=seen.strangeness
-            )
+                head, footage, workspace.output, source, run, clock, progress, strangeness=seen.strangeness,
+                background=job.background,
+            )  # fmt: skip
         workspace.finish()
     return run.model_dump(mode="json")
 

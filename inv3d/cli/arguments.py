@@ -34,6 +34,18 @@ def _refuse(value: object, should: str) -> Refused:
     return Refused(f"{shown} is not {should}")
 
 
+def background(text: str) -> str:
+    """What is shown behind a head, in words (see `Background.parse`). Raises Refused."""
+    if text != "keep":  # the default needs no check, for which PyTorch would have to be loaded
+        from inv3d.export.background import Background
+
+        try:
+            Background.parse(text)
+        except ValueError as error:
+            raise _refuse(text, str(error).removeprefix("not ")) from error
+    return text
+
+
 @dataclass(frozen=True)
 class Number:
     """A parser of finite numbers from `low` to `high`."""

@@ -39,7 +39,7 @@ def remarks_on(run: Mapping[str, Any]) -> Iterator[str]:
     if means["face_distance"] is not None:
         yield "dlib takes two faces for one person below a face distance of 0.6; photos of one person lie 0.2 to 0.4 apart"
     elif means["identity"] is None:
-        yield "no likeness is given: the model's own networks know renders only; for an independent judge, pip install \"inv3d[photos]\""
+        yield 'no likeness is given: the model\'s own networks know renders only; for an independent judge, pip install "inv3d[photos]"'
 
 
 def _network(run: Mapping[str, Any]) -> str:

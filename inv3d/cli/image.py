@@ -12,6 +12,7 @@ import typer
 from inv3d.cli.arguments import output_path, some_path
 from inv3d.cli.options import (
     STEPS,
+    Background,
     ChosenHead,
     Debug,
     Device,
@@ -57,6 +58,7 @@ def image(
     perceptual: Perceptual = "auto",
     identity: Identity = "own",
     preset: Preset = "auto",
+    background: Background = "keep",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -88,6 +90,7 @@ def image(
     from inv3d.core.device import choose_device
     from inv3d.core.errors import UsageError
     from inv3d.estimate import photo_seconds
+    from inv3d.export import background as backgrounds
     from inv3d.photos import PhotoJob, photos_to_heads
     from inv3d.places import find_photos, outputs_of
     from inv3d.workspace import check_output
@@ -102,7 +105,7 @@ def image(
     job = PhotoJob(
         model=model, encoder=encoder, refine=refine, tune=tune, perceptual=perceptual, identity=identity,
         settings=settings, seed=seed, device=choice.device, force=force, resume=resume,
-        head=head.choice if head else None,
+        head=head.choice if head else None, background=backgrounds.Background.parse(background),
     )  # fmt: skip
     found = find_photos(photos)
     outputs = outputs_of(found, out)

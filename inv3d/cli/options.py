@@ -15,6 +15,7 @@ from inv3d.cli.arguments import (
     Number,
     WhichHead,
     angles,
+    background,
     device_name,
     input_path,
     output_path,
@@ -42,6 +43,14 @@ Json = Annotated[
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
+Background = Annotated[
+    str,
+    typer.Option(
+        parser=background,
+        metavar="WHAT",
+        help="What shows behind the head: keep (the room's colour), white, black, transparent or a colour such as #8090a0.",
+    ),
+]
 Preset = Annotated[
     str,
     typer.Option(

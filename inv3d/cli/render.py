@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from inv3d.cli.arguments import Number, angles, input_path, output_path
-from inv3d.cli.options import PIXELS, Debug, Device, Force, HeadFolder, Json, Pitch, Yaws, check_file
+from inv3d.cli.options import PIXELS, Background, Debug, Device, Force, HeadFolder, Json, Pitch, Yaws, check_file
 
 _YAWS = angles("-60,-30,0,30,60")
 _FRAMES = Number(2, 2000, whole=True)
@@ -43,6 +43,7 @@ def render(
     show: Annotated[
         str, typer.Option(metavar="NAME", help="What to show: color, depth, normals, alpha or grey (the shape alone).")
     ] = "color",
+    background: Background = "keep",
     codec: Annotated[str, typer.Option(metavar="NAME", help="Codec of an .mp4 file: h264 or h265.")] = "h264",
     resolution: Annotated[
         int | None,
@@ -88,10 +89,11 @@ def render(
     from inv3d.core.device import choose_device
     from inv3d.core.files import disk_errors
     from inv3d.core.head import Head
+    from inv3d.export import background as backgrounds
     from inv3d.export.cameras import read_cameras
     from inv3d.export.film import along, outside, write_film, write_folder, write_row
 
-    tell = teller(as_json)
+    tell, behind = teller(as_json), backgrounds.Background.parse(background)
     chosen = None if cameras is None else read_cameras(cameras)
     loaded = Head.load(head, choose_device(device).device)
     if path:
@@ -104,11 +106,11 @@ def render(
     require_pictures(loaded.bundle.info, resolution, len(chosen))
     with interruptible(nothing_kept(out)), disk_errors(out):
         if out.suffix.lower() == ".png":
-            write_row(loaded, chosen, show, resolution, out, force)
+            write_row(loaded, chosen, show, resolution, out, force, behind)
         elif out.suffix:
-            write_film(loaded, chosen, show, resolution, out, fps, codec, force)
+            write_film(loaded, chosen, show, resolution, out, fps, codec, force, behind)
         else:
-            write_folder(loaded, chosen, show, resolution, out)
+            write_folder(loaded, chosen, show, resolution, out, behind)
     tell(f"wrote {out}")
     if as_json:
         given = {} if path or cameras else {"yaws": list(yaw.degrees), "pitch": pitch}

@@ -11,6 +11,7 @@ import typer
 from inv3d.cli.arguments import Number, input_path, output_path
 from inv3d.cli.options import (
     FACTOR,
+    Background,
     ChosenHead,
     Debug,
     Device,
@@ -39,7 +40,12 @@ def video(
         ),
     ],
     views: Annotated[
-        int, typer.Option(parser=VIEWS, metavar="NUMBER", help="Number of frames to fit, evenly spaced by yaw; at most as many as there are photos.")
+        int,
+        typer.Option(
+            parser=VIEWS,
+            metavar="NUMBER",
+            help="Number of frames to fit, evenly spaced by yaw; at most as many as there are photos.",
+        ),
     ] = 9,
     latents: Annotated[
         bool, typer.Option("--latents/--no-latents", help="Fit one latent code per view, for faces that move.")
@@ -48,6 +54,7 @@ def video(
     perceptual: Perceptual = "auto",
     identity: Identity = "own",
     preset: Preset = "auto",
+    background: Background = "keep",
     effort: Annotated[
         float, typer.Option(parser=FACTOR, metavar="FACTOR", help="Multiplier of the preset's optimisation steps.")
     ] = 1.0,
@@ -83,6 +90,7 @@ def video(
     from inv3d.core.bundle import check_prepared, read_info
     from inv3d.core.device import choose_device
     from inv3d.estimate import video_seconds
+    from inv3d.export import background as backgrounds
     from inv3d.pipeline import VideoJob, video_to_head
     from inv3d.places import find_material, output_of
     from inv3d.workspace import check_output
@@ -96,7 +104,7 @@ def video(
     job = VideoJob(
         material=material, out=out, views=views, latents=latents, model=model, perceptual=perceptual, identity=identity,
         settings=settings, seed=seed, device=choice.device, force=force, resume=resume,
-        head=head.choice if head else None,
+        head=head.choice if head else None, background=backgrounds.Background.parse(background),
     )  # fmt: skip
     check_prepared(model)
     check_output(out, material.files, force, resume)

@@ -81,13 +81,17 @@ class Head:
 
     @torch.no_grad()
     def render(self, camera: Camera, resolution: int | None = None, superresolution: bool = True) -> Render:
-        """Render with the code that the track gives for each camera, deterministically, in bounded memory.
+        """Render with the code that the track gives for each camera, deterministically, in bounded memory; with what
+        shows behind the head.
 
         Raises InputError if the weights and codes, each finite, give NaN or infinity.
         """
         camera = camera.to(self.generator.device)
         scene = self._fixed or self.scene(self.track.grouped(camera))
         render = self.generator.render(scene, camera, resolution, superresolution=superresolution)
+        if self.generator.has_backdrop:
+            behind = self.generator.behind(scene, camera, render.image.shape[-1])
+            render = dataclasses.replace(render, behind=behind)
         if not bool(render.image.isfinite().all() & render.depth.isfinite().all()):
             raise InputError("the head renders NaN or infinity", "make it again with fewer steps or another --seed")
         return render

@@ -16,6 +16,7 @@ from inv3d.core.files import write_whole, write_whole_folder
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.export import maps
+from inv3d.export.background import KEEP, TRANSPARENT, Background
 from inv3d.export.cameras import write_cameras
 from inv3d.export.paths import path
 from inv3d.export.pictures import row, save_png, to_array
@@ -32,7 +33,10 @@ def along(head: Head, name: str, frames: int) -> Camera:
     return head.camera(*path(name, (middle - reach, middle + reach), frames))
 
 
-def write_row(head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, replace: bool) -> None:
+def write_row(
+    head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, replace: bool,
+    background: Background = KEEP,
+) -> None:  # fmt: skip
     """Write the pictures of all cameras side by side as PNG; a single depth as 16-bit PNG (see `write_depth`).
 
     Raises UsageError if the file exists and may not be replaced, OSError.
@@ -42,15 +46,18 @@ def write_row(head: Head, cameras: Camera, show: str, resolution: int | None, ou
         if show == "depth" and len(renders) == 1:
             maps.write_depth(part, renders[0].depth[0], renders[0].alpha[0])
         else:
-            save_png(part, row([maps.picture(show, each, cameras[i]).cpu() for i, each in enumerate(renders)]))
+            save_png(part, row([maps.picture(show, each, cameras[i], background).cpu() for i, each in enumerate(renders)]))
 
 
 def write_film(
-    head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, fps: int, codec: str, replace: bool
-) -> None:
-    """Write a video by the suffix: .mp4, .gif, or .webm, which is transparent around the head; raises like `write_row`."""
+    head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, fps: int, codec: str, replace: bool,
+    background: Background = KEEP,
+) -> None:  # fmt: skip
+    """Write a video by the suffix: .mp4, .gif, or .webm, which is transparent around the head unless the `background` is a
+    colour; raises like `write_row`."""
     suffix = out.suffix.lower()
-    images = _arrays(head, cameras, show, resolution, transparent=suffix == ".webm")
+    chosen = background.opaque if suffix != ".webm" else background if background.colour else TRANSPARENT
+    images = _arrays(head, cameras, show, resolution, chosen)
     with write_whole(out, replace) as part:
         if suffix == ".gif":
             write_gif(part, images, fps)
@@ -60,7 +67,9 @@ def write_film(
             write_mp4(part, images, fps, codec=codec)
 
 
-def write_folder(head: Head, cameras: Camera, show: str, resolution: int | None, out: Path) -> None:
+def write_folder(
+    head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, background: Background = KEEP
+) -> None:
     """Write numbered PNG pictures and nerfstudio's `transforms.json` into a new folder.
 
     Raises UsageError if it exists, OSError.
@@ -71,7 +80,7 @@ def write_folder(head: Head, cameras: Camera, show: str, resolution: int | None,
         names, size = [], 0
         renders = head.render_each(cameras, lambda render: render, resolution)
         for i, render in enumerate(renders):
-            image = maps.picture(show, render, cameras[i])
+            image = maps.picture(show, render, cameras[i], background)
             names.append(f"{i:04d}.png")
             size = image.shape[-1]
             if show == "depth":
@@ -82,16 +91,16 @@ def write_folder(head: Head, cameras: Camera, show: str, resolution: int | None,
 
 
 def _arrays(
-    head: Head, cameras: Camera, show: str, resolution: int | None, transparent: bool
+    head: Head, cameras: Camera, show: str, resolution: int | None, background: Background
 ) -> list[NDArray[np.uint8]]:
     """Pictures [H,W,3], or with their transparency [H,W,4], of even size, as codecs need."""
 
     def array(pair: tuple[int, Render]) -> NDArray[np.uint8]:
         i, render = pair
-        image = maps.picture(show, render, cameras[i])
+        image = maps.picture(show, render, cameras[i], background)
         even = image.shape[-1] // 2 * 2
         colors = to_array(image[:, :even, :even])
-        if not transparent:
+        if not background.transparent or len(image) == 4:
             return colors
         alpha = F.interpolate(render.alpha, image.shape[-2:], mode="bilinear", align_corners=False)[0]
         return np.concatenate([colors, to_array(alpha[:, :even, :even].mul(2).sub(1))], 2)

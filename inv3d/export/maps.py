@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
 from inv3d.core.generator import Render
+from inv3d.export.background import KEEP, Background
 
 MAPS = ("color", "depth", "normals", "alpha", "grey")
 DEPTH_SCALE = 10_000
@@ -23,14 +24,15 @@ _LIGHT = (-0.35, 0.45, 0.82)  # from the camera's upper left
 _AMBIENT = 0.12
 
 
-def picture(kind: str, render: Render, camera: Camera) -> Tensor:
-    """A map of one render as a picture [3,R,R] in [-1,1]; `kind` is one of `MAPS`.
+def picture(kind: str, render: Render, camera: Camera, background: Background = KEEP) -> Tensor:
+    """A map of one render as a picture [3,R,R] in [-1,1]; `kind` is one of `MAPS`, and only colours have a `background`
+    (with transparency they are [4,R,R]).
 
     Depth is brighter where it is closer; normals are those of the camera's space (x right, y up, z towards the camera) as
     red, green and blue.
     """
     if kind == "color":
-        return render.image[0]
+        return background.show(render)
     covered = render.alpha[0] > _COVERED
     if kind == "alpha":
         return (render.alpha[0] * 2 - 1).expand(3, -1, -1)

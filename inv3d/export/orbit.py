@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
+from inv3d.export.background import KEEP, Background
 from inv3d.export.pictures import to_array
 from inv3d.video.write import write_mp4
 
@@ -19,7 +20,8 @@ FRAMES = 96
 
 
 def write_orbit(
-    head: Head, path: Path, frames: int = FRAMES, resolution: int | None = None, size: int = 512, fps: int = 30
+    head: Head, path: Path, frames: int = FRAMES, resolution: int | None = None, size: int = 512, fps: int = 30,
+    background: Background = KEEP,
 ) -> tuple[list[float], list[NDArray[np.uint8]]]:
     """Swing once through the yaws from which the head is shown, there and back, and write an mp4 of `size` pixels. Returns
     the yaws (radians, ascending) of the way there, and its pictures [size,size,3].
@@ -33,7 +35,8 @@ def write_orbit(
     yaw = (low + high) / 2 - (high - low) / 2 * torch.cos(phase)
 
     def picture(render: Render) -> NDArray[np.uint8]:
-        return to_array(F.interpolate(render.image, (size, size), mode="bicubic", align_corners=False)[0])
+        shown = background.opaque.show(render)[None]
+        return to_array(F.interpolate(shown, (size, size), mode="bicubic", align_corners=False)[0])
 
     images = head.render_each(head.camera(yaw, torch.zeros_like(yaw)), picture, resolution)
     write_mp4(path, images + images[-2:0:-1], fps)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def to_array(image: Tensor) -> NDArray[np.uint8]:
-    """[3,H,W] in [-1,1] to [H,W,3] uint8."""
+    """[C,H,W] in [-1,1] to [H,W,C] uint8."""
     array: NDArray[np.uint8] = image.clamp(-1, 1).add(1).mul(127.5).round().byte().permute(1, 2, 0).cpu().numpy()
     return array
 

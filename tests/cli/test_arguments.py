@@ -16,6 +16,7 @@ from inv3d.cli.arguments import (
     Number,
     Refused,
     angles,
+    background,
     device_name,
     folder_path,
     input_path,
@@ -152,6 +153,12 @@ def test_odd_angles_are_refused(text):
 def test_odd_devices_are_refused(text):
     with pytest.raises(Refused):
         device_name(text)
+
+
+def test_backgrounds_are_words_and_colours():
+    assert [background(text) for text in ("keep", "white", "#8090a0")] == ["keep", "white", "#8090a0"]
+    with pytest.raises(Refused, match="pink is not keep, white, black, transparent or a colour"):
+        background("pink")
 
 
 def test_heads_by_number_and_by_place():

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import trimesh
 from PIL import Image
+from PIL import Image
 from safetensors.torch import load_file
 
 from inv3d.video.decode import frames, probe
@@ -104,6 +105,11 @@ def test_render_and_export_work_on_the_output(output, tmp_path):
     fails(2, "head.mtl exists", "export", output, "--out", tmp_path / "head.obj")
     fails(2, "exists", "render", output, "--out", tmp_path / "turn.png")
     fails(2, "not an export format", "export", output, "--out", tmp_path / "head.stl2")
+    transparent = ("render", output, "--yaw", "0", "--resolution", "16", "--background", "transparent")
+    assert inv3d(*transparent, "--out", tmp_path / "cut.png").returncode == 0
+    with Image.open(tmp_path / "cut.png") as file:
+        assert file.mode == "RGBA"
+    fails(2, "is not keep, white", "render", output, "--background", "pink", "--out", tmp_path / "pink.png")
     fails(2, "not a list of angles", "render", output, "--yaw", "left")
     fails(3, "contains no head", "render", tmp_path, "--out", tmp_path / "x.png")
 

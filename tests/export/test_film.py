@@ -5,6 +5,7 @@ import torch
 from PIL import Image
 
 from inv3d.core.errors import UsageError
+from inv3d.export.background import Background
 from inv3d.export.cameras import read_cameras
 from inv3d.export.film import along, outside, write_film, write_folder, write_row
 from inv3d.video.decode import probe
@@ -73,3 +74,14 @@ def test_one_depth_is_metric_and_several_are_pictures(head, tmp_path):
 def test_yaws_that_the_input_does_not_show_are_named(head):
     assert outside(head, (-40.0, 0.0, 50.0)) == ""
     assert outside(head, (-60.0, 0.0, 90.0)).endswith("from -46 to 52 degrees only; outside: -60, 90")
+
+
+def test_pictures_before_nothing_and_before_a_colour(head, tmp_path):
+    camera = along(head, "swing", 2)[0]
+    write_row(head, camera, "color", 24, tmp_path / "x.png", False, Background.parse("transparent"))
+    with Image.open(tmp_path / "x.png") as file:
+        pixels = np.asarray(file)
+    assert pixels.shape == (24, 24, 4) and pixels[0, 0, 3] == 0 and pixels[12, 12, 3] == 255
+    write_row(head, camera, "color", 24, tmp_path / "y.png", False, Background.parse("#00ff00"))
+    with Image.open(tmp_path / "y.png") as file:
+        assert file.getpixel((0, 0)) == (0, 255, 0)

@@ -20,12 +20,13 @@ from inv3d.core.generator.detail import Detail
 @dataclass(frozen=True)
 class Render:
     """`image` [B,3,R,R] and `image_raw` [B,3,r,r] about in [-1,1], `depth` [B,1,r,r] along the ray in world units,
-    `alpha` [B,1,r,r], how much of the pixel is covered."""
+    `alpha` [B,1,r,r], how much of the pixel is covered; `behind` [B,3,R,R] is what would show without the head, if known."""
 
     image: Tensor
     image_raw: Tensor
     depth: Tensor
     alpha: Tensor
+    behind: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,10 @@ class Generator(nn.Module, ABC):
     @abstractmethod
     def has_backdrop(self) -> bool:
         """Whether heads stand before a backdrop that is not part of them, so that their coverage is known."""
+
+    @abstractmethod
+    def behind(self, scene: Scene, cameras: Camera, size: int) -> Tensor:
+        """The backdrop alone, [B,3,S,S] in [-1,1]. Raises ValueError for a model without one."""
 
     @property
     def device(self) -> torch.device:

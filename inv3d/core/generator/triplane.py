@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from inv3d.core.camera import Camera, Rays
+from inv3d.core.camera import Camera, Rays, screen_height
 from inv3d.core.codespace import CodeSpace
 from inv3d.core.generator.backbone import Backbone
 from inv3d.core.generator.config import GeneratorConfig
@@ -208,6 +208,11 @@ class TriplaneGenerator(Generator):
         sigma, colors = self.field(scene.planes, points)
         level = 0.0 if self.config.rendering.density == "surface" else _EG3D_LEVEL
         return Surface(sigma - level, colors[..., :3])
+
+    def behind(self, scene: Scene, cameras: Camera, size: int) -> Tensor:
+        height = screen_height(*cameras.rays(size)).reshape(len(scene), -1)
+        colors = self.backdrop(scene, height).reshape(len(cameras), size, size, 3)
+        return colors.permute(0, 3, 1, 2) * 2.0 - 1.0
 
     def backdrop(self, scene: Scene, height: Tensor) -> Tensor:
         """Colours [M,P,3] behind the head at `height` [M,P] in the picture (see `screen_height`).
