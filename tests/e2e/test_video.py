@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import trimesh
 from PIL import Image
-from PIL import Image
 from safetensors.torch import load_file
 
 from inv3d.video.decode import frames, probe
