@@ -1,0 +1,48 @@
+import pytest
+import trimesh
+
+from inv3d.core.errors import UsageError
+from inv3d.export import save as module
+from inv3d.export import sides
+from inv3d.export.save import Wanted, save
+
+SMALL = {"triangles": 1500, "texture": 64, "resolution": 40}
+
+
+@pytest.fixture(autouse=True)
+def few_shots(monkeypatch):
+    monkeypatch.setattr(sides, "_SHOTS", ((0.0, 0.0),))
+    likeness = module.likeness
+    monkeypatch.setattr(module, "likeness", lambda head, show: likeness(head, show, 24))
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "units", "size"),
+    [
+        ("a.glb", None, "the model's world units", None),
+        ("a.obj", 150.0, "metres", 0.15),
+        ("a.ply", 150.0, "metres", 0.15),
+        ("a.stl", 150.0, "millimetres", 150.0),
+        ("a.STL", None, "millimetres", 155.0),
+    ],
+)
+def test_files_have_the_size_that_is_wanted(head, tmp_path, name, width, units, size):
+    made = save(head, tmp_path / name, Wanted(**SMALL, head_width=width))
+    assert made.units == units and made.triangles is not None and made.triangles <= 1500
+    assert (made.likeness is None) == (name[-3:].lower() in ("ply", "stl"))
+    read = trimesh.load(tmp_path / name, force="mesh")
+    assert len(read.faces) == made.triangles
+    if size is not None:
+        assert 0.95 * size < read.extents[0] < 3 * size  # the shoulders may be wider than the head
+
+
+def test_splats_are_compared_with_the_head(head, tmp_path):
+    made = save(head, tmp_path / "a.ply", Wanted(resolution=40, splats=True))
+    assert made.splats is not None and made.splats > 1000 and made.triangles is None
+    assert made.likeness is not None and made.likeness.around > 15
+
+
+@pytest.mark.parametrize(("name", "splats"), [("a.png", False), ("a", False), ("a.glb", True)])
+def test_other_endings_are_refused(head, tmp_path, name, splats):
+    with pytest.raises(UsageError, match="not an export format"):
+        save(head, tmp_path / name, Wanted(splats=splats))
