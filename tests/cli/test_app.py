@@ -67,7 +67,7 @@ def test_debug_shows_the_traceback_and_keeps_the_exit_code(run):
 @pytest.mark.parametrize(
     "arguments",
     [("nothing",), ("video",), ("video", "--zz"), ("video", ""), ("render", "x", "--pitch", "nan"), ("render", "x", "--out", "."),
-     ("image", ""), ("models", "sample", "demo", "--truncation", "2"), ("train", "network", "x\ny", "z"), ("video", "x", "y\x1b[2J"),
+     ("image", ""), ("models", "sample", "demo", "--truncation", "2"), ("train", "network", "x\ny", "z"), ("render", "x", "y\x1b[2J"),
      ("train", "data", "pyproject.toml/x", "--scale", "0"), ("doctor", "--views")],
 )  # fmt: skip
 def test_wrong_usage_is_two_lines(arguments):

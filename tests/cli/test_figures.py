@@ -26,6 +26,6 @@ def test_renders_need_no_remark():
 
 def test_photographs_are_named_with_the_network_and_what_the_figures_mean():
     network, meaning = remarks_on(run(JUDGED))
-    assert "lpips-alex" in network and "below 0.6" in meaning
+    assert "lpips-alex" in network and "face distance of 0.6" in meaning
     network, meaning = remarks_on(run(BLIND, perceptual="own"))
     assert "--perceptual lpips-alex" in network and "inv3d[photos]" in meaning
