@@ -39,6 +39,22 @@ def open_tensors(path: Path) -> Iterator[Any]:
         yield opened.enter_context(safe_open(path, "pt"))
 
 
+@contextmanager
+def _checked(path: Path, refuse: Refuse) -> Iterator[Any]:
+    """`open_tensors` of a regular file with a plausible header. Raises what `refuse` makes of the reason, also if the file
+    turns out to be damaged while it is read."""
+    try:
+        _check_header(path, refuse)
+        with open_tensors(path) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise refuse("it is missing") from error
+    except OSError as error:
+        raise refuse(error.strerror or "it cannot be read") from error
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise refuse("it is damaged or cut off") from error
+
+
 def read_tensors(
     path: Path,
     expected: Mapping[str, Shape],
@@ -52,49 +68,29 @@ def read_tensors(
     Raises what `refuse` makes of the reason if the file is missing, damaged, no regular file, or if a tensor is missing,
     unknown, of another shape, not of floating-point numbers, or contains NaN or infinity. Nothing is read before all shapes fit.
     """
-    try:
-        _check_header(path, refuse)
-        with open_tensors(path) as file:
-            names = list(file.keys())
-            _check_names(names, expected, optional, refuse)
-            for name in names:
-                part = file.get_slice(name)
-                kinds = _WHOLE if name in whole else _FLOATS
-                if (kind := part.get_dtype()) not in kinds:
-                    raise refuse(f"{name} contains {kind}, not {kinds[-1]} numbers")
-                if not _fits(shape := tuple(part.get_shape()), expected[name]):
-                    raise refuse(f"{name} has shape {list(shape)}, not {_described(expected[name])}")
-            return {name: _numbers(file.get_tensor(name), name, refuse) for name in names}
-    except FileNotFoundError as error:
-        raise refuse("it is missing") from error
-    except OSError as error:
-        raise refuse(error.strerror or "it cannot be read") from error
-    except (SafetensorError, ValueError, RuntimeError) as error:
-        raise refuse("it is damaged or cut off") from error
+    with _checked(path, refuse) as file:
+        names = list(file.keys())
+        _check_names(names, expected, optional, refuse)
+        for name in names:
+            part = file.get_slice(name)
+            kinds = _WHOLE if name in whole else _FLOATS
+            if (kind := part.get_dtype()) not in kinds:
+                raise refuse(f"{name} contains {kind}, not {kinds[-1]} numbers")
+            if not _fits(shape := tuple(part.get_shape()), expected[name]):
+                raise refuse(f"{name} has shape {list(shape)}, not {_described(expected[name])}")
+        return {name: _numbers(file.get_tensor(name), name, refuse) for name in names}
 
 
 def read_metadata(path: Path, refuse: Refuse) -> dict[str, str]:
     """The texts in the header of a file. Raises what `refuse` makes of the reason."""
-    try:
-        _check_header(path, refuse)
-        with open_tensors(path) as file:
-            return file.metadata() or {}
-    except OSError as error:
-        raise refuse(error.strerror or "it cannot be read") from error
-    except (SafetensorError, ValueError, RuntimeError) as error:
-        raise refuse("it is damaged or cut off") from error
+    with _checked(path, refuse) as file:
+        return file.metadata() or {}
 
 
 def has_tensor(path: Path, name: str, refuse: Refuse) -> bool:
     """Whether a file contains a tensor of this name. Raises what `refuse` makes of the reason."""
-    try:
-        _check_header(path, refuse)
-        with open_tensors(path) as file:
-            return name in file.keys()  # noqa: SIM118  (no mapping)
-    except OSError as error:
-        raise refuse(error.strerror or "it cannot be read") from error
-    except (SafetensorError, ValueError, RuntimeError) as error:
-        raise refuse("it is damaged or cut off") from error
+    with _checked(path, refuse) as file:
+        return name in file.keys()  # noqa: SIM118  (no mapping)
 
 
 def shapes_of(module: nn.Module) -> dict[str, Shape]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +17,7 @@ from torch import Tensor
 from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError
 from inv3d.core.records import STRICT, Border, Count, Number, Positive, Text, read_record, write_record
-from inv3d.export.results import Cameras, Row4
+from inv3d.export.results import Cameras, Row4, rows_of
 from inv3d.export.views import CAMERAS
 
 _FLIP = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
@@ -81,10 +81,6 @@ def write_cameras(path: Path, cameras: Camera, size: int, names: Sequence[str]) 
     """Write `cameras` of square pictures of `size` pixels, called `names`, as `transforms.json`. Raises OSError."""
     lens = cameras.intrinsics[0] * size
     poses = cameras.cam2world.cpu() @ _FLIP
-    frames = [Frame(name, _rows(pose)) for name, pose in zip(names, poses, strict=True)]
+    frames = [Frame(name, rows_of(pose)) for name, pose in zip(names, poses, strict=True)]
     (fl_x, _, cx), (_, fl_y, cy) = lens[:2].tolist()
     write_record(path, Transforms(w=size, h=size, fl_x=fl_x, fl_y=fl_y, cx=cx, cy=cy, frames=tuple(frames)))
-
-
-def _rows(matrix: Tensor) -> Any:
-    return tuple(tuple(row) for row in matrix.tolist())

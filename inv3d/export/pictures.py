@@ -35,6 +35,18 @@ def _png(image: Tensor) -> bytes:
     return buffer.getvalue()
 
 
+def to_floats(image: Tensor) -> NDArray[np.float32]:
+    """[1,3,H,W] in [-1,1] to [H,W,3] in [0,1]."""
+    array: NDArray[np.float32] = image[0].cpu().clamp(-1, 1).add(1).div(2).permute(1, 2, 0).numpy()
+    return array
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Places of at most `most` of `count` things, evenly spaced, with the first and the last."""
+    few = min(most, count)
+    return [round(i * (count - 1) / max(1, few - 1)) for i in range(few)]
+
+
 def row(images: list[Tensor]) -> Tensor:
     """Pictures of equal height side by side."""
     return torch.cat(images, 2)

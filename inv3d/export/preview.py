@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from inv3d.core.files import write_whole
 from inv3d.core.printable import printable
-from inv3d.export.pictures import to_array
+from inv3d.export.pictures import evenly, to_array
 from inv3d.video.decode import Frame
 from inv3d.video.track import TrackedFrame
 
@@ -37,9 +37,7 @@ class Preview:
     def __init__(
         self, chosen: Sequence[TrackedFrame], name: Callable[[int, float], str], title: str, notes: Sequence[str] = ()
     ) -> None:
-        count = min(MOST, len(chosen))
-        rows = [round(i * (len(chosen) - 1) / max(1, count - 1)) for i in range(count)]
-        self.chosen = {chosen[row].index: chosen[row] for row in rows}
+        self.chosen = {chosen[row].index: chosen[row] for row in evenly(len(chosen), MOST)}
         self.name, self.title, self.notes = name, title, notes
         self._frames: dict[int, Image.Image] = {}
 

@@ -72,11 +72,8 @@ def rasterise(
     spans = (last - first + 1).clip(0)
     counts = spans.prod(1)
     for rows in _chunks(counts):
-        which = np.repeat(rows, counts[rows])
-        start = np.cumsum(counts[rows]) - counts[rows]
-        inside = np.arange(len(which)) - np.repeat(start, counts[rows])
-        x, y = first[which, 0] + inside % spans[which, 0], first[which, 1] + inside // spans[which, 0]
-        shares = _shares(corners[which], np.stack([x, y], 1) + 0.5)
+        which, x, y = pixels_of(rows, first, spans)
+        shares = _shares(corners[which], np.stack([x, y], 1).astype(np.float64) + 0.5)
         within = (shares >= 0).all(1)
         which, pixels, shares = which[within], (y * width + x)[within], shares[within]
         near = shares * nearness[triangles[which]]
@@ -86,6 +83,17 @@ def rasterise(
         pixels = pixels[front]
         faces[pixels], weights[pixels] = which[front], near[front] / total[front, None]
     return Raster(faces.reshape(size), weights.reshape(*size, 3))
+
+
+def pixels_of(
+    rows: NDArray[np.int64], first: NDArray[np.int64], spans: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """All pixels of some of the boxes that begin at `first` [F,2] and are `spans` [F,2] wide and high: the box of each, x
+    and y."""
+    counts = spans[rows].prod(1)
+    which = np.repeat(rows, counts)
+    inside = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return which, first[which, 0] + inside % spans[which, 0], first[which, 1] + inside // spans[which, 0]
 
 
 def _chunks(counts: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -6,10 +6,11 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, ValidationError
+from torch import Tensor
 
 from inv3d.core.camera import CONVENTION
 from inv3d.core.errors import InputError
@@ -20,6 +21,11 @@ from inv3d.video.decode import FailedFrame
 
 Row3 = tuple[Number, Number, Number]
 Row4 = tuple[Number, Number, Number, Number]
+
+
+def rows_of(matrix: Tensor) -> Any:
+    """A matrix as the rows of a record."""
+    return tuple(tuple(row) for row in matrix.tolist())
 
 
 @dataclass(frozen=True)

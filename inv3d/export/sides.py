@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from inv3d.core.camera import Camera
 from inv3d.core.head import Head
 from inv3d.core.views import Views
+from inv3d.export.pictures import to_floats
 from inv3d.export.texture import Shot, own_shot, photo_shot
 
 _AROUND = tuple((float(yaw), 0.0) for yaw in range(0, 360, 45))
@@ -67,7 +68,7 @@ def likeness(head: Head, show: Show, resolution: int = 128) -> Likeness:
     renders = head.frontal().render_each(cameras, lambda render: render, resolution)
     squares, faces = [], []
     for i, render in enumerate(renders):
-        own = render.image[0].clamp(-1, 1).add(1).div(2).permute(1, 2, 0).cpu().numpy()
+        own = to_floats(render.image)
         colors, covered = show(cameras[i], len(own))
         alpha = torch.nn.functional.interpolate(render.alpha.cpu(), own.shape[:2], mode="bilinear")[0, 0].numpy()
         both = covered & (alpha > _SOLID)

@@ -27,6 +27,7 @@ from torch.nn import functional as F
 from inv3d.core.camera import Camera
 from inv3d.core.files import write_whole
 from inv3d.export.formats import unlike
+from inv3d.export.raster import pixels_of
 from inv3d.export.texture import Shot, colors_of
 
 MOST = 100_000
@@ -110,10 +111,7 @@ def _footprints(
     first = np.ceil(places - radius - 0.5).clip(0, size).astype(np.int64)
     last = np.floor(places + radius - 0.5).clip(-1, size - 1).astype(np.int64)
     spans = (last - first + 1).clip(0)
-    counts = spans.prod(1)
-    rows = np.repeat(np.arange(len(places)), counts)
-    inside = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    x, y = first[rows, 0] + inside % spans[rows, 0], first[rows, 1] + inside // spans[rows, 0]
+    rows, x, y = pixels_of(np.arange(len(places)), first, spans)
     away_x, away_y = x + 0.5 - places[rows, 0], y + 0.5 - places[rows, 1]
     a, b, c = np.linalg.inv(covariance).reshape(-1, 4)[:, [0, 1, 3]].T
     power = a[rows] * away_x**2 + 2 * b[rows] * away_x * away_y + c[rows] * away_y**2

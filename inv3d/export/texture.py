@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
 from inv3d.core.generator import Render
+from inv3d.export.pictures import to_floats
 from inv3d.export.raster import Floats, project, rasterise, sample
 from inv3d.export.unwrap import Unwrapped
 
@@ -46,7 +47,7 @@ class Shot:
 
 def own_shot(render: Render, camera: Camera) -> Shot:
     """One of the head's own renders, trusted where it shows the head alone."""
-    return Shot(_picture(render.image), camera, _inside(render).mul(_OWN_TRUST)[0, 0].cpu().numpy())
+    return Shot(to_floats(render.image), camera, _inside(render).mul(_OWN_TRUST)[0, 0].cpu().numpy())
 
 
 def photo_shot(image: Tensor, render: Render, camera: Camera) -> Shot:
@@ -55,12 +56,7 @@ def photo_shot(image: Tensor, render: Render, camera: Camera) -> Shot:
     photo, own = (F.interpolate(each.cpu(), size, mode="area") for each in (image[None], render.image))
     difference = F.avg_pool2d((photo - own) / 2, _BLUR, 1, _BLUR // 2, count_include_pad=False).norm(dim=1)
     trust = torch.exp(-((difference / _AGREEMENT) ** 2)) * _inside(render)[:, 0].cpu()
-    return Shot(_picture(image[None]), camera, trust[0].numpy())
-
-
-def _picture(image: Tensor) -> NDArray[np.float32]:
-    picture: NDArray[np.float32] = image[0].cpu().clamp(-1, 1).add(1).div(2).permute(1, 2, 0).numpy()
-    return picture
+    return Shot(to_floats(image[None]), camera, trust[0].numpy())
 
 
 def _inside(render: Render) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,8 +14,8 @@ from inv3d.core.errors import InputError
 from inv3d.core.generator import Render
 from inv3d.core.records import read_record, write_record
 from inv3d.core.views import Views
-from inv3d.export.pictures import row, save_png
-from inv3d.export.results import Cameras, ViewCamera
+from inv3d.export.pictures import evenly, row, save_png
+from inv3d.export.results import Cameras, ViewCamera, rows_of
 from inv3d.video.picture import read_picture
 
 VIEWS, CAMERAS = "views", "cameras.json"
@@ -40,8 +39,8 @@ def write_views(folder: Path, targets: Views, renders: list[Render]) -> None:
                 time=seconds,
                 yaw_degrees=math.degrees(float(camera.yaw)),
                 pitch_degrees=math.degrees(float(camera.pitch)),
-                cam2world=_rows(camera.cam2world[0]),
-                intrinsics=_rows(camera.intrinsics[0]),
+                cam2world=rows_of(camera.cam2world[0]),
+                intrinsics=rows_of(camera.intrinsics[0]),
             )
         )
     write_record(folder / CAMERAS, Cameras(views=tuple(entries)))
@@ -49,15 +48,9 @@ def write_views(folder: Path, targets: Views, renders: list[Render]) -> None:
 
 def write_unseen(folder: Path, held_out: Views, images: list[Tensor]) -> None:
     """Pairs of target and render [1,3,R,R] of some frames that the fit never used, evenly spaced by yaw. Raises OSError."""
-    count = min(_UNSEEN_PAIRS, len(held_out))
-    for number in range(count):
-        i = round(number * (len(held_out) - 1) / max(1, count - 1))
+    for number, i in enumerate(evenly(len(held_out), _UNSEEN_PAIRS)):
         name = f"unseen-{number:02d}-frame{held_out.frames[i]:05d}.png"
         save_png(folder / name, row([held_out.images[i], images[i][0]]))
-
-
-def _rows(matrix: Tensor) -> Any:
-    return tuple(tuple(row) for row in matrix.tolist())
 
 
 def read_views(head: Path) -> Views | None:

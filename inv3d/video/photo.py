@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -47,8 +48,13 @@ class Aligned:
 def read_photo(path: Path, index: int = 0) -> Frame:
     """A photo as a frame. Raises InputError, OutOfMemoryError."""
     picture = read_picture(path)
-    pixels = picture.image.add(1.0).mul(127.5).round().byte().permute(1, 2, 0).numpy()
-    return Frame(index, 0.0, pixels, (picture.scale, picture.scale))
+    return Frame(index, 0.0, _pixels(picture.image), (picture.scale, picture.scale))
+
+
+def _pixels(image: Tensor) -> NDArray[np.uint8]:
+    """[3,H,W] in [-1,1] to [H,W,3]."""
+    pixels: NDArray[np.uint8] = image.add(1.0).mul(127.5).round().byte().permute(1, 2, 0).numpy()
+    return pixels
 
 
 def shrunk(photo: Frame, short_side: int) -> Frame:
@@ -59,9 +65,8 @@ def shrunk(photo: Frame, short_side: int) -> Frame:
         return photo
     size = (round(height * shrink), round(width * shrink))
     small = F.interpolate(photo.tensor()[None], size, mode="area")[0]
-    pixels = small.add(1.0).mul(127.5).round().byte().permute(1, 2, 0).numpy()
     scale = (photo.scale[0] * width / size[1], photo.scale[1] * height / size[0])
-    return replace(photo, image=np.ascontiguousarray(pixels), scale=scale)
+    return replace(photo, image=np.ascontiguousarray(_pixels(small)), scale=scale)
 
 
 def head_in(photo: Frame, bundle: Bundle, head: HeadChoice | None, where: str) -> TrackedFrame:

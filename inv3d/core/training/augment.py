@@ -27,7 +27,7 @@ def over(image: Tensor, alpha: Tensor, background: Tensor) -> Tensor:
     return image * alpha + background * (1.0 - alpha)
 
 
-def degrade(image: Tensor, generator: torch.Generator, noise: float = 0.06) -> Tensor:
+def degrade(image: Tensor, generator: torch.Generator, noise: float) -> Tensor:
     """Brightness, contrast, tint, blur and noise as cameras and codecs add them; [B,3,R,R] in [-1,1]; `noise` is the largest amount."""
     batch = len(image)
 
