@@ -107,7 +107,7 @@ class Fits:
 
     def prepared(self, views: int) -> Footage:
         """Targets for `views` views; what is measured are all evenly spaced frames, targets or not."""
-        return replace(cut_footage(self.material, self.bundle, self.material.select(self.found, views)), held_out=self.measured)
+        return replace(cut_footage(self.material, self.bundle, self.material.select(self.found, views, 0)), held_out=self.measured)
 
     def fit(self, row: Row) -> tuple[Head, Footage]:
         """The head of a row, and the views with their refined cameras."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 
 import torch
 
 from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.inversion.settings import FitSettings
+from inv3d.core.inversion.settings import FitSettings, OutputSettings
 from inv3d.photos import PhotoJob
 from inv3d.pipeline import VideoJob
 
-_VIDEO_OUTPUT, _PHOTO_OUTPUT = 460.0, 230.0
-"""The cost of everything after the fit in trial renders; measured."""
 _VIEW = 2.7
 """The cost of a 64 px view with its gradient in trial renders; measured."""
 
@@ -21,14 +20,15 @@ _VIEW = 2.7
 def video_seconds(job: VideoJob) -> float:
     """Estimated seconds for a clip or photographs, from small renders timed on the spot."""
     bundle = load_bundle(job.model, job.device)
-    renders = _VIDEO_OUTPUT + fit_renders(bundle, job.fit, job.views, job.latents)
+    renders = fit_renders(bundle, job.fit, job.views, job.latents) + output_renders(bundle, job.fit.output, job.views)
     return 5.0 + job.material.seconds_to_track + renders * trial_render(bundle, job.device)
 
 
 def photo_seconds(job: PhotoJob, photos: int) -> float:
     """Estimated seconds for a number of `photos`, from small renders timed on the spot."""
     bundle = load_bundle(job.model, job.device)
-    renders = _PHOTO_OUTPUT + fit_renders(bundle, job.fit, views=1, latents=False)
+    alone = replace(job.fit.output, held_out=0)
+    renders = fit_renders(bundle, job.fit, views=1, latents=False) + output_renders(bundle, alone, views=1)
     return 3.0 + photos * renders * trial_render(bundle, job.device)
 
 
@@ -58,3 +58,18 @@ def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool
         return 1.2 + 1.0 * (min(size or 0, largest) / 48) ** 2
 
     return search * step(settings.whole_resolution) + settings.tuning_steps * step(settings.tuning_size)
+
+
+def output_renders(bundle: Bundle, output: OutputSettings, views: int) -> float:
+    """The cost of everything after the fit in trial renders; the factors are measured."""
+    largest = bundle.generator.raw_resolution
+    texture = output.texture or 4 * bundle.generator.resolution
+
+    def render(size: int) -> float:
+        return 0.3 + 2.25 * (min(size, largest) / 256) ** 2
+
+    orbit = (output.orbit_frames / 2 + 1) * render(output.orbit_resolution or largest)
+    measured = (views + output.held_out) * (render(largest) + 1.0)
+    mesh = 23.0 * (output.mesh_cells / 144) ** 3
+    painted = 57.0 * (texture / 1024) ** 2 + (10 + views) * render(texture // 4)
+    return orbit + measured + mesh + painted

@@ -19,7 +19,6 @@ from inv3d.export.background import KEEP, Background
 from inv3d.export.film import along, write_film
 from inv3d.export.formats import write_textured
 from inv3d.export.mesh import extract_mesh
-from inv3d.export.orbit import FRAMES as ORBIT_FRAMES
 from inv3d.export.orbit import write_orbit
 from inv3d.export.report import Source, write_report
 from inv3d.export.results import BothFrames, MeasuredBy, Metrics, Run, finite_figures
@@ -47,6 +46,7 @@ def write_output(
     with transparency as orbit.webm too. Raises InputError if the head cannot be
     measured."""
     targets, held_out = footage.targets, footage.held_out
+    extent = run.settings.output
     steps = ("head", "views", "orbit", "mesh", "view", "metrics", "report")
 
     def done(name: str) -> None:
@@ -61,13 +61,16 @@ def write_output(
         write_unseen(folder / VIEWS, held_out, unseen)
     done("views")
     with clock("orbit"):
-        yaws, pictures = write_orbit(head, folder / "orbit.mp4", background=background)
+        yaws, pictures = write_orbit(
+            head, folder / "orbit.mp4", extent.orbit_frames, extent.orbit_resolution, background=background
+        )
         if background.transparent:
-            cameras = along(head, "swing", ORBIT_FRAMES)
-            write_film(head, cameras, "color", None, folder / "orbit.webm", 30, "h264", False, background)
+            cameras = along(head, "swing", extent.orbit_frames)
+            write_film(head, cameras, "color", extent.orbit_resolution, folder / "orbit.webm", 30, "h264", False, background)
     done("orbit")
     with clock("mesh"):
-        write_textured(paint(head, extract_mesh(head), targets), folder / "mesh.glb")
+        painted = paint(head, extract_mesh(head, extent.mesh_cells), targets, extent.texture)
+        write_textured(painted, folder / "mesh.glb")
     done("mesh")
     write_view(folder / VIEW, source.name, head, (folder / "mesh.glb").read_bytes(), yaws, pictures, targets)
     done("view")

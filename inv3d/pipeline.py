@@ -167,7 +167,7 @@ def video_to_head(
             with clock("track"):
                 found = workspace.value("track", HeadTrack, lambda: _tracked(job, bundle, progress))
             with clock("cut"):
-                selection = material.select(found, job.views)
+                selection = material.select(found, job.views, settings.output.held_out)
                 advice = advise(found, selection.targets)
                 preview = Preview(selection.targets, material.place, *_found(material, found, advice))
                 footage = cut_footage(material, bundle, selection, preview.watched)

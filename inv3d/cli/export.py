@@ -74,7 +74,7 @@ def export(
     from inv3d.core.files import disk_errors, refuse_existing
     from inv3d.core.head import Head
     from inv3d.export.formats import TEXTURED, companions
-    from inv3d.export.orbit import FRAMES
+    from inv3d.core.inversion.settings import OutputSettings
     from inv3d.export.save import FORMATS, Wanted, save
     from inv3d.export.views import read_views
 
@@ -84,7 +84,7 @@ def export(
         refuse_existing(companion, force)
     loaded = Head.load(head, choose_device(device).device)
     if suffix == ".mp4":
-        require_pictures(loaded.bundle.info, resolution, FRAMES)
+        require_pictures(loaded.bundle.info, resolution, OutputSettings.orbit_frames)
     elif splats:
         require_splats(resolution or GRID)
     else:

@@ -32,12 +32,13 @@ def sides(head: Head, directions: Sequence[tuple[float, float]] = _AROUND) -> Ca
     return head.camera(yaw, pitch)
 
 
-def shots(head: Head, photos: Views | None = None) -> list[Shot]:
-    """Renders of the frontal head from all sides, and the aligned `photos`, each with its trust."""
+def shots(head: Head, photos: Views | None = None, resolution: int | None = None) -> list[Shot]:
+    """Renders of the frontal head from all sides, and the aligned `photos`, each with its trust. `resolution` is that of
+    the renders (default: the model's own)."""
     cameras = sides(head, _SHOTS)
     if photos is not None:
         cameras = _more(photos.cameras.to(head.generator.device), cameras)
-    renders = head.frontal().render_each(cameras, lambda render: render)
+    renders = head.frontal().render_each(cameras, lambda render: render, resolution)
     found = [own_shot(render, cameras[i]) for i, render in enumerate(renders)]
     if photos is not None:
         found += [photo_shot(image, renders[i], cameras[i]) for i, image in enumerate(photos.images)]

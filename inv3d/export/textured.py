@@ -18,6 +18,7 @@ from inv3d.export.texture import bake
 from inv3d.export.unwrap import Unwrapped, unwrap
 
 _FINER = 4  # the texture goes all around the head
+_LEAST = 64  # pixels per side of the renders that even a small texture is baked from
 _SUPERSAMPLING = 2
 
 
@@ -38,9 +39,10 @@ def paint(head: Head, mesh: trimesh.Trimesh, photos: Views | None = None, size: 
     """A mesh of `head` with a texture of `size` pixels a side (default: four times that of the model's pictures), from
     aligned `photos` and the head's own renders."""
     unwrapped = unwrap(mesh)
-    return TexturedMesh(
-        mesh, unwrapped, bake(mesh, unwrapped, shots(head, photos), size or _FINER * head.generator.resolution)
-    )
+    full = head.generator.raw_resolution
+    size = size or _FINER * head.generator.resolution
+    pictures = shots(head, photos, min(full, max(size // _FINER, _LEAST)))
+    return TexturedMesh(mesh, unwrapped, bake(mesh, unwrapped, pictures, size))
 
 
 def picture(textured: TexturedMesh, camera: Camera, size: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -58,8 +58,8 @@ class Material(Protocol):
         """The head in every frame. Raises InputError if there is none."""
         ...
 
-    def select(self, found: HeadTrack, views: int) -> Selection:
-        """Frames by role. Raises InputError."""
+    def select(self, found: HeadTrack, views: int, held_out: int) -> Selection:
+        """Frames by role, at most so many of each. Raises InputError."""
         ...
 
     def frames(self, wanted: Callable[[int], bool]) -> Iterator[Frame]:
@@ -108,8 +108,8 @@ class Recording:
     def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted) -> HeadTrack:
         return track(self.path, bundle.aligner, counted, detector(bundle.info), head)
 
-    def select(self, found: HeadTrack, views: int) -> Selection:
-        return select(found, views)
+    def select(self, found: HeadTrack, views: int, held_out: int) -> Selection:
+        return select(found, views, held_out)
 
     def frames(self, wanted: Callable[[int], bool]) -> Iterator[Frame]:
         return frames(self.path, wanted)
@@ -176,8 +176,8 @@ class Photographs:
         if first < index and self.digests[index]:
             raise InputError(f"is a copy of {self.files[first].name}", "")
 
-    def select(self, found: HeadTrack, views: int) -> Selection:
-        return select(found, min(views, len(found.frames)), between=False)
+    def select(self, found: HeadTrack, views: int, held_out: int) -> Selection:
+        return select(found, min(views, len(found.frames)), held_out, between=False)
 
     def frames(self, wanted: Callable[[int], bool]) -> Iterator[Frame]:
         return (read_photo(path, index) for index, path in enumerate(self.files) if wanted(index))

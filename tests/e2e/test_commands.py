@@ -1,7 +1,6 @@
 """The small commands."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -10,8 +9,8 @@ import torch
 import inv3d
 from inv3d.core.generator import GeneratorConfig, TriplaneGenerator
 
-from .test_video import fails
-from .test_video import inv3d as run
+from .commands import fails, here
+from .commands import inv3d as run
 
 
 def test_version_and_help():
@@ -29,9 +28,9 @@ def test_help_imports_nothing_heavy():
 
 
 def test_models_list_and_info():
-    assert "demo" in run("models", "list").stdout
-    assert json.loads(run("models", "list", "--json").stdout)[0]["license"] == "Apache-2.0"
-    assert "trained" in run("models", "info", "demo").stdout
+    assert "demo" in here("models", "list").stdout
+    assert json.loads(here("models", "list", "--json").stdout)[0]["license"] == "Apache-2.0"
+    assert "trained" in here("models", "info", "demo").stdout
     fails(4, "no model named", "models", "info", "nobody")
 
 
@@ -48,7 +47,7 @@ def test_contact_sheets_of_generator_and_source(tmp_path):
     for command, out in sheets.items():
         name = ["demo"] if command == "sample" else []
         options = ("--seeds", "0-2", "--yaw", "-60,60", "--resolution", "32", "--columns", "2", "--out", out)
-        done = run("models", command, *name, *options)
+        done = here("models", command, *name, *options)
         assert done.returncode == 0, done.stderr
         assert imread(out).shape == (64, 128, 3)
     fails(2, "exists", "models", "sample", "demo", "--out", sheets["sample"])
@@ -59,27 +58,27 @@ def test_contact_sheets_of_generator_and_source(tmp_path):
 def test_every_part_of_the_recipe_runs_on_its_own(tmp_path):
     fails(3, "shards", "train", "generator", tmp_path / "empty", "--scale", "0.0001")
     fails(3, "generator.pt", "train", "assemble", tmp_path / "empty")
-    assert "--from" in run("train", "generator", "--help").stdout
+    assert "--from" in here("train", "generator", "--help").stdout
 
 
-def test_a_public_checkpoint_from_import_to_removal(clip, tmp_path):
+def test_a_public_checkpoint_from_import_to_removal(clip, tmp_path, monkeypatch):
     small = TriplaneGenerator(GeneratorConfig(z_dim=64, channel_base=2048, channel_max=32))
     torch.save(small.state_dict(), tmp_path / "net.pt")
-    home = {"env": {**os.environ, "INV3D_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}}
+    monkeypatch.setenv("INV3D_HOME", str(tmp_path / "home"))
     options = ("--name", "small", "--like", "ffhq", "--license", "mine")
-    done = run("models", "import", tmp_path / "net.pt", *options, **home)
+    done = here("models", "import", tmp_path / "net.pt", *options)
     assert done.returncode == 0, done.stderr
     assert "licence: mine" in done.stdout and "inv3d models prepare small" in done.stdout
     assert (tmp_path / "home" / "models" / "small" / "mean.png").is_file()
-    assert "licence mine" in run("models", "list", **home).stdout
-    fails(4, "cannot find heads", "video", clip, "--model", "small", "--out", tmp_path / "out", **home)
+    assert "licence mine" in here("models", "list").stdout
+    fails(4, "cannot find heads", "video", clip, "--model", "small", "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists() and not (tmp_path / "out.partial").exists()
-    assert run("models", "verify", "small", **home).returncode == 0
-    assert run("models", "remove", "small", **home).returncode == 0
-    assert "small" not in run("models", "list", **home).stdout
+    assert here("models", "verify", "small").returncode == 0
+    assert here("models", "remove", "small").returncode == 0
+    assert "small" not in here("models", "list").stdout
 
 
-def test_the_catalogue_is_shown_and_kept_off_the_network(tmp_path):
-    home = {"env": {**os.environ, "INV3D_HOME": str(tmp_path / "home")}}
-    assert "not commercial" in run("models", "fetch", **home).stdout
-    fails(4, "downloads are disabled", "models", "fetch", "ffhq", "--offline", **home)
+def test_the_catalogue_is_shown_and_kept_off_the_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("INV3D_HOME", str(tmp_path / "home"))
+    assert "not commercial" in here("models", "fetch").stdout
+    fails(4, "downloads are disabled", "models", "fetch", "ffhq", "--offline")

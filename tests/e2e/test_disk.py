@@ -9,7 +9,7 @@ import pytest
 import inv3d as package
 from tests.trees import tree
 
-from .test_video import fails, inv3d
+from .commands import fails, fails_apart, here
 
 resource = pytest.importorskip("resource")
 SHEET = ("models", "source", "--seeds", "0", "--yaw", "0", "--resolution", "48", "--out")
@@ -32,7 +32,7 @@ def test_a_tilde_that_the_shell_left_is_a_name_like_any_other(place):
     fails(2, "cannot be written", *SHEET, "~/x.png")
     assert tree(place) == before
     (place / "work" / "~").mkdir()
-    done = inv3d(*SHEET, "~/x.png")
+    done = here(*SHEET, "~/x.png")
     assert done.returncode == 0, done.stderr
     after = tree(place)
     assert after.pop("work/~/x.png") and after.pop("work/~") == "" and after == before
@@ -48,7 +48,7 @@ def test_a_full_disk_leaves_what_was_there(place, forced):
         (place / "work" / "x.png").write_text("old")
     before = tree(place)
     options = ("--force",) if forced else ()
-    fails(2, "cannot be written", *SHEET, "x.png", *options, preexec_fn=limit)
+    fails_apart(2, "cannot be written", *SHEET, "x.png", *options, preexec_fn=limit)
     assert tree(place) == before
 
 

@@ -13,7 +13,7 @@ from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training.renders import Renders
 
-from .test_video import fails, inv3d
+from .commands import fails, here, inv3d
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def photos(turn, tmp_path_factory):
     return folder
 
 
-QUICK = ("--encoder", "none", "--refine", "3")
+QUICK = ("--preset", "draft", "--encoder", "none", "--refine", "3")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_good_photos_become_heads_and_bad_ones_do_not_stop_them(done):
 
 
 def test_a_photo_goes_through_the_encoder_unless_told_otherwise(photos, tmp_path):
-    run = inv3d("image", photos / "head.png", "--out", tmp_path / "head")
+    run = inv3d("image", photos / "head.png", "--preset", "draft", "--out", tmp_path / "head")
     assert run.returncode == 0, run.stderr
     facts = json.loads((tmp_path / "head" / "run.json").read_text())
     assert facts["encoder"] == PREIM3D and facts["refine"] == facts["tune"] == 0
@@ -66,7 +66,7 @@ def test_finished_photos_are_passed_over_and_never_overwritten(done, photos):
     out = done[1]
     before = (out / "head-inv3d" / "run.json").read_bytes()
     fails(2, "exists", "image", photos, *QUICK, "--out", out)
-    again = inv3d("image", photos, *QUICK, "--out", out, "--resume", "--json")
+    again = here("image", photos, *QUICK, "--out", out, "--resume", "--json")
     records = {record["photo"]: record for record in json.loads(again.stdout)["photos"]}
     assert again.returncode == 0 and records[str(photos / "head.png")]["skipped"]
     assert "error" in records[str(photos / "grey.jpg")]

@@ -60,9 +60,9 @@ def test_photos_are_tracked_one_by_one_and_listed_if_they_cannot_be_used(photos,
 
 
 def test_photos_beyond_the_views_are_held_out(photos, found):
-    every = photos.select(found, 9)
+    every = photos.select(found, 9, 24)
     assert [frame.index for frame in every.targets] == [1, 2, 0] and not every.between and not every.held_out
-    two = photos.select(found, 2)
+    two = photos.select(found, 2, 24)
     assert [frame.index for frame in two.targets] == [1, 0] and [frame.index for frame in two.held_out] == [2]
     assert [frame.index for frame in photos.frames({0, 2}.__contains__)] == [0, 2]
 
@@ -98,7 +98,7 @@ def test_most_of_four_real_photos_are_found_in_order(demo):
     found = photos.track(demo, None, silent)
     assert len(found.frames) >= 3
     truth = json.loads((REAL / "cameras.json").read_text())["man, yaw in degrees (EG3D sign), from a head model fitted by others"]
-    chosen = photos.select(found, 3).targets
+    chosen = photos.select(found, 3, 24).targets
     for frame in chosen:
         assert abs(math.degrees(frame.yaw) - truth[photos.place(frame.index, 0.0)]) < 12
     assert [frame.yaw for frame in chosen] == sorted(frame.yaw for frame in chosen)

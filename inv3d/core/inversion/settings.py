@@ -1,10 +1,25 @@
-"""Steps, weights and rates of an inversion. Three presets: the paper's, and two for CPUs."""
+"""Steps, weights and rates of an inversion. Four presets: the paper's, and three for CPUs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import torch
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """How much of a fitted head is rendered and measured."""
+
+    orbit_frames: int = 96
+    orbit_resolution: int | None = None
+    """Pixels per side that are rendered of a frame; None takes the model's own."""
+    held_out: int = 24
+    """Frames that the fit never uses, to be measured."""
+    mesh_cells: int = 144
+    """Cells per side of the grid in which the mesh is found."""
+    texture: int | None = None
+    """Pixels per side; None takes four times those of the model's pictures."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,8 @@ class FitSettings:
     depth_codes: int | None = None
     """Other codes, drawn at random, that stand for the mean of all in Eq. 6; None takes all."""
 
+    output: OutputSettings = OutputSettings()
+
     @property
     def tuning_size(self) -> int | None:
         """The size of whole views during tuning."""
@@ -122,7 +139,17 @@ FAST = FitSettings(
 FINE = replace(FAST, name="fine", tuning_resolution=192, tuning_decay=0.8)
 """For CPUs: several times slower, for the quality that every pixel of every view would give."""
 
-PRESETS = {"paper": PAPER, "fast": FAST, "fine": FINE}
+DRAFT = replace(
+    FAST,
+    name="draft",
+    wplus_steps=60,
+    latent_steps=15,
+    tuning_steps=40,
+    output=OutputSettings(orbit_frames=48, orbit_resolution=128, held_out=6, mesh_cells=96, texture=512),
+)
+"""For CPUs: a first look at a head, to see whether a clip is worth more."""
+
+PRESETS = {"draft": DRAFT, "paper": PAPER, "fast": FAST, "fine": FINE}
 
 
 def preset_for(device: torch.device) -> FitSettings:
