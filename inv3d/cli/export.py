@@ -73,8 +73,8 @@ def export(
     from inv3d.core.device import choose_device
     from inv3d.core.files import disk_errors, refuse_existing
     from inv3d.core.head import Head
-    from inv3d.export.formats import TEXTURED, companions
     from inv3d.core.inversion.settings import OutputSettings
+    from inv3d.export.formats import TEXTURED, companions
     from inv3d.export.save import FORMATS, Wanted, save
     from inv3d.export.views import read_views
 
