@@ -32,7 +32,8 @@ def render(
         typer.Option(
             parser=input_path,
             metavar="FILE",
-            help="Use the cameras of a file instead: cameras.json of an output folder, or nerfstudio's transforms.json.",
+            help="Use the cameras of a file instead: cameras.json of an output folder, nerfstudio's transforms.json, or "
+            "COLMAP's images.txt.",
             show_default="none",
         ),
     ] = None,

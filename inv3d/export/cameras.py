@@ -1,4 +1,4 @@
-"""Files of cameras: `cameras.json` of an output folder, and nerfstudio's `transforms.json`.
+"""Files of cameras: `cameras.json` of an output folder, nerfstudio's `transforms.json`, and COLMAP's (see `colmap`).
 
 Cameras of nerfstudio have OpenGL's axes (x right, y up, z backward), those of inv3d OpenCV's (x right, y down, z forward).
 """
@@ -17,11 +17,12 @@ from torch import Tensor
 from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError
 from inv3d.core.records import STRICT, Border, Count, Number, Positive, Text, read_record, write_record
+from inv3d.export import colmap
 from inv3d.export.results import Cameras, Row4, rows_of
 from inv3d.export.views import CAMERAS
 
 _FLIP = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
-_HINT = "use cameras.json of an output folder, or nerfstudio's transforms.json"
+_HINT = "use cameras.json of an output folder, nerfstudio's transforms.json, or COLMAP's images.txt"
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,15 @@ class Transforms(Border, BaseModel):
 
 
 def read_cameras(path: Path) -> Camera:
-    """The cameras in a file of either kind. Raises InputError for other files, and for cameras that cannot be rendered:
+    """The cameras in a file of any kind. Raises InputError for other files, and for cameras that cannot be rendered:
     pictures that are not square, poses that are no rotation and translation."""
     if path.name == CAMERAS:
         views = read_record(path, Cameras).views
         poses = torch.tensor([view.cam2world for view in views])
         lenses = torch.tensor([view.intrinsics for view in views])
+    elif path.name == colmap.IMAGES:
+        sparse = colmap.read_sparse(path)
+        poses, lenses = sparse.cam2world, sparse.intrinsics
     else:
         found = read_record(path, Transforms)
         if found.w != found.h:

@@ -15,7 +15,7 @@ from inv3d.core.errors import UsageError
 from inv3d.core.files import write_whole, write_whole_folder
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
-from inv3d.export import maps
+from inv3d.export import colmap, maps
 from inv3d.export.background import KEEP, TRANSPARENT, Background
 from inv3d.export.cameras import write_cameras
 from inv3d.export.paths import path
@@ -70,7 +70,7 @@ def write_film(
 def write_folder(
     head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, background: Background = KEEP
 ) -> None:
-    """Write numbered PNG pictures and nerfstudio's `transforms.json` into a new folder.
+    """Write numbered PNG pictures into a new folder, with their cameras as nerfstudio and as COLMAP reads them.
 
     Raises UsageError if it exists, OSError.
     """
@@ -88,6 +88,7 @@ def write_folder(
             else:
                 save_png(part / names[-1], image)
         write_cameras(part / TRANSFORMS, cameras, size, names)
+        colmap.write_sparse(part / colmap.SPARSE, cameras, size, names)
 
 
 def _arrays(

@@ -54,9 +54,10 @@ def test_a_folder_has_pictures_and_their_cameras(head, tmp_path):
     cameras = along(head, "circle", 3)
     write_folder(head, cameras, "normals", 16, tmp_path / "frames")
     assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [
-        "0000.png", "0001.png", "0002.png", "transforms.json"
+        "0000.png", "0001.png", "0002.png", "sparse", "transforms.json"
     ]  # fmt: skip
-    assert torch.allclose(read_cameras(tmp_path / "frames" / "transforms.json").cam2world, cameras.cam2world, atol=1e-5)
+    for name in ("transforms.json", "sparse/0/images.txt"):
+        assert torch.allclose(read_cameras(tmp_path / "frames" / name).cam2world, cameras.cam2world, atol=1e-5)
     with pytest.raises(UsageError, match="exists already"):
         write_folder(head, cameras, "color", 16, tmp_path / "frames")
 
