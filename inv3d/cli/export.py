@@ -25,7 +25,7 @@ def export(
         typer.Option(
             parser=output_path,
             metavar="FILE",
-            help="File to write: .glb or .obj (textured mesh), .ply (coloured mesh), .stl (for 3D printing), or .mp4 "
+            help="File to write: .glb, .obj or .usdz (textured mesh), .ply (coloured mesh), .stl (for 3D printing), or .mp4 "
             "(orbit).",
         ),
     ] = Path("head.glb"),
@@ -41,8 +41,8 @@ def export(
         typer.Option(
             parser=LENGTH,
             metavar="LENGTH",
-            help="True width of the head, hair and ears included, such as 155mm: scales GLB, OBJ and PLY to metres.",
-            show_default="the model's world units; 155mm in STL files",
+            help="True width of the head, hair and ears included, such as 155mm: scales GLB, OBJ, USDZ and PLY to metres.",
+            show_default="the model's world units; 155mm in STL and USDZ files",
         ),
     ] = None,
     resolution: Annotated[
@@ -61,7 +61,7 @@ def export(
 ) -> None:
     """Export a mesh, Gaussian splats or an orbit video of a finished head.
 
-    A mesh is a closed surface. GLB and OBJ files have y up and the face towards +z, PLY and STL files z up and the face
+    A mesh is a closed surface. GLB, OBJ and USDZ files have y up and the face towards +z, PLY and STL files z up and the face
     towards -y. STL files are cut flat at the neck and in millimetres. Splats have y down and z forward, as their viewers
     expect.
 

@@ -1,6 +1,6 @@
-"""The files of a mesh: GLB and OBJ with a texture, PLY with the colours of vertices, STL without colours.
+"""The files of a mesh: GLB, OBJ and USDZ with a texture, PLY with the colours of vertices, STL without colours.
 
-GLB and OBJ have y up and the face towards +z, PLY and STL z up and the face towards -y, as the programs that read them
+GLB, OBJ and USDZ have y up and the face towards +z, PLY and STL z up and the face towards -y, as the programs that read them
 expect. All files are opened again and compared with what they should contain; only then do they get their names.
 """
 
@@ -20,11 +20,12 @@ from PIL import Image
 
 from inv3d.core.errors import Inv3dError
 from inv3d.core.files import write_whole
+from inv3d.export import usdz
 from inv3d.export.glb import glb
 from inv3d.export.texture import colors_of
 from inv3d.export.textured import TexturedMesh
 
-TEXTURED, PLAIN = (".glb", ".obj"), (".ply", ".stl")
+TEXTURED, PLAIN = (".glb", ".obj", ".usdz"), (".ply", ".stl")
 _TO_Z_UP = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], np.float64)
 _LONGEST = 200  # characters of the names of an OBJ file's companions
 _ROUNDING = 1e-5  # of coordinates, of the largest
@@ -41,9 +42,14 @@ def companions(path: Path) -> tuple[Path, ...]:
 
 
 def write_textured(textured: TexturedMesh, path: Path, replace: bool = False) -> None:
-    """Write GLB or OBJ by the suffix, with the `companions`. Raises UsageError if a file exists and may not be replaced,
-    Inv3dError if a file does not contain what was written, OSError."""
+    """Write GLB, OBJ or USDZ by the suffix, with the `companions`. Raises UsageError if a file exists and may not be
+    replaced, or the package that writes it is missing; Inv3dError if a file does not contain what was written; OSError."""
     jpeg = _jpeg(textured.texture)
+    if path.suffix.lower() == ".usdz":
+        with write_whole(path, replace) as part:
+            if not usdz.write_package(textured, jpeg, part):
+                raise unlike(path)
+        return
     if path.suffix.lower() == ".glb":
         files = {path.name: _glb(textured, jpeg)}
     else:

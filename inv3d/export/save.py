@@ -15,6 +15,7 @@ from inv3d.export.formats import PLAIN, TEXTURED, write_plain, write_textured
 from inv3d.export.mesh import extract_mesh, head_width
 from inv3d.export.orbit import write_orbit
 from inv3d.export.sides import Likeness, likeness, shots
+from inv3d.export.usdz import usd
 
 FORMATS = (*TEXTURED, *PLAIN, ".mp4")
 GRID = 144
@@ -25,7 +26,7 @@ WORLD, METRES, MILLIMETRES = "the model's world units", "metres", "millimetres"
 @dataclass(frozen=True)
 class Wanted:
     """How to export: at most so many `triangles`, a `texture` of so many pixels per side, a true `head_width` in
-    millimetres (None: the model's world units, and 155 mm in STL files), `resolution` in cells per side of a mesh or pixels
+    millimetres (None: the model's world units, and 155 mm in STL and USDZ files), `resolution` in cells per side of a mesh or pixels
     per side of an orbit (None: 144, or the model's own), and whether a .ply file contains `splats`."""
 
     triangles: int = 60_000
@@ -53,6 +54,8 @@ def save(head: Head, out: Path, wanted: Wanted, photos: Views | None = None, rep
     suffix = out.suffix.lower()
     if suffix not in ((".ply",) if wanted.splats else FORMATS):
         raise UsageError(f"{out} is not an export format", f"use {'.ply' if wanted.splats else ', '.join(FORMATS)}")
+    if suffix == ".usdz":
+        usd()  # raises before minutes are spent
     if suffix == ".mp4":
         with write_whole(out, replace) as part:
             write_orbit(head, part, resolution=wanted.resolution)
@@ -67,6 +70,8 @@ def _textured(head: Head, out: Path, wanted: Wanted, photos: Views | None, repla
     painted = textured.paint(head, mesh, photos, wanted.texture)
     like = likeness(head, functools.partial(textured.picture, painted))
     factor, units = _size(wanted, head_width(mesh))
+    if out.suffix.lower() == ".usdz":  # is shown in the room, at true size
+        factor, units = (wanted.head_width or HEAD_WIDTH) / 1000 / head_width(mesh), METRES
     write_textured(painted.scaled(factor), out, replace)
     return Exported(triangles=len(mesh.faces), units=units, likeness=like)
 
