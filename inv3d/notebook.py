@@ -1,9 +1,10 @@
-"""Heads in Python: `inv3d.load`, for scripts and notebooks."""
+"""Heads in Python: `inv3d.from_video`, `inv3d.from_photo` and `inv3d.load`, for scripts and notebooks."""
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from PIL import Image
 
 from inv3d.core.camera import Camera
 from inv3d.core.device import choose_device
+from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.head import Head
+from inv3d.core.inversion.settings import preset_named
 from inv3d.core.views import Views
 from inv3d.export import maps
 from inv3d.export.film import along, write_film
@@ -21,6 +24,11 @@ from inv3d.export.mesh import extract_mesh
 from inv3d.export.pictures import to_array
 from inv3d.export.save import Exported, Wanted, save
 from inv3d.export.views import read_views
+from inv3d.photos import PhotoJob, photos_to_heads
+from inv3d.pipeline import VideoJob, video_to_head
+from inv3d.places import find_material, output_of, outputs_of
+
+Place = str | Path
 
 
 @dataclass(frozen=True)
@@ -78,3 +86,57 @@ def load(folder: str | Path, device: str = "auto") -> LoadedHead:
     """
     place = Path(folder)
     return LoadedHead(Head.load(place, choose_device(device).device), read_views(place))
+
+
+def from_video(
+    inputs: Place | Sequence[Place],
+    out: Place | None = None,
+    *,
+    views: int = 9,
+    latents: bool = False,
+    preset: str = "auto",
+    effort: float = 1.0,
+    model: str = "demo",
+    seed: int = 0,
+    device: str = "auto",
+    force: bool = False,
+) -> LoadedHead:
+    """The head in a head-turn video, or in photos of one person, as `inv3d video` makes it; its output folder is `out`
+    (default: beside the input). Raises Inv3dError."""
+    places = [Path(place) for place in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
+    material, on = find_material(places), choose_device(device).device
+    folder = output_of(places, material) if out is None else Path(out)
+    settings = preset_named(preset, on).scaled(effort)
+    job = VideoJob(
+        material=material, out=folder, views=views, latents=latents, settings=settings, model=model, seed=seed, device=on,
+        force=force,
+    )  # fmt: skip
+    video_to_head(job)
+    return load(folder, device)
+
+
+def from_photo(
+    photo: Place,
+    out: Place | None = None,
+    *,
+    encoder: str = PREIM3D,
+    refine: int = 0,
+    tune: int = 0,
+    preset: str = "auto",
+    model: str = "demo",
+    seed: int = 0,
+    device: str = "auto",
+    force: bool = False,
+) -> LoadedHead:
+    """The head in one photo, as `inv3d image` makes it; its output folder is `out` (default: beside the photo). Raises
+    Inv3dError."""
+    on = choose_device(device).device
+    (folder,) = outputs_of([Path(photo)], None if out is None else Path(out))
+    job = PhotoJob(
+        model=model, encoder=encoder, refine=refine, tune=tune, settings=preset_named(preset, on), seed=seed, device=on,
+        force=force,
+    )  # fmt: skip
+    (result,) = photos_to_heads([Path(photo)], [folder], job)
+    if result.error is not None:
+        raise result.error
+    return load(folder, device)

@@ -1,12 +1,19 @@
+import inspect
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 import inv3d
+from inv3d import notebook
 from inv3d.core.errors import InputError, UsageError
+from inv3d.core.inversion.settings import DRAFT
+from inv3d.photos import PhotoResult
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +54,61 @@ def test_mistakes_are_explained(loaded, tmp_path):
         inv3d.load(tmp_path)
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         inv3d.lod  # noqa: B018
+
+
+def test_every_example_of_the_page_runs(head, tmp_path, monkeypatch, capsys):
+    """In order, in one folder; the fits themselves, which take long, are replaced by a finished head."""
+    head.save(tmp_path / "clip-inv3d" / "head")
+    for name in ("clips", "clip.mp4", "face.png", "left.jpg", "front.jpg", "right.jpg"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    asked = []
+
+    def stands_for(own):
+        def made(*arguments, **options):
+            asked.append(inspect.signature(own).bind(*arguments, **options).arguments)
+            return inv3d.load("clip-inv3d")
+
+        return made
+
+    for name in ("from_video", "from_photo"):
+        monkeypatch.setattr(notebook, name, stands_for(getattr(notebook, name)))
+    page = (Path(__file__).parents[1] / "docs" / "python.md").read_text()
+    namespace: dict[str, object] = {}
+    for example in re.findall(r"```python\n(.*?)```", page, re.S):
+        exec(compile(example, "docs/python.md", "exec"), namespace)
+    assert [list(each) for each in asked] == [["inputs", "views", "latents"], ["inputs"], ["photo", "refine", "tune"]]
+    assert capsys.readouterr().out.split()[1] == "millimetres"
+    assert {"turned.png", "turn.gif", "head.stl"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_clip_and_a_photo_become_heads(clip, tmp_path, monkeypatch):
+    """What the functions ask for is what the commands would."""
+    jobs = []
+    monkeypatch.setattr(notebook, "video_to_head", jobs.append)
+
+    def invert(photos, outputs, job):
+        jobs.append((photos, outputs, job))
+        return [PhotoResult(photos[0], outputs[0])]
+
+    monkeypatch.setattr(notebook, "photos_to_heads", invert)
+    monkeypatch.setattr(notebook, "load", lambda folder, device: folder)
+    clip = shutil.copy(clip, tmp_path / "turn.mp4")
+    assert inv3d.from_video(clip, views=5, latents=True, preset="draft", effort=0.5) == tmp_path / "turn-inv3d"
+    job = jobs.pop()
+    assert (job.views, job.latents, job.settings) == (5, True, DRAFT.scaled(0.5)) and job.material.path == tmp_path / "turn.mp4"
+    assert inv3d.from_photo(tmp_path / "face.png", tmp_path / "out", refine=3, seed=4) == tmp_path / "out"
+    photos, outputs, job = jobs.pop()
+    assert (photos, outputs) == ([tmp_path / "face.png"], [tmp_path / "out"])
+    assert (job.refine, job.tune, job.seed, job.encoder) == (3, 0, 4, "preim3d")
+
+
+def test_a_photo_that_cannot_be_used_raises(tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(InputError, match="not a picture"):
+        inv3d.from_photo(tmp_path / "text.png")
+    with pytest.raises(UsageError, match="no preset"):
+        inv3d.from_photo(tmp_path / "text.png", preset="best")
 
 
 def test_importing_inv3d_is_light():

@@ -24,7 +24,6 @@ from inv3d.cli.options import (
     Preset,
     Seed,
     check_folder,
-    chosen_settings,
 )
 from inv3d.core.encoders.kinds import ENCODERS, NO_ENCODER, PREIM3D, described
 
@@ -89,6 +88,7 @@ def image(
     from inv3d.core.bundle import check_prepared, read_info
     from inv3d.core.device import choose_device
     from inv3d.core.errors import UsageError
+    from inv3d.core.inversion.settings import preset_named
     from inv3d.estimate import photo_seconds
     from inv3d.export import background as backgrounds
     from inv3d.photos import PhotoJob, photos_to_heads
@@ -99,7 +99,7 @@ def image(
     choice = choose_device(device)
     if encoder not in (NO_ENCODER, *ENCODERS):
         raise UsageError(f"there is no encoder '{encoder}'", f"choose one of: {', '.join((*ENCODERS, NO_ENCODER))}")
-    settings = chosen_settings(preset, choice.device)
+    settings = preset_named(preset, choice.device)
     if refine is None:
         refine = settings.wplus_steps if encoder == NO_ENCODER else 0
     job = PhotoJob(

@@ -23,9 +23,8 @@ from inv3d.cli.arguments import (
 )
 
 if TYPE_CHECKING:
-    import torch
 
-    from inv3d.core.inversion.settings import FitSettings
+    pass
 
 _PARTIAL = ".partial"
 """The suffix of an output folder's name until the output is complete."""
@@ -94,18 +93,6 @@ ChosenHead = Annotated[
 HeadFolder = Annotated[
     Path, typer.Argument(parser=input_path, metavar="HEAD", help="Output folder of `inv3d video` or `inv3d image`.")
 ]
-
-
-def chosen_settings(preset: str, device: torch.device) -> FitSettings:
-    """The settings of a `Preset`. Raises UsageError."""
-    from inv3d.core.errors import UsageError
-    from inv3d.core.inversion.settings import PRESETS, preset_for
-
-    if preset == "auto":
-        return preset_for(device)
-    if preset not in PRESETS:
-        raise UsageError(f"there is no preset '{preset}'", f"use auto, {', '.join(PRESETS)}")
-    return PRESETS[preset]
 
 
 def check_file(out: Path, force: bool, endings: tuple[str, ...], kind: str) -> None:

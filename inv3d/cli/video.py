@@ -23,7 +23,6 @@ from inv3d.cli.options import (
     Preset,
     Seed,
     check_folder,
-    chosen_settings,
 )
 
 VIEWS = Number(1, 1000, whole=True)
@@ -89,6 +88,7 @@ def video(
     from inv3d.cli.terminal import document, teller
     from inv3d.core.bundle import check_prepared, read_info
     from inv3d.core.device import choose_device
+    from inv3d.core.inversion.settings import preset_named
     from inv3d.estimate import video_seconds
     from inv3d.export import background as backgrounds
     from inv3d.pipeline import VideoJob, video_to_head
@@ -97,7 +97,7 @@ def video(
 
     tell = teller(as_json)
     choice = choose_device(device)
-    settings = chosen_settings(preset, choice.device).scaled(effort)
+    settings = preset_named(preset, choice.device).scaled(effort)
     material = find_material(inputs)
     out = out or output_of(inputs, material)
     check_folder(out)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from inv3d.core.errors import UsageError
+
 
 @dataclass(frozen=True)
 class OutputSettings:
@@ -155,3 +157,12 @@ PRESETS = {"draft": DRAFT, "paper": PAPER, "fast": FAST, "fine": FINE}
 def preset_for(device: torch.device) -> FitSettings:
     """The paper's settings on CUDA, the fast ones elsewhere."""
     return PAPER if device.type == "cuda" else FAST
+
+
+def preset_named(name: str, device: torch.device) -> FitSettings:
+    """The preset called `name`, or the device's for "auto". Raises UsageError."""
+    if name == "auto":
+        return preset_for(device)
+    if name not in PRESETS:
+        raise UsageError(f"there is no preset '{name}'", f"use auto, {', '.join(PRESETS)}")
+    return PRESETS[name]
