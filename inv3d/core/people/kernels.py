@@ -3,7 +3,8 @@
 
 Conventions: `place` is where a point lies on its part (skin: metres of the basis' template; eye: the unit ball with z
 along the gaze; ribbons: along, across, number); `extra` holds lips, inside of the mouth, ear, lid on skin, and on ribbons
-the normal of the hair's body and how deep they lie in it. Colours are linear until `developed`.
+the normal of the hair's body and how deep they lie in it; `paint` is a colour and its amount over any of them. Colours
+are linear until `developed`.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Body:
     extra: wp.array(dtype=wp.vec4)
     shade: wp.array(dtype=wp.float32)
     scalp: wp.array(dtype=wp.float32)
+    paint: wp.array(dtype=wp.vec4)
 
 
 @wp.struct
@@ -182,9 +184,14 @@ def eye_colour(q: wp.vec3, view: wp.vec3, look: Look) -> wp.vec4:
 
 
 @wp.func
+def painted_over(colour: wp.vec3, paint: wp.vec4) -> wp.vec3:
+    return colour * (1.0 - paint[3]) + wp.vec3(paint[0], paint[1], paint[2]) * paint[3]
+
+
+@wp.func
 def shaded_hair(
-    body: Body, light: Light, look: Look, p: wp.vec3, tangent: wp.vec3, place: wp.vec3, extra: wp.vec4, view: wp.vec3,
-    towards: wp.vec3, brow: bool,
+    body: Body, light: Light, look: Look, p: wp.vec3, tangent: wp.vec3, place: wp.vec3, extra: wp.vec4, paint: wp.vec4,
+    view: wp.vec3, towards: wp.vec3, brow: bool,
 ) -> wp.vec3:  # fmt: skip
     """Strands after Kajiya & Kay with the two highlights of Marschner et al., on the body of the hair."""
     state = wp.rand_init(11)
@@ -198,6 +205,7 @@ def shaded_hair(
         colour = look.brow
     if extra[3] < 0.0:  # lashes
         colour = look.brow * 0.3 + wp.vec3(0.010, 0.008, 0.007)
+    colour = painted_over(colour, paint)
     grey = smooth(own + 0.5, 0.0, 1.0)
     colour = colour * (1.0 + 0.45 * tone + 0.35 * (grey - 0.5)) * (0.72 + 0.45 * place[0])
     sin_l = wp.sqrt(wp.max(1.0 - wp.dot(tangent, towards) * wp.dot(tangent, towards), 0.0))
@@ -288,6 +296,7 @@ def render(
     extra = body.extra[ia] * u + body.extra[ib] * v + body.extra[ic] * w
     shade = body.shade[ia] * u + body.shade[ib] * v + body.shade[ic] * w
     scalp = body.scalp[ia] * u + body.scalp[ib] * v + body.scalp[ic] * w
+    paint = body.paint[ia] * u + body.paint[ib] * v + body.paint[ic] * w
     view = -d
     # a stratified point of the lamp
     state = wp.rand_init(77, i / 4)
@@ -298,7 +307,7 @@ def render(
     over = wp.cross(light.key, side)
     towards = wp.normalize(light.key + side * (far * wp.cos(turn)) + over * (far * wp.sin(turn)))
     if kind == K_HAIR or kind == K_BROW:
-        c = shaded_hair(body, light, look, p, n, place, extra, view, towards, kind == K_BROW)
+        c = shaded_hair(body, light, look, p, n, place, extra, paint, view, towards, kind == K_BROW)
         normals[i] = wp.normalize(wp.vec3(extra[0], extra[1], extra[2]))
         colours[i] = developed(times(c, passed) + glare, light)
         return
@@ -349,6 +358,7 @@ def render(
     elif kind == K_METAL:
         albedo = wp.vec3(0.55, 0.43, 0.20)
         gloss = 3.0
+    albedo = painted_over(albedo, paint)
     nl = wp.dot(n, towards)
     arrives = float(0.0)
     if nl > -0.35:

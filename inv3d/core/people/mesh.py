@@ -14,7 +14,8 @@ class Piece:
     """Triangles [T,3] of one `kind` over vertices [V,3] in world units.
 
     `place` [V,3] and `extra` [V,4] are what the kernels paint by (see `people.kernels`); `scalp` [V] is how much hair
-    covers skin; `normals` [V,3] replace those of the triangles (ribbons: their tangents).
+    covers skin; `normals` [V,3] replace those of the triangles (ribbons: their tangents). `paint` [V,4] is a colour and
+    how much of it lies over that of the kind; people of the training set have none.
     """
 
     kind: int
@@ -24,6 +25,7 @@ class Piece:
     extra: Tensor | None = None
     scalp: Tensor | None = None
     normals: Tensor | None = None
+    paint: Tensor | None = None
 
 
 def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
@@ -47,11 +49,12 @@ class Joined:
     place: Tensor
     extra: Tensor
     scalp: Tensor
+    paint: Tensor
 
 
 def join(pieces: list[Piece]) -> Joined:
     vertices = torch.cat([piece.vertices for piece in pieces])
-    triangles, kinds, normals, extras, scalps, first = [], [], [], [], [], 0
+    triangles, kinds, normals, extras, scalps, paints, first = [], [], [], [], [], [], 0
     for piece in pieces:
         count = len(piece.vertices)
         triangles.append(piece.triangles.long() + first)
@@ -60,10 +63,11 @@ def join(pieces: list[Piece]) -> Joined:
         normals.append(vertex_normals(piece.vertices, piece.triangles.long()) if own is None else own)
         extras.append(vertices.new_zeros(count, 4) if piece.extra is None else piece.extra)
         scalps.append(vertices.new_zeros(count) if piece.scalp is None else piece.scalp)
+        paints.append(vertices.new_zeros(count, 4) if piece.paint is None else piece.paint)
         first += count
     return Joined(
         vertices, torch.cat(triangles), torch.cat(kinds), torch.cat(normals),
-        torch.cat([piece.place for piece in pieces]), torch.cat(extras), torch.cat(scalps),
+        torch.cat([piece.place for piece in pieces]), torch.cat(extras), torch.cat(scalps), torch.cat(paints),
     )  # fmt: skip
 
 

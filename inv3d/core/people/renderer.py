@@ -73,6 +73,7 @@ class Scene:
         self.body.place = _vectors(joined.place)
         self.body.extra = wp.from_torch(joined.extra.float().contiguous(), dtype=wp.vec4)
         self.body.scalp = wp.from_torch(joined.scalp.float().contiguous())
+        self.body.paint = wp.from_torch(joined.paint.float().contiguous(), dtype=wp.vec4)
         self._shade = torch.ones(len(joined.vertices), device=self.device)
         self.body.shade = wp.from_torch(self._shade)
         self._darken()

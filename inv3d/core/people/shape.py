@@ -7,26 +7,29 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inv3d.core.people.basis import ASYMMETRIES, SHAPES, Basis
+from inv3d.core.people.basis import ASYMMETRIES, MASKS, SHAPES, Basis
 from inv3d.core.people.expression import EXPRESSION_NAMES, action_weights
 from inv3d.core.people.parameters import Parameters
 
 EYE_HEIGHT, EYE_DEPTH = 0.002, 0.118
 """World coordinates y and z of the point midway between the centres of the eyeballs."""
 _EYE_SPACING, _MOUTH_DROP = 0.1245, 0.134
-_LIPS, _MOUTH_CENTRE = 0, (0.0, -0.0665, 0.028)
+_MOUTH_CENTRE = (0.0, -0.0665, 0.028)
+_LIPS, _EARS = MASKS.index("lips"), MASKS.index("ears")
 
 
 @dataclass(frozen=True)
 class Surface:
     """One person's skin, teeth and tongue: `vertices` [V,3] in world units; `eyes` [2,3] the centres of the eyeballs
-    (left, right) with their `eye_radius`; `scale` is world units per metre, `mouth` [3] the middle of the lips."""
+    (left, right) with their `eye_radius`; `scale` is world units per metre, `mouth` [3] the middle of the lips, `width`
+    the breadth of the head at the height of the eyes, without the ears."""
 
     vertices: Tensor
     eyes: Tensor
     eye_radius: float
     scale: float
     mouth: Tensor
+    width: float
 
 
 def _between(position: Tensor, count: int) -> Tensor:
@@ -45,6 +48,7 @@ class Shapes:
         self._identity = torch.cat([*macro, basis.local, basis.asymmetry]).reshape(-1, count * 3)
         self._actions = basis.actions.reshape(len(basis.actions), -1)
         mouth = (basis.template - basis.template.new_tensor(_MOUTH_CENTRE)).norm(dim=1)
+        self._bare = basis.masks[:, _EARS] < 0.1
         self._lips = torch.nonzero((basis.masks[:, _LIPS] > 0.5) & (mouth < 0.035))[:, 0]
 
     def neutral(self, parameters: Tensor) -> Tensor:
@@ -73,4 +77,6 @@ class Shapes:
         world = (vertices - origin) * scale
         eyes = torch.stack([left, right])
         radius = float((neutral[self.basis.eyes[0].long()] - left).norm(dim=1).mean()) * scale
-        return Surface(world, (eyes - origin) * scale, radius, scale, world[self._lips].mean(0))
+        sides = world[(world[:, 1].abs() < 0.05) & self._bare, 0]
+        width = float(sides.max() - sides.min())
+        return Surface(world, (eyes - origin) * scale, radius, scale, world[self._lips].mean(0), width)
