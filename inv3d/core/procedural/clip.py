@@ -1,4 +1,4 @@
-"""Head-turn clips of procedural heads: what a camera would film, with the exact pose and geometry of every frame."""
+"""Head-turn clips of stylised heads: what a camera would film, with the exact pose and geometry of every frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exact surface of a procedural head as a mesh, to measure reconstructed geometry against."""
+"""The exact surface of a stylised head as a mesh, to measure reconstructed geometry against."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Features that no training head has: face paint, a scar, a scarf, a patterned cap, a strong asymmetry.
+"""Features that no stylised head has in the training data: face paint, a scar, a scarf, a patterned cap, asymmetry.
 
-To a generator that has seen procedural heads alone, these are what real people are to a generator of photographs.
+To a generator that has learned stylised heads alone, these are what real people are to a generator of photographs.
 """
 
 from __future__ import annotations

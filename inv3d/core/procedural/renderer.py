@@ -1,4 +1,4 @@
-"""Sphere tracing and shading of procedural heads: exact depth and colour for any ray."""
+"""Sphere tracing and shading of stylised heads: exact depth and colour for any ray."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training samples of procedural heads: coloured surface points and signed distances, dense where people look."""
+"""Training samples of stylised heads: coloured surface points and signed distances, dense where people look."""
 
 from __future__ import annotations
 
