@@ -161,6 +161,12 @@ def surface_error(head: Head, surface: NDArray[np.float32], clip: TestClip) -> d
     return {"mean": float(distance.mean()), "median": float(np.median(distance)), "std": float(distance.std())}
 
 
+def summary(rows: list[FrameMetrics]) -> dict[str, Any] | None:
+    """Means over frames, as they are kept."""
+    found = means(rows)
+    return None if found is None else asdict(found)
+
+
 def run_clip(clip: TestClip, rows: list[int], folder: Path, bundle: Bundle, device: torch.device, frames: int) -> None:
     """The rows (by number) of one clip that are not in `folder` yet."""
     path = clip.write(folder / "clips")
@@ -180,8 +186,8 @@ def run_clip(clip: TestClip, rows: list[int], folder: Path, bundle: Bundle, devi
         measured = evaluate(prepared.held_out, images, bundle)
         result = {
             "clip": clip.name, "known": clip.known, "row": f"{row.group}: {row.name}", "seconds": seconds,
-            "frontal": means([r for r in measured if r.frame == frontal.index]),
-            "rotation": means(measured), "unseen": means([r for r in measured if r.frame not in learned]),
+            "frontal": summary([r for r in measured if r.frame == frontal.index]),
+            "rotation": summary(measured), "unseen": summary([r for r in measured if r.frame not in learned]),
             "frames": [asdict(r) for r in measured],
             "depth_error": depth_error(head, prepared.held_out, clip), "surface": surface_error(head, surface, clip),
             "depth_consistency": depth_consistency(head, CONSISTENCY_CODES) if row.several else None,

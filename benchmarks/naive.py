@@ -17,12 +17,12 @@ from typing import Any
 
 import torch
 from clips import CLIPS, TestClip
-from headturn import METRICS, MULTI, Fits, Row, depth_error, exact_surface, surface_error
+from headturn import METRICS, MULTI, Fits, Row, depth_error, exact_surface, summary, surface_error
 from results import kept, publish, table
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.inversion.settings import FAST, FINE
-from inv3d.core.metrics.evaluate import evaluate, means
+from inv3d.core.metrics.evaluate import evaluate
 
 NAIVE = replace(
     FAST, rays_per_view=None, views_per_step=None, between_per_step=None, whole_resolution=None, samples=None,
@@ -45,7 +45,7 @@ def measure(way: str, views: int, clip: TestClip, folder: Path, bundle: Bundle) 
     images = head.render_each(prepared.held_out.cameras, lambda render: render.image)
     frontal = min(fits.evenly(), key=lambda frame: abs(frame.yaw))
     return {
-        **means(evaluate(prepared.held_out, images, bundle)),
+        **(summary(evaluate(prepared.held_out, images, bundle)) or {}),
         "depth_error": depth_error(head, prepared.held_out, clip),
         "surface": surface_error(head, exact_surface(clip, frontal.index), clip)["mean"],
         "seconds": seconds,
