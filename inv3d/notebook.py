@@ -24,7 +24,7 @@ from inv3d.export.mesh import extract_mesh
 from inv3d.export.pictures import to_array
 from inv3d.export.save import Exported, Wanted, save
 from inv3d.export.views import read_views
-from inv3d.photos import PhotoJob, photos_to_heads
+from inv3d.photos import PhotoJob, photos_to_heads, steps_of_code
 from inv3d.pipeline import VideoJob, video_to_head
 from inv3d.places import find_material, output_of, outputs_of
 
@@ -79,7 +79,7 @@ class LoadedHead:
         return buffer.getvalue()
 
 
-def load(folder: str | Path, device: str = "auto") -> LoadedHead:
+def load(folder: Place, device: str = "auto") -> LoadedHead:
     """A head from an output folder of `inv3d video` or `inv3d image`.
 
     Raises InputError if there is no readable head, ModelError if its model is missing or has changed.
@@ -120,7 +120,7 @@ def from_photo(
     out: Place | None = None,
     *,
     encoder: str = PREIM3D,
-    refine: int = 0,
+    refine: int | None = None,
     tune: int = 0,
     preset: str = "auto",
     model: str = "demo",
@@ -131,10 +131,11 @@ def from_photo(
     """The head in one photo, as `inv3d image` makes it; its output folder is `out` (default: beside the photo). Raises
     Inv3dError."""
     on = choose_device(device).device
+    settings = preset_named(preset, on)
     (folder,) = outputs_of([Path(photo)], None if out is None else Path(out))
     job = PhotoJob(
-        model=model, encoder=encoder, refine=refine, tune=tune, settings=preset_named(preset, on), seed=seed, device=on,
-        force=force,
+        model=model, encoder=encoder, refine=steps_of_code(refine, encoder, settings), tune=tune, settings=settings, seed=seed,
+        device=on, force=force,
     )  # fmt: skip
     (result,) = photos_to_heads([Path(photo)], [folder], job)
     if result.error is not None:

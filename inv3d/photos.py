@@ -41,6 +41,13 @@ AROUND = math.radians(30)
 """How far the orbit extends beyond the front and the side that a photo shows, in radians."""
 
 
+def steps_of_code(asked: int | None, encoder: str, settings: FitSettings) -> int:
+    """The W+ steps that were asked for; if none were, 0 after an encoder, otherwise those of the preset."""
+    if asked is not None:
+        return asked
+    return settings.wplus_steps if encoder == NO_ENCODER else 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class PhotoJob:
     """How photos are inverted: by the `encoder` (or `NO_ENCODER`), then by `refine` steps on the code and the camera, then

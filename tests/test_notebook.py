@@ -101,6 +101,9 @@ def test_a_clip_and_a_photo_become_heads(clip, tmp_path, monkeypatch):
     photos, outputs, job = jobs.pop()
     assert (photos, outputs) == ([tmp_path / "face.png"], [tmp_path / "out"])
     assert (job.refine, job.tune, job.seed, job.encoder) == (3, 0, 4, "preim3d")
+    # as the command: without an encoder the code is optimised
+    inv3d.from_photo(tmp_path / "face.png", encoder="none", preset="draft")
+    assert jobs.pop()[2].refine == DRAFT.wplus_steps
 
 
 def test_a_photo_that_cannot_be_used_raises(tmp_path):

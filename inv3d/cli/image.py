@@ -91,7 +91,7 @@ def image(
     from inv3d.core.inversion.settings import preset_named
     from inv3d.estimate import photo_seconds
     from inv3d.export import background as backgrounds
-    from inv3d.photos import PhotoJob, photos_to_heads
+    from inv3d.photos import PhotoJob, photos_to_heads, steps_of_code
     from inv3d.places import find_photos, outputs_of
     from inv3d.workspace import check_output
 
@@ -100,8 +100,7 @@ def image(
     if encoder not in (NO_ENCODER, *ENCODERS):
         raise UsageError(f"there is no encoder '{encoder}'", f"choose one of: {', '.join((*ENCODERS, NO_ENCODER))}")
     settings = preset_named(preset, choice.device)
-    if refine is None:
-        refine = settings.wplus_steps if encoder == NO_ENCODER else 0
+    refine = steps_of_code(refine, encoder, settings)
     job = PhotoJob(
         model=model, encoder=encoder, refine=refine, tune=tune, perceptual=perceptual, identity=identity,
         settings=settings, seed=seed, device=choice.device, force=force, resume=resume,
