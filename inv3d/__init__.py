@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     """The functions for scripts and notebooks, imported with torch when one of them is first used."""
-    if name in ("from_photo", "from_video", "load"):
+    if name in __all__:
         from inv3d import notebook
 
         return getattr(notebook, name)

@@ -10,6 +10,7 @@ import torch
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.inversion.settings import FitSettings, OutputSettings
+from inv3d.export.textured import FINER
 from inv3d.photos import PhotoJob
 from inv3d.pipeline import VideoJob
 
@@ -63,7 +64,7 @@ def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool
 def output_renders(bundle: Bundle, output: OutputSettings, views: int) -> float:
     """The cost of everything after the fit in trial renders; the factors are measured."""
     largest = bundle.generator.raw_resolution
-    texture = output.texture or 4 * bundle.generator.resolution
+    texture = output.texture or FINER * bundle.generator.resolution
 
     def render(size: int) -> float:
         return 0.3 + 2.25 * (min(size, largest) / 256) ** 2
@@ -71,5 +72,5 @@ def output_renders(bundle: Bundle, output: OutputSettings, views: int) -> float:
     orbit = (output.orbit_frames / 2 + 1) * render(output.orbit_resolution or largest)
     measured = (views + output.held_out) * (render(largest) + 1.0)
     mesh = 23.0 * (output.mesh_cells / 144) ** 3
-    painted = 57.0 * (texture / 1024) ** 2 + (10 + views) * render(texture // 4)
+    painted = 57.0 * (texture / 1024) ** 2 + (10 + views) * render(texture // FINER)
     return orbit + measured + mesh + painted

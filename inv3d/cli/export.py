@@ -61,8 +61,8 @@ def export(
 ) -> None:
     """Export a mesh, Gaussian splats or an orbit video of a finished head.
 
-    A mesh is a closed surface. GLB, OBJ and USDZ files have y up and the face towards +z, PLY and STL files z up and the face
-    towards -y. STL files are cut flat at the neck and in millimetres. Splats have y down and z forward, as their viewers
+    A mesh is a closed surface. GLB, OBJ and USDZ files have y up and the face towards +z, PLY and STL files z up and the
+    face towards -y. STL files are cut flat at the neck and in millimetres. Splats have y down and z forward, as their viewers
     expect.
 
     Example: inv3d export clip-inv3d --out head.glb --triangles 20000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -21,10 +21,6 @@ from inv3d.cli.arguments import (
     output_path,
     which_head,
 )
-
-if TYPE_CHECKING:
-
-    pass
 
 _PARTIAL = ".partial"
 """The suffix of an output folder's name until the output is complete."""

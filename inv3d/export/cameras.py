@@ -18,6 +18,7 @@ from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError
 from inv3d.core.records import STRICT, Border, Count, Number, Positive, Text, read_record, write_record
 from inv3d.export import colmap
+from inv3d.export.lens import Lens
 from inv3d.export.results import Cameras, Row4, rows_of
 from inv3d.export.views import CAMERAS
 
@@ -62,11 +63,9 @@ def read_cameras(path: Path) -> Camera:
         poses, lenses = sparse.cam2world, sparse.intrinsics
     else:
         found = read_record(path, Transforms)
-        if found.w != found.h:
-            raise InputError(f"{path} describes pictures of {found.w} x {found.h} pixels", "make them square")
+        lens = Lens(found.w, found.h, found.fl_x, found.fl_y, found.cx, found.cy).intrinsics(path)
         poses = torch.tensor([frame.transform_matrix for frame in found.frames]) @ _FLIP
-        lens = [[found.fl_x, 0.0, found.cx], [0.0, found.fl_y, found.cy], [0.0, 0.0, found.w]]
-        lenses = (torch.tensor(lens) / found.w).expand(len(poses), -1, -1)
+        lenses = lens.expand(len(poses), -1, -1)
     if not len(poses):
         raise InputError(f"{path} contains no cameras", _HINT)
     if not _rigid(poses) or not bool((lenses.diagonal(dim1=1, dim2=2) > 0).all()):
@@ -83,8 +82,8 @@ def _rigid(poses: Tensor) -> bool:
 
 def write_cameras(path: Path, cameras: Camera, size: int, names: Sequence[str]) -> None:
     """Write `cameras` of square pictures of `size` pixels, called `names`, as `transforms.json`. Raises OSError."""
-    lens = cameras.intrinsics[0] * size
+    lens = Lens.of(cameras.intrinsics[0], size)
     poses = cameras.cam2world.cpu() @ _FLIP
     frames = [Frame(name, rows_of(pose)) for name, pose in zip(names, poses, strict=True)]
-    (fl_x, _, cx), (_, fl_y, cy) = lens[:2].tolist()
-    write_record(path, Transforms(w=size, h=size, fl_x=fl_x, fl_y=fl_y, cx=cx, cy=cy, frames=tuple(frames)))
+    written = Transforms(w=size, h=size, fl_x=lens.fx, fl_y=lens.fy, cx=lens.cx, cy=lens.cy, frames=tuple(frames))
+    write_record(path, written)

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from scipy.spatial.transform import Rotation
+from torch import Tensor
 
 from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError
-from inv3d.core.records import Border, Count, Number, Positive, Text, read_bounded, reason
+from inv3d.core.records import Border, Number, Text, read_bounded, reason
+from inv3d.export.lens import Lens
 
 SPARSE = Path("sparse") / "0"
 CAMERAS, IMAGES, POINTS = "cameras.txt", "images.txt", "points3D.txt"
@@ -28,18 +30,6 @@ Parsed = TypeVar("Parsed")
 class _File(Border):
     hint: ClassVar[str] = "export the sparse model as text, with undistorted square pictures (PINHOLE cameras)"
     largest: ClassVar[int] = 1 << 26  # images.txt also lists what COLMAP has matched
-
-
-@dataclass(frozen=True)
-class _Lens:
-    """A pinhole camera; lengths in pixels."""
-
-    width: Annotated[Count, Field(ge=1)]
-    height: Annotated[Count, Field(ge=1)]
-    fx: Positive
-    fy: Positive
-    cx: Number
-    cy: Number
 
 
 @dataclass(frozen=True)
@@ -61,9 +51,9 @@ def write_sparse(folder: Path, cameras: Camera, size: int, names: Sequence[str])
     """Write `cameras` of square pictures of `size` pixels, called `names`, as a sparse model without points. Raises
     OSError."""
     folder.mkdir(parents=True)
-    (fx, _, cx), (_, fy, cy) = (cameras.intrinsics[0, :2] * size).tolist()
-    lens = f"1 PINHOLE {size} {size} {fx:.6f} {fy:.6f} {cx:.6f} {cy:.6f}"
-    (folder / CAMERAS).write_text(f"# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]\n{lens}\n")
+    lens = Lens.of(cameras.intrinsics[0], size)
+    row = f"1 PINHOLE {size} {size} {lens.fx:.6f} {lens.fy:.6f} {lens.cx:.6f} {lens.cy:.6f}"
+    (folder / CAMERAS).write_text(f"# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]\n{row}\n")
     lines = ["# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME", "# POINTS2D[]"]
     world2cam = torch.linalg.inv(cameras.cam2world.cpu().double()).numpy()
     for number, (pose, name) in enumerate(zip(world2cam, names, strict=True), 1):
@@ -92,11 +82,10 @@ def read_sparse(path: Path) -> Camera:
         world2cam[:3, :3] = Rotation.from_quat(quaternion).as_matrix()
         world2cam[:3, 3] = image.tx, image.ty, image.tz
         poses.append(np.linalg.inv(world2cam))
-        matrix = np.array([[lens.fx, 0.0, lens.cx], [0.0, lens.fy, lens.cy], [0.0, 0.0, lens.width]]) / lens.width
-        intrinsics.append(matrix)
+        intrinsics.append(lens)
     if not poses:
         raise InputError(f"{path} contains no cameras", _File.hint)
-    return Camera(*(torch.tensor(np.stack(each), dtype=torch.float32) for each in (poses, intrinsics)))
+    return Camera(torch.tensor(np.stack(poses), dtype=torch.float32), torch.stack(intrinsics))
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str]]:
@@ -107,7 +96,8 @@ def _rows(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _lenses(path: Path) -> Iterator[tuple[str, _Lens]]:
+def _lenses(path: Path) -> Iterator[tuple[str, Tensor]]:
+    """The names and intrinsics of the cameras in a file."""
     for number, line in _rows(path):
         if not line.strip():
             continue
@@ -117,10 +107,7 @@ def _lenses(path: Path) -> Iterator[tuple[str, _Lens]]:
             words[5:5] = words[4:5]
         elif kind != "PINHOLE":
             raise InputError(f"{path}: line {number}: its lens is '{kind}', not PINHOLE", _File.hint)
-        lens = _parsed(_Lens, words[2:], path, number)
-        if lens.width != lens.height:
-            raise InputError(f"{path} describes pictures of {lens.width} x {lens.height} pixels", "make them square")
-        yield name, lens
+        yield name, _parsed(Lens, words[2:], path, number).intrinsics(path)
 
 
 def _images(path: Path) -> Iterator[_Image]:

@@ -12,13 +12,14 @@ from torch.nn import functional as F
 
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
+from inv3d.core.inversion.settings import OutputSettings
 from inv3d.export.background import KEEP, Background
 from inv3d.export.pictures import to_array
 from inv3d.video.write import write_mp4
 
 
 def write_orbit(
-    head: Head, path: Path, frames: int = 96, resolution: int | None = None, size: int = 512, fps: int = 30,
+    head: Head, path: Path, frames: int = OutputSettings.orbit_frames, resolution: int | None = None, size: int = 512, fps: int = 30,
     background: Background = KEEP,
 ) -> tuple[list[float], list[NDArray[np.uint8]]]:
     """Swing once through the yaws from which the head is shown, there and back, and write an mp4 of `size` pixels. Returns

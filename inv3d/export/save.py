@@ -9,6 +9,7 @@ from pathlib import Path
 from inv3d.core.errors import UsageError
 from inv3d.core.files import write_whole
 from inv3d.core.head import Head
+from inv3d.core.inversion.settings import OutputSettings
 from inv3d.core.views import Views
 from inv3d.export import splats, textured
 from inv3d.export.formats import PLAIN, TEXTURED, write_plain, write_textured
@@ -18,7 +19,6 @@ from inv3d.export.sides import Likeness, likeness, shots
 from inv3d.export.usdz import usd
 
 FORMATS = (*TEXTURED, *PLAIN, ".mp4")
-GRID = 144
 HEAD_WIDTH = 155.0
 WORLD, METRES, MILLIMETRES = "the model's world units", "metres", "millimetres"
 
@@ -66,20 +66,20 @@ def save(head: Head, out: Path, wanted: Wanted, photos: Views | None = None, rep
 
 
 def _textured(head: Head, out: Path, wanted: Wanted, photos: Views | None, replace: bool) -> Exported:
-    mesh = extract_mesh(head, wanted.resolution or GRID, wanted.triangles)
+    mesh = extract_mesh(head, wanted.resolution or OutputSettings.mesh_cells, wanted.triangles)
     painted = textured.paint(head, mesh, photos, wanted.texture)
     like = likeness(head, functools.partial(textured.picture, painted))
-    factor, units = _size(wanted, head_width(mesh))
-    if out.suffix.lower() == ".usdz":  # is shown in the room, at true size
-        factor, units = (wanted.head_width or HEAD_WIDTH) / 1000 / head_width(mesh), METRES
+    # a USDZ file is shown in the room
+    true_width = wanted.head_width or (HEAD_WIDTH if out.suffix.lower() == ".usdz" else None)
+    factor, units = _size(true_width, head_width(mesh))
     write_textured(painted.scaled(factor), out, replace)
     return Exported(triangles=len(mesh.faces), units=units, likeness=like)
 
 
 def _plain(head: Head, out: Path, wanted: Wanted, photos: Views | None, replace: bool) -> Exported:
     printed = out.suffix.lower() == ".stl"
-    mesh = extract_mesh(head, wanted.resolution or GRID, wanted.triangles, flat=printed)
-    factor, units = _size(wanted, head_width(mesh))
+    mesh = extract_mesh(head, wanted.resolution or OutputSettings.mesh_cells, wanted.triangles, flat=printed)
+    factor, units = _size(wanted.head_width, head_width(mesh))
     if printed:
         factor, units = (wanted.head_width or HEAD_WIDTH) / head_width(mesh), MILLIMETRES
     write_plain(mesh.apply_scale(factor), out, replace)
@@ -87,14 +87,14 @@ def _plain(head: Head, out: Path, wanted: Wanted, photos: Views | None, replace:
 
 
 def _splats(head: Head, out: Path, wanted: Wanted, replace: bool) -> Exported:
-    mesh = extract_mesh(head, wanted.resolution or GRID, splats.MOST)
+    mesh = extract_mesh(head, wanted.resolution or OutputSettings.mesh_cells, splats.MOST)
     fitted = splats.fit_colors(splats.splats_of(mesh), shots(head))
     like = likeness(head, functools.partial(splats.picture, fitted))
-    factor, units = _size(wanted, head_width(mesh))
+    factor, units = _size(wanted.head_width, head_width(mesh))
     splats.write_splats(fitted.scaled(factor), out, replace)
     return Exported(splats=len(fitted), units=units, likeness=like)
 
 
-def _size(wanted: Wanted, width: float) -> tuple[float, str]:
-    """The factor from world units to the units of a file, and their name."""
-    return (1.0, WORLD) if wanted.head_width is None else (wanted.head_width / 1000 / width, METRES)
+def _size(true_width: float | None, width: float) -> tuple[float, str]:
+    """The factor from world units to the units of a file, and their name, for a head of a `true_width` in millimetres."""
+    return (1.0, WORLD) if true_width is None else (true_width / 1000 / width, METRES)

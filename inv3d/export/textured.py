@@ -17,7 +17,7 @@ from inv3d.export.sides import shots
 from inv3d.export.texture import bake
 from inv3d.export.unwrap import Unwrapped, unwrap
 
-_FINER = 4  # the texture goes all around the head
+FINER = 4  # the texture goes all around the head
 _LEAST = 64  # pixels per side of the renders that even a small texture is baked from
 _SUPERSAMPLING = 2
 
@@ -40,8 +40,8 @@ def paint(head: Head, mesh: trimesh.Trimesh, photos: Views | None = None, size: 
     aligned `photos` and the head's own renders."""
     unwrapped = unwrap(mesh)
     full = head.generator.raw_resolution
-    size = size or _FINER * head.generator.resolution
-    pictures = shots(head, photos, min(full, max(size // _FINER, _LEAST)))
+    size = size or FINER * head.generator.resolution
+    pictures = shots(head, photos, min(full, max(size // FINER, _LEAST)))
     return TexturedMesh(mesh, unwrapped, bake(mesh, unwrapped, pictures, size))
 
 

@@ -5,17 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from inv3d.core.camera import Camera, look_at
+from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError
 from inv3d.core.generator import Render
 from inv3d.core.views import Views
 from inv3d.export.cameras import read_cameras, write_cameras
 from inv3d.export.views import write_views
-
-
-@pytest.fixture
-def cameras() -> Camera:
-    return look_at(torch.tensor([0.3, -0.8]), torch.tensor([0.1, 0.0]))
 
 
 @pytest.fixture

@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from inv3d.core.camera import Camera, look_at
 from inv3d.core.errors import InputError
 from inv3d.export.colmap import read_sparse, write_sparse
-
-
-@pytest.fixture
-def cameras() -> Camera:
-    return look_at(torch.tensor([0.3, -0.8]), torch.tensor([0.1, 0.0]))
 
 
 @pytest.fixture
@@ -40,7 +34,7 @@ def test_a_point_is_projected_as_colmap_projects_it(cameras, folder):
     )
 
 
-def test_what_colmap_writes_itself_is_read(cameras, tmp_path):
+def test_what_colmap_writes_itself_is_read(tmp_path):
     """Points of the pictures, pictures in any order, one focal length, blank lines at the end."""
     (tmp_path / "cameras.txt").write_text("# list\n7 SIMPLE_PINHOLE 100 100 426.5 50 50\n")
     (tmp_path / "images.txt").write_text(
