@@ -47,9 +47,10 @@ class Entry:
     faces: bool = True
 
 
-class Catalogue(Border, RootModel[Annotated[tuple[Entry, ...], FailFast()]]):
+class Catalogue(Border, RootModel[tuple[Entry, ...]]):
     """The content of `catalogue.json` in the home folder: a list of objects with the fields of `Entry`."""
 
+    root: Annotated[tuple[Entry, ...], FailFast()]
     model_config = STRICT
     fault: ClassVar = ModelError
     hint: ClassVar = "correct or remove it"
