@@ -71,6 +71,7 @@ def output_renders(bundle: Bundle, output: OutputSettings, views: int) -> float:
 
     orbit = (output.orbit_frames / 2 + 1) * render(output.orbit_resolution or largest)
     measured = (views + output.held_out) * (render(largest) + 1.0)
+    frames = 2 * views * render(largest // 2) if output.frames else 0.0
     mesh = 23.0 * (output.mesh_cells / 144) ** 3
     painted = 57.0 * (texture / 1024) ** 2 + (10 + views) * render(texture // FINER)
-    return orbit + measured + mesh + painted
+    return orbit + measured + frames + mesh + painted

@@ -55,8 +55,10 @@ def write_output(
     head.save(folder / "head")
     done("head")
     with clock("views"):
-        renders = head.render_each(targets.cameras, lambda render: render)
-        unseen = head.render_each(held_out.cameras, lambda render: render.image.cpu())
+        own = head.render_each(targets.cameras, lambda render: render, frames=False)
+        own_unseen = head.render_each(held_out.cameras, lambda render: render, frames=False)
+        renders = head.with_frames(own, targets.cameras)
+        unseen = [render.image.cpu() for render in head.with_frames(own_unseen, held_out.cameras)]
         write_views(folder / VIEWS, targets, renders)
         write_unseen(folder / VIEWS, held_out, unseen)
     done("views")
@@ -76,9 +78,11 @@ def write_output(
     done("view")
     with clock("metrics"):
         judges = judges_for(head.bundle, strangeness > OUTSIDE, head.generator.device)
-        fit_rows = evaluate(targets, (render.image for render in renders), head.bundle, judges)
+        predicted = head.with_frames(own, targets.cameras, each_without_its_own=True)
+        fit_rows = evaluate(targets, (render.image for render in predicted), head.bundle, judges)
         held_rows = evaluate(held_out, (image.to(head.generator.device) for image in unseen), head.bundle, judges)
-        metrics = _metrics(head, fit_rows, held_rows, judges, strangeness)
+        own_rows = evaluate(held_out, (render.image for render in own_unseen), head.bundle, judges)
+        metrics = _metrics(head, fit_rows, held_rows, own_rows, judges, strangeness)
     write_record(folder / "metrics.json", metrics)
     done("metrics")
     run = run.changed(
@@ -97,7 +101,12 @@ def write_output(
 
 
 def _metrics(
-    head: Head, fit_rows: list[FrameMetrics], held_rows: list[FrameMetrics], judges: Judges, strangeness: float
+    head: Head,
+    fit_rows: list[FrameMetrics],
+    held_rows: list[FrameMetrics],
+    own_rows: list[FrameMetrics],
+    judges: Judges,
+    strangeness: float,
 ) -> Metrics:
     fit = means(fit_rows)
     assert fit is not None
@@ -106,6 +115,7 @@ def _metrics(
         return Metrics(
             held_out=means(held_rows),
             fit=fit,
+            model=None if head.lumigraph is None else means(own_rows),
             strangeness=round(strangeness, 3),
             photographs=strangeness > OUTSIDE,
             depth_consistency=depth_consistency(head) if len(head.track) > 1 else 0.0,

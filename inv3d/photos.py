@@ -206,6 +206,8 @@ def _finish(
             )  # fmt: skip
         view = inverted.footage.targets
         head = replace(inverted.head, yaw_range=shown_range(float(view.cameras.yaw), bundle))
+        if job.fit.output.frames:
+            head = head.showing(view)
         yaw, pitch = (math.degrees(float(angle)) for angle in (view.cameras.yaw, view.cameras.pitch))
         facts: dict[str, Any] = {**identity, "perceptual": seen.perceptual, "settings": job.fit}
         run = PhotoRun(

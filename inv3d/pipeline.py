@@ -193,6 +193,9 @@ def video_to_head(
             )  # fmt: skip
         found, footage = without_frames(found, inverted.left_out), inverted.footage
         head = dataclasses.replace(inverted.head, yaw_range=found.yaw_range)
+        if settings.output.frames:
+            with clock("frames"):
+                head = head.showing(footage.fitted)
         with finite_figures("the input cannot be described"):
             run = _run(material, found, {**identity, "perceptual": seen.perceptual, "settings": settings})
         with disk_errors(job.out):

@@ -46,6 +46,13 @@ def background(text: str) -> str:
     return text
 
 
+def detail(text: str) -> str:
+    """What renders take their colours from: `frames` or `model`. Raises Refused."""
+    if text not in ("frames", "model"):
+        raise _refuse(text, "frames or model")
+    return text
+
+
 @dataclass(frozen=True)
 class Number:
     """A parser of finite numbers from `low` to `high`."""

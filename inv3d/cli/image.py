@@ -15,6 +15,7 @@ from inv3d.cli.options import (
     Background,
     ChosenHead,
     Debug,
+    Detail,
     Device,
     Force,
     Identity,
@@ -57,6 +58,7 @@ def image(
     perceptual: Perceptual = "auto",
     identity: Identity = "own",
     preset: Preset = "auto",
+    detail: Detail = "frames",
     background: Background = "keep",
     out: Annotated[
         Path | None,
@@ -99,7 +101,7 @@ def image(
     choice = choose_device(device)
     if encoder not in (NO_ENCODER, *ENCODERS):
         raise UsageError(f"there is no encoder '{encoder}'", f"choose one of: {', '.join((*ENCODERS, NO_ENCODER))}")
-    settings = preset_named(preset, choice.device)
+    settings = preset_named(preset, choice.device).taking(frames=detail == "frames")
     refine = steps_of_code(refine, encoder, settings)
     job = PhotoJob(
         model=model, encoder=encoder, refine=refine, tune=tune, perceptual=perceptual, identity=identity,

@@ -16,6 +16,7 @@ from inv3d.cli.arguments import (
     WhichHead,
     angles,
     background,
+    detail,
     device_name,
     input_path,
     output_path,
@@ -44,6 +45,15 @@ Background = Annotated[
         parser=background,
         metavar="WHAT",
         help="What shows behind the head: keep (the room's colour), white, black, transparent or a colour such as #8090a0.",
+    ),
+]
+Detail = Annotated[
+    str,
+    typer.Option(
+        parser=detail,
+        metavar="WHENCE",
+        help="What renders take their colours from: frames (those that saw the same point, where any did) or model (the "
+        "generator alone, as in the papers).",
     ),
 ]
 Preset = Annotated[

@@ -14,6 +14,7 @@ from inv3d.cli.options import (
     Background,
     ChosenHead,
     Debug,
+    Detail,
     Device,
     Force,
     Identity,
@@ -53,6 +54,7 @@ def video(
     perceptual: Perceptual = "auto",
     identity: Identity = "own",
     preset: Preset = "auto",
+    detail: Detail = "frames",
     background: Background = "keep",
     effort: Annotated[
         float, typer.Option(parser=FACTOR, metavar="FACTOR", help="Multiplier of the preset's optimisation steps.")
@@ -82,7 +84,7 @@ def video(
     metrics.json, report.html and run.json.
     """
     from inv3d.budget import require_head
-    from inv3d.cli.figures import figures, remarks_on
+    from inv3d.cli.figures import LABELS, figures, remarks_on
     from inv3d.cli.progress import minutes, reporter
     from inv3d.cli.signals import interruptible
     from inv3d.cli.terminal import document, teller
@@ -97,7 +99,7 @@ def video(
 
     tell = teller(as_json)
     choice = choose_device(device)
-    settings = preset_named(preset, choice.device).scaled(effort)
+    settings = preset_named(preset, choice.device).scaled(effort).taking(frames=detail == "frames")
     material = find_material(inputs)
     out = out or output_of(inputs, material)
     check_folder(out)
@@ -118,7 +120,7 @@ def video(
         run = video_to_head(job, progress, progress.tell)
     means = run["means"]
     tell(f"done in {run['total_seconds']:.0f} s, peak memory {run['peak_memory_mb'] / 1024:.1f} GB")
-    for name, label in (("held_out", "unseen frames"), ("fit", "fitted views")):
+    for name, label in LABELS.items():
         if means[name]:
             tell(f"  {label}: {figures(means[name])}")
     for line in remarks_on(run):

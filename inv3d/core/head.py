@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +16,20 @@ import torch
 from pydantic import Field, model_validator
 from safetensors.torch import save
 from torch import Tensor
+from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError, ModelError
 from inv3d.core.generator import Detail, Generator, Guide, Render, Scene
 from inv3d.core.latents import LatentTrack
+from inv3d.core.lumigraph import DEPTH_RESOLUTION, Lumigraph
 from inv3d.core.records import Degrees, Record, read_record, write_record
+from inv3d.core.views import Views
 from inv3d.core.weights import MOST_ROWS, Refuse, Shape, read_tensors, shapes_of
 
 HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safetensors", "detail.safetensors"
+FRAMES = "frames.safetensors"
 _LARGEST = 65504.0  # the largest float16
 _HINT = "name an output folder of `inv3d video` or `inv3d image`; if this is one, make it again"
 
@@ -53,14 +57,15 @@ class HeadRecord(Record):
 
 @dataclass(frozen=True)
 class Head:
-    """A generator tuned to one person, the latent track, the yaws (radians) from which it is shown, and the local
-    `detail` of the picture it was read from, if its encoder gave one."""
+    """A generator tuned to one person, the latent track, the yaws (radians) from which it is shown, the local `detail` of
+    the picture it was read from, if its encoder gave one, and the frames that renders take their colours from, if any."""
 
     generator: Generator
     track: LatentTrack
     bundle: Bundle
     yaw_range: tuple[float, float]
     detail: Detail | None = None
+    lumigraph: Lumigraph | None = None
 
     @functools.cached_property
     def _guide(self) -> Guide | None:
@@ -79,10 +84,36 @@ class Head:
         detail = None if self.detail is None else self.detail[[0] * len(codes)]
         return self.generator.scene(codes, detail, self._guide)
 
+    def showing(self, views: Views) -> Head:
+        """This head with `views` of it as the frames that its renders take their colours from."""
+        size = min(self.generator.raw_resolution, DEPTH_RESOLUTION)
+        depths = self.render_each(views.cameras, lambda render: render.depth.cpu(), size, frames=False)
+        depth = F.interpolate(torch.cat(depths), (size, size), mode="area")
+        return dataclasses.replace(self, lumigraph=Lumigraph.of(views, depth).to(self.generator.device))
+
     @torch.no_grad()
-    def render(self, camera: Camera, resolution: int | None = None, superresolution: bool = True) -> Render:
+    def with_frames(
+        self, renders: Sequence[Render], cameras: Camera, *, each_without_its_own: bool = False
+    ) -> list[Render]:
+        """Renders [1] of the generator alone from `cameras`, with the colours of the frames.
+
+        With `each_without_its_own`, render i does without frame i: what the others tell about it.
+        """
+        lumigraph = self.lumigraph
+        if lumigraph is None:
+            return list(renders)
+        cameras = cameras.to(self.generator.device)
+        return [
+            (lumigraph.without(i) if each_without_its_own else lumigraph).onto(render, cameras[i])
+            for i, render in enumerate(renders)
+        ]
+
+    @torch.no_grad()
+    def render(
+        self, camera: Camera, resolution: int | None = None, superresolution: bool = True, frames: bool = True
+    ) -> Render:
         """Render with the code that the track gives for each camera, deterministically, in bounded memory; with what
-        shows behind the head.
+        shows behind the head, and with the colours of the `frames` that the head has, or those of the generator alone.
 
         Raises InputError if the weights and codes, each finite, give NaN or infinity.
         """
@@ -94,16 +125,18 @@ class Head:
             render = dataclasses.replace(render, behind=behind)
         if not bool(render.image.isfinite().all() & render.depth.isfinite().all()):
             raise InputError("the head renders NaN or infinity", "make it again with fewer steps or another --seed")
-        return render
+        return self.lumigraph.onto(render, camera) if frames and self.lumigraph is not None else render
 
-    def render_each(self, cameras: Camera, use: Callable[[Render], Used], resolution: int | None = None) -> list[Used]:
-        """`use(render)` for every camera, in order.
+    def render_each(
+        self, cameras: Camera, use: Callable[[Render], Used], resolution: int | None = None, frames: bool = True
+    ) -> list[Used]:
+        """`use(render)` for every camera, in order; `frames` as for `render`.
 
         A CPU renders several at a time with one thread each: a render alone gains little from a second thread.
         """
 
         def one(i: int) -> Used:
-            return use(self.render(cameras[i], resolution))
+            return use(self.render(cameras[i], resolution, frames=frames))
 
         if self.generator.device.type != "cpu":
             return [one(i) for i in range(len(cameras))]
@@ -125,12 +158,14 @@ class Head:
         return dataclasses.replace(self, track=LatentTrack(self.track.at(self.camera(zero, zero)), zero))
 
     def save(self, folder: Path) -> None:
-        """Write `head.json`, `codes.safetensors` and the weight changes in float16."""
+        """Write `head.json`, the codes, the weight changes in float16, and local detail and frames if there are any."""
         folder.mkdir(parents=True, exist_ok=True)
         codes = {"codes": self.track.codes.cpu().contiguous(), "yaws": self.track.yaws.cpu().contiguous()}
         (folder / CODES).write_bytes(save(codes))
         if self.detail is not None:
             (folder / DETAIL).write_bytes(save(self.detail.state()))
+        if self.lumigraph is not None:
+            (folder / FRAMES).write_bytes(save(self.lumigraph.state()))
         weights = {name: change.cpu().contiguous() for name, change in self._changes().items()}
         (folder / WEIGHTS).write_bytes(save(weights))
         low, high = (round(math.degrees(yaw), 3) for yaw in self.yaw_range)
@@ -163,8 +198,13 @@ class Head:
             generator = copy.deepcopy(generator)
             apply_changes(generator, changes)
         detail = _read_detail(folder / DETAIL, bundle.generator)
+        lumigraph = _read_frames(folder / FRAMES)
         low, high = (math.radians(yaw) for yaw in record.yaw_range_degrees)
-        return Head(generator, track, bundle, (low, high), None if detail is None else detail.to(device))
+        return Head(
+            generator, track, bundle, (low, high),
+            None if detail is None else detail.to(device),
+            None if lumigraph is None else lumigraph.to(device),
+        )  # fmt: skip
 
     def rounded(self) -> Head:
         """This head as it will be after saving and loading, with weight changes rounded to float16."""
@@ -195,11 +235,13 @@ def _refuse(path: Path) -> Refuse:
     return lambda why: InputError(f"{path} cannot be used: {why}", _HINT)
 
 
-def _read(path: Path, expected: Mapping[str, Shape], optional: Container[str] = ()) -> dict[str, Tensor]:
+def _read(
+    path: Path, expected: Mapping[str, Shape], optional: Container[str] = (), pictures: Container[str] = ()
+) -> dict[str, Tensor]:
     """The tensors of a head. Raises InputError."""
-    tensors = read_tensors(path, expected, _refuse(path), optional)
+    tensors = read_tensors(path, expected, _refuse(path), optional, pictures=pictures)
     for name, tensor in tensors.items():
-        if bool((tensor.abs() > _LARGEST).any()):
+        if tensor.is_floating_point() and bool((tensor.abs() > _LARGEST).any()):
             raise _refuse(path)(f"{name} contains larger values than any head")
     return tensors
 
@@ -226,6 +268,20 @@ def _read_detail(path: Path, generator: Generator) -> Detail | None:
         raise _refuse(path)("its model does not support local features")
     tensors = _read(path, {"features": (1, channels, None, None), "cam2world": (1, 4, 4), "intrinsics": (1, 3, 3)})
     return Detail(tensors["features"], Camera(tensors["cam2world"], tensors["intrinsics"]))
+
+
+def _read_frames(path: Path) -> Lumigraph | None:
+    """The frames of a head, if it has any. Raises InputError."""
+    if not path.exists():
+        return None
+    shapes: dict[str, Shape] = {
+        "pictures": (None, 4, None, None), "depth": (None, 1, None, None), "cam2world": (None, 4, 4), "intrinsics": (None, 3, 3),
+    }  # fmt: skip
+    tensors = _read(path, shapes, pictures={"pictures"})
+    counts = {name: len(tensor) for name, tensor in tensors.items()}
+    if len(set(counts.values())) > 1 or 0 in counts.values():
+        raise _refuse(path)(f"it has {', '.join(f'{count} {name}' for name, count in counts.items())}")
+    return Lumigraph(tensors["pictures"], Camera(tensors["cam2world"], tensors["intrinsics"]), tensors["depth"])
 
 
 @torch.no_grad()

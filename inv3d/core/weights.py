@@ -25,7 +25,7 @@ Module = TypeVar("Module", bound=nn.Module)
 MOST_ROWS = 4096
 _LARGEST_HEADER = 4 << 20  # bytes; that of a full-size encoder has 60 kB
 _LARGEST = 1 << 29  # numbers; a full-size generator has 31 million
-_FLOATS, _WHOLE = ("F16", "BF16", "F64", "F32"), ("I64",)
+_FLOATS, _WHOLE, _BYTES = ("F16", "BF16", "F64", "F32"), ("I64",), ("U8",)
 
 
 @contextmanager
@@ -61,9 +61,10 @@ def read_tensors(
     refuse: Refuse,
     optional: Container[str] = (),
     whole: Container[str] = (),
+    pictures: Container[str] = (),
 ) -> dict[str, Tensor]:
     """The tensors of a file: those that are `expected`, less some of the `optional` ones; in float32, or in int64 those
-    of `whole` numbers.
+    of `whole` numbers, or in uint8 the `pictures`.
 
     Raises what `refuse` makes of the reason if the file is missing, damaged, no regular file, or if a tensor is missing,
     unknown, of another shape, not of floating-point numbers, or contains NaN or infinity. Nothing is read before all shapes fit.
@@ -73,7 +74,7 @@ def read_tensors(
         _check_names(names, expected, optional, refuse)
         for name in names:
             part = file.get_slice(name)
-            kinds = _WHOLE if name in whole else _FLOATS
+            kinds = _WHOLE if name in whole else _BYTES if name in pictures else _FLOATS
             if (kind := part.get_dtype()) not in kinds:
                 raise refuse(f"{name} contains {kind}, not {kinds[-1]} numbers")
             if not _fits(shape := tuple(part.get_shape()), expected[name]):

@@ -115,7 +115,7 @@ def _comparison(targets: Views, renders: list[Render]) -> str:
 
 def _table(metrics: Metrics) -> str:
     """Means over unseen frames and over fitted views side by side; a photo has no frames to hold out."""
-    both = {"unseen frames": metrics.held_out, "fitted views": metrics.fit}
+    both = {"unseen frames": metrics.held_out, "the same, by the generator alone": metrics.model, "fitted views": metrics.fit}
     columns = {title: means for title, means in both.items() if means is not None}
     head = "".join(f"<th>{title}</th>" for title in columns)
     rows = "".join(
@@ -144,6 +144,16 @@ def _over_yaw(frames: BothFrames) -> str:
         return ""
     field, label, _ = likeness
     return f"<h2>{label[0].upper() + label[1:]} over yaw</h2>{_curve(frames.fit, frames.held_out, field, label)}"
+
+
+def _lent(run: Run) -> str:
+    """What the frames' own pixels mean for the figures."""
+    if not run.settings.output.frames:
+        return ""
+    return (
+        "Renders take their colours from the frames that saw the same point of the head. In the figures of fitted views each "
+        "view does without its own frame; the pictures show the head as it is. "
+    )
 
 
 def _judged(metrics: Metrics) -> str:
@@ -235,7 +245,7 @@ def write_report(
 <h2>Figures</h2>
 {_table(metrics)}
 {_remarks(metrics)}
-<p class=note>{_judged(metrics)}</p>
+<p class=note>{_lent(run)}{_judged(metrics)}</p>
 {_over_yaw(metrics.frames)}
 <h2>Frames</h2>
 {_frames(source)}

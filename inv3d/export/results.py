@@ -30,10 +30,12 @@ def rows_of(matrix: Tensor) -> Any:
 
 @dataclass(frozen=True)
 class BothMeans:
-    """Means over the frames that the fit never used, if any, and over the fitted views."""
+    """Means over the frames that the fit never used, if any; over the fitted views, each predicted without its own frame;
+    and over the former as the generator alone renders them, for heads that take their colours from frames."""
 
     held_out: Means | None
     fit: Means
+    model: Means | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class MeasuredBy:
 
 
 class Metrics(Record):
-    """The content of `metrics.json`. `depth_consistency` in world units, `latent_distance` as of `LatentTrack`.
+    """The content of `metrics.json`: the means of `BothMeans`; `depth_consistency` in world units, `latent_distance` as of `LatentTrack`.
 
     `strangeness` says how far the pictures lie outside of what the model's own networks have seen (see `World`);
     beyond a limit they count as `photographs`, of which those networks can tell no likeness.
@@ -65,6 +67,7 @@ class Metrics(Record):
     format: int = Field(default=2, ge=1)
     held_out: Means | None
     fit: Means
+    model: Means | None = None
     strangeness: Number = 0.0
     photographs: bool = False
     depth_consistency: float
@@ -74,7 +77,7 @@ class Metrics(Record):
 
     @property
     def means(self) -> BothMeans:
-        return BothMeans(self.held_out, self.fit)
+        return BothMeans(self.held_out, self.fit, self.model)
 
 
 class Run(Record):

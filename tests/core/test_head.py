@@ -8,8 +8,9 @@ from safetensors.torch import load_file, save_file
 
 from inv3d.core.errors import InputError, ModelError
 from inv3d.core.generator import Detail, TriplaneGenerator
-from inv3d.core.head import Head
+from inv3d.core.head import FRAMES, Head
 from inv3d.core.latents import LatentTrack
+from inv3d.core.views import Views
 
 
 def test_a_saved_head_renders_the_same_bits(head, tmp_path):
@@ -195,4 +196,65 @@ def test_a_head_of_a_missing_model_is_refused(head, tmp_path):
     head.save(tmp_path)
     changed_json(tmp_path, {"model": "../demo"})
     with pytest.raises(ModelError, match="not a valid model name"):
+        Head.load(tmp_path)
+
+
+def framed(head: Head) -> Head:
+    """The head with three frames that show noise."""
+    images = torch.rand(3, 3, 24, 24, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    cameras = head.camera(torch.tensor([-0.4, 0.0, 0.4]), torch.zeros(3))
+    return head.showing(Views(images, cameras, (0, 1, 2), (0.0, 0.1, 0.2)))
+
+
+def test_frames_lend_their_colours_unless_the_generator_is_asked_alone(head):
+    camera, shown = head.camera(torch.tensor([0.1]), torch.zeros(1)), framed(head)
+    alone, lent = shown.render(camera, 24, frames=False), shown.render(camera, 24)
+    assert torch.equal(alone.image, head.render(camera, 24).image)
+    assert (lent.image - alone.image).abs().mean() > 0.05
+    assert torch.equal(lent.depth, alone.depth)
+
+
+def test_a_saved_head_with_frames_renders_the_same_bits(head, tmp_path):
+    shown, camera = framed(head), head.camera(torch.tensor([0.1]), torch.zeros(1))
+    shown.save(tmp_path)
+    assert torch.equal(Head.load(tmp_path).render(camera, 24).image, shown.render(camera, 24).image)
+
+
+def test_a_view_is_predicted_without_its_own_frame(head):
+    shown = framed(head)
+    cameras = shown.lumigraph.camera
+    alone = shown.render_each(cameras, lambda render: render, 24, frames=False)
+    as_it_is = shown.with_frames(alone, cameras)
+    predicted = shown.with_frames(alone, cameras, each_without_its_own=True)
+    expected = shown.lumigraph.without(1).onto(alone[1], cameras[1])
+    assert torch.equal(predicted[1].image, expected.image)
+    assert not torch.equal(predicted[1].image, as_it_is[1].image)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("pictures", lambda tensor: tensor.float()),
+        ("pictures", lambda tensor: tensor[:2]),
+        ("pictures", lambda tensor: tensor[:, :3]),
+        ("depth", lambda tensor: tensor * torch.nan),
+        ("cam2world", lambda tensor: tensor[:, :3]),
+        ("intrinsics", lambda tensor: None),
+    ],
+)
+def test_damaged_frames_are_refused(head, tmp_path, name, change):
+    framed(head).save(tmp_path)
+    tensors = load_file(tmp_path / FRAMES)
+    changed = change(tensors[name])
+    rest = {key: tensor for key, tensor in tensors.items() if key != name}
+    save_file(rest if changed is None else {**rest, name: changed.contiguous()}, tmp_path / FRAMES)
+    with pytest.raises(InputError, match=FRAMES.replace(".", r"\.")):
+        Head.load(tmp_path)
+
+
+def test_a_head_without_any_frame_in_its_file_is_refused(head, tmp_path):
+    framed(head).save(tmp_path)
+    tensors = load_file(tmp_path / FRAMES)
+    save_file({name: tensor[:0] for name, tensor in tensors.items()}, tmp_path / FRAMES)
+    with pytest.raises(InputError, match="0 pictures"):
         Head.load(tmp_path)

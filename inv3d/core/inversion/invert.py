@@ -48,6 +48,11 @@ class Footage:
     between: Views
     held_out: Views
 
+    @property
+    def fitted(self) -> Views:
+        """The targets, and then the frames in between."""
+        return self.targets.followed_by(self.between) if len(self.between) else self.targets
+
     @staticmethod
     def of_one(view: Views) -> Footage:
         """The footage of a photo."""

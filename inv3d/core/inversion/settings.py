@@ -22,6 +22,8 @@ class OutputSettings:
     """Cells per side of the grid in which the mesh is found."""
     texture: int | None = None
     """Pixels per side; None takes four times those of the model's pictures."""
+    frames: bool = True
+    """Whether renders take their colours from the frames (see `Lumigraph`), or from the generator alone, as the papers'."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,10 @@ class FitSettings:
     def weighing(self, scale: float) -> FitSettings:
         """The same settings for a perceptual network whose distances are `scale` times those of LPIPS (AlexNet)."""
         return replace(self, perceptual=self.perceptual / scale)
+
+    def taking(self, frames: bool) -> FitSettings:
+        """The same settings, with renders that take their colours from the `frames` or not."""
+        return replace(self, output=replace(self.output, frames=frames))
 
     def scaled(self, factor: float) -> FitSettings:
         """The same settings with `factor` times the steps."""

@@ -1,0 +1,151 @@
+"""What frames saw of a head, carried over to other cameras: unstructured lumigraph rendering (Buehler et al. 2001).
+
+A generator blurs what neither its weights nor a few hundred steps can hold: lashes, stubble, cloth. The frames hold it,
+and the generator knows where each of their pixels lies on the head. So a render takes its colours from the frames that
+saw the same point of the surface from nearly the same side, and keeps its own where none did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inv3d.core.camera import Camera
+from inv3d.core.generator import Render
+from inv3d.core.views import Views
+
+DEPTH_RESOLUTION = 128
+"""Pixels per side of the depth maps that tell what a frame sees."""
+_BLENDED = 2  # frames that share a pixel; more would blur what the geometry places wrongly
+_NEAREST = 8  # frames by the direction of the camera, among which those are chosen pixel by pixel
+_HIDDEN = (0.03, 0.012)  # world units behind the frame's surface at which a point counts as hidden, and that many more
+# divided by the angle in radians: from nearly the same side a frame sees what the camera sees, whatever depths err
+_SIDEWAYS = (0.7, 1.2)  # radians between the views of a point: a frame tells everything below, nothing above
+_BESIDE = 0.15  # radians within which a frame also tells where nothing covers it
+_PENALTY = 3.0  # radians by which a frame that does not see a point counts as further away
+_SHARPEST = 0.02  # radians within which all frames are equally near
+_SMOOTHING = 0.02  # of a picture's width, over which depths are averaged: their noise would tear what is projected
+_LEAST = 1e-3  # coverage of an empty pixel, so that depths can be averaged across the silhouette
+
+
+@dataclass(frozen=True)
+class Lumigraph:
+    """K frames: `pictures` [K,4,S,S], red, green, blue and how much head and body cover, from 0 to 255; their cameras [K];
+    and the `depth` [K,1,s,s] of the head's surface in each, from the camera in world units."""
+
+    pictures: Tensor
+    camera: Camera
+    depth: Tensor
+
+    @staticmethod
+    def of(views: Views, depth: Tensor) -> Lumigraph:
+        """Of `views` [K] and the depths in them, as exact as a saved one."""
+        covered = torch.ones_like(views.images[:, :1]) if views.mattes is None else views.mattes
+        pictures = torch.cat([(views.images.clamp(-1.0, 1.0) + 1.0) / 2.0, covered], 1).mul(255.0).round().byte()
+        return Lumigraph(pictures, views.cameras, depth.half().float())
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, rows: list[int]) -> Lumigraph:
+        return Lumigraph(self.pictures[rows], self.camera[rows], self.depth[rows])
+
+    def state(self) -> dict[str, Tensor]:
+        """Its tensors by name, on the CPU, as they are saved."""
+        tensors = {"pictures": self.pictures, "depth": self.depth.half(), **vars(self.camera)}
+        return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+
+    def without(self, row: int) -> Lumigraph:
+        """The other frames: what they tell about the camera of this one."""
+        return self[[i for i in range(len(self)) if i != row]]
+
+    def to(self, device: torch.device | str) -> Lumigraph:
+        return Lumigraph(self.pictures.to(device), self.camera.to(device), self.depth.to(device))
+
+    def onto(self, render: Render, camera: Camera) -> Render:
+        """The `render` [B] of the same head from `camera` [B], with the frames' colours where they saw its surface; its
+        coverage ends where theirs does."""
+        if not len(self):
+            return render
+        images, alphas = zip(*(self._onto(render, camera, i) for i in range(len(camera))), strict=True)
+        return replace(render, image=torch.cat(images), alpha=torch.cat(alphas))
+
+    def _onto(self, render: Render, camera: Camera, row: int) -> tuple[Tensor, Tensor]:
+        image = render.image[[row]]
+        size = image.shape[-1]
+        alpha, depth = (
+            F.interpolate(each[[row]], (size, size), mode="bilinear", align_corners=False)
+            for each in (render.alpha, render.depth)
+        )
+        rays = camera[row].rays(size)
+        depth = _smooth(depth, alpha + _LEAST)
+        points = rays.origins + rays.directions * depth.reshape(1, -1, 1)
+        colours, seen = self._seen(points[0], camera[row].position)
+        seen = seen.reshape(1, 1, size, size) * alpha
+        picture = colours.T.reshape(1, 4, size, size)
+        covered = 1.0 + seen * (picture[:, 3:] - 1.0)
+        own = render.alpha[[row]]
+        carved = own * F.interpolate(covered, own.shape[-2:], mode="area")
+        return image + seen * (2.0 * picture[:, :3] - 1.0 - image), carved
+
+    def _seen(self, points: Tensor, eye: Tensor) -> tuple[Tensor, Tensor]:
+        """Colours and coverage [P,4] in [0,1] of surface `points` [P,3], looked at from `eye` [1,3], and how far frames saw
+        them [P]."""
+        toward = F.normalize(eye - points, dim=-1)
+        angles, weights, colours = [], [], []
+        for k in self._nearest(eye):
+            frame = self[[k]]
+            uv, distance = frame.camera.project(points[None])
+            places = (2.0 * uv - 1.0)[:, None]
+            surface = F.grid_sample(frame.depth, places, padding_mode="border", align_corners=False)[0, 0, 0]
+            picture = frame.pictures.float() / 255.0
+            colour = F.grid_sample(picture, places, padding_mode="border", align_corners=False)[0, :, 0].T
+            back = F.normalize(frame.camera.position - points, dim=-1)
+            angle = torch.arccos((toward * back).sum(-1).clamp(-1.0, 1.0))
+            far, wide = _HIDDEN
+            hidden = (distance[0] - surface).clamp(min=0.0) / (far + wide / angle.clamp(min=1e-3))
+            inside = ((uv[0] > 0.0) & (uv[0] < 1.0)).all(-1)
+            near, far = _SIDEWAYS
+            weight = torch.exp(-hidden.square()) * ((far - angle) / (far - near)).clamp(0.0, 1.0) * inside
+            # further aside, a background says that the geometry is wrong, but not what is right
+            weight = weight * torch.maximum(colour[:, 3], (1.0 - angle / _BESIDE).clamp(min=0.0))
+            colours.append(colour)
+            weights.append(weight)
+            angles.append(angle + _PENALTY * (1.0 - weight))
+        return _blended(torch.stack(angles), torch.stack(weights), torch.stack(colours))
+
+    def _nearest(self, eye: Tensor) -> list[int]:
+        """The frames whose cameras look from the most similar directions."""
+        directions = F.normalize(self.camera.position, dim=-1)
+        alike = (directions * F.normalize(eye, dim=-1)).sum(-1)
+        return alike.topk(min(_NEAREST, len(self))).indices.tolist()
+
+
+def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:
+    """The nearest frames' colours [P,4] and weights [P], of all frames' angles and weights [K,P] and colours [K,P,4].
+
+    A frame's share falls to zero where the next one becomes as near, so that nothing jumps (Buehler et al., section 4).
+    """
+    count = min(_BLENDED, len(angles))
+    near, which = angles.topk(min(count + 1, len(angles)), 0, largest=False)
+    limit = near[count] if len(near) > count else near[-1] + _PENALTY
+    near, which = near[:count], which[:count]
+    share = (1.0 - near / limit).clamp(min=0.0) / (near + _SHARPEST) + 1e-6
+    share = share / share.sum(0)
+    seen = weights.gather(0, which) * share
+    colour = (seen[..., None] * colours.gather(0, which[..., None].expand(-1, -1, 4))).sum(0)
+    total = seen.sum(0)
+    return colour / total.clamp(min=1e-6)[:, None], total
+
+
+def _smooth(depth: Tensor, weight: Tensor) -> Tensor:
+    """Weighted means of `depth` [1,1,R,R] over squares."""
+    radius = max(1, round(0.5 * _SMOOTHING * depth.shape[-1]))
+
+    def mean(values: Tensor) -> Tensor:
+        return F.avg_pool2d(F.pad(values, [radius] * 4, mode="replicate"), 2 * radius + 1, 1)
+
+    return mean(depth * weight) / mean(weight)

@@ -1,0 +1,148 @@
+"""A ball with a painted surface stands for the head: its depth, its colours and what hides them are known exactly."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from inv3d.core.camera import Camera, look_at
+from inv3d.core.generator import Render
+from inv3d.core.lumigraph import Lumigraph, _blended
+from inv3d.core.views import Views
+
+RADIUS, SIZE, GREY = 0.25, 96, 0.1
+
+
+def ball(camera: Camera, size: int = SIZE) -> tuple[Tensor, Tensor, Tensor]:
+    """Depth and coverage [1,1,size,size] of the ball from one camera, and the points [1,3,size,size] that it shows."""
+    rays = camera.rays(size)
+    middle = -(rays.origins * rays.directions).sum(-1)
+    root = middle.square() - rays.origins.square().sum(-1) + RADIUS**2
+    depth = torch.where(root > 0, middle - root.clamp(min=0).sqrt(), middle)
+    points = rays.origins + rays.directions * depth[..., None]
+    shape = (1, 1, size, size)
+    return depth.reshape(shape), (root > 0).float().reshape(shape), points.transpose(1, 2).reshape(1, 3, size, size)
+
+
+def paint(points: Tensor) -> Tensor:
+    """Colours [1,3,H,W] in [-1,1] that change slowly over the ball."""
+    return 0.8 * torch.sin(9.0 * points / RADIUS / 3.0 + torch.tensor([0.0, 1.0, 2.0])[:, None, None])
+
+
+def camera(yaw: float, pitch: float = 0.0) -> Camera:
+    return look_at(torch.tensor([yaw]), torch.tensor([pitch]))
+
+
+def frames(*yaws: float) -> Lumigraph:
+    parts = [ball(camera(yaw)) for yaw in yaws]
+    images = torch.cat([torch.where(alpha > 0, paint(points), torch.ones(())) for _, alpha, points in parts])
+    cameras = look_at(torch.tensor(yaws), torch.zeros(len(yaws)))
+    numbers = tuple(range(len(yaws)))
+    mattes = torch.cat([alpha for _, alpha, _ in parts])
+    views = Views(images, cameras, numbers, tuple(map(float, numbers)), mattes)
+    return Lumigraph.of(views, torch.cat([depth for depth, _, _ in parts]))
+
+
+def blank(seen_from: Camera) -> Render:
+    """The ball in one colour before white, as a generator that knows its shape alone would render it."""
+    depth, alpha, _ = ball(seen_from)
+    image = torch.where(alpha > 0, torch.full((1, 3, SIZE, SIZE), GREY), torch.ones(()))
+    return Render(image, image, depth, alpha)
+
+
+def inner(seen_from: Camera, within: float = 0.8) -> Tensor:
+    """Where the ball is seen well inside its silhouette [SIZE,SIZE]."""
+    axis = (torch.arange(SIZE) + 0.5) / SIZE - 0.5
+    edge = 4.2647 * RADIUS / 2.7
+    return (axis[:, None].square() + axis.square()).sqrt() < within * edge
+
+
+def error(image: Tensor, seen_from: Camera) -> float:
+    """The mean difference to the true colours, well inside the silhouette."""
+    where = inner(seen_from)
+    return float((image - paint(ball(seen_from)[2])).abs().mean(1)[0][where].mean())
+
+
+def test_a_camera_between_frames_sees_their_colours():
+    between = camera(0.15)
+    render = blank(between)
+    before = error(render.image, between)
+    assert error(frames(0.0, 0.3).onto(render, between).image, between) < 0.06 * before
+
+
+def test_a_frames_own_camera_sees_that_frame():
+    lumigraph = frames(-0.5, 0.0, 0.5)
+    found = lumigraph.onto(blank(camera(0.0)), camera(0.0)).image
+    pictured = lumigraph.pictures[1, :3] / 127.5 - 1.0
+    assert (found[0] - pictured)[:, inner(camera(0.0))].abs().mean() < 0.01
+
+
+def test_what_no_frame_saw_stays_as_rendered():
+    aside = camera(2.0)
+    render = blank(aside)
+    assert torch.equal(frames(-0.3, 0.0, 0.3).onto(render, aside).image[0][:, inner(aside)], render.image[0][:, inner(aside)])
+
+
+def test_only_the_part_that_a_frame_saw_changes():
+    """From 1 radian aside the frame's horizon lies at 0.54 of the ball's radius, and beyond it nothing is known."""
+    aside = camera(1.0)
+    found = frames(0.0).onto(blank(aside), aside).image
+    changed = (found - blank(aside).image).abs().amax(1)[0]
+    across = ((torch.arange(SIZE) + 0.5) / SIZE - 0.5) / (4.2647 * RADIUS / 2.7)
+    known, beyond = inner(aside) & (across < 0.2), inner(aside, 0.9) & (across > 0.75)
+    assert changed[known].mean() > 0.1 > 0.05 > changed[beyond].max()
+    assert found[0][:, inner(aside)].amax() < 0.95  # nothing of the frame's white background
+
+
+def test_points_behind_the_frames_surface_are_not_painted():
+    near = frames(0.0, 0.3)
+    hidden = dataclasses.replace(near, depth=near.depth - 0.5)
+    between = camera(0.15)
+    found = hidden.onto(blank(between), between).image
+    assert (found - blank(between).image)[0][:, inner(between)].abs().max() < 1e-3
+
+
+def test_the_coverage_ends_where_that_of_a_near_frame_ends():
+    """The generator's ball is too large; the frame's matte says so."""
+    lumigraph = frames(0.0)
+    small = lumigraph.pictures.clone()
+    small[:, 3, :, : SIZE // 2] = 0
+    found = dataclasses.replace(lumigraph, pictures=small).onto(blank(camera(0.0)), camera(0.0))
+    where = inner(camera(0.0))
+    assert found.alpha[0, 0, :, : SIZE // 2 - 2][where[:, : SIZE // 2 - 2]].max() < 0.05
+    assert found.alpha[0, 0, :, SIZE // 2 + 2 :][where[:, SIZE // 2 + 2 :]].min() > 0.95
+
+
+def test_without_a_frame_the_others_tell():
+    three = frames(-0.4, 0.0, 0.4)
+    rest = three.without(1)
+    assert torch.equal(rest.camera.yaw, three.camera.yaw[[0, 2]])
+    render = blank(camera(0.0))
+    assert 0.0 < error(rest.onto(render, camera(0.0)).image, camera(0.0)) < 0.1
+    assert frames(0.0).without(0).onto(render, camera(0.0)) is render
+
+
+def test_several_cameras_are_served_in_order():
+    lumigraph, cameras = frames(0.0, 0.4), look_at(torch.tensor([0.1, 0.3]), torch.zeros(2))
+    ones = [blank(cameras[i]) for i in range(2)]
+    both = Render(*(torch.cat(pair) for pair in zip(*((r.image, r.image_raw, r.depth, r.alpha) for r in ones), strict=True)))
+    found = lumigraph.onto(both, cameras).image
+    for i in range(2):
+        assert torch.allclose(found[[i]], lumigraph.onto(ones[i], cameras[i]).image, atol=1e-5)
+
+
+def test_no_frame_comes_or_goes_with_a_jump():
+    """A frame's share is zero where the next one is as near, and shares of near frames follow their angles."""
+    seen, colours = torch.ones(4, 1), torch.eye(4)[:, None]
+    for step in (-1e-4, 1e-4):
+        angles = torch.tensor([[0.1], [0.2], [0.3 + step], [0.3 - step]])
+        colour, weight = _blended(angles, seen, colours)
+        assert weight == pytest.approx(1.0)
+        assert colour[0, 2:].max() < 1e-3
+        assert colour[0, 0] > 1.5 * colour[0, 1] > 0.1
+
+
+def test_unseen_frames_give_no_weight():
+    colour, weight = _blended(torch.tensor([[0.1], [3.2]]), torch.tensor([[0.0], [0.0]]), torch.ones(2, 1, 4))
+    assert weight == 0.0 and bool(colour.isfinite().all())
