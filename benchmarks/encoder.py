@@ -158,7 +158,7 @@ def judged(photo: Photo, bundle: Bundle, draw: Callable[[Camera], Tensor]) -> di
     scores, errors = [], []
     for cameras in cameras_around(bundle, photo.seed):
         images = torch.cat([draw(cameras[i]) for i in range(len(cameras))])
-        target = photo.aligned.image.expand(len(images), -1, -1, -1)
+        target = photo.aligned.view.images.expand(len(images), -1, -1, -1)
         scores.append(float(bundle.judge.similarity(images, target).mean()))
         pose = bundle.aligner(torch.nn.functional.interpolate(images, (64, 64), mode="area"))
         errors += [(pose.yaw - cameras.yaw), (pose.pitch - cameras.pitch)]
@@ -180,7 +180,7 @@ def quality(photo: Photo, row: Row, bundle: Bundle, encoder: Encoder | None) -> 
     head, camera = inverted(photo, row, bundle, encoder)
     image = head.render(camera).image
     around = judged(photo, bundle, lambda camera: head.render(camera, RESOLUTION).image)
-    target = photo.aligned.image
+    target = photo.aligned.view.images
     own = {"MSE": float(mse(image, target)), "perceptual": float(bundle.perceptual.distance(image, target))}
     return {**around, **own}
 

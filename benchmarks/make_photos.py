@@ -37,7 +37,7 @@ def main() -> None:
     for path in sorted(Path("samples").glob("photo-*.jpg")):
         aligned = align_photo(path, bundle)
         start = inverter(aligned.view, bundle)
-        pictures = [torch.nn.functional.interpolate(aligned.image, (SIZE, SIZE), mode="area")[0]]
+        pictures = [torch.nn.functional.interpolate(aligned.view.images, (SIZE, SIZE), mode="area")[0]]
         for steps in (0, 100):
             settings = replace(FAST, wplus_steps=steps, tuning_steps=steps)
             made = invert(Footage.of_one(aligned.view), bundle, settings, start=start)

@@ -47,12 +47,12 @@ class LoadedHead:
     def render(
         self, yaw: float = 0.0, pitch: float = 0.0, resolution: int | None = None, show: str = "color"
     ) -> Image.Image:
-        """A picture from `yaw` and `pitch` in degrees, which a notebook shows; `resolution` in pixels per side (default: the
-        model's own), `show` one of color, depth, normals, alpha and grey. Raises ValueError for others."""
+        """A picture from `yaw` and `pitch` in degrees, which a notebook shows; `resolution` in pixels per side (default:
+        those of the frames, or the model's own), `show` one of color, depth, normals, alpha and grey. Raises ValueError for others."""
         if show not in maps.MAPS:
             raise ValueError(f"show={show!r} is not one of {', '.join(maps.MAPS)}")
         camera = self._camera(yaw, pitch)
-        return Image.fromarray(to_array(maps.picture(show, self.head.render(camera, resolution), camera)))
+        return Image.fromarray(to_array(maps.picture(show, self.head.render(camera, resolution or self.head.finest), camera)))
 
     def mesh(self, triangles: int = 60_000, resolution: int = 144) -> trimesh.Trimesh:
         """The closed mesh with coloured vertices, y up, in the model's world units."""

@@ -119,7 +119,8 @@ def cut_footage(
     frames = material.frames({frame.index for frame in chosen}.__contains__)
     everything = cut_views(watched(frames), chosen, info.generator.resolution, info.camera)
     first, second = len(roles[0]), len(roles[0]) + len(roles[1])
-    return Footage(everything[:first], everything[first:second], everything[second:])
+    held_out = dataclasses.replace(everything[second:], fine=None)  # they are measured in the model's own size
+    return Footage(everything[:first], everything[first:second], held_out)
 
 
 def without_frames(found: HeadTrack, lost: Iterable[tuple[int, float]]) -> HeadTrack:

@@ -10,6 +10,7 @@ from inv3d import photos
 from inv3d.core.encoders.kinds import NO_ENCODER
 from inv3d.core.errors import InputError, UsageError
 from inv3d.core.inversion.settings import FAST
+from inv3d.core.views import Views
 from inv3d.photos import PhotoJob, align_photos, photos_to_heads, shown_range
 from inv3d.video.photo import Aligned
 from tests.test_destination import made
@@ -24,7 +25,7 @@ def aligned(demo):
     camera = demo.info.camera(torch.tensor([0.2]), torch.tensor([0.05]))
     code = demo.generator.mapping(torch.randn(1, demo.generator.z_dim, generator=random))
     with torch.no_grad():
-        return Aligned(demo.generator(code, camera, 64).image, camera, 0.9)
+        return Aligned(Views(demo.generator(code, camera, 64).image, camera, (0,), (0.0,)), 0.9)
 
 
 def test_the_orbit_shows_both_the_front_and_the_side_of_the_photo(demo):
@@ -41,7 +42,7 @@ def test_photos_that_cannot_be_used_are_reported_and_left_out(demo, tmp_path, mo
     def align(path, bundle):
         if path.name == "b.png":
             raise InputError("no head was found in b.png", "")
-        return Aligned(torch.zeros(1, 3, 8, 8), camera, 0.9)
+        return Aligned(Views(torch.zeros(1, 3, 8, 8), camera, (0,), (0.0,)), 0.9)
 
     monkeypatch.setattr(photos, "align_photo", align)
     lines = []

@@ -48,7 +48,7 @@ def render(
     codec: Annotated[str, typer.Option(metavar="NAME", help="Codec of an .mp4 file: h264 or h265.")] = "h264",
     resolution: Annotated[
         int | None,
-        typer.Option(parser=PIXELS, metavar="PIXELS", help="Pixels per side.", show_default="the model's own"),
+        typer.Option(parser=PIXELS, metavar="PIXELS", help="Pixels per side.", show_default="those of the frames, or the model's own"),
     ] = None,
     out: Annotated[
         Path,

@@ -67,6 +67,12 @@ class Head:
     detail: Detail | None = None
     lumigraph: Lumigraph | None = None
 
+    @property
+    def finest(self) -> int | None:
+        """Pixels per side up to which pictures show more, where its frames have more than the model renders."""
+        finer = self.lumigraph is not None and self.lumigraph.size > self.generator.resolution
+        return self.lumigraph.size if self.lumigraph is not None and finer else None
+
     @functools.cached_property
     def _guide(self) -> Guide | None:
         """Where any of the codes may have a surface: computed once, it guides the sampling of every render."""
@@ -110,14 +116,26 @@ class Head:
 
     @torch.no_grad()
     def render(
-        self, camera: Camera, resolution: int | None = None, superresolution: bool = True, frames: bool = True
+        self,
+        camera: Camera,
+        resolution: int | None = None,
+        superresolution: bool = True,
+        frames: bool = True,
+        size: int | None = None,
     ) -> Render:
         """Render with the code that the track gives for each camera, deterministically, in bounded memory; with what
         shows behind the head, and with the colours of the `frames` that the head has, or those of the generator alone.
 
+        `resolution` is that of the rays (default: the model's own), `size` that of the image with the frames' colours
+        (default: what the rays give). More rays than the model was trained for show nothing more of a head with frames,
+        so that a `resolution` beyond the model's is then that of the image alone.
+
         Raises InputError if the weights and codes, each finite, give NaN or infinity.
         """
         camera = camera.to(self.generator.device)
+        lent = self.lumigraph if frames else None
+        if lent is not None and resolution is not None and resolution > self.generator.resolution:
+            resolution, size = None, size or resolution
         scene = self._fixed or self.scene(self.track.grouped(camera))
         render = self.generator.render(scene, camera, resolution, superresolution=superresolution)
         if self.generator.has_backdrop:
@@ -125,18 +143,23 @@ class Head:
             render = dataclasses.replace(render, behind=behind)
         if not bool(render.image.isfinite().all() & render.depth.isfinite().all()):
             raise InputError("the head renders NaN or infinity", "make it again with fewer steps or another --seed")
-        return self.lumigraph.onto(render, camera) if frames and self.lumigraph is not None else render
+        return render if lent is None else lent.onto(render, camera, size)
 
     def render_each(
-        self, cameras: Camera, use: Callable[[Render], Used], resolution: int | None = None, frames: bool = True
+        self,
+        cameras: Camera,
+        use: Callable[[Render], Used],
+        resolution: int | None = None,
+        frames: bool = True,
+        size: int | None = None,
     ) -> list[Used]:
-        """`use(render)` for every camera, in order; `frames` as for `render`.
+        """`use(render)` for every camera, in order; the other arguments as for `render`.
 
         A CPU renders several at a time with one thread each: a render alone gains little from a second thread.
         """
 
         def one(i: int) -> Used:
-            return use(self.render(cameras[i], resolution, frames=frames))
+            return use(self.render(cameras[i], resolution, frames=frames, size=size))
 
         if self.generator.device.type != "cpu":
             return [one(i) for i in range(len(cameras))]

@@ -15,12 +15,12 @@ from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
 from inv3d.core.generator import Render
-from inv3d.core.views import Views
+from inv3d.core.views import Views, to_bytes
 
 DEPTH_RESOLUTION = 128
 """Pixels per side of the depth maps that tell what a frame sees."""
 _BLENDED = 2  # frames that share a pixel; more would blur what the geometry places wrongly
-_NEAREST = 8  # frames by the direction of the camera, among which those are chosen pixel by pixel
+_NEAREST = 6  # frames by the direction of the camera, among which those are chosen pixel by pixel
 _HIDDEN = (0.03, 0.012)  # world units behind the frame's surface at which a point counts as hidden, and that many more
 # divided by the angle in radians: from nearly the same side a frame sees what the camera sees, whatever depths err
 _SIDEWAYS = (0.7, 1.2)  # radians between the views of a point: a frame tells everything below, nothing above
@@ -43,9 +43,16 @@ class Lumigraph:
     @staticmethod
     def of(views: Views, depth: Tensor) -> Lumigraph:
         """Of `views` [K] and the depths in them, as exact as a saved one."""
+        colours = to_bytes(views.images) if views.fine is None else views.fine
         covered = torch.ones_like(views.images[:, :1]) if views.mattes is None else views.mattes
-        pictures = torch.cat([(views.images.clamp(-1.0, 1.0) + 1.0) / 2.0, covered], 1).mul(255.0).round().byte()
+        covered = _resized(covered, colours.shape[-1])
+        pictures = torch.cat([colours, covered.mul(255.0).round().byte()], 1)
         return Lumigraph(pictures, views.cameras, depth.half().float())
+
+    @property
+    def size(self) -> int:
+        """Pixels per side of the pictures."""
+        return self.pictures.shape[-1]
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -65,9 +72,12 @@ class Lumigraph:
     def to(self, device: torch.device | str) -> Lumigraph:
         return Lumigraph(self.pictures.to(device), self.camera.to(device), self.depth.to(device))
 
-    def onto(self, render: Render, camera: Camera) -> Render:
+    def onto(self, render: Render, camera: Camera, size: int | None = None) -> Render:
         """The `render` [B] of the same head from `camera` [B], with the frames' colours where they saw its surface; its
-        coverage ends where theirs does."""
+        coverage ends where theirs does. The image has `size` pixels a side (default: that of the render)."""
+        if size is not None and size != render.image.shape[-1]:
+            behind = None if render.behind is None else _resized(render.behind, size)
+            render = replace(render, image=_resized(render.image, size), behind=behind)
         if not len(self):
             return render
         images, alphas = zip(*(self._onto(render, camera, i) for i in range(len(camera))), strict=True)
@@ -76,14 +86,11 @@ class Lumigraph:
     def _onto(self, render: Render, camera: Camera, row: int) -> tuple[Tensor, Tensor]:
         image = render.image[[row]]
         size = image.shape[-1]
-        alpha, depth = (
-            F.interpolate(each[[row]], (size, size), mode="bilinear", align_corners=False)
-            for each in (render.alpha, render.depth)
-        )
+        alpha, depth = _resized(render.alpha[[row]], size), _resized(render.depth[[row]], size)
         rays = camera[row].rays(size)
         depth = _smooth(depth, alpha + _LEAST)
         points = rays.origins + rays.directions * depth.reshape(1, -1, 1)
-        colours, seen = self._seen(points[0], camera[row].position)
+        colours, seen = self._seen(points[0], camera[row].position, size)
         seen = seen.reshape(1, 1, size, size) * alpha
         picture = colours.T.reshape(1, 4, size, size)
         covered = 1.0 + seen * (picture[:, 3:] - 1.0)
@@ -91,9 +98,9 @@ class Lumigraph:
         carved = own * F.interpolate(covered, own.shape[-2:], mode="area")
         return image + seen * (2.0 * picture[:, :3] - 1.0 - image), carved
 
-    def _seen(self, points: Tensor, eye: Tensor) -> tuple[Tensor, Tensor]:
-        """Colours and coverage [P,4] in [0,1] of surface `points` [P,3], looked at from `eye` [1,3], and how far frames saw
-        them [P]."""
+    def _seen(self, points: Tensor, eye: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Colours and coverage [P,4] in [0,1] of surface `points` [P,3], looked at from `eye` [1,3] in a picture of `size`
+        pixels a side, and how far frames saw them [P]."""
         toward = F.normalize(eye - points, dim=-1)
         angles, weights, colours = [], [], []
         for k in self._nearest(eye):
@@ -102,6 +109,8 @@ class Lumigraph:
             places = (2.0 * uv - 1.0)[:, None]
             surface = F.grid_sample(frame.depth, places, padding_mode="border", align_corners=False)[0, 0, 0]
             picture = frame.pictures.float() / 255.0
+            if size < self.size:  # a pixel of the render covers several of the frame
+                picture = F.interpolate(picture, (size, size), mode="area")
             colour = F.grid_sample(picture, places, padding_mode="border", align_corners=False)[0, :, 0].T
             back = F.normalize(frame.camera.position - points, dim=-1)
             angle = torch.arccos((toward * back).sum(-1).clamp(-1.0, 1.0))
@@ -139,6 +148,10 @@ def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, 
     colour = (seen[..., None] * colours.gather(0, which[..., None].expand(-1, -1, 4))).sum(0)
     total = seen.sum(0)
     return colour / total.clamp(min=1e-6)[:, None], total
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    return F.interpolate(images, (size, size), mode="bilinear", align_corners=False)
 
 
 def _smooth(depth: Tensor, weight: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
-from inv3d.core.views import Views
+from inv3d.core.views import Views, to_bytes
 
 _WINDOWS = (1 / 20, 1 / 32)
 """Radii in picture widths in which the colours of head and room are gathered, one after the other."""
@@ -80,4 +80,12 @@ def room_colour(images: Tensor, matte: Tensor) -> Tensor:
 def laid_on(views: Views, matte: Tensor, colour: Tensor) -> Views:
     """The views with the room replaced by one `colour` [3]; they keep the `matte` [N,1,R,R]."""
     images = views.images * matte + (1.0 - matte) * colour[:, None, None]
-    return replace(views, images=images, mattes=matte)
+    fine = None if views.fine is None else torch.cat([_fine_on(*pair, colour) for pair in zip(views.fine, matte, strict=True)])
+    return replace(views, images=images, mattes=matte, fine=fine)
+
+
+def _fine_on(picture: Tensor, matte: Tensor, colour: Tensor) -> Tensor:
+    """The same for one finer picture [3,S,S] from 0 to 255, as [1,3,S,S]."""
+    seen = picture[None].float() / 127.5 - 1.0
+    covered = sharpened(matte[None], seen)
+    return to_bytes(seen * covered + (1.0 - covered) * colour[:, None, None])

@@ -13,13 +13,15 @@ from inv3d.core.camera import Camera
 @dataclass(frozen=True)
 class Views:
     """N aligned targets: `images` [N,3,R,R] in [-1,1], `cameras` [N], the `frames` and `times` (s) they come from, and,
-    if known, `mattes` [N,1,R,R]: how much of each pixel head and body cover."""
+    if known, `mattes` [N,1,R,R]: how much of each pixel head and body cover. `fine` [N,3,S,S], 0 to 255, are the same
+    pictures with more pixels than the model renders, where the input has them."""
 
     images: Tensor
     cameras: Camera
     frames: tuple[int, ...]
     times: tuple[float, ...]
     mattes: Tensor | None = None
+    fine: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -35,6 +37,7 @@ class Views:
             tuple(self.frames[i] for i in rows),
             tuple(self.times[i] for i in rows),
             None if self.mattes is None else self.mattes[rows],
+            None if self.fine is None else self.fine[rows],
         )
 
     def followed_by(self, others: Views) -> Views:
@@ -44,10 +47,19 @@ class Views:
             torch.cat([self.cameras.intrinsics, others.cameras.intrinsics]),
         )
         images = torch.cat([self.images, others.images])
-        known = [views.mattes for views in (self, others) if views.mattes is not None]
-        mattes = torch.cat(known) if len(known) == 2 else None
-        return Views(images, cameras, self.frames + others.frames, self.times + others.times, mattes)
+        mattes, fine = _both(self.mattes, others.mattes), _both(self.fine, others.fine)
+        return Views(images, cameras, self.frames + others.frames, self.times + others.times, mattes, fine)
 
     def to(self, device: torch.device | str) -> Views:
-        mattes = None if self.mattes is None else self.mattes.to(device)
-        return Views(self.images.to(device), self.cameras.to(device), self.frames, self.times, mattes)
+        mattes, fine = (None if each is None else each.to(device) for each in (self.mattes, self.fine))
+        return Views(self.images.to(device), self.cameras.to(device), self.frames, self.times, mattes, fine)
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Pictures in [-1,1] as whole numbers from 0 to 255."""
+    return (images.clamp(-1.0, 1.0) + 1.0).mul(127.5).round().byte()
+
+
+def _both(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    """Both after each other; None if either is unknown, or of another size."""
+    return None if one is None or other is None or one.shape[1:] != other.shape[1:] else torch.cat([one, other])

@@ -41,7 +41,7 @@ def write_row(
 
     Raises UsageError if the file exists and may not be replaced, OSError.
     """
-    renders = head.render_each(cameras, lambda render: render, resolution)
+    renders = head.render_each(cameras, lambda render: render, resolution or head.finest)
     with write_whole(out, replace) as part:
         if show == "depth" and len(renders) == 1:
             maps.write_depth(part, renders[0].depth[0], renders[0].alpha[0])
@@ -78,7 +78,7 @@ def write_folder(
         raise UsageError(f"{out} exists already", "a folder of pictures replaces nothing: name a new one with --out")
     with write_whole_folder(out) as part:
         names, size = [], 0
-        renders = head.render_each(cameras, lambda render: render, resolution)
+        renders = head.render_each(cameras, lambda render: render, resolution or head.finest)
         for i, render in enumerate(renders):
             image = maps.picture(show, render, cameras[i], background)
             names.append(f"{i:04d}.png")
@@ -106,7 +106,7 @@ def _arrays(
         alpha = F.interpolate(render.alpha, image.shape[-2:], mode="bilinear", align_corners=False)[0]
         return np.concatenate([colors, to_array(alpha[:, :even, :even].mul(2).sub(1))], 2)
 
-    renders = head.render_each(cameras, lambda render: render, resolution)
+    renders = head.render_each(cameras, lambda render: render, resolution or head.finest)
     return [array(pair) for pair in enumerate(renders)]
 
 

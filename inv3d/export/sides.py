@@ -41,7 +41,8 @@ def shots(head: Head, photos: Views | None = None, resolution: int | None = None
     renders = head.frontal().render_each(cameras, lambda render: render, resolution)
     found = [own_shot(render, cameras[i]) for i, render in enumerate(renders)]
     if photos is not None:
-        found += [photo_shot(image, renders[i], cameras[i]) for i, image in enumerate(photos.images)]
+        images = photos.images if photos.fine is None else photos.fine / 127.5 - 1.0
+        found += [photo_shot(image, renders[i], cameras[i]) for i, image in enumerate(images)]
     return found
 
 

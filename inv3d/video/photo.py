@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
-from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError
 from inv3d.core.views import Views
 from inv3d.video.choose import HeadChoice, choose
@@ -21,7 +20,7 @@ from inv3d.video.decode import Frame
 from inv3d.video.detect import detector
 from inv3d.video.locate import Located, search, search_turned
 from inv3d.video.picture import read_picture
-from inv3d.video.select import cameras_of, cut_frame
+from inv3d.video.select import cut_views
 from inv3d.video.track import SEARCH_SIDE, TrackedFrame, placed
 
 _SMALLEST_HEAD = 40  # side in pixels of the crop around a head; smaller crops show too little
@@ -32,17 +31,12 @@ _TINTS = ((0.8, 1.0, 1.2), (0.5, 1.0, 1.6))
 
 @dataclass(frozen=True)
 class Aligned:
-    """A head cut out of a photo: `image` [1,3,R,R] in [-1,1], the `camera` that sees it so, the aligner's `confidence`,
-    and by how many degrees (clockwise) the head lay rolled in the photo."""
+    """The `view` of a head cut out of a photo, the aligner's `confidence`, and by how many degrees (clockwise) the head lay
+    rolled in the photo."""
 
-    image: Tensor
-    camera: Camera
+    view: Views
     confidence: float
     rolled: int = 0
-
-    @property
-    def view(self) -> Views:
-        return Views(self.image, self.camera, (0,), (0.0,))
 
 
 def read_photo(path: Path, index: int = 0) -> Frame:
@@ -94,8 +88,8 @@ def align_photo(path: Path, bundle: Bundle, head: HeadChoice | None = None) -> A
     """
     photo = read_photo(path)
     found = head_in(photo, bundle, head, str(path))
-    image = cut_frame(photo, found, bundle.info.generator.resolution)
-    return Aligned(image, cameras_of([found], bundle.info.camera), found.confidence, round(math.degrees(found.roll)))
+    view = cut_views([photo], (found,), bundle.info.generator.resolution, bundle.info.camera)
+    return Aligned(view, found.confidence, round(math.degrees(found.roll)))
 
 
 def find_heads(bundle: Bundle, photo: Tensor) -> Located:

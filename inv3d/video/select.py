@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,13 +13,18 @@ from torch import Tensor
 from inv3d.core.camera import Camera
 from inv3d.core.crops import cut
 from inv3d.core.errors import InputError
-from inv3d.core.views import Views
+from inv3d.core.views import Views, to_bytes
 from inv3d.video.decode import Frame
 from inv3d.video.track import HeadTrack, TrackedFrame
 
 MIN_ROTATION = math.radians(20)
 _GUESSED = math.radians(5)
 """By how much farther a frame may be whose pose was read, than one on the smooth path between others."""
+
+FINER = 2
+"""How many times finer than the model's own pictures are cut at most."""
+_WORTHWHILE = 1.2
+"""How many times finer pictures should be, to be worth their memory."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +90,25 @@ def cut_frame(frame: Frame, tracked: TrackedFrame, resolution: int) -> Tensor:
 
 
 def cut_views(frames: Iterable[Frame], tracked: tuple[TrackedFrame, ...], resolution: int, camera: CameraOf) -> Views:
-    """Cut the aligned targets of `tracked` frames out of their `frames`; those are in any order, the views in that of
-    `tracked`."""
+    """Cut the aligned targets of `tracked` frames out of their `frames`, finer ones too where these have the pixels; the
+    frames are in any order, the views in that of `tracked`."""
     places = {frame.index: frame for frame in tracked}
-    images = {frame.index: cut_frame(frame, places[frame.index], resolution) for frame in frames}
+    size = finer_size([frame.size for frame in tracked], resolution)
+    images, fine = {}, {}
+    for frame in frames:
+        images[frame.index] = cut_frame(frame, places[frame.index], resolution)
+        if size is not None:
+            fine[frame.index] = to_bytes(cut_frame(frame, places[frame.index], size))
     return Views(
         torch.cat([images[frame.index] for frame in tracked]),
         cameras_of(tracked, camera),
         tuple(frame.index for frame in tracked),
         tuple(frame.time for frame in tracked),
+        fine=None if size is None else torch.cat([fine[frame.index] for frame in tracked]),
     )
+
+
+def finer_size(crops: Sequence[float], resolution: int) -> int | None:
+    """Pixels per side of pictures finer than `resolution`, for crops of so many pixels; None if these show no more."""
+    size = min(FINER * resolution, int(min(crops, default=0.0)) // 2 * 2)
+    return size if size > _WORTHWHILE * resolution else None

@@ -258,3 +258,21 @@ def test_a_head_without_any_frame_in_its_file_is_refused(head, tmp_path):
     save_file({name: tensor[:0] for name, tensor in tensors.items()}, tmp_path / FRAMES)
     with pytest.raises(InputError, match="0 pictures"):
         Head.load(tmp_path)
+
+
+def test_a_picture_beyond_the_models_own_size_takes_no_more_rays(head):
+    """With frames, more pixels are the frames'; without, they are rays."""
+    shown, camera, own = framed(head), head.camera(torch.tensor([0.1]), torch.zeros(1)), head.generator.resolution
+    large = shown.render(camera, 2 * own)
+    assert large.image.shape[-1] == 2 * own and large.depth.shape[-1] == own == large.behind.shape[-1] // 2
+    assert shown.render(camera, 2 * own, frames=False).depth.shape[-1] == 2 * own
+
+
+def test_only_frames_finer_than_the_model_ask_for_larger_pictures(head):
+    assert head.finest is None and framed(head).finest is None
+    own = head.generator.resolution
+    views = Views(
+        torch.zeros(1, 3, own, own), head.camera(torch.zeros(1), torch.zeros(1)), (0,), (0.0,),
+        fine=torch.zeros(1, 3, 2 * own, 2 * own, dtype=torch.uint8),
+    )  # fmt: skip
+    assert head.showing(views).finest == 2 * own

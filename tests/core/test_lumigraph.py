@@ -146,3 +146,28 @@ def test_no_frame_comes_or_goes_with_a_jump():
 def test_unseen_frames_give_no_weight():
     colour, weight = _blended(torch.tensor([[0.1], [3.2]]), torch.tensor([[0.0], [0.0]]), torch.ones(2, 1, 4))
     assert weight == 0.0 and bool(colour.isfinite().all())
+
+
+def fine_frames(yaw: float) -> Lumigraph:
+    """One frame with twice the pixels: white where the model's own picture of it is black."""
+    depth, alpha, _ = ball(camera(yaw))
+    black = -torch.ones(1, 3, SIZE, SIZE)
+    fine = torch.full((1, 3, 2 * SIZE, 2 * SIZE), 255, dtype=torch.uint8)
+    return Lumigraph.of(Views(black, camera(yaw), (0,), (0.0,), alpha, fine), depth)
+
+
+def test_finer_pictures_are_taken_where_there_are_any():
+    lumigraph = fine_frames(0.0)
+    assert lumigraph.size == 2 * SIZE
+    found = lumigraph.onto(blank(camera(0.0)), camera(0.0)).image[0]
+    assert found.shape == (3, SIZE, SIZE) and found[:, inner(camera(0.0))].min() > 0.98
+
+
+def test_an_image_may_be_larger_than_its_render():
+    """Stripes of one pixel of the frame come through where the render has half as many pixels."""
+    stripes = fine_frames(0.0)
+    stripes.pictures[:, :3, :, ::2] = 0
+    large = stripes.onto(blank(camera(0.0)), camera(0.0), 2 * SIZE)
+    middle = large.image[0, 0, SIZE, SIZE - 20 : SIZE + 20]
+    assert large.image.shape[-1] == 2 * SIZE and large.depth.shape[-1] == SIZE
+    assert (middle[1:] - middle[:-1]).abs().min() > 1.0
