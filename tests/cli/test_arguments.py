@@ -17,6 +17,7 @@ from inv3d.cli.arguments import (
     Refused,
     angles,
     background,
+    detail,
     device_name,
     folder_path,
     input_path,
@@ -205,3 +206,9 @@ def test_inputs_that_cannot_be_seen_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root
     with pytest.raises(InputError, match="cannot be read: permission denied"):
         input_path(str(tmp_path))
+
+
+def test_details_come_from_the_frames_or_from_the_model():
+    assert [detail(text) for text in ("frames", "model")] == ["frames", "model"]
+    with pytest.raises(Refused, match="sharp is not frames or model"):
+        detail("sharp")

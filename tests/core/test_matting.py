@@ -5,7 +5,7 @@ from torch.nn import functional as F
 from inv3d.core.camera import look_at
 from inv3d.core.matting import laid_on, mattes, room_colour, sharpened
 from inv3d.core.networks.aligner import Aligner
-from inv3d.core.views import Views
+from inv3d.core.views import Views, to_bytes
 
 SIZE = 128
 
@@ -58,3 +58,13 @@ def test_mattes_of_a_mirror_image_are_mirrored(picture):
     assert torch.allclose(own, mirrored.flip(3), atol=1e-4) and own.std() > 0
     with pytest.raises(ValueError, match="matte"):
         mattes(Aligner(matte=False), picture)
+
+
+def test_finer_pictures_are_laid_on_the_colour_too(disc, picture):
+    small = F.avg_pool2d(picture, 2)
+    views = Views(small, look_at(torch.zeros(1), torch.zeros(1)), (0,), (0.0,), fine=to_bytes(picture))
+    green = torch.tensor([-1.0, 1.0, -1.0])
+    laid = laid_on(views, F.avg_pool2d(disc, 2), green)
+    seen = laid.fine / 127.5 - 1.0
+    assert (seen[0, :, 2, 2] - green).abs().max() < 0.02  # the room
+    assert (seen[0, :, SIZE // 2, SIZE // 2] - picture[0, :, SIZE // 2, SIZE // 2]).abs().max() < 0.02  # the head

@@ -34,6 +34,7 @@ def test_the_output_folder_is_as_described(output):
     assert {path.name for path in (output / "head").iterdir()} == {
         "head.json",
         "codes.safetensors",
+        "frames.safetensors",
         "weights.safetensors",
     }
     assert load_file(output / "head" / "codes.safetensors")["codes"].shape[0] == 3
@@ -51,6 +52,7 @@ def test_metrics_keep_fit_and_held_out_frames_apart(output):
     assert len(list((output / "views").glob("unseen-*.png"))) == 6
     assert metrics["latent_distance"] > 0 and metrics["depth_consistency"] > 0
     assert metrics["fit"]["psnr"] > 15
+    assert metrics["held_out"]["perceptual"] < metrics["model"]["perceptual"]  # the frames help where they were not seen
 
 
 def test_run_and_report_say_how_it_was_made(output):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from inv3d.core.camera import look_at
 from inv3d.core.errors import InputError
 from inv3d.video.decode import frames
-from inv3d.video.select import cut_views, select
+from inv3d.video.select import cut_views, finer_size, select
 from inv3d.video.track import HeadTrack, TrackedFrame
 
 
@@ -62,3 +62,19 @@ def test_views_are_keyed_by_frame_not_by_order(clip):
     again = cut_views(frames(clip, {3}.__contains__), found.frames[1:], 32, look_at)
     assert torch.equal(views.images[1:], again.images)
     assert views.cameras.yaw.tolist() == pytest.approx([0.5, -0.8], abs=1e-5)
+
+
+def test_pictures_are_cut_finer_only_where_the_frames_have_the_pixels():
+    assert finer_size([900.0, 700.0], 256) == 512
+    assert finer_size([401.0, 700.0], 256) == 400
+    assert finer_size([300.0, 900.0], 256) is None
+    assert finer_size([], 256) is None
+
+
+def test_finer_views_show_the_same_as_those_for_the_model(clip):
+    found = (TrackedFrame(3, 0.3, 134.0, 83.0, 116.0, 0.0, 0.0, 0.0, 1.0),)
+    views = cut_views(frames(clip, {3}.__contains__), found, 32, look_at)
+    assert views.fine.shape == (1, 3, 64, 64)
+    again = torch.nn.functional.avg_pool2d(views.fine / 127.5 - 1.0, 2)
+    assert (again - views.images).abs().mean() < 0.02
+    assert cut_views(frames(clip, {3}.__contains__), found, 112, look_at).fine is None
