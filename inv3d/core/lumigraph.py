@@ -7,6 +7,7 @@ saw the same point of the surface from nearly the same side, and keeps its own w
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 
 import torch
@@ -24,6 +25,9 @@ _NEAREST = 6  # frames by the direction of the camera, among which those are cho
 _HIDDEN = (0.03, 0.012)  # world units behind the frame's surface at which a point counts as hidden, and that many more
 # divided by the angle in radians: from nearly the same side a frame sees what the camera sees, whatever depths err
 _SIDEWAYS = (0.7, 1.2)  # radians between the views of a point: a frame tells everything below, nothing above
+_STEEP, _SLIGHT, _HALF = 0.5, 0.2, 0.1
+"""Cosine of the angle between the surface's normal and a frame's view below which a point is seen too flatly; this counts
+from so many radians beside the frame, and more with every further so many."""
 _BESIDE = 0.15  # radians within which a frame also tells where nothing covers it
 _PENALTY = 3.0  # radians by which a frame that does not see a point counts as further away
 _SHARPEST = 0.02  # radians within which all frames are equally near
@@ -102,6 +106,7 @@ class Lumigraph:
         """Colours and coverage [P,4] in [0,1] of surface `points` [P,3], looked at from `eye` [1,3] in a picture of `size`
         pixels a side, and how far frames saw them [P]."""
         toward = F.normalize(eye - points, dim=-1)
+        facing = self._facing
         angles, weights, colours = [], [], []
         for k in self._nearest(eye):
             frame = self[[k]]
@@ -118,13 +123,23 @@ class Lumigraph:
             hidden = (distance[0] - surface).clamp(min=0.0) / (far + wide / angle.clamp(min=1e-3))
             inside = ((uv[0] > 0.0) & (uv[0] < 1.0)).all(-1)
             near, far = _SIDEWAYS
-            weight = torch.exp(-hidden.square()) * ((far - angle) / (far - near)).clamp(0.0, 1.0) * inside
+            flatly = F.grid_sample(facing[[k]], places, padding_mode="border", align_corners=False)[0, 0, 0]
+            weight = torch.exp(-hidden.square()) * flatly ** ((angle - _SLIGHT).clamp(min=0.0) / _HALF) * ((far - angle) / (far - near)).clamp(0.0, 1.0) * inside
             # further aside, a background says that the geometry is wrong, but not what is right
             weight = weight * torch.maximum(colour[:, 3], (1.0 - angle / _BESIDE).clamp(min=0.0))
             colours.append(colour)
             weights.append(weight)
             angles.append(angle + _PENALTY * (1.0 - weight))
         return _blended(torch.stack(angles), torch.stack(weights), torch.stack(colours))
+
+    @functools.cached_property
+    def _facing(self) -> Tensor:
+        """How directly each frame sees its surface [K,1,s,s]: 1 up to an angle, falling to 0 at the outline."""
+        depth = _smooth(self.depth, torch.ones_like(self.depth))
+        pixel = depth / (self.camera.intrinsics[:, 0, 0].reshape(-1, 1, 1, 1) * depth.shape[-1])
+        across, down = (torch.gradient(depth, dim=dim)[0] / pixel for dim in (3, 2))
+        cosine = (1.0 + across.square() + down.square()).rsqrt()
+        return (cosine / _STEEP).clamp(max=1.0)
 
     def _nearest(self, eye: Tensor) -> list[int]:
         """The frames whose cameras look from the most similar directions."""
@@ -155,7 +170,7 @@ def _resized(images: Tensor, size: int) -> Tensor:
 
 
 def _smooth(depth: Tensor, weight: Tensor) -> Tensor:
-    """Weighted means of `depth` [1,1,R,R] over squares."""
+    """Weighted means of `depth` [B,1,R,R] over squares."""
     radius = max(1, round(0.5 * _SMOOTHING * depth.shape[-1]))
 
     def mean(values: Tensor) -> Tensor:

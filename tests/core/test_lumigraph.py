@@ -95,6 +95,18 @@ def test_only_the_part_that_a_frame_saw_changes():
     assert found[0][:, inner(aside)].amax() < 0.95  # nothing of the frame's white background
 
 
+def test_what_a_frame_saw_too_flatly_counts_little_from_aside():
+    """From 0.6 radians aside, what the frame saw at 75 degrees or more lies beyond 0.65 of the ball's radius."""
+    aside = camera(0.6)
+    truth = (paint(ball(aside)[2]) - GREY).abs().mean(1)[0]
+    changed = (frames(0.0).onto(blank(aside), aside).image - blank(aside).image).abs().mean(1)[0]
+    across = ((torch.arange(SIZE) + 0.5) / SIZE - 0.5) / (4.2647 * RADIUS / 2.7)
+    row = slice(SIZE // 2 - 4, SIZE // 2 + 4)
+    flat, direct = (across > 0.65) & (across < 0.78), across.abs() < 0.2
+    shares = [float((changed[row, part] / truth[row, part].clamp(min=0.1)).mean()) for part in (flat, direct)]
+    assert shares[0] < 0.4 < 0.8 < shares[1]
+
+
 def test_points_behind_the_frames_surface_are_not_painted():
     near = frames(0.0, 0.3)
     hidden = dataclasses.replace(near, depth=near.depth - 0.5)
