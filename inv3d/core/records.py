@@ -16,8 +16,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from inv3d.core.errors import InputError, Inv3dError
 from inv3d.core.files import write_whole
 
-STRICT = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, revalidate_instances="always")
-"""Nothing is converted: "3" is not 3 and true is not 1. Holds for the dataclasses inside a record, too."""
+STRICT = ConfigDict(
+    frozen=True, strict=True, allow_inf_nan=False, revalidate_instances="always", protected_namespaces=()
+)
+"""Nothing is converted: "3" is not 3 and true is not 1. Holds for the dataclasses inside a record, too. Older versions of
+pydantic would warn of fields called `model_...`."""
 _MOST_SHOWN = 80  # characters of a field's name or of a reason
 
 
