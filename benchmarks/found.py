@@ -58,7 +58,7 @@ def photo_row(path: Path, bundle: Bundle, known: tuple[float, float | None] | No
         found = align_photo(path, bundle)
     except InputError:
         return [path.name, "none", None, None, None]
-    yaw, pitch = (math.degrees(float(angle)) for angle in (found.camera.yaw, found.camera.pitch))
+    yaw, pitch = (math.degrees(float(angle)) for angle in (found.view.cameras.yaw, found.view.cameras.pitch))
     errors = [None, None] if known is None else [yaw - known[0], None if known[1] is None else pitch - known[1]]
     return [path.name, f"{yaw:.0f}° / {pitch:.0f}°", found.confidence, *errors]
 

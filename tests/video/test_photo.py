@@ -31,12 +31,12 @@ def differ(a: torch.Tensor, b: torch.Tensor) -> float:
 def test_the_head_is_cut_out_as_the_model_sees_heads(demo, portrait, turn, tmp_path):
     Image.fromarray(portrait).save(tmp_path / "x.png")
     small = align_photo(tmp_path / "x.png", demo)
-    assert small.image.shape == (1, 3, 256, 256) and small.confidence > 0.5
+    assert small.view.images.shape == (1, 3, 256, 256) and small.confidence > 0.5
     # a larger copy of the photo shows the same
     Image.fromarray(portrait).resize((1600, 900), Image.Resampling.LANCZOS).save(tmp_path / "large.png")
     large = align_photo(tmp_path / "large.png", demo)
-    assert differ(small.image, large.image) < 8
-    assert torch.allclose(small.camera.cam2world, large.camera.cam2world, atol=0.15)
+    assert differ(small.view.images, large.view.images) < 8
+    assert torch.allclose(small.view.cameras.cam2world, large.view.cameras.cam2world, atol=0.15)
 
 
 def test_photos_without_one_head_are_named(demo, portrait, tmp_path):
@@ -54,9 +54,9 @@ def test_photos_without_one_head_are_named(demo, portrait, tmp_path):
 def test_one_of_two_heads_is_chosen(demo, portrait, tmp_path):
     Image.fromarray(np.hstack([portrait, portrait[:, ::-1]])).save(tmp_path / "two.png")
     left, right = (align_photo(tmp_path / "two.png", demo, head) for head in (1, 2))
-    assert float(left.camera.yaw) == pytest.approx(-float(right.camera.yaw), abs=0.15)
+    assert float(left.view.cameras.yaw) == pytest.approx(-float(right.view.cameras.yaw), abs=0.15)
     x, y = 640 - 0.42 * 320, 0.46 * 180
-    assert torch.equal(align_photo(tmp_path / "two.png", demo, (x, y)).image, right.image)
+    assert torch.equal(align_photo(tmp_path / "two.png", demo, (x, y)).view.images, right.view.images)
     with pytest.raises(InputError, match="no head 3"):
         align_photo(tmp_path / "two.png", demo, 3)
 
@@ -65,7 +65,7 @@ def test_a_photo_upside_down_gives_the_same_head(demo, portrait, tmp_path):
     Image.fromarray(portrait).save(tmp_path / "up.png")
     Image.fromarray(portrait[::-1, ::-1].copy()).save(tmp_path / "down.png")
     up, down = (align_photo(tmp_path / name, demo) for name in ("up.png", "down.png"))
-    assert differ(up.image, down.image) < 8
+    assert differ(up.view.images, down.view.images) < 8
     assert abs(up.rolled) < 10 and abs(down.rolled - 180) < 10
 
 
@@ -74,7 +74,7 @@ def test_grey_photos_show_their_heads(demo, portrait, tmp_path, mode):
     Image.fromarray(portrait).save(tmp_path / "colour.png")
     Image.fromarray(portrait).convert("L").convert(mode).save(tmp_path / "grey.png")
     colour, grey = (align_photo(tmp_path / name, demo) for name in ("colour.png", "grey.png"))
-    assert abs(float(colour.camera.yaw - grey.camera.yaw)) < 0.2
+    assert abs(float(colour.view.cameras.yaw - grey.view.cameras.yaw)) < 0.2
     assert float((grey.image - grey.image.mean(1, keepdim=True)).abs().max()) < 1e-3  # it stays grey
 
 
@@ -82,5 +82,5 @@ def test_grey_photos_show_their_heads(demo, portrait, tmp_path, mode):
 @pytest.mark.parametrize("name", ["upside-down.jpg", "grey.jpg"])
 def test_examples_that_were_handled_wrongly(demo, name):
     twin, found = (align_photo(FAULTS / other, demo) for other in ("no-end-marker.jpg", name))
-    assert abs(float(found.camera.yaw - twin.camera.yaw)) < 0.25
+    assert abs(float(found.view.cameras.yaw - twin.view.cameras.yaw)) < 0.25
     assert abs(found.rolled - twin.rolled - (180 if name == "upside-down.jpg" else 0)) < 12
