@@ -54,7 +54,7 @@ def rows_of(clip: Path, model: str) -> list[dict[str, Any]]:
     shown = head.showing(footage.fitted)
     gathered = time.perf_counter() - start
     assert shown.lumigraph is not None
-    alone = head.render_each(footage.held_out.cameras, lambda render: render)
+    alone = head.render_each(footage.held_out.cameras, lambda render: render, frames=False)
     order = sorted(range(len(shown.lumigraph)), key=lambda i: float(footage.fitted.cameras.yaw[i]))
     rows = []
     for step in (None, 1, 2, 4):

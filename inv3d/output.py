@@ -57,7 +57,9 @@ def write_output(
     with clock("views"):
         own = head.render_each(targets.cameras, lambda render: render, frames=False)
         own_unseen = head.render_each(held_out.cameras, lambda render: render, frames=False)
-        renders = head.with_frames(own, targets.cameras)
+        predicted = head.with_frames(own, targets.cameras, each_without_its_own=True)
+        # the only view of a photo cannot be predicted from others: it shows the head as it is
+        renders = predicted if len(targets) > 1 else head.with_frames(own, targets.cameras)
         unseen = [render.image.cpu() for render in head.with_frames(own_unseen, held_out.cameras)]
         write_views(folder / VIEWS, targets, renders)
         write_unseen(folder / VIEWS, held_out, unseen)
@@ -78,7 +80,6 @@ def write_output(
     done("view")
     with clock("metrics"):
         judges = judges_for(head.bundle, strangeness > OUTSIDE, head.generator.device)
-        predicted = head.with_frames(own, targets.cameras, each_without_its_own=True)
         fit_rows = evaluate(targets, (render.image for render in predicted), head.bundle, judges)
         held_rows = evaluate(held_out, (image.to(head.generator.device) for image in unseen), head.bundle, judges)
         own_rows = evaluate(held_out, (render.image for render in own_unseen), head.bundle, judges)

@@ -14,6 +14,7 @@ from fuzzing.damage import Random, damaged_folder, damaged_json, damaged_safeten
 from inv3d.core import bundle, head
 from inv3d.core.head import Head
 from inv3d.core.latents import LatentTrack
+from inv3d.core.views import Views
 
 
 class Kind:
@@ -27,7 +28,8 @@ class Kind:
         generator = copy.deepcopy(demo.generator)
         generator.decoder.net[0].bias.data += 0.01
         sound = Head(generator, LatentTrack(codes, torch.tensor([-0.8, 0.0, 0.9])), demo, (-0.8, 0.9))
-        sound.save(folder / "sound")
+        views = Views(torch.zeros(3, 3, 32, 32), sound.camera(sound.track.yaws, torch.zeros(3)), (0, 1, 2), (0.0, 0.1, 0.2))
+        sound.showing(views).save(folder / "sound")
 
     def make(self, random: Random) -> Path:
         made = self.folder / "head"
@@ -39,13 +41,15 @@ class Kind:
             {
                 "head.json": self._json,
                 "codes.safetensors": damaged_safetensors,
+                "frames.safetensors": damaged_safetensors,
                 "weights.safetensors": damaged_safetensors,
             },
         )
         return made
 
     def read(self, path: Path) -> None:
-        Head.load(path)
+        loaded = Head.load(path)
+        loaded.render(loaded.camera(torch.tensor([0.2]), torch.zeros(1)), 16)
 
     @staticmethod
     def _json(random: Random, data: bytes) -> bytes:

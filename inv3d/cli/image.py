@@ -174,7 +174,8 @@ def _conclude(results: list[PhotoResult], tell: Callable[[str], None], as_json: 
     elif (run := results[0].run) is not None:
         means = run["means"]["fit"]
         tell(f"done in {run['total_seconds']:.0f} s, peak memory {run['peak_memory_mb'] / 1024:.1f} GB")
-        tell(f"  yaw {run['yaw_degrees']:.0f} degrees: {figures(means)}")
+        whose = " by the generator alone" if run["settings"]["output"]["frames"] else ""
+        tell(f"  yaw {run['yaw_degrees']:.0f} degrees{whose}: {figures(means)}")
         for line in remarks_on(run):
             tell(f"  {line}")
         if turned := _turned(results[0]):

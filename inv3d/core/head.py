@@ -141,9 +141,11 @@ class Head:
         if self.generator.has_backdrop:
             behind = self.generator.behind(scene, camera, render.image.shape[-1])
             render = dataclasses.replace(render, behind=behind)
+        if lent is not None:
+            render = lent.onto(render, camera, size)
         if not bool(render.image.isfinite().all() & render.depth.isfinite().all()):
             raise InputError("the head renders NaN or infinity", "make it again with fewer steps or another --seed")
-        return render if lent is None else lent.onto(render, camera, size)
+        return render
 
     def render_each(
         self,

@@ -146,13 +146,18 @@ def _over_yaw(frames: BothFrames) -> str:
     return f"<h2>{label[0].upper() + label[1:]} over yaw</h2>{_curve(frames.fit, frames.held_out, field, label)}"
 
 
-def _lent(run: Run) -> str:
-    """What the frames' own pixels mean for the figures."""
+def _lent(run: Run, several: bool) -> str:
+    """What the frames' own pixels mean for pictures and figures."""
     if not run.settings.output.frames:
         return ""
+    if several:
+        return (
+            "Renders take their colours from the frames that saw the same point of the head. Here each fitted view does "
+            "without its own frame: it is predicted from the others. "
+        )
     return (
-        "Renders take their colours from the frames that saw the same point of the head. In the figures of fitted views each "
-        "view does without its own frame; the pictures show the head as it is. "
+        "Renders take their colours from the photo where it saw the same point of the head, so the picture above repeats the "
+        "photo; the figures are those of the generator alone. "
     )
 
 
@@ -245,7 +250,7 @@ def write_report(
 <h2>Figures</h2>
 {_table(metrics)}
 {_remarks(metrics)}
-<p class=note>{_lent(run)}{_judged(metrics)}</p>
+<p class=note>{_lent(run, several)}{_judged(metrics)}</p>
 {_over_yaw(metrics.frames)}
 <h2>Frames</h2>
 {_frames(source)}

@@ -101,6 +101,16 @@ def test_photographs_get_no_likeness_that_means_nothing(page, fitted):
     assert f"Least similar unseen frame: frame {judged[1].frame}" in text
 
 
+def test_the_page_says_whose_pixels_the_figures_measure(page, fitted):
+    rows = fitted[2]
+    metrics = figures(rows[:1], rows[1:]).changed(model=means(rows[1:]))
+    clip = page(CLIP, 2, metrics)
+    assert "does without its own frame" in clip
+    assert clip.index("<th>unseen frames") < clip.index("<th>the same, by the generator alone") < clip.index("<th>fitted views")
+    photo = page(Source("face.jpg", "encoder", "Front.", "One photo."), 1, figures(rows[:1], []))
+    assert "the figures are those of the generator alone" in photo and "its own frame" not in photo
+
+
 def test_warnings_stand_in_the_page(page, fitted):
     source = dataclasses.replace(CLIP, warnings=("the face is <dark>: turn to a window",))
     assert "<li>the face is &lt;dark&gt;: turn to a window</li>" in page(source, 1, figures(fitted[2][:1], []))
