@@ -1,20 +1,18 @@
 """The README's picture of heads from one photo: `python benchmarks/make_photos.py docs/photos.png`.
 
-In each row a sample photo, what one pass of the encoder makes of it, from its own side and from others, and the same
-after 100 steps on the code and 100 on the generator.
+In each row a sample photo, what one pass of the encoder makes of it, from three sides, and the same after 100 steps on the
+code and 100 on the generator; all with the photo's colours, where it saw the head.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from inv3d.core.bundle import load_bundle
-from inv3d.core.camera import Camera
 from inv3d.core.encoders.inverter import load_inverter
 from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.inversion.invert import Footage, invert
@@ -41,9 +39,9 @@ def main() -> None:
         for steps in (0, 100):
             settings = replace(FAST, wplus_steps=steps, tuning_steps=steps)
             made = invert(Footage.of_one(aligned.view), bundle, settings, start=start)
-            others = [bundle.info.camera(torch.tensor([math.radians(yaw)]), torch.zeros(1)) for yaw in SIDES]
-            cameras: list[Camera] = [made.footage.targets.cameras, *others]
-            pictures += [made.head.render(camera, SIZE).image[0] for camera in cameras]
+            head = made.head.showing(made.footage.targets)
+            cameras = bundle.info.camera(torch.tensor(SIDES).deg2rad(), torch.zeros(len(SIDES)))
+            pictures += head.render_each(cameras, lambda render: render.image[0], SIZE)
         lines.append(row(pictures))
     save_png(options.picture, column(lines))
 

@@ -151,8 +151,8 @@ DRAFT = replace(
     FAST,
     name="draft",
     wplus_steps=60,
-    latent_steps=15,
-    tuning_steps=40,
+    latent_steps=5,
+    tuning_steps=20,
     output=OutputSettings(orbit_frames=48, orbit_resolution=128, held_out=6, mesh_cells=96, texture=512),
 )
 """For CPUs: a first look at a head, to see whether a clip is worth more."""
