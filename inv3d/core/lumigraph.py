@@ -106,31 +106,35 @@ class Lumigraph:
         """Colours and coverage [P,4] in [0,1] of surface `points` [P,3], looked at from `eye` [1,3] in a picture of `size`
         pixels a side, and how far frames saw them [P]."""
         toward = F.normalize(eye - points, dim=-1)
-        facing = self._facing
-        angles, weights, colours = [], [], []
-        for k in self._nearest(eye):
-            frame = self[[k]]
-            uv, distance = frame.camera.project(points[None])
-            places = (2.0 * uv - 1.0)[:, None]
-            surface = F.grid_sample(frame.depth, places, padding_mode="border", align_corners=False)[0, 0, 0]
-            picture = frame.pictures.float() / 255.0
-            if size < self.size:  # a pixel of the render covers several of the frame
-                picture = F.interpolate(picture, (size, size), mode="area")
-            colour = F.grid_sample(picture, places, padding_mode="border", align_corners=False)[0, :, 0].T
-            back = F.normalize(frame.camera.position - points, dim=-1)
-            angle = torch.arccos((toward * back).sum(-1).clamp(-1.0, 1.0))
-            far, wide = _HIDDEN
-            hidden = (distance[0] - surface).clamp(min=0.0) / (far + wide / angle.clamp(min=1e-3))
-            inside = ((uv[0] > 0.0) & (uv[0] < 1.0)).all(-1)
-            near, far = _SIDEWAYS
-            flatly = F.grid_sample(facing[[k]], places, padding_mode="border", align_corners=False)[0, 0, 0]
-            weight = torch.exp(-hidden.square()) * flatly ** ((angle - _SLIGHT).clamp(min=0.0) / _HALF) * ((far - angle) / (far - near)).clamp(0.0, 1.0) * inside
-            # further aside, a background says that the geometry is wrong, but not what is right
-            weight = weight * torch.maximum(colour[:, 3], (1.0 - angle / _BESIDE).clamp(min=0.0))
-            colours.append(colour)
-            weights.append(weight)
-            angles.append(angle + _PENALTY * (1.0 - weight))
-        return _blended(torch.stack(angles), torch.stack(weights), torch.stack(colours))
+        rows = [self._told(k, points, toward, size) for k in self._nearest(eye)]
+        angles, weights, colours = (torch.stack(each) for each in zip(*rows, strict=True))
+        return _blended(angles + _PENALTY * (1.0 - weights), weights, colours)
+
+    def _told(self, k: int, points: Tensor, toward: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What frame k tells about `points` [P,3], looked at along -`toward` [P,3]: the angles [P] between both views, how
+        far to trust it [P], and the colours and coverage [P,4]."""
+        frame = self[[k]]
+        uv, distance = frame.camera.project(points[None])
+        places = (2.0 * uv - 1.0)[:, None]
+
+        def read(maps: Tensor) -> Tensor:
+            return F.grid_sample(maps, places, padding_mode="border", align_corners=False)[0, :, 0].T
+
+        picture = frame.pictures.float() / 255.0
+        if size < self.size:  # a pixel of the render covers several of the frame
+            picture = F.interpolate(picture, (size, size), mode="area")
+        colour = read(picture)
+        back = F.normalize(frame.camera.position - points, dim=-1)
+        angle = torch.arccos((toward * back).sum(-1).clamp(-1.0, 1.0))
+        least, wide = _HIDDEN
+        hidden = (distance[0] - read(frame.depth)[:, 0]).clamp(min=0.0) / (least + wide / angle.clamp(min=1e-3))
+        direct = read(self._facing[[k]])[:, 0] ** ((angle - _SLIGHT).clamp(min=0.0) / _HALF)
+        near, far = _SIDEWAYS
+        beside = ((far - angle) / (far - near)).clamp(0.0, 1.0)
+        # further aside, a background says that the geometry is wrong, but not what is right
+        covered = torch.maximum(colour[:, 3], (1.0 - angle / _BESIDE).clamp(min=0.0))
+        inside = ((uv[0] > 0.0) & (uv[0] < 1.0)).all(-1)
+        return angle, torch.exp(-hidden.square()) * direct * beside * covered * inside, colour
 
     @functools.cached_property
     def _facing(self) -> Tensor:
