@@ -16,7 +16,7 @@ import torch
 from results import publish, table
 
 from inv3d.core.helpers import AUTO, OWN
-from inv3d.core.inversion.invert import Footage, Inverted, invert
+from inv3d.core.inversion.invert import Inverted, invert
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.metrics.evaluate import evaluate, means
 from inv3d.core.metrics.judges import judges_for
@@ -40,7 +40,7 @@ def fitted(clip: Path, model: str) -> tuple[Suited, Inverted]:
     settings = settings_for(bundle, FAST)
     material = Recording.of(clip)
     track = material.track(bundle, None, lambda done, total: None)
-    footage: Footage = cut_footage(material, bundle, material.select(track, 9, settings.output.held_out))
+    footage = cut_footage(material, bundle, material.select(track, 9, settings.output.held_out))
     seen = suited(bundle, AUTO, footage.targets)
     return seen, invert(footage.without_room(bundle), seen.bundle, settings, latents=True)
 

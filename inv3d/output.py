@@ -82,7 +82,8 @@ def write_output(
         judges = judges_for(head.bundle, strangeness > OUTSIDE, head.generator.device)
         fit_rows = evaluate(targets, (render.image for render in predicted), head.bundle, judges)
         held_rows = evaluate(held_out, (image.to(head.generator.device) for image in unseen), head.bundle, judges)
-        own_rows = evaluate(held_out, (render.image for render in own_unseen), head.bundle, judges)
+        lent = head.lumigraph is not None  # otherwise the generator alone is what was just measured
+        own_rows = evaluate(held_out, (render.image for render in own_unseen), head.bundle, judges) if lent else []
         metrics = _metrics(head, fit_rows, held_rows, own_rows, judges, strangeness)
     write_record(folder / "metrics.json", metrics)
     done("metrics")
@@ -116,7 +117,7 @@ def _metrics(
         return Metrics(
             held_out=means(held_rows),
             fit=fit,
-            model=None if head.lumigraph is None else means(own_rows),
+            model=means(own_rows),
             strangeness=round(strangeness, 3),
             photographs=strangeness > OUTSIDE,
             depth_consistency=depth_consistency(head) if len(head.track) > 1 else 0.0,

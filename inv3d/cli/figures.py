@@ -5,12 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-LABELS = {
-    "held_out": "unseen frames",
-    "model": "the same, by the generator alone",
-    "fit": "fitted views, each without its own frame",
-}
-"""What the means are called, in their order."""
 _SHOWN = (
     ("psnr", "PSNR {:.1f} dB"),
     ("ms_ssim", "MS-SSIM {:.3f}"),

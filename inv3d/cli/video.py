@@ -84,7 +84,7 @@ def video(
     metrics.json, report.html and run.json.
     """
     from inv3d.budget import require_head
-    from inv3d.cli.figures import LABELS, figures, remarks_on
+    from inv3d.cli.figures import figures, remarks_on
     from inv3d.cli.progress import minutes, reporter
     from inv3d.cli.signals import interruptible
     from inv3d.cli.terminal import document, teller
@@ -93,6 +93,7 @@ def video(
     from inv3d.core.inversion.settings import preset_named
     from inv3d.estimate import video_seconds
     from inv3d.export import background as backgrounds
+    from inv3d.export.results import TITLES
     from inv3d.pipeline import VideoJob, video_to_head
     from inv3d.places import find_material, output_of
     from inv3d.workspace import check_output
@@ -120,9 +121,10 @@ def video(
         run = video_to_head(job, progress, progress.tell)
     means = run["means"]
     tell(f"done in {run['total_seconds']:.0f} s, peak memory {run['peak_memory_mb'] / 1024:.1f} GB")
-    for name, label in LABELS.items():
+    for name, title in TITLES.items():
         if means[name]:
-            tell(f"  {label}: {figures(means[name])}")
+            predicted = ", each without its own frame" if name == "fit" and settings.output.frames else ""
+            tell(f"  {title}{predicted}: {figures(means[name])}")
     for line in remarks_on(run):
         tell(f"  {line}")
     failed = Counter(frame["reason"] for frame in run["frames"]["failed"])

@@ -16,7 +16,6 @@ import torch
 from pydantic import Field, model_validator
 from safetensors.torch import save
 from torch import Tensor
-from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
@@ -70,8 +69,8 @@ class Head:
     @property
     def finest(self) -> int | None:
         """Pixels per side up to which pictures show more, where its frames have more than the model renders."""
-        finer = self.lumigraph is not None and self.lumigraph.size > self.generator.resolution
-        return self.lumigraph.size if self.lumigraph is not None and finer else None
+        size = 0 if self.lumigraph is None else self.lumigraph.size
+        return size if size > self.generator.resolution else None
 
     @functools.cached_property
     def _guide(self) -> Guide | None:
@@ -94,8 +93,7 @@ class Head:
         """This head with `views` of it as the frames that its renders take their colours from."""
         size = min(self.generator.raw_resolution, DEPTH_RESOLUTION)
         depths = self.render_each(views.cameras, lambda render: render.depth.cpu(), size, frames=False)
-        depth = F.interpolate(torch.cat(depths), (size, size), mode="area")
-        return dataclasses.replace(self, lumigraph=Lumigraph.of(views, depth).to(self.generator.device))
+        return dataclasses.replace(self, lumigraph=Lumigraph.of(views, torch.cat(depths)).to(self.generator.device))
 
     @torch.no_grad()
     def with_frames(

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
-from inv3d.core.views import Views, to_bytes
+from inv3d.core.views import Views, from_bytes, to_bytes
 
 _WINDOWS = (1 / 20, 1 / 32)
 """Radii in picture widths in which the colours of head and room are gathered, one after the other."""
@@ -86,6 +86,6 @@ def laid_on(views: Views, matte: Tensor, colour: Tensor) -> Views:
 
 def _fine_on(picture: Tensor, matte: Tensor, colour: Tensor) -> Tensor:
     """The same for one finer picture [3,S,S] from 0 to 255, as [1,3,S,S]."""
-    seen = picture[None].float() / 127.5 - 1.0
+    seen = from_bytes(picture[None])
     covered = sharpened(matte[None], seen)
     return to_bytes(seen * covered + (1.0 - covered) * colour[:, None, None])

@@ -60,6 +60,11 @@ def to_bytes(images: Tensor) -> Tensor:
     return (images.clamp(-1.0, 1.0) + 1.0).mul(127.5).round().byte()
 
 
+def from_bytes(images: Tensor) -> Tensor:
+    """The inverse of `to_bytes`."""
+    return images.float() / 127.5 - 1.0
+
+
 def _both(one: Tensor | None, other: Tensor | None) -> Tensor | None:
     """Both after each other; None if either is unknown, or of another size."""
     return None if one is None or other is None or one.shape[1:] != other.shape[1:] else torch.cat([one, other])

@@ -12,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inv3d.core.views import to_bytes
+
 
 def to_array(image: Tensor) -> NDArray[np.uint8]:
     """[C,H,W] in [-1,1] to [H,W,C] uint8."""
-    array: NDArray[np.uint8] = image.clamp(-1, 1).add(1).mul(127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+    array: NDArray[np.uint8] = to_bytes(image).permute(1, 2, 0).cpu().numpy()
     return array
 
 

@@ -22,7 +22,7 @@ from inv3d.core.printable import printable
 from inv3d.core.views import Views
 from inv3d.core.world import OUTSIDE
 from inv3d.export.pictures import column, data_uri, row
-from inv3d.export.results import BothFrames, Metrics, Run
+from inv3d.export.results import TITLES, BothFrames, Metrics, Run
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1d232a; }
@@ -115,8 +115,7 @@ def _comparison(targets: Views, renders: list[Render]) -> str:
 
 def _table(metrics: Metrics) -> str:
     """Means over unseen frames and over fitted views side by side; a photo has no frames to hold out."""
-    both = {"unseen frames": metrics.held_out, "the same, by the generator alone": metrics.model, "fitted views": metrics.fit}
-    columns = {title: means for title, means in both.items() if means is not None}
+    columns = {title: means for name, title in TITLES.items() if (means := getattr(metrics, name)) is not None}
     head = "".join(f"<th>{title}</th>" for title in columns)
     rows = "".join(
         f"<tr><td>{label}</td>"

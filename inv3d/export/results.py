@@ -38,6 +38,10 @@ class BothMeans:
     model: Means | None = None
 
 
+TITLES = {"held_out": "unseen frames", "model": "the same, by the generator alone", "fit": "fitted views"}
+"""What these means are called, in the order in which they are shown."""
+
+
 @dataclass(frozen=True)
 class BothFrames:
     """The same frame by frame."""

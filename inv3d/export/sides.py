@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inv3d.core.camera import Camera
 from inv3d.core.head import Head
-from inv3d.core.views import Views
+from inv3d.core.views import Views, from_bytes
 from inv3d.export.pictures import to_floats
 from inv3d.export.texture import Shot, own_shot, photo_shot
 
@@ -41,7 +41,7 @@ def shots(head: Head, photos: Views | None = None, resolution: int | None = None
     renders = head.frontal().render_each(cameras, lambda render: render, resolution)
     found = [own_shot(render, cameras[i]) for i, render in enumerate(renders)]
     if photos is not None:
-        images = photos.images if photos.fine is None else photos.fine / 127.5 - 1.0
+        images = photos.images if photos.fine is None else from_bytes(photos.fine)
         found += [photo_shot(image, renders[i], cameras[i]) for i, image in enumerate(images)]
     return found
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inv3d.core.errors import InputError
+from inv3d.core.views import from_bytes
 from inv3d.video.colour import Converter
 from inv3d.video.container import Clip, ClipInfo, open_clip, probe
 from inv3d.video.cropping import Cropping
@@ -47,7 +48,7 @@ class Frame:
 
     def tensor(self) -> Tensor:
         """[3,H,W] float in [-1,1]."""
-        return torch.from_numpy(np.ascontiguousarray(self.image)).permute(2, 0, 1).float().div(127.5).sub(1.0)
+        return from_bytes(torch.from_numpy(np.ascontiguousarray(self.image)).permute(2, 0, 1))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.errors import InputError
-from inv3d.core.views import Views
+from inv3d.core.views import Views, to_bytes
 from inv3d.video.choose import HeadChoice, choose
 from inv3d.video.decode import Frame
 from inv3d.video.detect import detector
@@ -47,7 +47,7 @@ def read_photo(path: Path, index: int = 0) -> Frame:
 
 def _pixels(image: Tensor) -> NDArray[np.uint8]:
     """[3,H,W] in [-1,1] to [H,W,3]."""
-    pixels: NDArray[np.uint8] = image.add(1.0).mul(127.5).round().byte().permute(1, 2, 0).numpy()
+    pixels: NDArray[np.uint8] = to_bytes(image).permute(1, 2, 0).numpy()
     return pixels
 
 

@@ -20,6 +20,7 @@ from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from inv3d.core.errors import InputError, OutOfMemoryError
+from inv3d.core.views import from_bytes
 from inv3d.memory import ran_out, require
 from inv3d.video.mend import LOST, mended
 from inv3d.video.srgb import shrunk, to_srgb
@@ -101,7 +102,7 @@ def read_picture(path: Path) -> Picture:
             image, scale = _mended(path, size, error)
     except MemoryError as error:
         raise OutOfMemoryError(f"there is not enough memory to read {path}", "shrink the photo first") from error
-    return Picture(torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div(127.5).sub(1.0), scale)
+    return Picture(from_bytes(torch.from_numpy(np.array(image)).permute(2, 0, 1)), scale)
 
 
 def _check_file(path: Path) -> int:

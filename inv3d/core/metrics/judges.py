@@ -19,6 +19,7 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle, Perceptual
 from inv3d.core.helpers import LPIPS, has_perceptual, load_perceptual
+from inv3d.core.views import to_bytes
 
 SAME_PERSON = 0.6
 """The distance of descriptors below which dlib takes two pictures for the same person."""
@@ -53,7 +54,7 @@ class FaceJudge:
         return FaceDistance(None, lost=True) if made is None else FaceDistance(float(np.linalg.norm(wanted - made)))
 
     def _descriptor(self, image: Tensor) -> NDArray[Any] | None:
-        pixels = image[0].clamp(-1, 1).add(1).mul(127.5).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
+        pixels = to_bytes(image[0]).permute(1, 2, 0).contiguous().cpu().numpy()
         found = self._detect(pixels, 1)
         if not len(found):
             return None

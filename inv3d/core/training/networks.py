@@ -20,6 +20,7 @@ from inv3d.core.training.augment import DISTORTIONS, clutter, degrade, occluded,
 from inv3d.core.training.demo import ParameterEmbedding
 from inv3d.core.training.loop import Losses, Training
 from inv3d.core.training.source import source_of
+from inv3d.core.views import from_bytes
 
 
 class NetworkTrainer(Training):
@@ -48,7 +49,7 @@ class NetworkTrainer(Training):
 
     def pick(self, heads: Tensor, views: Tensor) -> tuple[Tensor, Tensor]:
         """Images [B,3,R,R] in [-1,1] and alpha [B,1,R,R]."""
-        image = self.images["image"][heads, views].float() / 127.5 - 1.0
+        image = from_bytes(self.images["image"][heads, views])
         return image, self.images["alpha"][heads, views].float() / 255.0
 
 
@@ -203,7 +204,7 @@ class PerceptualTrainer(NetworkTrainer):
     def _order(self, generator: torch.Generator) -> Tensor:
         """Whether the stronger of two distortions is further away, and another face further than a mild one."""
         rows = torch.randperm(len(self.twins), generator=generator)[: self.batch // 2]
-        pair = self.twins[rows].float().to(self.device) / 127.5 - 1.0
+        pair = from_bytes(self.twins[rows].to(self.device))
         if torch.rand((), generator=generator) < 0.5:
             pair = F.avg_pool2d(pair.flatten(0, 1), 2).unflatten(0, (-1, 2))
         image, alike = pair.unbind(1)

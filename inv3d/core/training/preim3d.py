@@ -25,6 +25,7 @@ from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.loop import Losses, Training, follow
 from inv3d.core.training.networks import jitter
 from inv3d.core.training.renders import Renders
+from inv3d.core.views import from_bytes
 
 _PAPER_FIT = FitSettings(pixel=1.0, perceptual=0.8, identity=0.4)
 _PAPER_SAMPLES = Renders("samples", 80_000, 100, 1, 256, math.radians(30), math.radians(20), 0.7)
@@ -157,7 +158,7 @@ class EncoderTrainer(Training):
         pictures = self.inside if inside else self.outside
         count = recipe.batch if inside else recipe.rendered
         rows = torch.randint(len(pictures), (count,), generator=random)
-        images = pictures.images[rows].float() / 127.5 - 1.0
+        images = from_bytes(pictures.images[rows])
         yaw, pitch = pictures.yaw[rows], pictures.pitch[rows]
         if not inside and torch.rand((), generator=random) < 0.5:
             images, yaw = images.flip(-1), -yaw
@@ -219,7 +220,7 @@ class EncoderTrainer(Training):
         the `sides` (degrees); [3,H,W]."""
         rows = []
         for source in (self.outside, self.inside):
-            image = (source.images[:pictures].float() / 127.5 - 1.0).to(self.device)
+            image = from_bytes(source.images[:pictures]).to(self.device)
             codes, size = self.average(image), image.shape[-1]
             for i in range(len(image)):
                 yaw = torch.cat([source.yaw[[i]], torch.tensor(sides).deg2rad()])
