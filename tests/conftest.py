@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,8 @@ import torch
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.head import Head
 from inv3d.core.latents import LatentTrack
-from inv3d.core.procedural.clip import HeadTurn
-from inv3d.core.procedural.renderer import HeadRenderer
-from inv3d.video.write import write_mp4
-
-TURN = HeadTurn(seed=701, frames=28, fps=10, width=320, height=180, crop=116.0)
+from inv3d.core.turn import Turn
+from tests import people
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,20 +31,14 @@ def demo() -> Bundle:
 
 
 @pytest.fixture(scope="session")
-def turn() -> HeadTurn:
-    return TURN
+def turn() -> Turn:
+    return people.TURN
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A head turning from -70 to 70 degrees, 28 frames of 320 x 180."""
-    path = tmp_path_factory.mktemp("clip") / "turn.mp4"
-    renderer = HeadRenderer()
-    images = [
-        TURN.render(renderer, i).image[0].permute(1, 2, 0).add(1).mul(127.5).byte().numpy() for i in range(TURN.frames)
-    ]
-    write_mp4(path, images, TURN.fps)
-    return path
+    return Path(shutil.copy(people.CLIP, tmp_path_factory.mktemp("clip") / "turn.mp4"))
 
 
 @pytest.fixture(scope="session")

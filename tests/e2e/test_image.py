@@ -10,18 +10,17 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from inv3d.core.encoders.kinds import PREIM3D
-from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training.renders import Renders
+from tests.people import still
 
 from .commands import fails, here, inv3d
 
 
 @pytest.fixture(scope="module")
-def photos(turn, tmp_path_factory):
+def photos(tmp_path_factory):
     """A folder with a photo of a head, one of nothing, and a text that calls itself a photo."""
     folder = tmp_path_factory.mktemp("photos")
-    head = turn.render(HeadRenderer(), 13).image[0].permute(1, 2, 0).add(1).mul(127.5).byte().numpy()
-    Image.fromarray(head).save(folder / "head.png")
+    Image.fromarray(still(13)).save(folder / "head.png")
     Image.fromarray(np.full((120, 160, 3), 99, np.uint8)).save(folder / "grey.jpg")
     (folder / "text.png").write_text("no photo")
     (folder / "._head.png").write_bytes(b"\0\x05\x16\x07")  # what macOS puts beside a file

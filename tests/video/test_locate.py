@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from inv3d.core.crops import Crops, cut
-from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.video import locate
 from inv3d.video.locate import _grid, _inside, _turned_back, search, search_turned
+from tests.people import still
 
 
 @pytest.fixture(scope="module")
 def frame(turn):
     """A head at a quarter of its turn, 180 x 320, and the centre and side of its crop."""
-    return turn.render(HeadRenderer(), 9).image[0], turn.placement(9)
+    return torch.from_numpy(still(9)).permute(2, 0, 1) / 127.5 - 1.0, turn.placement(9)
 
 
 def find(demo, image):

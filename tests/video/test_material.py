@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from inv3d.core.errors import InputError
-from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.video.material import Photographs, Recording
 from inv3d.video.track import HeadTrack
+from tests.people import still
 
 REAL = Path(__file__).parents[3] / "shared" / "real"
 
@@ -21,12 +21,12 @@ def silent(done: int, total: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def photos(turn, tmp_path_factory) -> Photographs:
+def photos(tmp_path_factory) -> Photographs:
     """A head from three sides, the last one first and turned by its metadata; a plain picture, text, and a copy."""
     folder = tmp_path_factory.mktemp("photos")
     paths = [folder / name for name in ("c.png", "a.jpg", "b.png", "plain.png", "text.png", "copy.png")]
     for path, frame in zip(paths[:3], (24, 4, 14), strict=True):
-        pixels = turn.render(HeadRenderer(), frame).image[0].permute(1, 2, 0).add(1).mul(127.5).round().byte().numpy()
+        pixels = still(frame)
         exif = Image.Exif()
         if path.name == "c.png":
             pixels = np.ascontiguousarray(np.rot90(pixels))

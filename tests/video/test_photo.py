@@ -9,17 +9,15 @@ from PIL import Image
 
 from inv3d.core.errors import InputError
 from inv3d.video.photo import align_photo
+from tests.people import still
 
 FAULTS = Path(__file__).parents[3] / "shared" / "faults"
 
 
 @pytest.fixture(scope="module")
-def portrait(turn):
+def portrait():
     """A head at 320 x 180, as an array."""
-    from inv3d.core.procedural.renderer import HeadRenderer
-
-    image = turn.render(HeadRenderer(), 12).image[0].permute(1, 2, 0)
-    return image.add(1).mul(127.5).round().clamp(0, 255).byte().numpy()
+    return still(12)
 
 
 def differ(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -6,20 +6,11 @@ import pytest
 import torch
 
 from inv3d.core.errors import InputError
-from inv3d.core.procedural.clip import HeadTurn
-from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.video.decode import Frame
 from inv3d.video.locate import align, search
 from inv3d.video.track import HeadTrack, TrackedFrame, smooth, track
 from inv3d.video.write import write_mp4
-
-
-def still(turn: HeadTurn, frame: int) -> np.ndarray:
-    return turn.render(HeadRenderer(), frame).image[0].permute(1, 2, 0).add(1).mul(127.5).byte().numpy()
-
-
-def other_turn() -> HeadTurn:
-    return HeadTurn(seed=702, frames=28, width=320, height=180, crop=116.0)
+from tests.people import other, still
 
 
 def test_poses_and_places_of_a_turn(clip, turn, demo):
@@ -54,11 +45,8 @@ def test_a_clip_without_a_head_is_refused(tmp_path, demo):
         track(tmp_path / "grey.mp4", demo.aligner)
 
 
-def test_two_heads_are_refused(tmp_path, demo, turn):
-    one = still(turn, 14)
-    pair = np.concatenate(
-        [one[:, 40:220], still(other_turn(), 14)[:, 40:220]], 1
-    )
+def test_two_heads_are_refused(tmp_path, demo):
+    pair = np.concatenate([still(14)[:, 40:220], other()[:, 40:220]], 1)
     write_mp4(tmp_path / "pair.mp4", [pair] * 4, 10)
     with pytest.raises(InputError, match="2 heads"):
         track(tmp_path / "pair.mp4", demo.aligner)
@@ -69,16 +57,15 @@ def test_two_heads_are_refused(tmp_path, demo, turn):
         track(tmp_path / "pair.mp4", demo.aligner, head=3)
 
 
-def test_two_people_in_two_shots_are_refused(tmp_path, demo, turn):
-    first, second = (still(seed, 14) for seed in (turn, other_turn()))
-    write_mp4(tmp_path / "cut.mp4", [first] * 5 + [second] * 5, 10)
+def test_two_people_in_two_shots_are_refused(tmp_path, demo):
+    write_mp4(tmp_path / "cut.mp4", [still(14)] * 5 + [other()] * 5, 10)
     with pytest.raises(InputError, match=r"several shots: the picture changes at 0\.50 s"):
         track(tmp_path / "cut.mp4", demo.aligner)
 
 
-def test_frames_without_a_head_lead_in_and_are_listed(tmp_path, demo, turn):
+def test_frames_without_a_head_lead_in_and_are_listed(tmp_path, demo):
     black = np.zeros((180, 320, 3), np.uint8)
-    write_mp4(tmp_path / "black.mp4", [black] * 3 + [still(turn, 14)] * 4, 10)
+    write_mp4(tmp_path / "black.mp4", [black] * 3 + [still(14)] * 4, 10)
     found = track(tmp_path / "black.mp4", demo.aligner)
     assert [frame.index for frame in found.frames] == [3, 4, 5, 6]
     assert [(frame.index, frame.reason) for frame in found.failed] == [(i, "no head found") for i in range(3)]

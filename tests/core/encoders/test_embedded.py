@@ -6,8 +6,7 @@ import torch
 from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.encoders.store import load_encoder
 from inv3d.core.metrics.image import mse
-from inv3d.core.procedural.clip import HeadTurn
-from inv3d.core.procedural.renderer import HeadRenderer
+from tests.people import portraits
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +18,7 @@ def encoder():
 def photos(demo):
     """Four aligned pictures of heads, and the camera."""
     camera = demo.info.camera(torch.tensor([0.2]), torch.tensor([0.05]))
-    renderer = HeadRenderer()
-    heads = [HeadTurn(seed).parameters(13) for seed in range(900, 904)]
-    return torch.cat([renderer.render(head, camera, 128, 1).image for head in heads]), camera
+    return portraits(*(f"photo-{number}" for number in range(900, 904))), camera
 
 
 def render(demo, codes, camera):

@@ -2,30 +2,20 @@ import pytest
 import torch
 
 from inv3d.core.networks.perceptual import distortions, typical_distance
-from inv3d.core.procedural.clip import HeadTurn
-from inv3d.core.procedural.renderer import HeadRenderer
-
-
-def portraits(*seeds_and_yaws: tuple[int, float]) -> torch.Tensor:
-    renderer = HeadRenderer()
-    images = []
-    for seed, t in seeds_and_yaws:
-        turn = HeadTurn(seed=seed, frames=101)
-        images.append(turn.render_aligned(renderer, round(t * 100), 128).image)
-    return torch.cat(images)
+from tests.people import portraits
 
 
 def test_identity_knows_a_head_from_the_side(demo):
     """Heads never used in training; the picture from the side is nearest to the same head's front."""
     seeds = (711, 712, 713, 714)
-    front, side = portraits(*((s, 0.5) for s in seeds)), portraits(*((s, 0.3) for s in seeds))
+    front, side = (portraits(*(f"{name}-{seed}" for seed in seeds)) for name in ("front", "side"))
     scores = demo.identity(front) @ demo.identity(side).t()
     assert scores.argmax(1).tolist() == [0, 1, 2, 3]
     assert torch.allclose(demo.identity(front).norm(dim=-1), torch.ones(4), atol=1e-4)
 
 
 def test_perceptual_distance_grows_with_the_distortion(demo):
-    image = portraits((715, 0.5), (716, 0.4))
+    image = portraits("front-715", "side-716")
     random = torch.Generator().manual_seed(0)
     noise = torch.randn(image.shape, generator=random)
     distances = [
@@ -48,6 +38,6 @@ def test_the_typical_distance_is_a_geometric_mean():
 
 
 def test_perceptual_distance_has_gradients(demo):
-    image = portraits((715, 0.5)).requires_grad_()
+    image = portraits("front-715").requires_grad_()
     demo.perceptual.distance(image, image.detach() + 0.1).sum().backward()
     assert torch.isfinite(image.grad).all() and image.grad.abs().sum() > 0

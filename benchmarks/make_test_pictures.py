@@ -1,0 +1,51 @@
+"""Draw the people that the tests look at, into tests/data/people: a head turn, another person, aligned portraits.
+
+    python benchmarks/make_test_pictures.py
+
+Stored, because drawing them needs the extra `train`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from inv3d.core.camera import look_at
+from inv3d.core.people.clip import PersonTurn
+from inv3d.core.people.renderer import PeopleRenderer
+from inv3d.core.people.store import people_basis
+from inv3d.export.pictures import to_array
+from inv3d.video.write import write_mp4
+
+FOLDER = Path(__file__).parents[1] / "tests" / "data" / "people"
+TURN = {"frames": 28, "fps": 10, "width": 320, "height": 180, "crop": 116.0}
+PERSON, OTHER = 519, 526
+PORTRAITS = range(711, 717)
+PHOTOS = range(900, 904)
+
+
+def save(name: str, image: torch.Tensor) -> None:
+    """Writes an image [1,3,H,W] in [-1,1]."""
+    Image.fromarray(to_array(image[0])).save(FOLDER / name, quality=95)
+
+
+def main() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    renderer = PeopleRenderer(people_basis())
+    turn = PersonTurn(PERSON, **TURN)
+    images = [to_array(turn.render(renderer, frame).image[0]) for frame in range(turn.frames)]
+    write_mp4(FOLDER / "turn.mp4", images, turn.fps)
+    save("other.jpg", PersonTurn(OTHER, **TURN).render(renderer, 14).image)
+    for seed in PORTRAITS:
+        person = PersonTurn(seed, frames=101)
+        for name, frame in (("front", 50), ("side", 30)):
+            save(f"{name}-{seed}.jpg", person.render_aligned(renderer, frame, 128).image)
+    camera = look_at(torch.tensor([0.2]), torch.tensor([0.05]))
+    for seed in PHOTOS:
+        save(f"photo-{seed}.jpg", renderer.render(PersonTurn(seed).parameters(13), camera, 128).image)
+
+
+if __name__ == "__main__":
+    main()
