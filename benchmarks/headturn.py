@@ -2,7 +2,8 @@
 
 Every clip (see clips.py) is treated like any clip: found, tracked, cut. Rows as in the paper; metrics of the frontal
 frame, and (`_R`) of frames evenly spaced over the whole turn, those that no fit has seen also apart; depth and surface
-against the exact geometry. ID is measured by a network that no fit optimises. Finished rows are kept in --folder, so
+against the exact geometry. ID is measured by a network that no fit optimises, and so is LPIPS
+(AlexNet), a column where its weights are on the machine. Finished rows are kept in --folder, so
 that the benchmark goes on where it stopped; several can run at a time, on different --clips.
 """
 
@@ -26,17 +27,17 @@ from results import publish, table
 from scipy.spatial import cKDTree
 
 from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.camera import look_at
 from inv3d.core.device import choose_device
 from inv3d.core.head import Head
+from inv3d.core.helpers import LPIPS, has_perceptual, load_perceptual
 from inv3d.core.inversion.invert import Footage, refine_cameras
 from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
 from inv3d.core.metrics.consistency import depth_consistency
 from inv3d.core.metrics.evaluate import FrameMetrics, evaluate, means
-from inv3d.core.procedural.mesh import head_mesh
-from inv3d.core.procedural.parameters import Parameters
-from inv3d.core.procedural.surface import WORLD_PER_HEAD_UNIT
+from inv3d.core.metrics.judges import Judges
 from inv3d.core.views import Views
 from inv3d.export.mesh import extract_mesh
 from inv3d.pipeline import cut_footage
@@ -45,7 +46,7 @@ from inv3d.video.select import cut_views, select
 from inv3d.video.track import HeadTrack, TrackedFrame, track
 
 SINGLE, MULTI, LATENTS = "Single-view", "Multi-view", "Multi-latent"
-METRICS = ("mse", "perceptual", "ms_ssim", "identity")
+METRICS = {"mse": "MSE", "perceptual": "perceptual", "lpips": "LPIPS", "ms_ssim": "MS-SSIM", "identity": "ID"}
 CONSISTENCY_CODES = 30
 
 
@@ -141,14 +142,19 @@ def depth_error(head: Head, views: Views, clip: TestClip) -> float:
 
 def head_width(clip: TestClip) -> float:
     """In world units."""
-    return 2 * float(Parameters(clip.turn.parameters(0)).head_width) * WORLD_PER_HEAD_UNIT
+    return clip.renderer().builder.shapes.surface(clip.turn.parameters(0)).width
 
 
 def exact_surface(clip: TestClip, frame: int) -> NDArray[np.float32]:
     """Points of the face and its sides at a frame: what the clip shows, as in the NoW protocol."""
-    vertices, _ = head_mesh(clip.renderer(), clip.turn.parameters(frame))
-    seen = (vertices[:, 2] > 0.0) & (vertices[:, 1] > -0.26) & (vertices[:, 1] < 0.26)
-    return vertices[seen]
+    yaw = torch.linspace(-70.0, 70.0, 7).deg2rad()
+    cameras = look_at(yaw, torch.zeros_like(yaw))
+    parameters = clip.turn.parameters(frame).expand(len(yaw), -1)
+    exact = clip.renderer().render(parameters, cameras, 96, supersample=1)
+    origins, directions = cameras.rays(96)
+    points = (origins + directions * exact.depth.reshape(len(yaw), -1, 1))[exact.alpha.flatten(1) == 1.0]
+    array: NDArray[np.float32] = points[(points[:, 2] > 0.0) & (points[:, 1].abs() < 0.26)].numpy()
+    return array
 
 
 def surface_error(head: Head, surface: NDArray[np.float32], clip: TestClip) -> dict[str, float]:
@@ -159,6 +165,11 @@ def surface_error(head: Head, surface: NDArray[np.float32], clip: TestClip) -> d
     points, _ = trimesh.sample.sample_surface(extract_mesh(head), 150_000, seed=0)
     distance = 100 * cKDTree(points).query(surface)[0] / head_width(clip)
     return {"mean": float(distance.mean()), "median": float(np.median(distance)), "std": float(distance.std())}
+
+
+def judges(device: torch.device) -> Judges:
+    """The model's own judge, and LPIPS if its weights are on the machine."""
+    return Judges(lpips=load_perceptual(LPIPS, device) if has_perceptual(LPIPS) else None)
 
 
 def summary(rows: list[FrameMetrics]) -> dict[str, Any] | None:
@@ -183,7 +194,7 @@ def run_clip(clip: TestClip, rows: list[int], folder: Path, bundle: Bundle, devi
         head, prepared = fits.fit(row)
         seconds = time.perf_counter() - start
         images = head.render_each(prepared.held_out.cameras, lambda render: render.image)
-        measured = evaluate(prepared.held_out, images, bundle)
+        measured = evaluate(prepared.held_out, images, bundle, judges(device))
         result = {
             "clip": clip.name, "known": clip.known, "row": f"{row.group}: {row.name}", "seconds": seconds,
             "frontal": summary([r for r in measured if r.frame == frontal.index]),
@@ -210,15 +221,21 @@ def average(results: Results, row: int, value: Callable[[dict[str, Any]], float]
     return float(np.mean([value(r) for r in results[row]]))
 
 
+def metrics_of(results: Results) -> list[str]:
+    """The metrics that all results have."""
+    return [m for m in METRICS if all(r["rotation"][m] is not None for row in results for r in row)]
+
+
 def tables(results: Results) -> str:
     """Tables 1 and 2."""
-    header = ["", "MSE", "perceptual", "MS-SSIM", "ID", *(f"{m}_R" for m in ("MSE", "perceptual", "MS-SSIM", "ID"))]
+    metrics = metrics_of(results)
+    header = ["", *(METRICS[m] for m in metrics), *(f"{METRICS[m]}_R" for m in metrics)]
     header += ["MSE unseen", "ID unseen", "depth error %", "surface mean %", "median %", "std %"]
     lines: list[list[Any]] = []
     for i, row in enumerate(ROWS):
         cells: list[Any] = [f"{row.group}: {row.name}"]
         for part in ("frontal", "rotation"):
-            cells += [average(results, i, lambda r, p=part, m=m: r[p][m]) for m in METRICS]  # type: ignore[misc]
+            cells += [average(results, i, lambda r, p=part, m=m: r[p][m]) for m in metrics]  # type: ignore[misc]
         cells += [average(results, i, lambda r, m=m: r["unseen"][m]) for m in ("mse", "identity")]  # type: ignore[misc]
         cells.append(average(results, i, lambda r: r["depth_error"]))
         cells += [average(results, i, lambda r, m=m: r["surface"][m]) for m in ("mean", "median", "std")]  # type: ignore[misc]
@@ -266,9 +283,9 @@ def order(results: Results) -> list[list[Any]]:
     free, full = by_name["Multi-latent: 9 latents"], by_name["Multi-latent: + depth"]
     rising = {"ms_ssim": -1.0, "identity": -1.0}
 
-    def better(a: int, b: int, part: str, names: tuple[str, ...] = METRICS) -> str:
+    def better(a: int, b: int, part: str) -> str:
         lost = [
-            m for m in names
+            m for m in metrics_of(results)
             if rising.get(m, 1.0) * average(results, a, lambda r, m=m: r[part][m])  # type: ignore[misc]
             >= rising.get(m, 1.0) * average(results, b, lambda r, m=m: r[part][m])  # type: ignore[misc]
         ]  # fmt: skip
@@ -315,8 +332,8 @@ def summarise(folder: Path, frames: int, preset: str) -> None:
 
     groups = {
         f"All {len(chosen)} clips": chosen,
-        "Known heads": [c for c in chosen if c.known],
-        "Heads with what the model has never seen": [c for c in chosen if not c.known],
+        "Known people": [c for c in chosen if c.known],
+        "People with what the model has never seen": [c for c in chosen if not c.known],
     }
     loaded = {name: load(clips) for name, clips in groups.items() if clips}
     text = f"Preset {preset}; {frames} frames evenly spaced over the turn; ID by a network that no fit optimises; surface and depth\n"

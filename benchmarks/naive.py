@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from clips import CLIPS, TestClip
-from headturn import METRICS, MULTI, Fits, Row, depth_error, exact_surface, summary, surface_error
+from headturn import METRICS, MULTI, Fits, Row, depth_error, exact_surface, judges, summary, surface_error
 from results import kept, publish, table
 
 from inv3d.core.bundle import Bundle, load_bundle
@@ -45,7 +45,7 @@ def measure(way: str, views: int, clip: TestClip, folder: Path, bundle: Bundle) 
     images = head.render_each(prepared.held_out.cameras, lambda render: render.image)
     frontal = min(fits.evenly(), key=lambda frame: abs(frame.yaw))
     return {
-        **(summary(evaluate(prepared.held_out, images, bundle)) or {}),
+        **(summary(evaluate(prepared.held_out, images, bundle, judges(torch.device("cpu")))) or {}),
         "depth_error": depth_error(head, prepared.held_out, clip),
         "surface": surface_error(head, exact_surface(clip, frontal.index), clip)["mean"],
         "seconds": seconds,
@@ -63,8 +63,9 @@ def main() -> None:
     for way in WAYS:
         path = options.folder / f"{way.replace(' ', '-')}-{clip.name}-{options.views}.json"
         found[way] = kept(path, functools.partial(measure, way, options.views, clip, options.folder, bundle))
-    names = [*METRICS, "depth_error", "surface", "seconds"]
-    header = ["way", *(f"{name}_R" for name in METRICS), "depth error %", "surface %", "seconds of the fit"]
+    metrics = [m for m in METRICS if all(result[m] is not None for result in found.values())]
+    names = [*metrics, "depth_error", "surface", "seconds"]
+    header = ["way", *(f"{METRICS[name]}_R" for name in metrics), "depth error %", "surface %", "seconds of the fit"]
     lines = [[way, *(result[name] for name in names)] for way, result in found.items()]
     text = f"{clip.name}, {options.views} views, one code, {FAST.wplus_steps} + {FAST.tuning_steps} steps; "
     text += "frames over the whole turn.\n\n" + table(header, lines)

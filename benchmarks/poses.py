@@ -1,6 +1,6 @@
 """How well camera refinement mends wrong cameras: `python benchmarks/poses.py`.
 
-Nine views of heads that no training has seen (those of clips.py), or one, with exact cameras, with cameras turned by 2,
+Nine views of people that no training has seen (those of clips.py), or one, with exact cameras, with cameras turned by 2,
 5 and 10 degrees about random axes, and with the aligner's own estimates. Angular error of the cameras before and after
 the joint optimisation of code and cameras, with and without the warping loss.
 """
