@@ -16,7 +16,7 @@ from inv3d.video.write import write_mp4
 
 CLIPS = {
     "headturn.mp4": PersonTurn(519, frames=100, width=960, height=540, crop=315.0),
-    "headturn-glasses.mp4": PersonTurn(526, frames=100, width=960, height=540, crop=350.0, center=(0.55, 0.50)),
+    "headturn-glasses.mp4": PersonTurn(521, frames=100, width=960, height=540, crop=350.0, center=(0.55, 0.50)),
     "headturn-hat.mp4": PersonTurn(
         523, frames=100, width=960, height=540, crop=285.0, center=(0.47, 0.45), cluttered=True
     ),
