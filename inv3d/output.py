@@ -89,7 +89,7 @@ def write_output(
     done("metrics")
     run = run.changed(
         means=metrics.means,
-        photographs=metrics.photographs,
+        outside=metrics.outside,
         seconds=clock.seconds,
         total_seconds=round(sum(clock.seconds.values()), 2),
         peak_memory_mb=float(peak_memory_mb()),
@@ -119,7 +119,7 @@ def _metrics(
             fit=fit,
             model=means(own_rows),
             strangeness=round(strangeness, 3),
-            photographs=strangeness > OUTSIDE,
+            outside=strangeness > OUTSIDE,
             depth_consistency=depth_consistency(head) if len(head.track) > 1 else 0.0,
             latent_distance=head.track.neighbour_distance(),
             networks=MeasuredBy(

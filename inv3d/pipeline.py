@@ -17,12 +17,11 @@ from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.errors import InputError, UsageError
 from inv3d.core.files import disk_errors
-from inv3d.core.helpers import AUTO, OWN, perceptual_for_photographs, with_helpers
+from inv3d.core.helpers import AUTO, OWN, best_perceptual, with_helpers
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.loop import Progress, silent
 from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.views import Views
-from inv3d.core.world import OUTSIDE
 from inv3d.export.background import KEEP, Background
 from inv3d.export.preview import Preview
 from inv3d.export.report import Source
@@ -88,17 +87,17 @@ class Suited:
 
 
 def suited(bundle: Bundle, perceptual: str, targets: Views) -> Suited:
-    """Choose the perceptual network for `targets`, if that is left to us: LPIPS for photographs, where its weights are."""
+    """Choose the perceptual network for `targets`, if that is left to us, and tell how strange they are to the model."""
     strangeness = bundle.strangeness(targets.images)
     if perceptual != AUTO:
         return Suited(bundle, perceptual, strangeness)
-    chosen = perceptual_for_photographs() if strangeness > OUTSIDE else OWN
+    chosen = best_perceptual()
     return Suited(with_helpers(bundle, chosen, OWN, bundle.generator.device), chosen, strangeness)
 
 
 def choice_of_perceptual(perceptual: str) -> str:
     """What identifies the choice of a network in a job: with `AUTO` a run is another one once weights arrive or vanish."""
-    return f"{AUTO}, {perceptual_for_photographs()} for photographs" if perceptual == AUTO else perceptual
+    return f"{AUTO}, {best_perceptual()}" if perceptual == AUTO else perceptual
 
 
 def settings_for(bundle: Bundle, settings: FitSettings) -> FitSettings:

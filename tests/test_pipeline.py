@@ -27,13 +27,13 @@ def test_frames_that_contradict_the_others_are_listed_as_failed():
 @pytest.mark.parametrize(
     ("asked", "strangeness", "here", "chosen"),
     [
-        ("auto", 1.2, "lpips-alex", "lpips-alex"), ("auto", 1.2, "own", "own"), ("auto", 0.5, "lpips-alex", "own"),
+        ("auto", 1.2, "lpips-alex", "lpips-alex"), ("auto", 1.2, "own", "own"), ("auto", 0.5, "lpips-alex", "lpips-alex"),
         ("own", 1.2, "lpips-alex", "own"), ("lpips-vgg", 0.5, "own", "lpips-vgg"),
     ],
 )  # fmt: skip
 def test_the_perceptual_network_suits_the_pictures(demo, monkeypatch, asked, strangeness, here, chosen):
     loaded = []
-    monkeypatch.setattr(pipeline, "perceptual_for_photographs", lambda: here)
+    monkeypatch.setattr(pipeline, "best_perceptual", lambda: here)
     monkeypatch.setattr(
         pipeline, "with_helpers", lambda bundle, perceptual, *others: loaded.append(perceptual) or bundle
     )
@@ -45,9 +45,9 @@ def test_the_perceptual_network_suits_the_pictures(demo, monkeypatch, asked, str
 
 
 def test_a_run_is_another_one_once_weights_arrive(monkeypatch):
-    monkeypatch.setattr(pipeline, "perceptual_for_photographs", lambda: "own")
+    monkeypatch.setattr(pipeline, "best_perceptual", lambda: "own")
     before = choice_of_perceptual("auto")
-    monkeypatch.setattr(pipeline, "perceptual_for_photographs", lambda: "lpips-alex")
+    monkeypatch.setattr(pipeline, "best_perceptual", lambda: "lpips-alex")
     assert choice_of_perceptual("auto") != before and choice_of_perceptual("own") == "own"
 
 

@@ -33,7 +33,7 @@ def doctor(
     from inv3d.core.bundle import load_bundle
     from inv3d.core.device import choose_device
     from inv3d.core.errors import ModelError
-    from inv3d.core.helpers import OWN, perceptual_for_photographs
+    from inv3d.core.helpers import OWN, best_perceptual
     from inv3d.core.library import available, home
     from inv3d.core.metrics.judges import has_face_judge
     from inv3d.estimate import trial_render
@@ -56,10 +56,10 @@ def doctor(
     )
     free, writes = shutil.disk_usage(Path.cwd()).free, "libx264" in av.codecs_available
     tell(f"free disk space here: {free / 1e9:.1f} GB; H.264 encoder: {'available' if writes else 'missing'}")
-    network, judge = perceptual_for_photographs(), has_face_judge()
+    network, judge = best_perceptual(), has_face_judge()
     loss = "the model's own network (LPIPS has no weights here)" if network == OWN else network
     recogniser = "available" if judge else "missing: pip install 'inv3d[photos]'"
-    tell(f"photographs: perceptual loss by {loss}; face recogniser: {recogniser}")
+    tell(f"perceptual loss: {loss}; face recogniser: {recogniser}")
     names = available()
     tell(f"models: {', '.join(names) or 'none'}; imported models are kept in {home()}")
     if "demo" not in names:
@@ -67,7 +67,7 @@ def doctor(
     found = {
         "version": inv3d.__version__, "python": platform.python_version(), "system": system, "packages": packages,
         "device": str(choice.device), "free_memory": free_memory(), "free_disk": free, "h264": writes, "models": names,
-        "home": str(home()), "photographs": {"perceptual": network, "face_recogniser": judge},
+        "home": str(home()), "networks": {"perceptual": network, "face_recogniser": judge},
     }  # fmt: skip
     if not quick:
         start = time.perf_counter()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from inv3d.core.helpers import OWN
+
 _SHOWN = (
     ("psnr", "PSNR {:.1f} dB"),
     ("ms_ssim", "MS-SSIM {:.3f}"),
@@ -31,18 +33,13 @@ def likeness(means: Mapping[str, Any]) -> str:
 
 
 def remarks_on(run: Mapping[str, Any]) -> Iterator[str]:
-    """What a person should know about the figures of a run: which network the fit used, and what no network could tell."""
-    if not run["photographs"]:
-        return
-    yield f"the pictures are photographs: perceptual loss by {_network(run)}"
+    """What a person should know about the figures of a run: what they mean, and which networks would have helped."""
     means = run["means"]["held_out"] or run["means"]["fit"]
     if means["face_distance"] is not None:
         yield "dlib takes two faces for one person below a face distance of 0.6; photos of one person lie 0.2 to 0.4 apart"
-    elif means["identity"] is None:
-        yield 'no likeness is given: the model\'s own networks know renders only; for an independent judge, pip install "inv3d[photos]"'
-
-
-def _network(run: Mapping[str, Any]) -> str:
-    if run["perceptual"] != "own":
-        return str(run["perceptual"])
-    return "the model's own network; LPIPS would be better (--perceptual lpips-alex fetches its weights)"
+    elif run["outside"]:
+        yield 'no likeness is given: the model has seen nothing like these pictures; for another judge, pip install "inv3d[photos]"'
+    elif means["identity"] is not None:
+        yield 'ID is what the model\'s own judge says; for an independent one, pip install "inv3d[photos]"'
+    if run["perceptual"] == OWN:
+        yield "perceptual loss by the model's own network; LPIPS would be better (--perceptual lpips-alex fetches its weights)"

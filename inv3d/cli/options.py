@@ -68,8 +68,8 @@ Perceptual = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="Network of the perceptual loss: own, lpips-alex, lpips-vgg, or auto (LPIPS for photographs if its weights "
-        "are on this machine, otherwise own).",
+        help="Network of the perceptual loss: own, lpips-alex, lpips-vgg, or auto (LPIPS if its weights are on this "
+        "machine, otherwise own).",
     ),
 ]
 Identity = Annotated[

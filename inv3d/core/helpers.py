@@ -56,9 +56,9 @@ def with_helpers(bundle: Bundle, perceptual: str, identity: str, device: torch.d
     return replace(bundle, names=names)
 
 
-def perceptual_for_photographs() -> str:
-    """The network that `AUTO` means for photographs: LPIPS if the weights of one of its backbones are on this machine,
-    else `OWN`."""
+def best_perceptual() -> str:
+    """The network that `AUTO` means: LPIPS, which knows photographs, if the weights of one of its backbones are on this
+    machine, else `OWN`."""
     return next((name for name in _BACKBONES if has_perceptual(name)), OWN)
 
 

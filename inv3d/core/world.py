@@ -1,7 +1,7 @@
 """The world of a model's own judge: what it has seen, measured on the model's own renders.
 
-A network that was trained on renders cannot judge a photograph: what it says of one means nothing. Whether pictures lie
-outside of its world is told by its own features: how improbable they are under Gaussians fitted to the features of the
+A network cannot judge what is unlike all it has seen: what it says of that means nothing. Whether pictures lie outside of
+its world is told by its own features: how improbable they are under Gaussians fitted to the features of the
 model's renders. Each Gaussian has a few directions of its own and one variance for all others (probabilistic PCA,
 Tipping and Bishop 1999).
 """
@@ -25,10 +25,9 @@ from inv3d.core.networks.identity import INPUT_SIZE, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork, typical_distance
 from inv3d.core.weights import Refuse, Shape, read_metadata, read_tensors
 
-OUTSIDE = 0.93
-"""Strangeness above which pictures count as photographs. Clips of heads that the embedded model knows have 0.71 to 0.88,
-those of people 0.98 and more; single pictures scatter more, and a hat that the model has never seen lies outside, too
-(`benchmarks/photographs.py`)."""
+OUTSIDE = 1.05
+"""Strangeness above which pictures count as unknown to the judge. Drawn people and photographs of people reach 1.0 in single
+pictures, objects and patterns 0.9 to 3 (`benchmarks/photographs.py`)."""
 _STAGES = (1, 2, 3, 4)
 """Of the judge's trunk; the first knows edges only."""
 _DIRECTIONS = 40

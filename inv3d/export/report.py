@@ -168,13 +168,13 @@ def _judged(metrics: Metrics) -> str:
         lines.append(f"ID is measured by {_text(networks.identity)}.")
     if networks.face_distance is not None:
         lines.append(f"The face distance is that of {_text(networks.face_distance)}.")
-    if metrics.photographs and networks.identity is None:
+    elif metrics.outside:
         lines.append(
-            "The pictures are photographs, and the model's own networks know only its renders: no ID is given, because it "
-            f"would mean nothing (strangeness {metrics.strangeness:.2f}; pictures that they know reach {OUTSIDE})."
+            "The pictures are unlike all that the model's own judge has seen: no ID is given, because it would mean nothing "
+            f"(strangeness {metrics.strangeness:.2f}; pictures that it knows reach {OUTSIDE})."
         )
-        if networks.face_distance is None:
-            lines.append("For an independent figure of likeness, install the extra <code>inv3d[photos]</code>.")
+    if networks.face_distance is None:
+        lines.append("For an independent figure of likeness, install the extra <code>inv3d[photos]</code>.")
     return " ".join(lines)
 
 

@@ -63,7 +63,7 @@ class Metrics(Record):
     """The content of `metrics.json`: the means of `BothMeans`; `depth_consistency` in world units, `latent_distance` as of `LatentTrack`.
 
     `strangeness` says how far the pictures lie outside of what the model's own networks have seen (see `World`);
-    beyond a limit they count as `photographs`, of which those networks can tell no likeness.
+    beyond a limit they count as `outside`, and those networks can tell no likeness.
     """
 
     largest = 1 << 24  # a long clip has many frames
@@ -73,7 +73,7 @@ class Metrics(Record):
     fit: Means
     model: Means | None = None
     strangeness: Number = 0.0
-    photographs: bool = False
+    outside: bool = False
     depth_consistency: float
     latent_distance: float
     networks: MeasuredBy
@@ -102,7 +102,7 @@ class Run(Record):
     device: Text
     version: Text
     means: BothMeans | None = None
-    photographs: bool = False
+    outside: bool = False
     torch: Text = str(torch.__version__)
     python: Text = platform.python_version()
     seconds: Annotated[dict[Text, Number], Field(max_length=64)] = Field(default_factory=dict)

@@ -1,3 +1,5 @@
+import pytest
+
 from inv3d.cli.figures import figures, likeness, remarks_on
 
 MEANS = {
@@ -8,8 +10,8 @@ JUDGED = {**MEANS, "identity": None, "lpips": 0.2134, "face_distance": 0.512, "f
 BLIND = {**MEANS, "identity": None}
 
 
-def run(means, photographs=True, perceptual="lpips-alex"):
-    return {"photographs": photographs, "perceptual": perceptual, "means": {"held_out": None, "fit": means}}
+def run(means, outside=False, perceptual="lpips-alex"):
+    return {"outside": outside, "perceptual": perceptual, "means": {"held_out": None, "fit": means}}
 
 
 def test_figures_that_no_judge_can_tell_are_left_out():
@@ -20,12 +22,14 @@ def test_figures_that_no_judge_can_tell_are_left_out():
     assert [likeness(means) for means in (MEANS, JUDGED, BLIND)] == ["ID 0.95", "face 0.51", ""]
 
 
-def test_renders_need_no_remark():
-    assert list(remarks_on(run(MEANS, photographs=False))) == []
-
-
-def test_photographs_are_named_with_the_network_and_what_the_figures_mean():
-    network, meaning = remarks_on(run(JUDGED))
-    assert "lpips-alex" in network and "face distance of 0.6" in meaning
-    network, meaning = remarks_on(run(BLIND, perceptual="own"))
-    assert "--perceptual lpips-alex" in network and "inv3d[photos]" in meaning
+@pytest.mark.parametrize(
+    ("finished", "told"),
+    [
+        (run(JUDGED), ["face distance of 0.6"]), (run(MEANS), ["own judge"]), (run(BLIND), []),
+        (run(BLIND, outside=True), ["nothing like these pictures"]), (run(JUDGED, perceptual="own"), ["0.6", "LPIPS"]),
+    ],
+)  # fmt: skip
+def test_what_the_figures_mean_is_told(finished, told):
+    remarks = list(remarks_on(finished))
+    assert len(remarks) == len(told)
+    assert all(part in remark for part, remark in zip(told, remarks, strict=True))

@@ -8,7 +8,7 @@ from inv3d.core.helpers import (
     face_weights,
     load_identity,
     load_perceptual,
-    perceptual_for_photographs,
+    best_perceptual,
     with_helpers,
 )
 from inv3d.core.networks.arcface import ir_101, ir_se50
@@ -96,13 +96,13 @@ def test_the_face_network_that_the_fit_does_not_use_measures(demo):
     assert with_helpers(demo, "own", "own", CPU).names == demo.names
 
 
-def test_photographs_are_compared_by_lpips_if_its_weights_are_here(demo, home, backbone):
-    assert perceptual_for_photographs() == "lpips-alex"
-    found = with_helpers(demo, perceptual_for_photographs(), "own", CPU)
+def test_pictures_are_compared_by_lpips_if_its_weights_are_here(demo, home, backbone):
+    assert best_perceptual() == "lpips-alex"
+    found = with_helpers(demo, best_perceptual(), "own", CPU)
     assert found.names.perceptual == "lpips-alex" and found.perceptual_scale == pytest.approx(1.0)
     assert with_helpers(demo, "auto", "own", CPU).perceptual is demo.perceptual  # until the pictures are known
     backbone.unlink()
-    assert perceptual_for_photographs() == "own"
+    assert best_perceptual() == "own"
 
 
 def test_unknown_networks_are_told():

@@ -48,7 +48,7 @@ def test_metrics_keep_fit_and_held_out_frames_apart(output):
     metrics = json.loads((output / "metrics.json").read_text())
     fit, held = ({row["frame"] for row in metrics["frames"][name]} for name in ("fit", "held_out"))
     assert len(fit) == 3 and len(held) == 6 and not fit & held
-    assert metrics["fit"]["identity"] > 0 and metrics["fit"]["face_distance"] is None and not metrics["photographs"]
+    assert metrics["fit"]["identity"] > 0 and not metrics["outside"]
     assert len(list((output / "views").glob("unseen-*.png"))) == 6
     assert metrics["latent_distance"] > 0 and metrics["depth_consistency"] > 0
     assert metrics["fit"]["psnr"] > 15

@@ -85,17 +85,17 @@ def test_figures_of_unseen_frames_come_first(page, fitted):
     assert text.index("<th>unseen frames") < text.index("<th>fitted views")
 
 
-def test_photographs_get_no_likeness_that_means_nothing(page, fitted):
+def test_strange_pictures_get_no_likeness_that_means_nothing(page, fitted):
     """Without an independent judge none is given; with one, its figure takes the place of the ID."""
     rows = [dataclasses.replace(row, identity=None) for row in fitted[2]]
-    blind = figures(rows[:1], rows[1:]).changed(photographs=True, strangeness=1.4, networks=MeasuredBy("LPIPS"))
+    blind = figures(rows[:1], rows[1:]).changed(outside=True, strangeness=1.4, networks=MeasuredBy("LPIPS"))
     text = page(CLIP, 2, blind)
     assert "no ID is given" in text and "strangeness 1.40" in text and "inv3d[photos]" in text
     assert "ID similarity" not in text and "over yaw</h2>" not in text and "Least similar" not in text
     judged = [dataclasses.replace(row, face_distance=0.3 + 0.2 * i) for i, row in enumerate(rows)]
     judged.append(dataclasses.replace(judged[1], face_distance=None, face_lost=True))
     networks = MeasuredBy("LPIPS", face_distance="dlib")
-    text = page(CLIP, 2, figures(judged[:1], judged[1:]).changed(photographs=True, networks=networks))
+    text = page(CLIP, 2, figures(judged[:1], judged[1:]).changed(outside=True, networks=networks))
     assert "Face distance over yaw" in text and "<td>0.5</td><td>0.3</td>" in text
     assert "renders without a face</td><td>1</td><td>0</td>" in text and "inv3d[photos]" not in text
     assert f"Least similar unseen frame: frame {judged[1].frame}" in text

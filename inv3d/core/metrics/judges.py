@@ -1,7 +1,7 @@
-"""Who judges a fit: the model's own judge within its world, and networks that know photographs outside of it.
+"""Who judges a fit: the model's own judge within its world, and independent networks wherever they are installed.
 
 The independent judges are dlib's face recogniser (packages `dlib-bin` and `face_recognition_models`, extra `photos`) and
-LPIPS (AlexNet), if its weights are on the machine.
+LPIPS (AlexNet), if its weights are on the machine. Both learned from photographs, and neither from this project.
 """
 
 from __future__ import annotations
@@ -82,13 +82,11 @@ class Judges:
     lpips: Perceptual | None = None
 
 
-def judges_for(bundle: Bundle, photographs: bool, device: torch.device) -> Judges:
-    """Within the model's world its own judge; for `photographs` the independent ones that are on this machine."""
-    if not photographs:
-        return Judges()
+def judges_for(bundle: Bundle, outside: bool, device: torch.device) -> Judges:
+    """The independent judges that are on this machine, and the model's own unless pictures lie `outside` of its world."""
     lpips = None
     if bundle.names.perceptual == LPIPS:
         lpips = bundle.perceptual
     elif has_perceptual(LPIPS):
         lpips = load_perceptual(LPIPS, device)
-    return Judges(bundle.judge_knows_photographs, FaceJudge() if has_face_judge() else None, lpips)
+    return Judges(not outside or bundle.judge_knows_photographs, FaceJudge() if has_face_judge() else None, lpips)

@@ -11,23 +11,18 @@ from inv3d.core.metrics.judges import FaceDistance, FaceJudge, judges_for
 CPU = torch.device("cpu")
 
 
-def test_within_its_world_the_own_judge_is_enough(demo):
-    found = judges_for(demo, False, CPU)
-    assert found.own and found.faces is None and found.lpips is None
-
-
-def test_photographs_are_judged_by_whoever_is_here(demo, monkeypatch):
+def test_pictures_are_judged_by_whoever_is_here(demo, monkeypatch):
     monkeypatch.setattr(judges, "has_face_judge", lambda: False)
     monkeypatch.setattr(judges, "has_perceptual", lambda name: False)
-    found = judges_for(demo, True, CPU)
-    assert not found.own and found.faces is None and found.lpips is None
+    found = judges_for(demo, False, CPU)
+    assert found.own and found.faces is None and found.lpips is None
     lpips = SimpleNamespace()
     monkeypatch.setattr(judges, "has_perceptual", lambda name: True)
     monkeypatch.setattr(judges, "load_perceptual", lambda name, device: lpips)
     monkeypatch.setattr(judges, "has_face_judge", lambda: True)
     monkeypatch.setattr(judges, "FaceJudge", lambda: "faces")
     found = judges_for(demo, True, CPU)
-    assert found.lpips is lpips and found.faces == "faces" and not found.own
+    assert found.lpips is lpips and found.faces == "faces" and not found.own  # outside of the model's world
 
 
 def test_the_network_of_the_fit_is_not_loaded_twice(monkeypatch):
