@@ -87,11 +87,11 @@ def sample(
 
 def source(
     kind: Annotated[
-        Literal["toons", "people"],
+        Literal["people", "toons"],
         typer.Option(
-            metavar="NAME", help="Source to draw: toons (stylised heads) or people (needs the extra 'train')."
+            metavar="NAME", help="Source to draw: people (needs the extra 'train') or toons (stylised heads)."
         ),
-    ] = "toons",
+    ] = "people",
     seeds: SeedList = _SEEDS,
     yaw: Yaws = _YAWS,
     pitch: Pitch = 0.0,
@@ -102,9 +102,9 @@ def source(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Draw a contact sheet of exact heads: toons, which demo was trained on (same seeds, same heads), or people.
+    """Draw a contact sheet of exact heads: people, which demo was trained on (same seeds, same people), or toons.
 
-    Example: inv3d models source --kind people --seeds 0-23 --yaw -60,0,60 --out people.png
+    Example: inv3d models source --seeds 0-23 --yaw -60,0,60 --out people.png
     """
     check_file(out, force, (".png",), "a PNG file")
 

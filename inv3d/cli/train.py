@@ -37,6 +37,10 @@ Threads = Annotated[
     int | None, typer.Option(parser=THREADS, metavar="NUMBER", help="CPU threads.", show_default="all cores")
 ]
 Compiled = Annotated[bool, typer.Option(help="Speed up data generation with torch.compile (needs a C++ compiler).")]
+SourceName = Annotated[
+    Literal["people", "toons"],
+    typer.Option(help="People (needs the extra 'train') or stylised heads; the later steps follow this choice."),
+]
 
 
 def _start(device: str, threads: int | None) -> torch.device:
@@ -88,17 +92,14 @@ _SHIP = "; copy it to inv3d/models/demo to ship it"
 @app.command("data")
 def train_data(
     folder: Folder,
-    source: Annotated[
-        Literal["toons", "people"],
-        typer.Option(help="Stylised heads, or people (needs the extra 'train'); the later steps follow this choice."),
-    ] = "toons",
+    source: SourceName = "people",
     scale: Scale = 1.0,
     threads: Threads = None,
     compiled: Compiled = True,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Generate the training data in FOLDER/data: points, pixels and pictures of stylised heads or of people.
+    """Generate the training data in FOLDER/data: points, pixels and pictures of people or of stylised heads.
 
     Example: inv3d train data runs/demo
     """
@@ -192,6 +193,7 @@ def train_assemble(folder: Folder, as_json: Json = False, debug: Debug = False) 
 @app.command("demo")
 def train_demo(
     folder: Folder,
+    source: SourceName = "people",
     scale: Scale = 1.0,
     device: Device = "auto",
     threads: Threads = None,
@@ -206,10 +208,11 @@ def train_demo(
     check_folder(folder)
 
     from inv3d.core.training.recipe import train_all
+    from inv3d.core.training.source import SOURCES
 
     chosen = _start(device, threads)
     with _training(folder, as_json) as report:
-        out = train_all(folder, scale, chosen, compiled, report)
+        out = train_all(folder, scale, chosen, compiled, report, SOURCES[source])
     _finish(out, as_json, _SHIP)
 
 
@@ -222,7 +225,7 @@ def train_encoder(
         typer.Option(
             parser=input_path,
             metavar="FOLDER",
-            help="Photographs to train on; without them, the embedded model's encoder learns from procedural heads.",
+            help="Photographs to train on; without them, the embedded model's encoder learns from drawn people (needs the extra 'train').",
         ),
     ] = None,
     folder: Annotated[

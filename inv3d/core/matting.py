@@ -26,7 +26,9 @@ _EMPTY = 0.05  # matte below which a pixel shows the room alone
 
 def _gathered(values: Tensor, weights: Tensor, radius: int) -> tuple[Tensor, Tensor]:
     """Weighted means [B,C,H,W] of `values` over windows, and the mean weight [B,1,H,W]."""
-    sums = F.avg_pool2d(torch.cat([values * weights, weights], 1), 2 * radius + 1, 1, radius)
+    width, sums = 2 * radius + 1, torch.cat([values * weights, weights], 1)
+    for window, beside in (((width, 1), (radius, 0)), ((1, width), (0, radius))):  # rows and columns apart are faster
+        sums = F.avg_pool2d(sums, window, 1, beside)
     return sums[:, :-1] / (sums[:, -1:] + 1e-6), sums[:, -1:]
 
 

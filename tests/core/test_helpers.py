@@ -5,10 +5,10 @@ from torchvision.models import alexnet
 from inv3d.core import helpers
 from inv3d.core.errors import ModelError, UsageError
 from inv3d.core.helpers import (
+    best_perceptual,
     face_weights,
     load_identity,
     load_perceptual,
-    best_perceptual,
     with_helpers,
 )
 from inv3d.core.networks.arcface import ir_101, ir_se50

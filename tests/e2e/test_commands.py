@@ -45,7 +45,7 @@ def test_contact_sheets_of_generator_and_source(tmp_path):
 
     sheets = {"sample": tmp_path / "sheet.png", "source": tmp_path / "source.png"}
     for command, out in sheets.items():
-        name = ["demo"] if command == "sample" else []
+        name = ["demo"] if command == "sample" else ["--kind", "toons"]
         options = ("--seeds", "0-2", "--yaw", "-60,60", "--resolution", "32", "--columns", "2", "--out", out)
         done = here("models", command, *name, *options)
         assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ from tests.trees import tree
 from .commands import fails, fails_apart, here
 
 resource = pytest.importorskip("resource")
-SHEET = ("models", "source", "--seeds", "0", "--yaw", "0", "--resolution", "48", "--out")
+SHEET = ("models", "source", "--kind", "toons", "--seeds", "0", "--yaw", "0", "--resolution", "48", "--out")
 
 
 @pytest.fixture

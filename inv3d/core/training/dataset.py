@@ -19,7 +19,7 @@ from torch import Tensor
 from inv3d.core.camera import FFHQ_FOCAL, dollied, look_at
 from inv3d.core.errors import UsageError
 from inv3d.core.files import write_whole
-from inv3d.core.training.source import TOONS, Artist, Source, source_of
+from inv3d.core.training.source import Artist, Source, source_of
 
 POINT_HEADS = 128
 """Heads in one shard of points."""
@@ -228,7 +228,7 @@ class DataPlan:
 
 
 def generate(
-    folder: Path, plan: DataPlan, compiled: bool, report: Callable[[str], None], source: Source = TOONS
+    folder: Path, plan: DataPlan, compiled: bool, report: Callable[[str], None], source: Source
 ) -> None:
     """Write the shards that `folder` lacks, so many of each kind; `report` gets one line per shard.
 

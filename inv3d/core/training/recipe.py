@@ -26,7 +26,7 @@ from inv3d.core.training.networks import (
     NetworkTrainer,
     PerceptualTrainer,
 )
-from inv3d.core.training.source import TOONS, Source
+from inv3d.core.training.source import Source
 
 Report = Callable[[str], None]
 
@@ -60,7 +60,7 @@ def recipe_for(device: torch.device) -> Recipe:
     return replace(recipe, **heads)
 
 
-def make_data(folder: Path, scale: float, compiled: bool, report: Report, source: Source = TOONS) -> None:
+def make_data(folder: Path, scale: float, compiled: bool, report: Report, source: Source) -> None:
     """Shards of heads of `source` in `folder`/data."""
     dataset.generate(folder / "data", dataset.DataPlan().scaled(scale), compiled, report, source)
 
@@ -92,9 +92,9 @@ def train_helper(name: str, folder: Path, scale: float, device: torch.device, re
         pass
 
 
-def train_all(folder: Path, scale: float, device: torch.device, compiled: bool, report: Report) -> Path:
+def train_all(folder: Path, scale: float, device: torch.device, compiled: bool, report: Report, source: Source) -> Path:
     """Train every unfinished part in `folder` in order; returns the folder of the finished bundle."""
-    make_data(folder, scale, compiled, report)
+    make_data(folder, scale, compiled, report, source)
     train_generator(folder, scale, device, report)
     for name in HELPERS:
         train_helper(name, folder, scale, device, report)

@@ -56,7 +56,7 @@ def test_shards_are_reproducible(data):
 
 def test_generation_goes_on_where_it_stopped(data):
     lines: list[str] = []
-    dataset.generate(data, dataset.DataPlan(1, 1, 1, 1, 1, 1), compiled=False, report=lines.append)
+    dataset.generate(data, dataset.DataPlan(1, 1, 1, 1, 1, 1), compiled=False, report=lines.append, source=TOONS)
     assert lines == []
 
 
@@ -192,7 +192,7 @@ def test_the_source_is_told_by_the_shards(data, tmp_path):
     dataset.write_shard(tmp_path / "points-0000.safetensors", {"z": torch.zeros(2, PEOPLE.identity_dim)})
     assert source_of(tmp_path) is PEOPLE
     with pytest.raises(UsageError):
-        dataset.generate(tmp_path, dataset.DataPlan(1, 1, 1, 1, 1, 1), False, print)
+        dataset.generate(tmp_path, dataset.DataPlan(1, 1, 1, 1, 1, 1), False, print, TOONS)
 
 
 def test_lookalikes_of_people_share_hair_and_colours_but_not_the_face():
