@@ -3,6 +3,8 @@
 A generator blurs what neither its weights nor a few hundred steps can hold: lashes, stubble, cloth. The frames hold it,
 and the generator knows where each of their pixels lies on the head. So a render takes its colours from the frames that
 saw the same point of the surface from nearly the same side, and keeps its own where none did.
+
+Heads are nearly symmetric: the mirror image of a frame tells what the other side looks like, where no frame saw that.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from inv3d.core.views import Views, to_bytes
 DEPTH_RESOLUTION = 128
 """Pixels per side of the depth maps that tell what a frame sees."""
 _BLENDED = 2  # frames that share a pixel; more would blur what the geometry places wrongly
-_NEAREST = 6  # frames by the direction of the camera, among which those are chosen pixel by pixel
+_NEAREST, _REFLECTED = 6, 4  # frames, and mirror images, by the direction of the camera; of these, pixels choose theirs
 _HIDDEN = (0.03, 0.012)  # world units behind the frame's surface at which a point counts as hidden, and that many more
 # divided by the angle in radians: from nearly the same side a frame sees what the camera sees, whatever depths err
 _SIDEWAYS = (0.7, 1.2)  # radians between the views of a point: a frame tells everything below, nothing above
@@ -29,6 +31,8 @@ _STEEP, _SLIGHT, _HALF = 0.5, 0.2, 0.1
 """Cosine of the angle between the surface's normal and a frame's view below which a point is seen too flatly; this counts
 from so many radians beside the frame, and more with every further so many."""
 _BESIDE = 0.15  # radians within which a frame also tells where nothing covers it
+_MIRRORED = (0.3, 0.6)  # radians: a frame nearer than this makes mirror images superfluous, one further aside does not
+_FURTHER = 0.4  # radians by which a mirror image counts as further aside than a frame
 _PENALTY = 3.0  # radians by which a frame that does not see a point counts as further away
 _SHARPEST = 0.02  # radians within which all frames are equally near
 _SMOOTHING = 0.02  # of a picture's width, over which depths are averaged: their noise would tear what is projected
@@ -105,14 +109,35 @@ class Lumigraph:
     def _seen(self, points: Tensor, eye: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """Colours and coverage [P,4] in [0,1] of surface `points` [P,3], looked at from `eye` [1,3] in a picture of `size`
         pixels a side, and how far frames saw them [P]."""
-        toward = F.normalize(eye - points, dim=-1)
-        rows = [self._told(k, points, toward, size) for k in self._nearest(eye)]
-        angles, weights, colours = (torch.stack(each) for each in zip(*rows, strict=True))
-        return _blended(angles + _PENALTY * (1.0 - weights), weights, colours)
+        angles, weights, colours = self._told(points, eye, size, _NEAREST)
+        colour, seen = _blended(angles, weights, colours)
+        enough, aside = _MIRRORED
+        missing = ((angles.amin(0) - enough) / (aside - enough)).clamp(0.0, 1.0)
+        rows = missing.nonzero()[:, 0]
+        if len(rows):
+            others = self._reflected._told(points[rows], eye, size, _REFLECTED, _FURTHER, missing[rows])
+            own = (angles[:, rows], weights[:, rows], colours[:, rows])
+            colour[rows], seen[rows] = _blended(*(torch.cat(pair) for pair in zip(own, others, strict=True)))
+        return colour, seen
 
-    def _told(self, k: int, points: Tensor, toward: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _told(
+        self, points: Tensor, eye: Tensor, size: int, most: int, aside: float = 0.0, trust: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the `most` frames nearest to `eye` tell about `points` [P,3]: how far aside they count [K,P], how far to
+        trust them [K,P], and the colours and coverage [K,P,4]. All count as further `aside` (radians), and are trusted only
+        so far [P] in addition."""
+        toward = F.normalize(eye - points, dim=-1)
+        rows = [self._told_by(k, points, toward, size, aside) for k in self._nearest(eye, most)]
+        angles, weights, colours = (torch.stack(each) for each in zip(*rows, strict=True))
+        weights = weights if trust is None else weights * trust
+        return angles + aside + _PENALTY * (1.0 - weights), weights, colours
+
+    def _told_by(
+        self, k: int, points: Tensor, toward: Tensor, size: int, aside: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """What frame k tells about `points` [P,3], looked at along -`toward` [P,3]: the angles [P] between both views, how
-        far to trust it [P], and the colours and coverage [P,4]."""
+        far to trust it [P], and the colours and coverage [P,4]. The background of one that counts as further `aside`
+        (radians) tells less."""
         frame = self[[k]]
         uv, distance = frame.camera.project(points[None])
         places = (2.0 * uv - 1.0)[:, None]
@@ -132,7 +157,7 @@ class Lumigraph:
         near, far = _SIDEWAYS
         beside = ((far - angle) / (far - near)).clamp(0.0, 1.0)
         # further aside, a background says that the geometry is wrong, but not what is right
-        covered = torch.maximum(colour[:, 3], (1.0 - angle / _BESIDE).clamp(min=0.0))
+        covered = torch.maximum(colour[:, 3], (1.0 - (angle + aside) / _BESIDE).clamp(min=0.0))
         inside = ((uv[0] > 0.0) & (uv[0] < 1.0)).all(-1)
         return angle, torch.exp(-hidden.square()) * direct * beside * covered * inside, colour
 
@@ -145,11 +170,18 @@ class Lumigraph:
         cosine = (1.0 + across.square() + down.square()).rsqrt()
         return (cosine / _STEEP).clamp(max=1.0)
 
-    def _nearest(self, eye: Tensor) -> list[int]:
-        """The frames whose cameras look from the most similar directions."""
+    @functools.cached_property
+    def _reflected(self) -> Lumigraph:
+        """The mirror images of the frames, seen by the mirror images of their cameras."""
+        mirror = torch.diag(self.depth.new_tensor([-1.0, 1.0, 1.0, 1.0]))
+        camera = replace(self.camera, cam2world=mirror @ self.camera.cam2world @ mirror)
+        return Lumigraph(self.pictures.flip(3), camera, self.depth.flip(3))
+
+    def _nearest(self, eye: Tensor, most: int) -> list[int]:
+        """The `most` frames whose cameras look from the most similar directions."""
         directions = F.normalize(self.camera.position, dim=-1)
         alike = (directions * F.normalize(eye, dim=-1)).sum(-1)
-        return alike.topk(min(_NEAREST, len(self))).indices.tolist()
+        return alike.topk(min(most, len(self))).indices.tolist()
 
 
 def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:

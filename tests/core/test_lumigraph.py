@@ -26,8 +26,8 @@ def ball(camera: Camera, size: int = SIZE) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def paint(points: Tensor) -> Tensor:
-    """Colours [1,3,H,W] in [-1,1] that change slowly over the ball."""
-    return 0.8 * torch.sin(9.0 * points / RADIUS / 3.0 + torch.tensor([0.0, 1.0, 2.0])[:, None, None])
+    """Colours [1,3,H,W] in [-1,1] that change slowly over the ball, and are the same on both sides."""
+    return 0.8 * torch.sin(3.0 * points / RADIUS + torch.tensor([0.5 * torch.pi, 1.0, 2.0])[:, None, None])
 
 
 def camera(yaw: float, pitch: float = 0.0) -> Camera:
@@ -93,6 +93,15 @@ def test_only_the_part_that_a_frame_saw_changes():
     known, beyond = inner(aside) & (across < 0.2), inner(aside, 0.9) & (across > 0.75)
     assert changed[known].mean() > 0.1 > 0.05 > changed[beyond].max()
     assert found[0][:, inner(aside)].amax() < 0.95  # nothing of the frame's white background
+
+
+def test_the_other_side_looks_like_the_mirror_image():
+    """A frame from the left tells the colours on the right, as far as no frame saw those."""
+    right = camera(0.9)
+    assert error(frames(-0.9).onto(blank(right), right).image, right) < 0.02 < 0.3 < error(blank(right).image, right)
+    wrong = frames(-0.9, 0.9)
+    wrong.pictures[0, :3] = 0
+    assert error(wrong.onto(blank(right), right).image, right) < 0.02
 
 
 def test_what_a_frame_saw_too_flatly_counts_little_from_aside():
