@@ -218,12 +218,12 @@ def _finish(
             pitch_degrees=round(pitch, 1),
             **facts,
         )
-        low, high = (math.degrees(limit) for limit in head.yaw_range)
+        low, high = (math.degrees(limit) for limit in head.shown_range)
         source = Source(
             photo.name,
             _method(job),
             f"The photo shows the head from {yaw:.0f}°; the orbit goes from {low:.0f}° to {high:.0f}°. What the photo does "
-            "not show is the model's guess.",
+            "not show is its mirror image where that fits, and the model's guess elsewhere.",
             "One photo.",
         )
         with disk_errors(out):

@@ -199,7 +199,7 @@ def video_to_head(
         with finite_figures("the input cannot be described"):
             run = _run(material, found, {**identity, "perceptual": seen.perceptual, "settings": settings})
         with disk_errors(job.out):
-            source = _source(job, settings, found, advice)
+            source = _source(job, settings, found, advice, head.shown_range)
             run = write_output(
                 head, footage, workspace.output, source, run, clock, progress, strangeness=seen.strangeness,
                 background=job.background,
@@ -246,13 +246,15 @@ def _first_renders(bundle: Bundle, targets: Views, code: Tensor, preview: Previe
     }
 
 
-def _source(job: VideoJob, settings: FitSettings, found: HeadTrack, advice: Sequence[Advice]) -> Source:
-    """The report's description of the input."""
-    low, high = (math.degrees(yaw) for yaw in found.yaw_range)
+def _source(
+    job: VideoJob, settings: FitSettings, found: HeadTrack, advice: Sequence[Advice], shown: tuple[float, float]
+) -> Source:
+    """The report's description of the input, and of the yaws (radians) from which the head is `shown`."""
+    low, high, left, right = (math.degrees(yaw) for yaw in (*found.yaw_range, *shown))
     return Source(
         job.material.title,
         f"{job.views} views, preset {settings.name}",
-        f"The input covers yaws from {low:.0f}° to {high:.0f}°; the orbit stays within this range.",
+        f"The input covers yaws from {low:.0f}° to {high:.0f}°; the orbit goes from {left:.0f}° to {right:.0f}°.",
         f"{len(found.frames)} usable, {len(found.failed)} failed.",
         tuple(f"{job.material.place(frame.index, frame.time)}: {frame.reason}" for frame in found.failed),
         tuple(str(each) for each in advice),

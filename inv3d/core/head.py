@@ -67,6 +67,12 @@ class Head:
     lumigraph: Lumigraph | None = None
 
     @property
+    def shown_range(self) -> tuple[float, float]:
+        """The yaws (radians) from which it is worth showing: of a head with frames, the mirror images' too."""
+        low, high = self.yaw_range
+        return (low, high) if self.lumigraph is None else (min(low, -high), max(high, -low))
+
+    @property
     def finest(self) -> int | None:
         """Pixels per side up to which pictures show more, where its frames have more than the model renders."""
         size = 0 if self.lumigraph is None else self.lumigraph.size

@@ -29,7 +29,7 @@ def write_orbit(
     there, so half of `frames` are rendered.
     """
     half = frames // 2
-    low, high = head.yaw_range
+    low, high = head.shown_range
     phase = torch.arange(half + 1) * (math.pi / half)
     yaw = (low + high) / 2 - (high - low) / 2 * torch.cos(phase)
 

@@ -52,7 +52,7 @@ def _about_turn(found: HeadTrack) -> list[Advice]:
         advice.append(
             Advice(
                 f"the head turns to one side only ({low:.0f} to {high:.0f} degrees)",
-                "the other side will be the model's guess; turn to both sides",
+                "the other side will be its mirror image; turn to both sides",
             )
         )
     yaws = sorted(math.degrees(frame.yaw) for frame in found.frames)

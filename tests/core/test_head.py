@@ -268,6 +268,12 @@ def test_a_picture_beyond_the_models_own_size_takes_no_more_rays(head):
     assert shown.render(camera, 2 * own, frames=False).depth.shape[-1] == 2 * own
 
 
+def test_a_head_with_frames_is_shown_from_both_sides(head):
+    one_sided = dataclasses.replace(head, yaw_range=(-1.0, 0.2))
+    assert one_sided.shown_range == (-1.0, 0.2) and framed(one_sided).shown_range == (-1.0, 1.0)
+    assert framed(dataclasses.replace(head, yaw_range=(-0.3, 0.7))).shown_range == (-0.7, 0.7)
+
+
 def test_only_frames_finer_than_the_model_ask_for_larger_pictures(head):
     assert head.finest is None and framed(head).finest is None
     own = head.generator.resolution
