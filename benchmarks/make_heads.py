@@ -1,6 +1,6 @@
 """The README's picture of random heads: `python benchmarks/make_heads.py docs/heads.png`.
 
-Above renders of the embedded model, below the same heads as the procedural source draws them.
+Above renders of the embedded model, below the same people as they are drawn for its training; needs the extra `train`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from inv3d.core.bundle import load_bundle
 from inv3d.core.camera import look_at
 from inv3d.export.pictures import column, row, save_png
-from inv3d.export.sheet import generator_sheet, source_sheet
+from inv3d.export.sheet import generator_sheet, people_sheet
 
 SEEDS = list(range(16))
 SIDES = (20.0, -60.0, 150.0)
@@ -36,7 +36,7 @@ def main() -> None:
             yaw = torch.tensor([SIDES[i % len(SIDES)]]).deg2rad()
             camera = look_at(yaw, torch.zeros(1))
             ours += generator_sheet(bundle, [seed], camera, 160, 1.0, silent)
-            truth += source_sheet([seed], camera, 160, silent)
+            truth += people_sheet([seed], camera, 160, silent)
         rows += [row(ours), row(truth)]
     save_png(options.picture, column(rows))
 

@@ -10,7 +10,7 @@ from inv3d.core import library
 from inv3d.core.bundle import PARTS, load_bundle, read_info
 from inv3d.core.errors import ModelError
 
-LIMIT = 20 * 10**6
+LIMIT = 45 * 10**6
 
 
 def test_the_embedded_model_is_small_and_free():

@@ -102,7 +102,7 @@ def draw_photographs(
 @dataclass(frozen=True, kw_only=True)
 class EncoderJob:
     """An encoder to train for `bundle`, in `folder`. `photos` are what it learns from beside the generator's own
-    pictures; the embedded model learns from procedural heads without. The last two are the paper's ablations."""
+    pictures; the embedded model learns from drawn people without. The last two are the paper's ablations."""
 
     bundle: Bundle
     folder: Path
