@@ -57,6 +57,10 @@ RIGHT = (0.08, 0.08, 0.10, math.radians(10), math.radians(10), math.radians(10))
 """Errors of a reading that counts as right: shift in crop sizes, logarithm of the scale, roll, yaw, pitch."""
 
 
+_GUESSED = 0.25
+"""The weight of the poses of crops that are far from right."""
+
+
 class AlignerTrainer(NetworkTrainer):
     """Crops around, beside and away from heads on clutter; the network predicts the crop's correction, the pose and
     the matte.
@@ -85,11 +89,14 @@ class AlignerTrainer(NetworkTrainer):
             return low + (high - low) * torch.rand(batch, generator=generator)
 
         heads = torch.randint(len(images["z"]), (batch,), generator=generator)
-        views = torch.randint(images["yaw"].shape[1], (batch,), generator=generator)
+        views, others = torch.randint(images["yaw"].shape[1], (2, batch), generator=generator)
+        # backs of heads, which teach little, come half as often
+        views = torch.where(images["yaw"][heads, views].abs() <= self.known_yaw, views, others)
         picture, alpha = self.pick(heads, views)
         canvas = picture.shape[-1]
         # half of the crops are nearly right, as in the last iterations of the alignment
-        spread = torch.where(uniform(0, 1) < 0.5, 0.25, 1.0)
+        near = uniform(0, 1) < 0.5
+        spread = torch.where(near, 0.25, 1.0)
         own = canvas / dataset.WIDE_FACTOR
         size = own * torch.exp(0.75 * spread * uniform(-1, 1))
         roll = spread * uniform(-1, 1) * self.max_roll
@@ -122,7 +129,10 @@ class AlignerTrainer(NetworkTrainer):
         inside = present & (target[:, :2].cpu().abs().amax(1) < 0.5) & (yaw.abs() <= self.known_yaw)
         predicted = torch.stack([out.shift[:, 0], out.shift[:, 1], out.log_scale, out.roll, out.yaw, out.pitch], -1)
         known = inside.float().to(self.device)
-        error = (F.smooth_l1_loss(predicted, target, beta=0.02, reduction="none") * known[:, None]).sum(0) / known.sum()
+        error = F.smooth_l1_loss(predicted, target, beta=0.02, reduction="none") * known[:, None]
+        # poses are read from crops that are nearly right; of others they are guesses
+        error[:, 4:] *= torch.where(near, 1.0, _GUESSED).to(self.device)[:, None]
+        error = error.sum(0) / known.sum()
         tolerance = torch.tensor(RIGHT, device=self.device)
         right = known * ((predicted - target).detach().abs() < tolerance).all(1)
         confidence = F.binary_cross_entropy_with_logits(out.logit, right)
