@@ -89,7 +89,7 @@ def test_chunks_change_nothing(small):
 
 def test_rays_that_miss_the_head_cost_nothing_and_change_nothing(demo, monkeypatch):
     generator = demo.generator
-    codes = generator.mapping(torch.randn(2, 66, generator=torch.Generator().manual_seed(2))).detach().requires_grad_()
+    codes = generator.mapping(torch.randn(2, generator.z_dim, generator=torch.Generator().manual_seed(3))).detach().requires_grad_()
     evaluated = []
     evaluate = generator.volume._evaluate
     monkeypatch.setattr(
@@ -116,7 +116,7 @@ def test_a_camera_that_looks_away_sees_the_background(demo):
     generator = demo.generator
     front = cameras(0.0)
     away = Camera(front.cam2world @ torch.diag(torch.tensor([-1.0, 1.0, -1.0, 1.0])), front.intrinsics)
-    codes = generator.mapping(torch.randn(1, 66, generator=torch.Generator().manual_seed(2)))
+    codes = generator.mapping(torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(2)))
     with torch.no_grad():
         render = generator(codes, away, 80)
     assert float(render.alpha.max()) == 0.0
@@ -146,7 +146,7 @@ def test_depth_render_skips_superresolution(tiny, reference, monkeypatch):
 def test_gradients_reach_codes_weights_and_cameras():
     torch.manual_seed(0)
     generator = TriplaneGenerator(demo_config())
-    codes = generator.mapping(torch.randn(1, 66)).detach().requires_grad_()
+    codes = generator.mapping(torch.randn(1, generator.z_dim)).detach().requires_grad_()
     yaw = torch.zeros(1, requires_grad=True)
     generator(codes, look_at(yaw, torch.zeros(1)), 16).image.square().mean().backward()
     assert codes.grad.abs().sum() > 0
