@@ -74,11 +74,19 @@ def _read(aligner: Aligner, image: Tensor, crops: Crops) -> Alignment:
     return out.map(Tensor.cpu)
 
 
+def _read_both_ways(aligner: Aligner, image: Tensor, crops: Crops) -> Alignment:
+    """The mean of the readings of crops of `image` and of their mirror images, which errs to neither side."""
+    seen = cut(image, crops, INPUT_SIZE).to(next(aligner.parameters()).device)
+    out: Alignment = aligner(torch.cat([seen, seen.flip(3)])).map(Tensor.cpu)
+    own, mirrored = (out.map(lambda field, half=half: field.chunk(2)[half]) for half in (0, 1))
+    return Alignment(*(0.5 * (a + b) for a, b in zip(own.fields, mirrored.mirrored().fields, strict=True)))
+
+
 @torch.no_grad()
 def align(aligner: Aligner, image: Tensor, crops: Crops, iterations: int = _ITERATIONS) -> Located:
     """Let the aligner correct `crops` of `image` [3,H,W] in [-1,1] several times, then read the pose.
 
-    The final reading is the mean over slightly different crops, which is steadier than a single one.
+    The final reading is the mean over slightly different crops and their mirror images, which is steadier than a single one.
     """
     for _ in range(iterations):
         crops = _read(aligner, image, crops).apply(crops)
@@ -92,7 +100,7 @@ def align(aligner: Aligner, image: Tensor, crops: Crops, iterations: int = _ITER
         size * offsets[:, 2],
         crops.roll.repeat(len(_AROUND)),
     )
-    out = _read(aligner, image, around)
+    out = _read_both_ways(aligner, image, around)
     mended = out.apply(around)
 
     def mean(values: Tensor) -> Tensor:

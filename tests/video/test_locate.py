@@ -90,6 +90,17 @@ def test_patterns_are_not_heads(demo, name):
     assert len(find(demo, pixels.permute(2, 0, 1) / 127.5 - 1.0)) == 0
 
 
+def test_the_mirror_image_of_a_head_is_read_alike(demo, frame):
+    image, (x, y, side) = frame
+    crops = Crops(torch.tensor([[x, y]]), torch.tensor([side]), torch.zeros(1))
+    mirrored = Crops(torch.tensor([[image.shape[2] - x, y]]), torch.tensor([side]), torch.zeros(1))
+    own = locate._read_both_ways(demo.aligner, image, crops)
+    other = locate._read_both_ways(demo.aligner, image.flip(2), mirrored).mirrored()
+    for a, b in zip(own.fields, other.fields, strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
+    assert abs(float(own.yaw)) > 0.1
+
+
 def test_what_only_looks_like_a_head_in_one_way_is_no_head(demo, frame, monkeypatch):
     image = frame[0]
     assert len(search(demo.aligner, image)) == 1

@@ -46,6 +46,11 @@ class Alignment:
         """The alignment with `function` applied to every field."""
         return Alignment(*(function(field) for field in self.fields))
 
+    def mirrored(self) -> Alignment:
+        """The same reading of the mirror images of the crops."""
+        shift = self.shift * self.shift.new_tensor([-1.0, 1.0])
+        return Alignment(shift, self.log_scale, -self.roll, -self.yaw, self.pitch, self.logit)
+
     def apply(self, crops: Crops) -> Crops:
         """The corrected crops."""
         cos, sin = crops.roll.cos(), crops.roll.sin()
