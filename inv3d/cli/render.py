@@ -55,8 +55,8 @@ def render(
         typer.Option(
             parser=output_path,
             metavar="FILE",
-            help="File to write: .png (pictures side by side), .mp4, .webm (transparent) or .gif; or, without an ending, a "
-            "folder of pictures with their cameras.",
+            help="File to write: .png (pictures side by side), .exr (one depth), .mp4, .webm (transparent) or .gif; or, without "
+            "an ending, a folder of pictures with their cameras.",
         ),
     ] = Path("render.png"),
     device: Device = "auto",
@@ -66,7 +66,8 @@ def render(
 ) -> None:
     """Render a finished head from given angles, along a path, or with given cameras.
 
-    A single picture of the depth is a 16-bit PNG file with distances along the rays, 10,000 for one world unit.
+    A single picture of the depth is a 16-bit PNG file with distances along the rays, 10,000 for one world unit, or an EXR
+    file with these distances in world units as 32-bit numbers; both are 0 where there is no head.
 
     Examples: inv3d render clip-inv3d --yaw -60,0,60 --out turn.png; inv3d render clip-inv3d --path ellipse --out turn.mp4
     """
@@ -81,7 +82,7 @@ def render(
             raise UsageError(f"{option} '{name}' is not known", f"use {', '.join(names)}")
     if path and cameras is not None:
         raise UsageError("--path and --cameras exclude each other", "use one of them")
-    check_file(out, force, (".png", *MOVING, ""), "a picture, a video or a folder")
+    check_file(out, force, (".png", ".exr", *MOVING, ""), "a picture, a video or a folder")
 
     import torch
 
@@ -106,7 +107,7 @@ def render(
         chosen = loaded.camera(yaws, torch.full_like(yaws, pitch).deg2rad())
     require_pictures(loaded.bundle.info, resolution, len(chosen))
     with interruptible(nothing_kept(out)), disk_errors(out):
-        if out.suffix.lower() == ".png":
+        if out.suffix.lower() in (".png", ".exr"):
             write_row(loaded, chosen, show, resolution, out, force, behind)
         elif out.suffix:
             write_film(loaded, chosen, show, resolution, out, fps, codec, force, behind)

@@ -18,11 +18,12 @@ from inv3d.core.head import Head
 from inv3d.export import colmap, maps
 from inv3d.export.background import KEEP, TRANSPARENT, Background
 from inv3d.export.cameras import write_cameras
+from inv3d.export.exr import openexr, write_depth_exr
 from inv3d.export.paths import path
 from inv3d.export.pictures import row, save_png, to_array
 from inv3d.video.write import write_gif, write_mp4, write_webm
 
-TRANSFORMS = "transforms.json"
+TRANSFORMS, EXR = "transforms.json", ".exr"
 _LEAST_REACH = math.radians(15.0)  # of a path around a head that was seen from one side only
 
 
@@ -37,14 +38,21 @@ def write_row(
     head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, replace: bool,
     background: Background = KEEP,
 ) -> None:  # fmt: skip
-    """Write the pictures of all cameras side by side as PNG; a single depth as 16-bit PNG (see `write_depth`).
+    """Write the pictures of all cameras side by side as PNG; a single depth as 16-bit PNG (see `write_depth`), or as
+    OpenEXR if the file ends in .exr (see `write_depth_exr`).
 
-    Raises UsageError if the file exists and may not be replaced, OSError.
+    Raises UsageError if the file exists and may not be replaced, and for anything but a single depth as OpenEXR; OSError.
     """
+    single_depth = show == "depth" and len(cameras) == 1
+    exr = out.suffix.lower() == EXR
+    if exr and not single_depth:
+        raise UsageError(f"{out} can hold only a single picture of the depth", "add --show depth, and one angle of --yaw")
+    if exr:
+        openexr()  # raises before anything is rendered
     renders = head.render_each(cameras, lambda render: render, resolution or head.finest)
     with write_whole(out, replace) as part:
-        if show == "depth" and len(renders) == 1:
-            maps.write_depth(part, renders[0].depth[0], renders[0].alpha[0])
+        if single_depth:
+            (write_depth_exr if exr else maps.write_depth)(part, renders[0].depth[0], renders[0].alpha[0])
         else:
             save_png(part, row([maps.picture(show, each, cameras[i], background).cpu() for i, each in enumerate(renders)]))
 

@@ -62,10 +62,15 @@ def normals(render: Render, camera: Camera) -> Tensor:
     return facing * facing.new_tensor([1.0, -1.0, -1.0])[:, None, None]
 
 
+def on_head(depth: Tensor, alpha: Tensor) -> Tensor:
+    """The distances of a depth map where it shows the head, and 0 elsewhere."""
+    return torch.where(alpha > _COVERED, depth, torch.zeros_like(depth))
+
+
 def write_depth(path: Path, depth: Tensor, alpha: Tensor) -> None:
     """Write distances [1,R,R] along the rays in world units as a 16-bit PNG in units of 1/10,000, with 0 where there is
     no head; the file says so itself. Raises OSError."""
-    values = torch.where(alpha > _COVERED, depth * DEPTH_SCALE, torch.zeros_like(depth))[0]
+    values = on_head(depth, alpha)[0] * DEPTH_SCALE
     array: NDArray[np.uint16] = values.round().clamp(0, 65535).cpu().numpy().astype(np.uint16)
     note = PngImagePlugin.PngInfo()
     note.add_text("Description", f"depth along the ray; {DEPTH_SCALE} is one world unit, 0 is no head")

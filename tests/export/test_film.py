@@ -72,6 +72,19 @@ def test_one_depth_is_metric_and_several_are_pictures(head, tmp_path):
         assert file.mode == "RGB" and file.size == (48, 24)
 
 
+def test_only_one_depth_fits_into_an_exr_file(head, tmp_path):
+    cameras = along(head, "swing", 2)
+    for chosen, show in ((cameras, "depth"), (cameras[0], "color")):
+        with pytest.raises(UsageError, match="only a single picture of the depth"):
+            write_row(head, chosen, show, 24, tmp_path / "x.exr", False)
+    exr = pytest.importorskip("OpenEXR")
+    write_row(head, cameras[0], "depth", 24, tmp_path / "x.EXR", False)
+    (tmp_path / "x.EXR").rename(tmp_path / "x.exr")
+    with exr.File(str(tmp_path / "x.exr")) as file:
+        values = file.channels()["Z"].pixels
+    assert values.shape == (24, 24) and values[0, 0] == 0 and 2 < values[12, 12] < 3.3
+
+
 def test_yaws_that_the_input_does_not_show_are_named(head):
     assert outside(head, (-40.0, 0.0, 50.0)) == ""
     assert outside(head, (-60.0, 0.0, 90.0)).endswith("from -46 to 52 degrees only; outside: -60, 90")
