@@ -83,12 +83,15 @@ class Number:
 _MILLIMETRES = {"": 1.0, "mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 
+@dataclass(frozen=True)
 class Length(Number):
     """A parser of lengths such as "155mm", "15.5 cm" or "0.155m"; millimetres if there is no unit."""
 
+    example: str = "155mm"
+
     @property
     def range(self) -> str:
-        return f"a length from {self.low:g}mm to {self.high:g}mm, such as 155mm"
+        return f"a length from {self.low:g}mm to {self.high:g}mm, such as {self.example}"
 
     def __call__(self, text: str) -> float:
         """Millimetres. Raises Refused."""

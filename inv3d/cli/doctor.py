@@ -33,9 +33,9 @@ def doctor(
     from inv3d.core.bundle import load_bundle
     from inv3d.core.device import choose_device
     from inv3d.core.errors import ModelError
+    from inv3d.core.faces import has_dlib
     from inv3d.core.helpers import OWN, best_perceptual
     from inv3d.core.library import available, home
-    from inv3d.core.metrics.judges import has_face_judge
     from inv3d.estimate import trial_render
     from inv3d.memory import free_memory
 
@@ -56,7 +56,7 @@ def doctor(
     )
     free, writes = shutil.disk_usage(Path.cwd()).free, "libx264" in av.codecs_available
     tell(f"free disk space here: {free / 1e9:.1f} GB; H.264 encoder: {'available' if writes else 'missing'}")
-    network, judge = best_perceptual(), has_face_judge()
+    network, judge = best_perceptual(), has_dlib()
     loss = "the model's own network (LPIPS has no weights here)" if network == OWN else network
     recogniser = "available" if judge else "missing: pip install 'inv3d[photos]'"
     tell(f"perceptual loss: {loss}; face recogniser: {recogniser}")

@@ -14,6 +14,7 @@ TRIANGLES = Number(100, 10_000_000, whole=True)
 RESOLUTION = Number(16, 2048, whole=True)
 TEXTURE = Number(64, 8192, whole=True)
 LENGTH = Length(10, 10_000)
+PUPILS = Length(4, 4_000, example="63mm")
 GRID = 144
 """The default number of grid cells per side from which a mesh is extracted."""
 
@@ -43,6 +44,15 @@ def export(
             metavar="LENGTH",
             help="True width of the head, hair and ears included, such as 155mm: scales GLB, OBJ, USDZ and PLY to metres.",
             show_default="the model's world units; 155mm in STL and USDZ files",
+        ),
+    ] = None,
+    ipd: Annotated[
+        float | None,
+        typer.Option(
+            parser=PUPILS,
+            metavar="LENGTH",
+            help="True distance between the pupils, such as 63mm, instead of --head-width; needs the extra photos.",
+            show_default="none",
         ),
     ] = None,
     resolution: Annotated[
@@ -78,7 +88,7 @@ def export(
     from inv3d.export.save import FORMATS, Wanted, save
     from inv3d.export.views import read_views
 
-    suffix = out.suffix.lower()
+    suffix, wanted = out.suffix.lower(), Wanted(triangles, texture, head_width, resolution, splats, ipd)
     check_file(out, force, (".ply",) if splats else FORMATS, "a file of splats" if splats else "an export format")
     for companion in companions(out):
         refuse_existing(companion, force)
@@ -91,17 +101,21 @@ def export(
         require_mesh(resolution or GRID, texture if suffix in TEXTURED else 0)
     with interruptible(nothing_kept(out)), disk_errors(out):
         photos = read_views(head) if suffix in TEXTURED else None
-        made = save(loaded, out, Wanted(triangles, texture, head_width, resolution, splats), photos, force)
+        made = save(loaded, out, wanted, photos, force)
     tell = teller(as_json)
     tell(f"wrote {out}")
     if made.triangles is not None:
         tell(f"  {made.triangles} triangles; units: {made.units}")
     if made.splats is not None:
         tell(f"  {made.splats} splats; units: {made.units}")
+    if made.head_width is not None:
+        tell(f"  the head is {made.head_width:.0f} mm wide")
     like = made.likeness
     if like is not None:
         tell(f"  compared with the head from eight sides: {like.around:.1f} dB; its face: {like.face:.1f} dB")
     if as_json:
-        facts = {"triangles": made.triangles, "splats": made.splats, "units": made.units}
+        facts: dict[str, object] = {"triangles": made.triangles, "splats": made.splats, "units": made.units}
+        if made.head_width is not None:
+            facts["head_width_mm"] = round(made.head_width, 1)
         psnr = {} if like is None else {"psnr": round(like.around, 2), "psnr_face": round(like.face, 2)}
         document({"out": str(out), **{name: fact for name, fact in facts.items() if fact is not None}, **psnr})

@@ -6,6 +6,8 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+import trimesh
+
 from inv3d.core.errors import UsageError
 from inv3d.core.files import write_whole
 from inv3d.core.head import Head
@@ -15,6 +17,7 @@ from inv3d.export import splats, textured
 from inv3d.export.formats import PLAIN, TEXTURED, write_plain, write_textured
 from inv3d.export.mesh import extract_mesh, head_width
 from inv3d.export.orbit import write_orbit
+from inv3d.export.pupils import pupil_distance
 from inv3d.export.sides import Likeness, likeness, shots
 from inv3d.export.usdz import usd
 
@@ -26,24 +29,32 @@ WORLD, METRES, MILLIMETRES = "the model's world units", "metres", "millimetres"
 @dataclass(frozen=True)
 class Wanted:
     """How to export: at most so many `triangles`, a `texture` of so many pixels per side, a true `head_width` in
-    millimetres (None: the model's world units, and 155 mm in STL and USDZ files), `resolution` in cells per side of a mesh or pixels
-    per side of an orbit (None: 144, or the model's own), and whether a .ply file contains `splats`."""
+    millimetres (None: the model's world units, and 155 mm in STL and USDZ files) or a true distance between the pupils, `ipd`,
+    `resolution` in cells per side of a mesh or pixels per side of an orbit (None: 144, or the model's own), and whether a .ply
+    file contains `splats`. Raises UsageError if there are both a `head_width` and an `ipd`."""
 
     triangles: int = 60_000
     texture: int = 2048
     head_width: float | None = None
     resolution: int | None = None
     splats: bool = False
+    ipd: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.head_width is not None and self.ipd is not None:
+            raise UsageError("--head-width and --ipd exclude each other", "use one of them")
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: how many triangles or splats, in which units, and how much it looks like the head."""
+    """What was written: how many triangles or splats, in which units, how much it looks like the head, and how wide the head
+    is in millimetres, if its size is true."""
 
     triangles: int | None = None
     splats: int | None = None
     units: str | None = None
     likeness: Likeness | None = None
+    head_width: float | None = None
 
 
 def save(head: Head, out: Path, wanted: Wanted, photos: Views | None = None, replace: bool = False) -> Exported:
@@ -60,41 +71,72 @@ def save(head: Head, out: Path, wanted: Wanted, photos: Views | None = None, rep
         with write_whole(out, replace) as part:
             write_orbit(head, part, resolution=wanted.resolution)
         return Exported()
+    # so does this
+    millimetres = None if wanted.ipd is None else wanted.ipd / pupil_distance(head)
+    job = _Job(head, out, wanted, photos, replace, millimetres)
     if wanted.splats:
-        return _splats(head, out, wanted, replace)
-    return (_textured if suffix in TEXTURED else _plain)(head, out, wanted, photos, replace)
+        return job.splats()
+    return job.textured() if suffix in TEXTURED else job.plain()
 
 
-def _textured(head: Head, out: Path, wanted: Wanted, photos: Views | None, replace: bool) -> Exported:
-    mesh = extract_mesh(head, wanted.resolution or OutputSettings.mesh_cells, wanted.triangles)
-    painted = textured.paint(head, mesh, photos, wanted.texture)
-    like = likeness(head, functools.partial(textured.picture, painted))
-    # a USDZ file is shown in the room
-    true_width = wanted.head_width or (HEAD_WIDTH if out.suffix.lower() == ".usdz" else None)
-    factor, units = _size(true_width, head_width(mesh))
-    write_textured(painted.scaled(factor), out, replace)
-    return Exported(triangles=len(mesh.faces), units=units, likeness=like)
+@dataclass(frozen=True)
+class _Size:
+    """The `factor` from world units to the `units` of a file, and the `head_width` in millimetres, if it is true."""
+
+    factor: float
+    units: str
+    head_width: float | None = None
 
 
-def _plain(head: Head, out: Path, wanted: Wanted, photos: Views | None, replace: bool) -> Exported:
-    printed = out.suffix.lower() == ".stl"
-    mesh = extract_mesh(head, wanted.resolution or OutputSettings.mesh_cells, wanted.triangles, flat=printed)
-    factor, units = _size(wanted.head_width, head_width(mesh))
-    if printed:
-        factor, units = (wanted.head_width or HEAD_WIDTH) / head_width(mesh), MILLIMETRES
-    write_plain(mesh.apply_scale(factor), out, replace)
-    return Exported(triangles=len(mesh.faces), units=units)
+@dataclass(frozen=True)
+class _Job:
+    """An export to a file `out`; `millimetres` are those of one world unit, where the pupils tell."""
 
+    head: Head
+    out: Path
+    wanted: Wanted
+    photos: Views | None
+    replace: bool
+    millimetres: float | None
 
-def _splats(head: Head, out: Path, wanted: Wanted, replace: bool) -> Exported:
-    mesh = extract_mesh(head, wanted.resolution or OutputSettings.mesh_cells, splats.MOST)
-    fitted = splats.fit_colors(splats.splats_of(mesh), shots(head))
-    like = likeness(head, functools.partial(splats.picture, fitted))
-    factor, units = _size(wanted.head_width, head_width(mesh))
-    splats.write_splats(fitted.scaled(factor), out, replace)
-    return Exported(splats=len(fitted), units=units, likeness=like)
+    @property
+    def suffix(self) -> str:
+        return self.out.suffix.lower()
 
+    def mesh(self, triangles: int, flat: bool = False) -> trimesh.Trimesh:
+        return extract_mesh(self.head, self.wanted.resolution or OutputSettings.mesh_cells, triangles, flat)
 
-def _size(true_width: float | None, width: float) -> tuple[float, str]:
-    """The factor from world units to the units of a file, and their name, for a head of a `true_width` in millimetres."""
-    return (1.0, WORLD) if true_width is None else (true_width / 1000 / width, METRES)
+    def size(self, mesh: trimesh.Trimesh) -> _Size:
+        """The size that a head with this `mesh` has in the file."""
+        width, millimetres = head_width(mesh), self.millimetres
+        if millimetres is None:
+            # a print has a size, and a USDZ file is shown in the room
+            true_width = self.wanted.head_width or (HEAD_WIDTH if self.suffix in (".stl", ".usdz") else None)
+            if true_width is None:
+                return _Size(1.0, WORLD)
+            millimetres = true_width / width
+        if self.suffix == ".stl":
+            return _Size(millimetres, MILLIMETRES, millimetres * width)
+        return _Size(millimetres / 1000, METRES, millimetres * width)
+
+    def textured(self) -> Exported:
+        mesh = self.mesh(self.wanted.triangles)
+        painted = textured.paint(self.head, mesh, self.photos, self.wanted.texture)
+        like = likeness(self.head, functools.partial(textured.picture, painted))
+        size = self.size(mesh)
+        write_textured(painted.scaled(size.factor), self.out, self.replace)
+        return Exported(len(mesh.faces), None, size.units, like, size.head_width)
+
+    def plain(self) -> Exported:
+        mesh = self.mesh(self.wanted.triangles, flat=self.suffix == ".stl")
+        size = self.size(mesh)
+        write_plain(mesh.apply_scale(size.factor), self.out, self.replace)
+        return Exported(len(mesh.faces), None, size.units, None, size.head_width)
+
+    def splats(self) -> Exported:
+        mesh = self.mesh(splats.MOST)
+        fitted = splats.fit_colors(splats.splats_of(mesh), shots(self.head))
+        like = likeness(self.head, functools.partial(splats.picture, fitted))
+        size = self.size(mesh)
+        splats.write_splats(fitted.scaled(size.factor), self.out, self.replace)
+        return Exported(None, len(fitted), size.units, like, size.head_width)

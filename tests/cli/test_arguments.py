@@ -124,8 +124,10 @@ def test_lengths_have_units():
     texts = ("155mm", "155", "15.5cm", "15.5 cm", "0.155m", " 155 mm ")
     assert [length(text) for text in texts] == pytest.approx([155.0] * 6)
     for text in ("155 inches", "mm", "1m2", "nanmm", "-155mm", "11m", "0.155mm", "155mm\n5"):
-        with pytest.raises(Refused):
+        with pytest.raises(Refused, match="such as 155mm"):
             length(text)
+    with pytest.raises(Refused, match="from 4mm to 90mm, such as 63mm"):
+        Length(4, 90, example="63mm")("91mm")
 
 
 def test_lists_of_angles_and_seeds():

@@ -4,6 +4,7 @@ import trimesh
 from inv3d.core.errors import UsageError
 from inv3d.export import save as module
 from inv3d.export import sides
+from inv3d.export.mesh import extract_mesh
 from inv3d.export.save import Wanted, save
 
 SMALL = {"triangles": 1500, "texture": 64, "resolution": 40}
@@ -34,6 +35,22 @@ def test_files_have_the_size_that_is_wanted(head, tmp_path, name, width, units, 
     assert len(read.faces) == made.triangles
     if size is not None:
         assert 0.95 * size < read.extents[0] < 3 * size  # the shoulders may be wider than the head
+
+
+@pytest.mark.parametrize(("name", "unit"), [("a.ply", 0.001), ("a.stl", 1.0), ("a.glb", 0.001)])
+def test_pupils_tell_the_size_too(head, tmp_path, monkeypatch, name, unit):
+    """Of pupils 0.1 world units apart that are 63 mm apart, a world unit is 630 mm."""
+    monkeypatch.setattr(module, "pupil_distance", lambda head: 0.1)
+    made = save(head, tmp_path / name, Wanted(**SMALL, ipd=63.0))
+    width = module.head_width(extract_mesh(head, 40, 1500, flat=name == "a.stl"))
+    assert made.head_width == pytest.approx(630 * width) and made.units == ("millimetres" if unit == 1.0 else "metres")
+    own = extract_mesh(head, 40, 1500, flat=name == "a.stl").extents[0]
+    assert trimesh.load(tmp_path / name, force="mesh").extents[0] == pytest.approx(630 * unit * own, rel=1e-4)
+
+
+def test_a_head_has_one_size():
+    with pytest.raises(UsageError, match="--head-width and --ipd exclude each other"):
+        Wanted(head_width=155.0, ipd=63.0)
 
 
 def test_splats_are_compared_with_the_head(head, tmp_path):

@@ -12,21 +12,21 @@ CPU = torch.device("cpu")
 
 
 def test_pictures_are_judged_by_whoever_is_here(demo, monkeypatch):
-    monkeypatch.setattr(judges, "has_face_judge", lambda: False)
+    monkeypatch.setattr(judges, "has_dlib", lambda: False)
     monkeypatch.setattr(judges, "has_perceptual", lambda name: False)
     found = judges_for(demo, False, CPU)
     assert found.own and found.faces is None and found.lpips is None
     lpips = SimpleNamespace()
     monkeypatch.setattr(judges, "has_perceptual", lambda name: True)
     monkeypatch.setattr(judges, "load_perceptual", lambda name, device: lpips)
-    monkeypatch.setattr(judges, "has_face_judge", lambda: True)
+    monkeypatch.setattr(judges, "has_dlib", lambda: True)
     monkeypatch.setattr(judges, "FaceJudge", lambda: "faces")
     found = judges_for(demo, True, CPU)
     assert found.lpips is lpips and found.faces == "faces" and not found.own  # outside of the model's world
 
 
 def test_the_network_of_the_fit_is_not_loaded_twice(monkeypatch):
-    monkeypatch.setattr(judges, "has_face_judge", lambda: False)
+    monkeypatch.setattr(judges, "has_dlib", lambda: False)
     own = SimpleNamespace(
         names=NetworkNames(perceptual="lpips-alex"), perceptual=SimpleNamespace(), judge_knows_photographs=True
     )
@@ -37,7 +37,7 @@ def test_the_network_of_the_fit_is_not_loaded_twice(monkeypatch):
 @pytest.fixture(scope="module")
 def faces() -> FaceJudge:
     pytest.importorskip("dlib")
-    if not judges.has_face_judge():
+    if not judges.has_dlib():
         pytest.skip("face_recognition_models is not installed")
     return FaceJudge()
 
