@@ -6,6 +6,7 @@ the command with exit code 2.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import stat
@@ -18,6 +19,7 @@ import typer
 LARGEST_SEED = (1 << 63) - 1
 MOST_ANGLES = 360
 MOST_SEEDS = 10_000
+MOST_LEVELS = 6
 _LONGEST_NAME = 255  # bytes, on every common file system
 _SHOWN = 60  # characters of an invalid value that the message quotes
 
@@ -131,6 +133,40 @@ def angles(text: str | Angles) -> Angles:
     if len(degrees) > MOST_ANGLES:
         raise Refused(f"has {len(degrees)} angles, more than {MOST_ANGLES}")
     return Angles(text, degrees)
+
+
+TRIANGLES = Number(100, 10_000_000, whole=True)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Numbers of triangles in descending order, one for each level of detail, and the text that they were parsed from."""
+
+    text: str
+    triangles: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def levels(text: str | Levels) -> Levels:
+    """Parse "40000" or "40000,10000,2500". Raises Refused."""
+    if isinstance(text, Levels):  # a default
+        return text
+    parts = text.split(",")
+    if len(parts) == 1:
+        return Levels(text, (TRIANGLES(text),))
+    try:
+        triangles = tuple(TRIANGLES(part) for part in parts)
+    except Refused as error:
+        raise _refuse(
+            text, f"{TRIANGLES.range}, or a list of levels of detail, separated by commas, such as 40000,10000,2500"
+        ) from error
+    if any(coarse >= fine for fine, coarse in itertools.pairwise(triangles)):
+        raise Refused("has levels of detail that do not get coarser: put the finest first, such as 40000,10000,2500")
+    if len(triangles) > MOST_LEVELS:
+        raise Refused(f"has {len(triangles)} levels of detail, more than {MOST_LEVELS}")
+    return Levels(text, triangles)
 
 
 @dataclass(frozen=True)

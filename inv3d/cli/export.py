@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from inv3d.cli.arguments import Length, Number, output_path
+from inv3d.cli.arguments import Length, Levels, Number, levels, output_path
 from inv3d.cli.options import Debug, Device, Force, HeadFolder, Json, check_file
 
-TRIANGLES = Number(100, 10_000_000, whole=True)
+TRIANGLES = levels("60000")
 RESOLUTION = Number(16, 2048, whole=True)
 TEXTURE = Number(64, 8192, whole=True)
 LENGTH = Length(10, 10_000)
@@ -31,8 +31,14 @@ def export(
         ),
     ] = Path("head.glb"),
     triangles: Annotated[
-        int, typer.Option(parser=TRIANGLES, metavar="NUMBER", help="Maximum number of triangles of a mesh.")
-    ] = 60_000,
+        Levels,
+        typer.Option(
+            parser=levels,
+            metavar="NUMBER[,NUMBER...]",
+            help="Maximum number of triangles of a mesh; several, the largest first, write levels of detail: head.glb, "
+            "head-lod1.glb and so on.",
+        ),
+    ] = TRIANGLES,
     splats: Annotated[bool, typer.Option("--splats", help="Write Gaussian splats instead of a mesh (.ply).")] = False,
     texture: Annotated[
         int, typer.Option(parser=TEXTURE, metavar="PIXELS", help="Pixels per side of a mesh's texture.")
@@ -84,14 +90,17 @@ def export(
     from inv3d.core.files import disk_errors, refuse_existing
     from inv3d.core.head import Head
     from inv3d.core.inversion.settings import OutputSettings
-    from inv3d.export.formats import TEXTURED, companions
-    from inv3d.export.save import FORMATS, Wanted, save
+    from inv3d.export.formats import TEXTURED
+    from inv3d.export.save import FORMATS, Wanted, files_of, save
     from inv3d.export.views import read_views
 
-    suffix, wanted = out.suffix.lower(), Wanted(triangles, texture, head_width, resolution, splats, ipd)
+    suffix = out.suffix.lower()
+    wanted = Wanted(
+        triangles.triangles[0], texture, head_width, resolution, splats, ipd, triangles.triangles[1:]
+    )
     check_file(out, force, (".ply",) if splats else FORMATS, "a file of splats" if splats else "an export format")
-    for companion in companions(out):
-        refuse_existing(companion, force)
+    for path in files_of(out, wanted):
+        refuse_existing(path, force)
     loaded = Head.load(head, choose_device(device).device)
     if suffix == ".mp4":
         require_pictures(loaded.bundle.info, resolution, OutputSettings.orbit_frames)
@@ -113,9 +122,15 @@ def export(
     like = made.likeness
     if like is not None:
         tell(f"  compared with the head from eight sides: {like.around:.1f} dB; its face: {like.face:.1f} dB")
+    for level in made.coarser:
+        like = level.likeness
+        compared = "" if like is None else f"; from eight sides: {like.around:.1f} dB; its face: {like.face:.1f} dB"
+        tell(f"wrote {level.path}\n  {level.triangles} triangles{compared}")
     if as_json:
         facts: dict[str, object] = {"triangles": made.triangles, "splats": made.splats, "units": made.units}
         if made.head_width is not None:
             facts["head_width_mm"] = round(made.head_width, 1)
         psnr = {} if like is None else {"psnr": round(like.around, 2), "psnr_face": round(like.face, 2)}
+        if made.coarser:
+            facts["levels"] = [{"out": str(each.path), "triangles": each.triangles} for each in made.coarser]
         document({"out": str(out), **{name: fact for name, fact in facts.items() if fact is not None}, **psnr})

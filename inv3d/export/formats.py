@@ -7,9 +7,10 @@ expect. All files are opened again and compared with what they should contain; o
 from __future__ import annotations
 
 import io
+import os
 import re
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import trimesh
 from numpy.typing import NDArray
 from PIL import Image
 
-from inv3d.core.errors import Inv3dError
+from inv3d.core.errors import Inv3dError, UsageError
 from inv3d.core.files import write_whole
 from inv3d.export import usdz
 from inv3d.export.glb import glb
@@ -28,27 +29,46 @@ from inv3d.export.textured import TexturedMesh
 TEXTURED, PLAIN = (".glb", ".obj", ".usdz"), (".ply", ".stl")
 _TO_Z_UP = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], np.float64)
 _LONGEST = 200  # characters of the names of an OBJ file's companions
+_LONGEST_NAME = 255  # bytes of a file's name
 _ROUNDING = 1e-5  # of coordinates, of the largest
 
 Files = dict[str, bytes]
+
+
+def level_paths(path: Path, count: int) -> list[Path]:
+    """The files of `count` levels of detail, the finest first: head.glb, head-lod1.glb and so on. Raises UsageError if a name
+    is too long."""
+    paths = [path, *(path.with_name(f"{path.stem}-lod{level}{path.suffix}") for level in range(1, count))]
+    if count > 1 and len(os.fsencode(paths[-1].name)) > _LONGEST_NAME:
+        raise UsageError(f"the file name {paths[-1].name} is too long", "choose a shorter one with --out")
+    return paths
 
 
 def companions(path: Path) -> tuple[Path, ...]:
     """The other files that belong to a mesh at `path`: an OBJ's material and picture, whose names have no spaces."""
     if path.suffix.lower() != ".obj":
         return ()
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem)[:_LONGEST]
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem)[-_LONGEST:]
     return path.with_name(f"{stem}.mtl"), path.with_name(f"{stem}-texture.jpg")
 
 
 def write_textured(textured: TexturedMesh, path: Path, replace: bool = False) -> None:
     """Write GLB, OBJ or USDZ by the suffix, with the `companions`. Raises UsageError if a file exists and may not be
     replaced, or the package that writes it is missing; Inv3dError if a file does not contain what was written; OSError."""
+    with textured_file(textured, path, replace):
+        pass
+
+
+@contextmanager
+def textured_file(textured: TexturedMesh, path: Path, replace: bool = False) -> Iterator[None]:
+    """Like `write_textured`, but the files get their names only when the block ends without an error, so that several
+    meshes can be written or none."""
     jpeg = _jpeg(textured.texture)
     if path.suffix.lower() == ".usdz":
         with write_whole(path, replace) as part:
             if not usdz.write_package(textured, jpeg, part):
                 raise unlike(path)
+            yield
         return
     if path.suffix.lower() == ".glb":
         files = {path.name: _glb(textured, jpeg)}
@@ -59,20 +79,24 @@ def write_textured(textured: TexturedMesh, path: Path, replace: bool = False) ->
             material.name: _mtl(texture.name),
             texture.name: jpeg,
         }
-    _write(files, path, lambda read: _same_textured(textured, jpeg, read), replace)
+    with _written(files, path, lambda read: _same_textured(textured, jpeg, read), replace):
+        yield
 
 
-def write_plain(mesh: trimesh.Trimesh, path: Path, replace: bool = False) -> None:
-    """Write PLY or STL by the suffix; raises like `write_textured`."""
+@contextmanager
+def plain_file(mesh: trimesh.Trimesh, path: Path, replace: bool = False) -> Iterator[None]:
+    """The same for PLY and STL."""
     placed = mesh.copy().apply_transform(_TO_Z_UP)
     data: Any = placed.export(file_type=path.suffix.lower()[1:])
     colored = path.suffix.lower() == ".ply"
-    _write({path.name: data}, path, lambda read: _same_plain(placed, read, colored), replace)
+    with _written({path.name: data}, path, lambda read: _same_plain(placed, read, colored), replace):
+        yield
 
 
-def _write(files: Files, path: Path, same: Callable[[Any], bool], replace: bool) -> None:
-    """Write `files`, and let them have their names if `same` recognises what trimesh reads in them; `path`, which refers
-    to the others, gets its name last."""
+@contextmanager
+def _written(files: Files, path: Path, same: Callable[[Any], bool], replace: bool) -> Iterator[None]:
+    """Write `files`, and let them have their names at the end of the block if `same` recognises what trimesh reads in them;
+    `path`, which refers to the others, gets its name last."""
     with ExitStack() as whole:
         parts = {name: whole.enter_context(write_whole(path.with_name(name), replace)) for name in files}
         for name, data in files.items():
@@ -87,6 +111,7 @@ def _write(files: Files, path: Path, same: Callable[[Any], bool], replace: bool)
         )
         if not same(read):
             raise unlike(path)
+        yield
 
 
 def unlike(path: Path) -> Inv3dError:

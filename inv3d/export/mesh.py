@@ -10,6 +10,7 @@ from skimage.filters import gaussian
 from skimage.measure import marching_cubes
 
 from inv3d.core.errors import InputError
+from inv3d.core.generator import Generator, Scene
 from inv3d.core.head import Head
 from inv3d.export.decimate import decimate, without_small_parts
 
@@ -27,8 +28,7 @@ def extract_mesh(head: Head, resolution: int = 144, triangles: int = 60_000, fla
     neck, on which it can stand. Raises InputError if the density has no surface.
     """
     generator = head.generator
-    front = head.frontal()
-    scene = front.scene(front.track.codes)
+    scene = _frontal_scene(head)
     level = generator.levels(scene, resolution)[0].cpu().numpy()
     # voxel-sized ripples are noise of the field, not part of the head
     level = gaussian(level, 0.7, mode="nearest", preserve_range=True)
@@ -49,6 +49,22 @@ def extract_mesh(head: Head, resolution: int = 144, triangles: int = 60_000, fla
     if cut:
         plane = cut * cell - generator.box / 2
         mesh.vertices[mesh.vertices[:, 1] < plane + cell / 2, 1] = plane  # fewer triangles leave it a little
+    return _coloured(generator, scene, mesh)
+
+
+@torch.no_grad()
+def coarser(head: Head, mesh: trimesh.Trimesh, triangles: int) -> trimesh.Trimesh:
+    """A mesh of `head` with at most `triangles` triangles (4 or more), with the colours of the head at its vertices."""
+    return _coloured(head.generator, _frontal_scene(head), decimate(mesh, triangles))
+
+
+def _frontal_scene(head: Head) -> Scene:
+    front = head.frontal()
+    return front.scene(front.track.codes)
+
+
+def _coloured(generator: Generator, scene: Scene, mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """A mesh, with the colours of the radiance field at its vertices."""
     located = torch.tensor(np.array(mesh.vertices), dtype=torch.float32, device=generator.device)
     colors = torch.cat([generator.surface(scene, part[None]).colors[0] for part in located.split(32768)])
     rgba = torch.cat([colors.clamp(0, 1), torch.ones_like(colors[:, :1])], 1).mul(255).round().byte().cpu().numpy()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +16,14 @@ from inv3d.core.head import Head
 from inv3d.core.inversion.settings import OutputSettings
 from inv3d.core.views import Views
 from inv3d.export import splats, textured
-from inv3d.export.formats import PLAIN, TEXTURED, write_plain, write_textured
-from inv3d.export.mesh import extract_mesh, head_width
+from inv3d.export.formats import PLAIN, TEXTURED, companions, level_paths, plain_file, textured_file
+from inv3d.export.mesh import coarser, extract_mesh, head_width
 from inv3d.export.orbit import write_orbit
 from inv3d.export.pupils import pupil_distance
-from inv3d.export.sides import Likeness, likeness, shots
+from inv3d.export.sides import Likeness, likeness, likeness_each, shots
 from inv3d.export.usdz import usd
 
-FORMATS = (*TEXTURED, *PLAIN, ".mp4")
+FORMATS, LEVELLED = (*TEXTURED, *PLAIN, ".mp4"), (*TEXTURED, ".ply")
 HEAD_WIDTH = 155.0
 WORLD, METRES, MILLIMETRES = "the model's world units", "metres", "millimetres"
 
@@ -31,7 +33,8 @@ class Wanted:
     """How to export: at most so many `triangles`, a `texture` of so many pixels per side, a true `head_width` in
     millimetres (None: the model's world units, and 155 mm in STL and USDZ files) or a true distance between the pupils, `ipd`,
     `resolution` in cells per side of a mesh or pixels per side of an orbit (None: 144, or the model's own), and whether a .ply
-    file contains `splats`. Raises UsageError if there are both a `head_width` and an `ipd`."""
+    file contains `splats`; `levels` are the numbers of triangles of coarser meshes beside it. Raises UsageError if there are
+    both a `head_width` and an `ipd`."""
 
     triangles: int = 60_000
     texture: int = 2048
@@ -39,6 +42,7 @@ class Wanted:
     resolution: int | None = None
     splats: bool = False
     ipd: float | None = None
+    levels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.head_width is not None and self.ipd is not None:
@@ -46,15 +50,36 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Level:
+    """A coarser mesh: where it is, of how many triangles, and how much it looks like the head."""
+
+    path: Path
+    triangles: int
+    likeness: Likeness | None
+
+
+@dataclass(frozen=True)
 class Exported:
-    """What was written: how many triangles or splats, in which units, how much it looks like the head, and how wide the head
-    is in millimetres, if its size is true."""
+    """What was written: how many triangles or splats, in which units, how much it looks like the head, how wide the head is
+    in millimetres, if its size is true, and the `coarser` levels of detail."""
 
     triangles: int | None = None
     splats: int | None = None
     units: str | None = None
     likeness: Likeness | None = None
     head_width: float | None = None
+    coarser: tuple[Level, ...] = ()
+
+
+def files_of(out: Path, wanted: Wanted) -> list[Path]:
+    """All files that an export to `out` writes. Raises UsageError if it cannot have levels of detail."""
+    if wanted.levels and (wanted.splats or out.suffix.lower() not in LEVELLED):
+        raise UsageError(
+            f"{'splats' if wanted.splats else f'{out.suffix} files'} have no levels of detail",
+            f"give one number of triangles, or write a mesh to {', '.join(LEVELLED)}",
+        )
+    meshes = level_paths(out, 1 + len(wanted.levels))
+    return [file for path in meshes for file in (path, *companions(path))]
 
 
 def save(head: Head, out: Path, wanted: Wanted, photos: Views | None = None, replace: bool = False) -> Exported:
@@ -65,6 +90,7 @@ def save(head: Head, out: Path, wanted: Wanted, photos: Views | None = None, rep
     suffix = out.suffix.lower()
     if suffix not in ((".ply",) if wanted.splats else FORMATS):
         raise UsageError(f"{out} is not an export format", f"use {'.ply' if wanted.splats else ', '.join(FORMATS)}")
+    files_of(out, wanted)
     if suffix == ".usdz":
         usd()  # raises before minutes are spent
     if suffix == ".mp4":
@@ -106,6 +132,11 @@ class _Job:
     def mesh(self, triangles: int, flat: bool = False) -> trimesh.Trimesh:
         return extract_mesh(self.head, self.wanted.resolution or OutputSettings.mesh_cells, triangles, flat)
 
+    def meshes(self) -> list[trimesh.Trimesh]:
+        """The mesh of every level of detail, the finest first."""
+        finest = self.mesh(self.wanted.triangles, flat=self.suffix == ".stl")
+        return [finest, *(coarser(self.head, finest, triangles) for triangles in self.wanted.levels)]
+
     def size(self, mesh: trimesh.Trimesh) -> _Size:
         """The size that a head with this `mesh` has in the file."""
         width, millimetres = head_width(mesh), self.millimetres
@@ -120,18 +151,35 @@ class _Job:
         return _Size(millimetres / 1000, METRES, millimetres * width)
 
     def textured(self) -> Exported:
-        mesh = self.mesh(self.wanted.triangles)
-        painted = textured.paint(self.head, mesh, self.photos, self.wanted.texture)
-        like = likeness(self.head, functools.partial(textured.picture, painted))
-        size = self.size(mesh)
-        write_textured(painted.scaled(size.factor), self.out, self.replace)
-        return Exported(len(mesh.faces), None, size.units, like, size.head_width)
+        meshes = self.meshes()
+        painted = textured.paint_each(self.head, meshes, self.photos, self.wanted.texture)
+        likes = likeness_each(self.head, [functools.partial(textured.picture, each) for each in painted])
+        size = self.size(meshes[0])
+        with ExitStack() as whole:
+            for each, path in zip(painted, self.paths, strict=True):
+                whole.enter_context(textured_file(each.scaled(size.factor), path, self.replace))
+        return self.exported(meshes, likes, size)
 
     def plain(self) -> Exported:
-        mesh = self.mesh(self.wanted.triangles, flat=self.suffix == ".stl")
-        size = self.size(mesh)
-        write_plain(mesh.apply_scale(size.factor), self.out, self.replace)
-        return Exported(len(mesh.faces), None, size.units, None, size.head_width)
+        meshes = self.meshes()
+        size = self.size(meshes[0])
+        with ExitStack() as whole:
+            for mesh, path in zip(meshes, self.paths, strict=True):
+                whole.enter_context(plain_file(mesh.apply_scale(size.factor), path, self.replace))
+        return self.exported(meshes, [None] * len(meshes), size)
+
+    @property
+    def paths(self) -> list[Path]:
+        return level_paths(self.out, 1 + len(self.wanted.levels))
+
+    def exported(self, meshes: list[trimesh.Trimesh], likes: Sequence[Likeness | None], size: _Size) -> Exported:
+        levels = [
+            Level(path, len(mesh.faces), like) for path, mesh, like in zip(self.paths, meshes, likes, strict=True)
+        ]
+        return Exported(
+            triangles=levels[0].triangles, units=size.units, likeness=likes[0], head_width=size.head_width,
+            coarser=tuple(levels[1:]),
+        )  # fmt: skip
 
     def splats(self) -> Exported:
         mesh = self.mesh(splats.MOST)
@@ -139,4 +187,4 @@ class _Job:
         like = likeness(self.head, functools.partial(splats.picture, fitted))
         size = self.size(mesh)
         splats.write_splats(fitted.scaled(size.factor), self.out, self.replace)
-        return Exported(None, len(fitted), size.units, like, size.head_width)
+        return Exported(splats=len(fitted), units=size.units, likeness=like, head_width=size.head_width)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from inv3d.core.camera import Camera
+from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.views import Views, from_bytes
 from inv3d.export.pictures import to_floats
@@ -66,8 +67,17 @@ class Likeness:
 
 def likeness(head: Head, show: Show, resolution: int = 128) -> Likeness:
     """How much an export looks like its `head` from eight sides, in renders of `resolution` rays per side."""
+    return likeness_each(head, [show], resolution)[0]
+
+
+def likeness_each(head: Head, shows: Sequence[Show], resolution: int = 128) -> list[Likeness]:
+    """The same for several exports of one head, which are compared with the same renders."""
     cameras = sides(head)
     renders = head.frontal().render_each(cameras, lambda render: render, resolution)
+    return [_compared(cameras, renders, show) for show in shows]
+
+
+def _compared(cameras: Camera, renders: Sequence[Render], show: Show) -> Likeness:
     squares, faces = [], []
     for i, render in enumerate(renders):
         own = to_floats(render.image)

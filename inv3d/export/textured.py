@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,11 +39,20 @@ class TexturedMesh:
 def paint(head: Head, mesh: trimesh.Trimesh, photos: Views | None = None, size: int | None = None) -> TexturedMesh:
     """A mesh of `head` with a texture of `size` pixels a side (default: four times that of the model's pictures), from
     aligned `photos` and the head's own renders."""
-    unwrapped = unwrap(mesh)
+    return paint_each(head, [mesh], photos, size)[0]
+
+
+def paint_each(
+    head: Head, meshes: Sequence[trimesh.Trimesh], photos: Views | None = None, size: int | None = None
+) -> list[TexturedMesh]:
+    """The same for several meshes of `head`, which share the renders."""
     full = head.generator.raw_resolution
     size = size or FINER * head.generator.resolution
     pictures = shots(head, photos, min(full, max(size // FINER, _LEAST)))
-    return TexturedMesh(mesh, unwrapped, bake(mesh, unwrapped, pictures, size))
+    opened = [unwrap(mesh) for mesh in meshes]
+    return [
+        TexturedMesh(mesh, each, bake(mesh, each, pictures, size)) for mesh, each in zip(meshes, opened, strict=True)
+    ]
 
 
 def picture(textured: TexturedMesh, camera: Camera, size: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -21,6 +21,7 @@ from inv3d.cli.arguments import (
     device_name,
     folder_path,
     input_path,
+    levels,
     output_path,
     seeds,
     which_head,
@@ -128,6 +129,14 @@ def test_lengths_have_units():
             length(text)
     with pytest.raises(Refused, match="from 4mm to 90mm, such as 63mm"):
         Length(4, 90, example="63mm")("91mm")
+
+
+def test_levels_of_detail_get_coarser():
+    assert levels("60000").triangles == (60_000,)
+    assert levels("40000,10000,2500").triangles == (40_000, 10_000, 2500)
+    for text in ("", "99", "1e4", "40000,", "40000,99", "40000,40000", "100,200", "900,800,700,600,500,400,300"):
+        with pytest.raises(Refused):
+            levels(text)
 
 
 def test_lists_of_angles_and_seeds():

@@ -9,11 +9,11 @@ from PIL import Image
 
 from inv3d.core.errors import Inv3dError, UsageError
 from inv3d.export import formats as module
-from inv3d.export.formats import companions, write_plain, write_textured
+from inv3d.export.formats import companions, level_paths, write_textured
 from inv3d.export.textured import TexturedMesh
 from inv3d.export.unwrap import Unwrapped
 from tests.export.test_glb import read
-from tests.export.textures import ball, textured_ball
+from tests.export.textures import ball, textured_ball, write_plain
 from tests.trees import tree
 
 
@@ -87,6 +87,16 @@ def test_an_obj_replaces_nothing_unless_it_may(textured, tmp_path):
     assert len(list(tmp_path.iterdir())) == 3 and texture.read_bytes()[:2] == b"\xff\xd8"
 
 
+def test_levels_of_detail_have_names_of_their_own(tmp_path):
+    paths = level_paths(tmp_path / "my head.obj", 3)
+    assert [path.name for path in paths] == ["my head.obj", "my head-lod1.obj", "my head-lod2.obj"]
+    long = level_paths(tmp_path / ("x" * 240 + ".obj"), 2)
+    assert len({path for each in long for path in (each, *companions(each))}) == 6
+    assert level_paths(tmp_path / ("x" * 251 + ".glb"), 1)
+    with pytest.raises(UsageError, match="is too long"):
+        level_paths(tmp_path / ("é" * 124 + ".glb"), 2)
+
+
 def test_ply_stands_along_z_and_looks_along_negative_y(tmp_path):
     mesh = ball()
     write_plain(mesh, tmp_path / "head.ply")
@@ -144,7 +154,7 @@ def changed(textured: TexturedMesh, part: str) -> TexturedMesh:
 )
 def test_a_file_that_holds_something_else_is_noticed(textured, tmp_path, monkeypatch, suffix, part):
     path, other = tmp_path / f"ball{suffix}", changed(textured, part)
-    write = module._write
+    written = module._written
 
     def swapped(files, *arguments):
         if suffix == ".glb":
@@ -155,9 +165,9 @@ def test_a_file_that_holds_something_else_is_noticed(textured, tmp_path, monkeyp
         else:
             placed = other.mesh.copy().apply_transform(module._TO_Z_UP)
             files = {path.name: placed.export(file_type=suffix[1:])}
-        write(files, *arguments)
+        return written(files, *arguments)
 
-    monkeypatch.setattr(module, "_write", swapped)
+    monkeypatch.setattr(module, "_written", swapped)
     with pytest.raises(Inv3dError, match="does not contain what was written"):
         if suffix in module.TEXTURED:
             write_textured(textured, path)

@@ -11,10 +11,10 @@ import torch
 
 from inv3d.core.errors import UsageError
 from inv3d.core.files import disk_errors, write_whole
-from inv3d.export.formats import write_plain, write_textured
+from inv3d.export.formats import write_textured
 from inv3d.export.pictures import save_png
 from inv3d.video.write import write_mp4
-from tests.export.textures import ball, textured_ball
+from tests.export.textures import ball, textured_ball, write_plain
 from tests.trees import tree
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")

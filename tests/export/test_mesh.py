@@ -7,7 +7,8 @@ from inv3d.core.head import Head
 from inv3d.core.latents import LatentTrack
 from inv3d.export import mesh as module
 from inv3d.export.decimate import decimate
-from inv3d.export.mesh import extract_mesh, head_width, neck
+from inv3d.export.mesh import coarser, extract_mesh, head_width, neck
+from inv3d.export.texture import colors_of
 from tests.export.surfaces import faults
 
 
@@ -40,6 +41,14 @@ def test_the_mesh_agrees_with_the_rendered_depth(head, mesh):
     inner = points[np.abs(points[:, 0]) < 0.08]
     distance = np.min(np.linalg.norm(inner[:, None] - mesh.vertices[None], axis=-1), 1)
     assert np.median(distance) < 0.01
+
+
+def test_a_coarser_mesh_has_the_colours_of_its_own_places(head, mesh):
+    coarse = coarser(head, mesh, 500)
+    assert 250 < len(coarse.faces) <= 500 and coarse.is_watertight
+    nearest = np.linalg.norm(coarse.vertices[:, None] - mesh.vertices[None], axis=-1).argmin(1)
+    difference = np.abs(colors_of(coarse).astype(int) - colors_of(mesh)[nearest])
+    assert np.median(difference) < 12
 
 
 @pytest.mark.parametrize("seed", range(12))

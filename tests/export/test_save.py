@@ -13,8 +13,9 @@ SMALL = {"triangles": 1500, "texture": 64, "resolution": 40}
 @pytest.fixture(autouse=True)
 def few_shots(monkeypatch):
     monkeypatch.setattr(sides, "_SHOTS", ((0.0, 0.0),))
-    likeness = module.likeness
-    monkeypatch.setattr(module, "likeness", lambda head, show: likeness(head, show, 24))
+    each = module.likeness_each
+    monkeypatch.setattr(module, "likeness_each", lambda head, shows: each(head, shows, 24))
+    monkeypatch.setattr(module, "likeness", lambda head, show: each(head, [show], 24)[0])
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,36 @@ def test_pupils_tell_the_size_too(head, tmp_path, monkeypatch, name, unit):
     assert made.head_width == pytest.approx(630 * width) and made.units == ("millimetres" if unit == 1.0 else "metres")
     own = extract_mesh(head, 40, 1500, flat=name == "a.stl").extents[0]
     assert trimesh.load(tmp_path / name, force="mesh").extents[0] == pytest.approx(630 * unit * own, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["a.glb", "a.obj", "a.ply"])
+def test_levels_of_detail_are_written_beside_the_finest(head, tmp_path, name):
+    made = save(head, tmp_path / name, Wanted(**SMALL, levels=(600, 200), head_width=150.0))
+    stem, suffix = name.split(".")
+    assert [each.path.name for each in made.coarser] == [f"{stem}-lod1.{suffix}", f"{stem}-lod2.{suffix}"]
+    finest = trimesh.load(tmp_path / name, force="mesh")
+    for level, most in zip(made.coarser, (600, 200), strict=True):
+        read = trimesh.load(level.path, force="mesh")
+        assert most / 2 < len(read.faces) == level.triangles <= most
+        assert read.extents == pytest.approx(finest.extents, rel=0.1)
+        if name == "a.ply":
+            assert read.visual.kind == "vertex" and read.is_watertight and level.likeness is None
+        else:
+            assert read.visual.kind == "texture" and level.likeness.around > 12
+
+
+def test_levels_of_detail_are_written_all_or_none(head, tmp_path):
+    (tmp_path / "a-lod1.ply").write_text("mine")
+    with pytest.raises(UsageError, match=r"a-lod1\.ply exists already"):
+        save(head, tmp_path / "a.ply", Wanted(**SMALL, levels=(600, 200)))
+    assert [path.name for path in tmp_path.iterdir()] == ["a-lod1.ply"]
+    assert (tmp_path / "a-lod1.ply").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("name", "splats"), [("a.stl", False), ("a.mp4", False), ("a.ply", True)])
+def test_what_has_no_levels_of_detail_says_so(head, tmp_path, name, splats):
+    with pytest.raises(UsageError, match="no levels of detail"):
+        save(head, tmp_path / name, Wanted(levels=(600,), splats=splats))
 
 
 def test_a_head_has_one_size():
