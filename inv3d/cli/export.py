@@ -26,8 +26,8 @@ def export(
         typer.Option(
             parser=output_path,
             metavar="FILE",
-            help="File to write: .glb, .obj or .usdz (textured mesh), .ply (coloured mesh), .stl (for 3D printing), or .mp4 "
-            "(orbit).",
+            help="File to write: .glb, .obj or .usdz (textured mesh), .ply (coloured mesh), .stl (for 3D printing), .spz "
+            "(Gaussian splats), or .mp4 (orbit).",
         ),
     ] = Path("head.glb"),
     triangles: Annotated[
@@ -39,7 +39,7 @@ def export(
             "head-lod1.glb and so on.",
         ),
     ] = TRIANGLES,
-    splats: Annotated[bool, typer.Option("--splats", help="Write Gaussian splats instead of a mesh (.ply).")] = False,
+    splats: Annotated[bool, typer.Option("--splats", help="Write Gaussian splats instead of a mesh: .ply; .spz files always have them.")] = False,
     texture: Annotated[
         int, typer.Option(parser=TEXTURE, metavar="PIXELS", help="Pixels per side of a mesh's texture.")
     ] = 2048,
@@ -78,8 +78,8 @@ def export(
     """Export a mesh, Gaussian splats or an orbit video of a finished head.
 
     A mesh is a closed surface. GLB, OBJ and USDZ files have y up and the face towards +z, PLY and STL files z up and the
-    face towards -y. STL files are cut flat at the neck and in millimetres. Splats have y down and z forward, as their viewers
-    expect.
+    face towards -y. STL files are cut flat at the neck and in millimetres. Splats have y down and z forward in PLY files,
+    and y up and the face towards +z in SPZ files, as their viewers expect.
 
     Example: inv3d export clip-inv3d --out head.glb --triangles 20000
     """
@@ -91,20 +91,20 @@ def export(
     from inv3d.core.head import Head
     from inv3d.core.inversion.settings import OutputSettings
     from inv3d.export.formats import TEXTURED
-    from inv3d.export.save import FORMATS, Wanted, files_of, save
+    from inv3d.export.save import FORMATS, SPLATS, Wanted, files_of, has_splats, save
     from inv3d.export.views import read_views
 
     suffix = out.suffix.lower()
     wanted = Wanted(
         triangles.triangles[0], texture, head_width, resolution, splats, ipd, triangles.triangles[1:]
     )
-    check_file(out, force, (".ply",) if splats else FORMATS, "a file of splats" if splats else "an export format")
+    check_file(out, force, SPLATS if splats else FORMATS, "a file of splats" if splats else "an export format")
     for path in files_of(out, wanted):
         refuse_existing(path, force)
     loaded = Head.load(head, choose_device(device).device)
     if suffix == ".mp4":
         require_pictures(loaded.bundle.info, resolution, OutputSettings.orbit_frames)
-    elif splats:
+    elif has_splats(out, wanted):
         require_splats(resolution or GRID)
     else:
         require_mesh(resolution or GRID, texture if suffix in TEXTURED else 0)

@@ -21,9 +21,11 @@ from inv3d.export.mesh import coarser, extract_mesh, head_width
 from inv3d.export.orbit import write_orbit
 from inv3d.export.pupils import pupil_distance
 from inv3d.export.sides import Likeness, likeness, likeness_each, shots
+from inv3d.export.spz import write_spz
 from inv3d.export.usdz import usd
 
-FORMATS, LEVELLED = (*TEXTURED, *PLAIN, ".mp4"), (*TEXTURED, ".ply")
+SPLATS = (".ply", ".spz")
+FORMATS, LEVELLED = (*TEXTURED, *PLAIN, ".spz", ".mp4"), (*TEXTURED, ".ply")
 HEAD_WIDTH = 155.0
 WORLD, METRES, MILLIMETRES = "the model's world units", "metres", "millimetres"
 
@@ -33,7 +35,7 @@ class Wanted:
     """How to export: at most so many `triangles`, a `texture` of so many pixels per side, a true `head_width` in
     millimetres (None: the model's world units, and 155 mm in STL and USDZ files) or a true distance between the pupils, `ipd`,
     `resolution` in cells per side of a mesh or pixels per side of an orbit (None: 144, or the model's own), and whether a .ply
-    file contains `splats`; `levels` are the numbers of triangles of coarser meshes beside it. Raises UsageError if there are
+    file contains `splats`, as .spz files do; `levels` are the numbers of triangles of coarser meshes beside it. Raises UsageError if there are
     both a `head_width` and an `ipd`."""
 
     triangles: int = 60_000
@@ -71,11 +73,16 @@ class Exported:
     coarser: tuple[Level, ...] = ()
 
 
+def has_splats(out: Path, wanted: Wanted) -> bool:
+    """Whether an export to `out` consists of splats."""
+    return wanted.splats or out.suffix.lower() == ".spz"
+
+
 def files_of(out: Path, wanted: Wanted) -> list[Path]:
     """All files that an export to `out` writes. Raises UsageError if it cannot have levels of detail."""
-    if wanted.levels and (wanted.splats or out.suffix.lower() not in LEVELLED):
+    if wanted.levels and (has_splats(out, wanted) or out.suffix.lower() not in LEVELLED):
         raise UsageError(
-            f"{'splats' if wanted.splats else f'{out.suffix} files'} have no levels of detail",
+            f"{'splats' if has_splats(out, wanted) else f'{out.suffix} files'} have no levels of detail",
             f"give one number of triangles, or write a mesh to {', '.join(LEVELLED)}",
         )
     meshes = level_paths(out, 1 + len(wanted.levels))
@@ -88,8 +95,9 @@ def save(head: Head, out: Path, wanted: Wanted, photos: Views | None = None, rep
     Raises UsageError for other endings, and if the file exists and may not be replaced; InputError, OSError.
     """
     suffix = out.suffix.lower()
-    if suffix not in ((".ply",) if wanted.splats else FORMATS):
-        raise UsageError(f"{out} is not an export format", f"use {'.ply' if wanted.splats else ', '.join(FORMATS)}")
+    formats = SPLATS if wanted.splats else FORMATS
+    if suffix not in formats:
+        raise UsageError(f"{out} is not an export format", f"use {', '.join(formats)}")
     files_of(out, wanted)
     if suffix == ".usdz":
         usd()  # raises before minutes are spent
@@ -100,7 +108,7 @@ def save(head: Head, out: Path, wanted: Wanted, photos: Views | None = None, rep
     # so does this
     millimetres = None if wanted.ipd is None else wanted.ipd / pupil_distance(head)
     job = _Job(head, out, wanted, photos, replace, millimetres)
-    if wanted.splats:
+    if has_splats(out, wanted):
         return job.splats()
     return job.textured() if suffix in TEXTURED else job.plain()
 
@@ -186,5 +194,6 @@ class _Job:
         fitted = splats.fit_colors(splats.splats_of(mesh), shots(self.head))
         like = likeness(self.head, functools.partial(splats.picture, fitted))
         size = self.size(mesh)
-        splats.write_splats(fitted.scaled(size.factor), self.out, self.replace)
+        write = write_spz if self.suffix == ".spz" else splats.write_splats
+        write(fitted.scaled(size.factor), self.out, self.replace)
         return Exported(splats=len(fitted), units=size.units, likeness=like, head_width=size.head_width)

@@ -41,7 +41,8 @@ _SOLID = 0.9  # coverage of a pixel that shows no background
 _LARGEST = 256  # pixels per side of pictures that colours are fitted to
 _STEPS = 12
 _TURN = np.diag([1.0, -1.0, -1.0])
-_Y00 = 0.28209479177387814  # the spherical harmonic of degree 0
+Y00 = 0.28209479177387814
+"""The spherical harmonic of degree 0."""
 
 Floats = NDArray[np.float64]
 
@@ -173,7 +174,7 @@ def _ply(splats: Splats) -> bytes:
     columns = {
         **dict(zip("xyz", (splats.centers @ _TURN).T, strict=True)),
         **dict.fromkeys(("nx", "ny", "nz"), np.zeros(len(splats))),
-        **{f"f_dc_{i}": (splats.colors[:, i] - 0.5) / _Y00 for i in range(3)},
+        **{f"f_dc_{i}": (splats.colors[:, i] - 0.5) / Y00 for i in range(3)},
         "opacity": np.log(splats.opacities / (1 - splats.opacities)),
         **{f"scale_{i}": np.log(splats.scales[:, i]) for i in range(3)},
         **{f"rot_{i}": column for i, column in enumerate(quaternions.T)},

@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 import trimesh
 
@@ -73,7 +75,7 @@ def test_levels_of_detail_are_written_all_or_none(head, tmp_path):
     assert (tmp_path / "a-lod1.ply").read_text() == "mine"
 
 
-@pytest.mark.parametrize(("name", "splats"), [("a.stl", False), ("a.mp4", False), ("a.ply", True)])
+@pytest.mark.parametrize(("name", "splats"), [("a.stl", False), ("a.mp4", False), ("a.spz", False), ("a.ply", True)])
 def test_what_has_no_levels_of_detail_says_so(head, tmp_path, name, splats):
     with pytest.raises(UsageError, match="no levels of detail"):
         save(head, tmp_path / name, Wanted(levels=(600,), splats=splats))
@@ -88,6 +90,12 @@ def test_splats_are_compared_with_the_head(head, tmp_path):
     made = save(head, tmp_path / "a.ply", Wanted(resolution=40, splats=True))
     assert made.splats is not None and made.splats > 1000 and made.triangles is None
     assert made.likeness is not None and made.likeness.around > 15
+
+
+def test_an_spz_file_has_splats_without_being_told(head, tmp_path):
+    made = save(head, tmp_path / "a.SPZ", Wanted(resolution=40, head_width=150.0))
+    assert made.splats is not None and made.splats > 1000 and made.units == "metres"
+    assert gzip.decompress((tmp_path / "a.SPZ").read_bytes()).startswith(b"NGSP")
 
 
 @pytest.mark.parametrize(("name", "splats"), [("a.png", False), ("a", False), ("a.glb", True)])
