@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inv3d.cli.arguments import Length, Levels, Number, levels, output_path
 from inv3d.cli.options import Debug, Device, Force, HeadFolder, Json, check_file
+
+if TYPE_CHECKING:
+    from inv3d.export.sides import Likeness
 
 TRIANGLES = levels("60000")
 RESOLUTION = Number(16, 2048, whole=True)
@@ -95,9 +99,8 @@ def export(
     from inv3d.export.views import read_views
 
     suffix = out.suffix.lower()
-    wanted = Wanted(
-        triangles.triangles[0], texture, head_width, resolution, splats, ipd, triangles.triangles[1:]
-    )
+    finest, *coarser = triangles.triangles
+    wanted = Wanted(finest, texture, head_width, resolution, splats, ipd, tuple(coarser))
     check_file(out, force, SPLATS if splats else FORMATS, "a file of splats" if splats else "an export format")
     for path in files_of(out, wanted):
         refuse_existing(path, force)
@@ -119,18 +122,31 @@ def export(
         tell(f"  {made.splats} splats; units: {made.units}")
     if made.head_width is not None:
         tell(f"  the head is {made.head_width:.0f} mm wide")
-    like = made.likeness
+    _tell_likeness(tell, made.likeness)
+    for level in made.coarser:
+        tell(f"wrote {level.path}")
+        tell(f"  {level.triangles} triangles")
+        _tell_likeness(tell, level.likeness)
+    if as_json:
+        width = None if made.head_width is None else round(made.head_width, 1)
+        facts = {"triangles": made.triangles, "splats": made.splats, "units": made.units, "head_width_mm": width}
+        levels_made = [
+            {"out": str(level.path), "triangles": level.triangles, **_psnr(level.likeness)} for level in made.coarser
+        ]
+        document(
+            {
+                "out": str(out),
+                **{name: fact for name, fact in facts.items() if fact is not None},
+                **_psnr(made.likeness),
+                **({"coarser": levels_made} if levels_made else {}),
+            }
+        )
+
+
+def _tell_likeness(tell: Callable[[str], None], like: Likeness | None) -> None:
     if like is not None:
         tell(f"  compared with the head from eight sides: {like.around:.1f} dB; its face: {like.face:.1f} dB")
-    for level in made.coarser:
-        like = level.likeness
-        compared = "" if like is None else f"; from eight sides: {like.around:.1f} dB; its face: {like.face:.1f} dB"
-        tell(f"wrote {level.path}\n  {level.triangles} triangles{compared}")
-    if as_json:
-        facts: dict[str, object] = {"triangles": made.triangles, "splats": made.splats, "units": made.units}
-        if made.head_width is not None:
-            facts["head_width_mm"] = round(made.head_width, 1)
-        psnr = {} if like is None else {"psnr": round(like.around, 2), "psnr_face": round(like.face, 2)}
-        if made.coarser:
-            facts["levels"] = [{"out": str(each.path), "triangles": each.triangles} for each in made.coarser]
-        document({"out": str(out), **{name: fact for name, fact in facts.items() if fact is not None}, **psnr})
+
+
+def _psnr(like: Likeness | None) -> dict[str, float]:
+    return {} if like is None else {"psnr": round(like.around, 2), "psnr_face": round(like.face, 2)}
