@@ -77,9 +77,10 @@ def _read(aligner: Aligner, image: Tensor, crops: Crops) -> Alignment:
 def _read_both_ways(aligner: Aligner, image: Tensor, crops: Crops) -> Alignment:
     """The mean of the readings of crops of `image` and of their mirror images, which errs to neither side."""
     seen = cut(image, crops, INPUT_SIZE).to(next(aligner.parameters()).device)
-    out: Alignment = aligner(torch.cat([seen, seen.flip(3)])).map(Tensor.cpu)
-    own, mirrored = (out.map(lambda field, half=half: field.chunk(2)[half]) for half in (0, 1))
-    return Alignment(*(0.5 * (a + b) for a, b in zip(own.fields, mirrored.mirrored().fields, strict=True)))
+    own: Alignment = aligner(seen)
+    mirrored: Alignment = aligner(seen.flip(3))
+    pairs = zip(own.fields, mirrored.mirrored().fields, strict=True)
+    return Alignment(*(0.5 * (a + b).cpu() for a, b in pairs))
 
 
 @torch.no_grad()
