@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inv3d.cli.arguments import Number, folder_path, input_path
-from inv3d.cli.options import FACTOR, Debug, Device, Json, Model, check_folder
+from inv3d.cli.arguments import Number, folder_path, input_path, output_path
+from inv3d.cli.options import FACTOR, Debug, Device, Force, Json, Model, check_file, check_folder
 from inv3d.core.encoders.kinds import PREIM3D, described
 
 if TYPE_CHECKING:
@@ -187,6 +187,39 @@ def train_assemble(folder: Folder, as_json: Json = False, debug: Debug = False) 
 
     with _training(folder, as_json, "train the missing part first (inv3d train --help)"):
         out = recipe.assemble(folder, folder / "demo")
+    _finish(out, as_json, _SHIP)
+
+
+@app.command("directions")
+def train_directions(
+    model: Model = "demo",
+    out: Annotated[
+        Path, typer.Option(parser=output_path, metavar="FILE", help="File of directions to write.")
+    ] = Path("directions.safetensors"),
+    force: Force = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Find the directions of `inv3d edit` for a model of drawn people (needs the extra 'train'); takes a minute. `inv3d
+    train assemble` does it too.
+
+    Example: inv3d train directions --model demo --out directions.safetensors
+    """
+    check_file(out, force, (".safetensors",), "a file of directions")
+
+    from inv3d.cli.signals import interruptible, nothing_kept
+    from inv3d.core.bundle import load_bundle
+    from inv3d.core.errors import UsageError
+    from inv3d.core.files import disk_errors
+    from inv3d.core.training.directions import people_directions
+
+    bundle = load_bundle(model)
+    if bundle.info.drawn_from != "people":
+        raise UsageError(
+            f"the model '{model}' has not learned from drawn people", "use `inv3d edit --component` with it"
+        )
+    with interruptible(nothing_kept(out)), disk_errors(out):
+        people_directions(bundle.generator).save(out, bundle.fingerprint)
     _finish(out, as_json, _SHIP)
 
 

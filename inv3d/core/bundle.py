@@ -18,6 +18,8 @@ from torch import Tensor
 
 from inv3d.core.camera import CONVENTION, Camera, look_at
 from inv3d.core.codes import CodeStatistics, sample_codes
+from inv3d.core.editing import directions
+from inv3d.core.editing.directions import Directions
 from inv3d.core.errors import ModelError
 from inv3d.core.files import write_whole
 from inv3d.core.generator import Generator, TriplaneGenerator
@@ -128,6 +130,8 @@ class Bundle:
     names: NetworkNames = NetworkNames()
     world: World | None = None
     """What the model's own networks have seen; those of a model without its own are the lender's."""
+    directions: Directions | None = None
+    """The directions found for these weights of the generator, if any."""
     helper_typical: float | None = None
     """The typical distance of `perceptual` (see `typical_distance`), if it is not the model's own."""
 
@@ -185,6 +189,8 @@ class Bundle:
             self.save_world(folder)
         else:
             self.world.measured.save(folder / WORLD, _weights_of_world(folder))
+        if self.directions is not None:
+            self.directions.save(folder / directions.FILE, sha256(folder / WEIGHTS)[:16])
 
     def save_world(self, folder: Path) -> None:
         """Measure what the model's own networks have seen, and write it beside their weights in `folder`."""
@@ -250,6 +256,8 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
         kept = Measured.load(folder / WORLD, _weights_of_world(folder), judge, _refuse(folder / WORLD))
         return kept or measure_world(generator, info.camera, judge, perceptual)
 
+    fingerprint = sha256(folder / WEIGHTS)[:16]
+    found = folder / directions.FILE
     return Bundle(
         info,
         generator,
@@ -259,9 +267,10 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
         identity=part("identity", IdentityNetwork),
         perceptual=perceptual,
         judge=judge,
-        fingerprint=sha256(folder / WEIGHTS)[:16],
+        fingerprint=fingerprint,
         statistics=_statistics(folder / CODES, info.generator.w_dim, device),
         world=World(judge, measured),
+        directions=Directions.load(found, fingerprint, info.generator.w_dim, _refuse(found), device),
     )
 
 

@@ -28,6 +28,11 @@ class CodeSpace:
         """The vectors [...,n,w_dim] of a span. Raises KeyError for a span that the space does not have."""
         return codes[..., self.spans[name], :]
 
+    def layers(self, name: str | None) -> tuple[int, int]:
+        """The first and the last vector of a span; of a whole code for None, or for a span that the space does not have."""
+        first, end, _ = self.spans.get(name or "", slice(None)).indices(self.num_ws)
+        return first, end - 1
+
     def repeat(self, w: Tensor) -> Tensor:
         """Codes [...,num_ws,w_dim] whose every vector is `w` [...,w_dim]."""
         return w[..., None, :].expand(*w.shape[:-1], self.num_ws, -1)

@@ -18,6 +18,7 @@ from inv3d.core.networks.aligner import Aligner
 from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
 from inv3d.core.training import dataset
+from inv3d.core.training.directions import people_directions
 from inv3d.core.training.generator import Recipe, Trainer
 from inv3d.core.training.networks import (
     AlignerTrainer,
@@ -26,7 +27,7 @@ from inv3d.core.training.networks import (
     NetworkTrainer,
     PerceptualTrainer,
 )
-from inv3d.core.training.source import Source
+from inv3d.core.training.source import PEOPLE, Source
 
 Report = Callable[[str], None]
 
@@ -127,6 +128,7 @@ def assemble(folder: Path, out: Path) -> Path:
         drawn_from=trainer.source.name,
     )
     aligner = networks.pop("aligner")
-    Bundle(info, generator, aligner, **networks, fingerprint="").save(out)  # type: ignore[arg-type]
+    found = people_directions(generator) if trainer.source is PEOPLE else None
+    Bundle(info, generator, aligner, **networks, fingerprint="", directions=found).save(out)  # type: ignore[arg-type]
     trainer.save_embedding(out)
     return out

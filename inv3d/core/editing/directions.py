@@ -1,0 +1,148 @@
+"""Directions: named displacements of codes, such as `smile` or `age`, saved with a model or found in its codes.
+
+One step along a direction changes its attribute by one standard deviation of the model's heads, the others held fixed. How
+far a code has gone already is read off by a linear function, the normal of a boundary (InterFaceGAN, Shen et al. 2020).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, ValidationError
+from safetensors.torch import save
+from torch import Tensor
+
+from inv3d.core.codes import CodeStatistics
+from inv3d.core.errors import UsageError
+from inv3d.core.files import write_whole
+from inv3d.core.records import Record, reason, shown
+from inv3d.core.weights import Refuse, Shape, read_metadata, read_tensors
+
+FILE = "directions.safetensors"
+MARGIN = 3.0
+"""Standard deviations that an edit may leave the model's own heads by: beyond, pictures break."""
+_USUAL = 3.0  # standard deviations along a component within which nearly all heads lie
+_MOST_COMPONENTS = 80
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A displacement `step` [w_dim] of the vectors in a `span` of a code (all of them if None) that is worth one standard
+    deviation of the attribute; `normal` [w_dim] and `offset` read the attribute off a vector; the model's own heads lie
+    between `low` and `high`. `about` says what grows."""
+
+    name: str
+    about: str
+    span: str | None
+    step: Tensor
+    normal: Tensor
+    offset: float
+    low: float
+    high: float
+
+    def reading(self, vectors: Tensor) -> float:
+        """How many standard deviations vectors [...,w_dim] lie from the model's mean, on average."""
+        return float((vectors @ self.normal).mean()) + self.offset
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The lowest and the highest reading that the model holds."""
+        return self.low - MARGIN, self.high + MARGIN
+
+
+class Line(Record):
+    """What a file of directions says of one in words."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+    about: Annotated[str, Field(max_length=200)]
+    span: Literal["shape", "looks"] | None
+
+
+class _Lines(Record):
+    """The text in the header of a file of directions."""
+
+    generator: Annotated[str, Field(max_length=64)]
+    lines: Annotated[tuple[Line, ...], Field(max_length=256)]
+
+
+@dataclass(frozen=True)
+class Directions:
+    """The directions of a model, by name, in the order in which they are listed."""
+
+    all: tuple[Direction, ...]
+
+    def __iter__(self) -> Iterator[Direction]:
+        return iter(self.all)
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def __getitem__(self, name: str) -> Direction:
+        """Raises UsageError that names those with the most similar names."""
+        for direction in self.all:
+            if direction.name == name:
+                return direction
+        names = [direction.name for direction in self.all]
+        near = difflib.get_close_matches(name.lower(), names, 3, 0.5) or [
+            each.name for each in self.all if name.lower() in each.about
+        ]
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise UsageError(f"there is no direction '{shown(name)}'", f"{hint}`inv3d edit HEAD --list` shows all")
+
+    def save(self, path: Path, generator: str) -> None:
+        """Write the directions found for the weights with the fingerprint `generator`, in float16. Raises OSError."""
+        lines = tuple(Line(name=each.name, about=each.about, span=each.span) for each in self.all)  # type: ignore[arg-type]
+        tensors = {
+            "steps": torch.stack([each.step for each in self.all]).half(),
+            "normals": torch.stack([each.normal for each in self.all]),
+            "ranges": torch.tensor([[each.offset, each.low, each.high] for each in self.all]),
+        }
+        text = _Lines(generator=generator, lines=lines).model_dump_json()
+        with write_whole(path, replace=True) as part:
+            part.write_bytes(save({name: tensor.cpu() for name, tensor in tensors.items()}, metadata={"lines": text}))
+
+    @staticmethod
+    def load(
+        path: Path, generator: str, w_dim: int, refuse: Refuse, device: torch.device | str = "cpu"
+    ) -> Directions | None:
+        """Of a model whose weights have the fingerprint `generator`; None if there is no file, or one of other weights.
+
+        Raises what `refuse` makes of the reason.
+        """
+        if not path.exists():
+            return None
+        try:
+            said = _Lines.model_validate_json(read_metadata(path, refuse).get("lines", ""))
+        except ValidationError as error:
+            raise refuse(reason(error)) from error
+        shapes: dict[str, Shape] = {name: (len(said.lines), w_dim) for name in ("steps", "normals")}
+        tensors = read_tensors(path, shapes | {"ranges": (len(said.lines), 3)}, refuse)
+        if said.generator != generator:
+            return None
+        steps, normals = tensors["steps"].to(device), tensors["normals"].to(device)
+        return Directions(
+            tuple(
+                Direction(line.name, line.about, line.span, steps[i], normals[i], *tensors["ranges"][i].tolist())
+                for i, line in enumerate(said.lines)
+            )
+        )
+
+
+def component(statistics: CodeStatistics, number: int) -> Direction:
+    """Principal component `number`, from 0, of the codes w (GANSpace, Härkönen et al. 2020). Raises UsageError if there are
+    fewer."""
+    count = min(_MOST_COMPONENTS, len(statistics.scales))
+    if not 0 <= number < count:
+        raise UsageError(f"there is no component {number}", f"use --component with a number from 0 to {count - 1}")
+    axis, scale = statistics.directions[number], statistics.scales[number]
+    normal = axis / scale
+    return Direction(
+        f"component-{number}", "a principal component of the model's codes", None, axis * scale, normal,
+        -float(statistics.mean @ normal), -_USUAL, _USUAL,
+    )  # fmt: skip
+

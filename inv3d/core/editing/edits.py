@@ -1,0 +1,80 @@
+"""Edits: the same displacement of all codes of a head, so that all its sides change alike (Barthel et al. 2024, 4.6)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from inv3d.core.codespace import CodeSpace
+from inv3d.core.editing.directions import Direction
+from inv3d.core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Edit:
+    """So many standard deviations (`strength`) along the direction `name`, in the vectors `first` to `last` of a code:
+    a `displacement` [num_ws,w_dim]."""
+
+    name: str
+    strength: float
+    first: int
+    last: int
+    displacement: Tensor
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.strength:+g}"
+
+
+def make_edit(
+    direction: Direction, strength: float, codes: Tensor, space: CodeSpace, layers: tuple[int, int] | None = None
+) -> Edit:
+    """An edit of `codes` [M,num_ws,w_dim], in the `layers` (first and last) or in those of the direction.
+
+    Raises UsageError if the code space does not have the layers, or if the edit takes the codes further than the model
+    holds.
+    """
+    first, last = layers or space.layers(direction.span)
+    if last >= space.num_ws:
+        raise UsageError(
+            f"the model's codes have no layer {last}", f"use --layers with numbers from 0 to {space.num_ws - 1}"
+        )
+    _check_reach(direction, strength, direction.reading(codes[:, first : last + 1]))
+    return Edit(direction.name, strength, first, last, displacement(direction, strength, space, layers))
+
+
+def displacement(
+    direction: Direction, strength: float, space: CodeSpace, layers: tuple[int, int] | None = None
+) -> Tensor:
+    """How far [num_ws,w_dim] a direction moves the vectors in its own span, or in the `layers` (first and last)."""
+    first, last = layers or space.layers(direction.span)
+    moved = direction.step.new_zeros(space.num_ws, space.w_dim)
+    moved[first : last + 1] = strength * direction.step
+    return moved
+
+
+def reach(direction: Direction, reading: float) -> tuple[float, float]:
+    """The strengths from lowest to highest that a head with this `reading` allows: it may always come back."""
+    low, high = direction.limits
+    return min(0.0, low - reading), max(0.0, high - reading)
+
+
+def _check_reach(direction: Direction, strength: float, reading: float) -> None:
+    """Raises UsageError."""
+    least, most = reach(direction, reading)
+    if not least <= strength <= most:
+        low, high = direction.limits
+        raise UsageError(
+            f"{direction.name}={strength:+g} is more than the model holds: this head is at {reading:+.1f} standard "
+            f"deviations, and {low:.1f} to {high:.1f} is possible",
+            f"use a strength from {math.ceil(10 * least) / 10:g} to {math.floor(10 * most) / 10:g}",
+        )
+
+
+def displaced(codes: Tensor, edits: Sequence[Edit]) -> Tensor:
+    """Codes [M,num_ws,w_dim] after all edits."""
+    for edit in edits:
+        codes = codes + edit.displacement.to(codes)
+    return codes

@@ -1,0 +1,84 @@
+"""Directions of the embedded model: its codes w are nearly linear in the parameters of the people it learned from, so that
+a regression on them tells what moves with an attribute when all others are held fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from inv3d.core.editing.directions import Direction, Directions
+from inv3d.core.generator import Generator
+from inv3d.core.people.parameters import Parameters
+from inv3d.core.people.store import people_basis
+from inv3d.core.training.attributes import PEOPLE_ATTRIBUTES, Attribute, measured_attributes
+from inv3d.core.training.source import PEOPLE
+
+SAMPLES = 30_000
+_SEED = 71
+_BATCH = 1000
+_RIDGE = 1e-3
+"""Of both regressions, per sample: parameters may be bound to others, and codes hardly leave a subspace."""
+_EXTREMES = (0.002, 0.998)
+"""Quantiles that count as the ends of what the model's own heads show."""
+
+
+def people_directions(generator: Generator) -> Directions:
+    """The directions of a model of people. Raises UsageError without the extra `train`."""
+    return find_directions(generator, (*PEOPLE_ATTRIBUTES, *measured_attributes(people_basis())))
+
+
+@torch.no_grad()
+def find_directions(
+    generator: Generator, attributes: Sequence[Attribute], samples: int = SAMPLES, seed: int = _SEED
+) -> Directions:
+    """Directions of `attributes`, from the codes and the parameters of `samples` drawn people; nothing is rendered."""
+    z = torch.randn(samples, generator.z_dim, generator=torch.Generator().manual_seed(seed))
+    codes = torch.cat([generator.mapping(part.to(generator.device))[:, 0].cpu() for part in z.split(_BATCH)])
+    parameters = PEOPLE.parameters(z[:, : PEOPLE.identity_dim], z[:, PEOPLE.identity_dim :])
+    groups: dict[object, _Group] = {}
+    found = []
+    for attribute in attributes:
+        if attribute.among not in groups:
+            chosen = attribute.among(Parameters(parameters))[:, 0]
+            groups[attribute.among] = _Group(codes[chosen], parameters[chosen])
+        found.append(_direction(attribute, groups[attribute.among]))
+    return Directions(tuple(found))
+
+
+class _Group:
+    """Some people: `mean` codes [D] and the `parameters` [N,K] with their deviations `scale` [K], and all products of codes
+    and standardised parameters, from which every regression follows: `products` [D+K,D+K]."""
+
+    def __init__(self, codes: Tensor, parameters: Tensor) -> None:
+        self.parameters, self.scale = parameters, parameters.std(0) + 1e-6
+        self.mean, self.dims = codes.mean(0), codes.shape[1]
+        rows = torch.cat([codes - self.mean, (parameters - parameters.mean(0)) / self.scale], 1)
+        self.products = (rows.T @ rows / len(rows)).double()
+
+
+def _direction(attribute: Attribute, group: _Group) -> Direction:
+    values = attribute.values(group.parameters)
+    middle, deviation = values.mean(), values.std() + 1e-6
+    moved, dims, count = attribute.moved, group.dims, group.parameters.shape[1]
+    # the attribute's own row takes the place of the parameters that move with it
+    own = torch.zeros(dims + count, dtype=torch.float64)
+    own[dims:] = (attribute.weights * group.scale / deviation).double()
+    rows = torch.eye(dims + count, dtype=torch.float64)
+    held = torch.cat([own[None], rows[[dims + i for i in range(count) if i not in moved]]])
+    coded = rows[:dims]
+    step = _regression(group.products, held, coded)[0]
+    normal = _regression(group.products, coded, own[None])[:, 0]
+    low, high = torch.quantile((values - middle) / deviation, torch.tensor(_EXTREMES)).tolist()
+    shape = {i < PEOPLE.shapes for i in moved}
+    span = None if len(shape) > 1 else "shape" if True in shape else "looks"
+    return Direction(attribute.name, attribute.about, span, step, normal, -float(group.mean @ normal), low, high)
+
+
+def _regression(products: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Slopes [P,Q] of quantities `y` [Q,M] over quantities `x` [P,M], both sums of M others with these `products` [M,M]:
+    ridge regression."""
+    own = x @ products @ x.T + _RIDGE * torch.eye(len(x), dtype=x.dtype)
+    return torch.linalg.solve(own, x @ products @ y.T).float()
