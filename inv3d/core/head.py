@@ -19,6 +19,8 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
+from inv3d.core.editing.edits import Edit, displaced
+from inv3d.core.editing.transfer import transferred
 from inv3d.core.errors import InputError, ModelError
 from inv3d.core.generator import Detail, Generator, Guide, Render, Scene
 from inv3d.core.latents import LatentTrack
@@ -28,24 +30,37 @@ from inv3d.core.views import Views
 from inv3d.core.weights import MOST_ROWS, Refuse, Shape, read_tensors, shapes_of
 
 HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safetensors", "detail.safetensors"
-FRAMES = "frames.safetensors"
+FRAMES, EDITS = "frames.safetensors", "edits.safetensors"
+MOST_EDITS = 64
+_DISPLACEMENTS = "displacements"
 _LARGEST = 65504.0  # the largest float16
 _HINT = "name an output folder of `inv3d video` or `inv3d image`; if this is one, make it again"
 
 Used = TypeVar("Used")
 
 
+class EditRecord(Record):
+    """An edit in words; its displacement is a row of `edits.safetensors`."""
+
+    name: Annotated[str, Field(max_length=64)]
+    strength: Annotated[float, Field(ge=-1000.0, le=1000.0)]
+    first: Annotated[int, Field(ge=0, le=MOST_ROWS)]
+    last: Annotated[int, Field(ge=0, le=MOST_ROWS)]
+
+
 class HeadRecord(Record):
-    """The content of `head.json`."""
+    """The content of `head.json`. Format 2 has edits."""
 
     hint = _HINT
     largest = 1 << 16
 
+    format: int = Field(default=2, ge=1)
     model: Annotated[str, Field(max_length=64)]
     model_fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     """The fingerprint of the generator to which the weight changes are added."""
     latents: Annotated[int, Field(ge=1, le=MOST_ROWS)]
     yaw_range_degrees: tuple[Degrees, Degrees]
+    edits: Annotated[tuple[EditRecord, ...], Field(max_length=MOST_EDITS)] = ()
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
@@ -57,7 +72,10 @@ class HeadRecord(Record):
 @dataclass(frozen=True)
 class Head:
     """A generator tuned to one person, the latent track, the yaws (radians) from which it is shown, the local `detail` of
-    the picture it was read from, if its encoder gave one, and the frames that renders take their colours from, if any."""
+    the picture it was read from, if its encoder gave one, and the frames that renders take their colours from, if any.
+
+    Of an edited head, `track` has the codes after all `edits`, and `origin` is the head before them.
+    """
 
     generator: Generator
     track: LatentTrack
@@ -65,6 +83,8 @@ class Head:
     yaw_range: tuple[float, float]
     detail: Detail | None = None
     lumigraph: Lumigraph | None = None
+    edits: tuple[Edit, ...] = ()
+    origin: Head | None = None
 
     @property
     def shown_range(self) -> tuple[float, float]:
@@ -146,10 +166,19 @@ class Head:
             behind = self.generator.behind(scene, camera, render.image.shape[-1])
             render = dataclasses.replace(render, behind=behind)
         if lent is not None:
-            render = lent.onto(render, camera, size)
+            render = self._framed(lent, render, camera, resolution, size)
         if not bool(render.image.isfinite().all() & render.depth.isfinite().all()):
             raise InputError("the head renders NaN or infinity", "make it again with fewer steps or another --seed")
         return render
+
+    def _framed(
+        self, lent: Lumigraph, render: Render, camera: Camera, resolution: int | None, size: int | None
+    ) -> Render:
+        """The generator's `render` with the colours of frames, which show an edited head as it was before."""
+        if self.origin is None:
+            return lent.onto(render, camera, size)
+        plain = self.origin.render(camera, resolution, frames=False)
+        return transferred(render, plain, lent.onto(plain, camera, size))
 
     def render_each(
         self,
@@ -169,13 +198,24 @@ class Head:
 
         if self.generator.device.type != "cpu":
             return [one(i) for i in range(len(cameras))]
-        self._fixed, self._guide  # noqa: B018 - made before the threads ask for it
+        for head in (self, self.origin):
+            if head is not None:
+                head._fixed, head._guide  # noqa: B018 - made before the threads ask for it
         threads = torch.get_num_threads()
         try:
             with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
                 return list(pool.map(one, range(len(cameras))))
         finally:
             torch.set_num_threads(threads)  # some of the workers' settings apply to all threads
+
+    def edited(self, edits: Sequence[Edit]) -> Head:
+        """This head with `edits` in the place of those it has: all codes move alike. Without any, the head as it was
+        fitted."""
+        origin = self.origin or self
+        if not edits:
+            return origin
+        track = LatentTrack(displaced(origin.track.codes, edits), origin.track.yaws)
+        return dataclasses.replace(origin, track=track, edits=tuple(edits), origin=origin)
 
     def camera(self, yaw: Tensor, pitch: Tensor) -> Camera:
         """Cameras with the model's own distance and focal length; angles [B] in radians."""
@@ -184,13 +224,19 @@ class Head:
     def frontal(self) -> Head:
         """This head with the code of its frontal view alone, which then stands for all sides."""
         zero = torch.zeros(1, device=self.generator.device)
-        return dataclasses.replace(self, track=LatentTrack(self.track.at(self.camera(zero, zero)), zero))
+        origin = None if self.origin is None else self.origin.frontal()
+        return dataclasses.replace(self, track=LatentTrack(self.track.at(self.camera(zero, zero)), zero), origin=origin)
 
     def save(self, folder: Path) -> None:
-        """Write `head.json`, the codes, the weight changes in float16, and local detail and frames if there are any."""
+        """Write `head.json`, the codes before all edits, the weight changes in float16, and edits, local detail and frames if
+        there are any."""
         folder.mkdir(parents=True, exist_ok=True)
-        codes = {"codes": self.track.codes.cpu().contiguous(), "yaws": self.track.yaws.cpu().contiguous()}
+        track = (self.origin or self).track
+        codes = {"codes": track.codes.cpu().contiguous(), "yaws": track.yaws.cpu().contiguous()}
         (folder / CODES).write_bytes(save(codes))
+        if self.edits:
+            displacements = torch.stack([edit.displacement for edit in self.edits])
+            (folder / EDITS).write_bytes(save({_DISPLACEMENTS: displacements.cpu().contiguous()}))
         if self.detail is not None:
             (folder / DETAIL).write_bytes(save(self.detail.state()))
         if self.lumigraph is not None:
@@ -203,6 +249,9 @@ class Head:
             model_fingerprint=self.bundle.fingerprint,
             latents=len(self.track),
             yaw_range_degrees=(low, high),
+            edits=tuple(
+                EditRecord(name=edit.name, strength=edit.strength, first=edit.first, last=edit.last) for edit in self.edits
+            ),
         )
         write_record(folder / HEAD, record)
 
@@ -212,7 +261,7 @@ class Head:
 
         Raises InputError if the folder contains no readable head, ModelError if its model is missing or has changed.
         """
-        folder = _head_folder(folder)
+        folder = head_folder(folder)
         record = read_record(folder / HEAD, HeadRecord)
         bundle = load_bundle(record.model, device)
         if bundle.fingerprint != record.model_fingerprint:
@@ -229,11 +278,12 @@ class Head:
         detail = _read_detail(folder / DETAIL, bundle.generator)
         lumigraph = _read_frames(folder / FRAMES)
         low, high = (math.radians(yaw) for yaw in record.yaw_range_degrees)
-        return Head(
+        fitted = Head(
             generator, track, bundle, (low, high),
             None if detail is None else detail.to(device),
             None if lumigraph is None else lumigraph.to(device),
         )  # fmt: skip
+        return fitted.edited(_read_edits(folder / EDITS, record.edits, bundle))
 
     def rounded(self) -> Head:
         """This head as it will be after saving and loading, with weight changes rounded to float16."""
@@ -241,7 +291,8 @@ class Head:
             return self
         generator = copy.deepcopy(self.bundle.generator)
         apply_changes(generator, self._changes())
-        return dataclasses.replace(self, generator=generator)
+        origin = None if self.origin is None else dataclasses.replace(self.origin, generator=generator)
+        return dataclasses.replace(self, generator=generator, origin=origin)
 
     def _changes(self) -> dict[str, Tensor]:
         """The weight changes of tuning, by name, in float16."""
@@ -249,7 +300,7 @@ class Head:
         return {name: (own[name] - base[name]).half() for name in own if not torch.equal(own[name], base[name])}
 
 
-def _head_folder(folder: Path) -> Path:
+def head_folder(folder: Path) -> Path:
     """The folder that contains `head.json`: `folder` or its `head`. Raises InputError if there is none."""
     for place in (folder / "head", folder):
         try:
@@ -286,6 +337,20 @@ def _read_track(path: Path, latents: int, bundle: Bundle) -> LatentTrack:
     if not bool((yaws.diff() >= 0.0).all()) or float(yaws.abs().max()) > math.tau:
         raise _refuse(path)("its yaws should ascend within one full turn")
     return LatentTrack(codes, yaws)
+
+
+def _read_edits(path: Path, records: Sequence[EditRecord], bundle: Bundle) -> list[Edit]:
+    """The edits of a head. Raises InputError if their displacements are not those of so many edits of the model's codes."""
+    if not records:
+        return []
+    space = bundle.generator.code_space
+    tensors = _read(path, {_DISPLACEMENTS: (None, space.num_ws, space.w_dim)})[_DISPLACEMENTS]
+    if len(tensors) != len(records):
+        raise _refuse(path)(f"it has {len(tensors)} edits where {HEAD} lists {len(records)}")
+    return [
+        Edit(each.name, each.strength, each.first, each.last, displacement)
+        for each, displacement in zip(records, tensors, strict=True)
+    ]
 
 
 def _read_detail(path: Path, generator: Generator) -> Detail | None:

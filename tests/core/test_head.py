@@ -6,9 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from inv3d.core.editing.edits import make_edit
 from inv3d.core.errors import InputError, ModelError
 from inv3d.core.generator import Detail, TriplaneGenerator
-from inv3d.core.head import FRAMES, Head
+from inv3d.core.head import CODES, EDITS, FRAMES, Head
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
 
@@ -107,7 +108,7 @@ def changed_tensors(path, change):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 2}, "newer version"),
+        ({"format": 3}, "newer version"),
         ({"model": 3}, "model should be"),
         ({"model_fingerprint": "../../x"}, "model_fingerprint"),
         ({"latents": 0}, "latents should be"),
@@ -282,3 +283,64 @@ def test_only_frames_finer_than_the_model_ask_for_larger_pictures(head):
         fine=torch.zeros(1, 3, 2 * own, 2 * own, dtype=torch.uint8),
     )  # fmt: skip
     assert head.showing(views).finest == 2 * own
+
+
+def smiling(head: Head, strength: float = 1.0) -> Head:
+    smile = head.bundle.directions["smile"]
+    return head.edited([*head.edits, make_edit(smile, strength, head.track.codes, head.generator.code_space)])
+
+
+def test_an_edited_head_comes_back_with_the_codes_of_the_fit(head, tmp_path):
+    edited = smiling(smiling(head), -0.5)
+    edited.save(tmp_path)
+    assert torch.equal(load_file(tmp_path / CODES)["codes"], head.track.codes)
+    again = Head.load(tmp_path)
+    assert torch.allclose(again.track.codes, edited.track.codes, atol=1e-6)
+    assert not torch.allclose(again.track.codes, head.track.codes, atol=1e-2)
+    assert [str(edit) for edit in again.edits] == ["smile=+1", "smile=-0.5"]
+
+
+def test_without_its_edits_a_head_is_the_one_that_was_fitted(head, tmp_path):
+    smiling(head).save(tmp_path)
+    again = Head.load(tmp_path)
+    assert torch.equal(again.edited(()).track.codes, head.track.codes) and again.edited(()).origin is None
+    once = smiling(smiling(head)).edited(smiling(head).edits)
+    assert torch.allclose(once.track.codes, smiling(head).track.codes) and once.origin is head
+
+
+def test_the_front_of_an_edited_head_is_edited(head):
+    front = smiling(head).frontal()
+    assert torch.allclose(front.track.codes, smiling(head.frontal()).track.codes, atol=1e-5)
+    assert len(front.origin.track) == 1
+
+
+def test_an_edited_head_keeps_what_frames_add(head):
+    camera = head.camera(torch.tensor([0.1]), torch.zeros(1))
+    size = head.generator.raw_resolution
+    spotted = head.render(camera, size).image.clone()
+    spotted[:, :, 30:34, 126:130] += 0.8  # in the hair, which a smile does not move
+    framed = head.showing(Views(spotted, camera, (0,), (0.0,)))
+    edited = smiling(framed)
+    own, shown = edited.render(camera, 96, frames=False).image, edited.render(camera, 96).image
+    spot = (shown - own)[0, :, 10:14, 46:50]
+    assert float(spot.max()) > 0.2
+    assert torch.allclose(own, smiling(head).render(camera, 96).image, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ({"displacements": torch.zeros(2, 10, 256)}, "2 edits where head.json lists 1"),
+        ({"displacements": torch.zeros(1, 9, 256)}, "has shape"),
+        ({"displacements": torch.full((1, 10, 256), torch.nan)}, "NaN or infinity"),
+        ({"displacements": torch.full((1, 10, 256), 1e30)}, "larger values than any head"),
+        (None, "it is missing"),
+    ],
+)
+def test_damaged_edits_are_refused(tensors, said, head, tmp_path):
+    smiling(head).save(tmp_path)
+    (tmp_path / EDITS).unlink()
+    if tensors is not None:
+        save_file(tensors, tmp_path / EDITS)
+    with pytest.raises(InputError, match=said):
+        Head.load(tmp_path)
