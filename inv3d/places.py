@@ -77,6 +77,14 @@ def output_of(places: list[Path], material: Material) -> Path:
     return first.with_name(_shortened(first.stem) + more + "-inv3d")
 
 
+def edited_of(head: Path) -> Path:
+    """The output folder of an edited head: beside it. Raises UsageError if there is no place beside it."""
+    folder = Path(os.path.abspath(head)) if head.name in ("", "..") else head  # noqa: PTH100 - keeps links
+    if not folder.name:
+        raise UsageError(f"there is no place beside the folder {folder}", "name an output folder with --out")
+    return folder.with_name(f"{folder.name}-edited")
+
+
 def _is_folder(place: Path) -> bool:
     try:
         return place.is_dir()

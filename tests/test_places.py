@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from inv3d.core.errors import InputError, UsageError
-from inv3d.places import find_material, find_photos, output_of, outputs_of
+from inv3d.places import edited_of, find_material, find_photos, output_of, outputs_of
 from inv3d.video.material import Photographs, Recording
 
 
@@ -128,3 +128,11 @@ def test_what_is_neither_one_clip_nor_several_photos_is_told(tmp_path, clip):
         find_material([photo, tmp_path / "b.png"])
     with pytest.raises(InputError, match=r"nothing\.mp4 does not exist"):
         find_material([tmp_path / "nothing.mp4"])
+
+
+def test_an_edited_head_lies_beside_the_head(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert edited_of(Path("turn-inv3d/")) == Path("turn-inv3d-edited")
+    assert edited_of(Path(".")) == tmp_path.with_name(f"{tmp_path.name}-edited")
+    with pytest.raises(UsageError, match="no place beside"):
+        edited_of(Path("/"))

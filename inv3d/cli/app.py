@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import inv3d
-from inv3d.cli import doctor, export, image, models, render, sheets, signals, terminal, train, video, view
+from inv3d.cli import doctor, edit, export, image, models, render, sheets, signals, terminal, train, video, view
 from inv3d.cli.arguments import Refused
 from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, StoppedError, UsageError
 from inv3d.memory import out_of_memory, ran_out, require_start
@@ -52,8 +52,10 @@ app.command("video")(video.video)
 app.command("image")(image.image)
 app.command("render")(render.render)
 app.command("export")(export.export)
+app.command("edit")(edit.edit)
 app.command("view")(view.view)
 models.app.command("sample")(sheets.sample)
+models.app.command("directions")(sheets.directions)
 models.app.command("source")(sheets.source)
 for _group, _name in ((models.app, "models"), (train.app, "train")):
     _group.callback(invoke_without_command=True)(_help_alone)

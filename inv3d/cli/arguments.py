@@ -208,6 +208,74 @@ class WhichHead:
         return self.text
 
 
+@dataclass(frozen=True)
+class Assignment:
+    """A name or a number with a strength, and the text that they were parsed from."""
+
+    text: str
+    name: str | int
+    strength: float
+
+    def __str__(self) -> str:
+        return self.text
+
+
+STRENGTH = Number(-100, 100)
+COMPONENT = Number(0, 4095, whole=True)
+
+
+def named_strength(text: str) -> Assignment:
+    """Parse "smile=+2". Raises Refused."""
+    name, _, strength = str(text).partition("=")
+    try:
+        if not name.strip():
+            raise _refuse(text, "")
+        return Assignment(text, name.strip(), STRENGTH(strength))
+    except Refused as error:
+        raise _refuse(
+            text, f"an edit: use a name and a strength, {STRENGTH.range}, such as smile=+2"
+        ) from error
+
+
+def numbered_strength(text: str) -> Assignment:
+    """Parse "3=+2". Raises Refused."""
+    number, _, strength = str(text).partition("=")
+    try:
+        return Assignment(text, COMPONENT(number), STRENGTH(strength))
+    except Refused as error:
+        raise _refuse(
+            text, f"a component: use its number and a strength, {STRENGTH.range}, such as 3=+2"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The first and the last of some layers, and the text that they were parsed from."""
+
+    text: str
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return self.text
+
+
+LAYER = Number(0, 4095, whole=True)
+
+
+def layers(text: str) -> Layers:
+    """Parse "0-6" or "3". Raises Refused."""
+    first, dash, last = str(text).partition("-")
+    try:
+        low = LAYER(first)
+        high = LAYER(last) if dash else low
+        if high < low:
+            raise _refuse(text, "")
+        return Layers(text, low, high)
+    except Refused as error:
+        raise _refuse(text, "a range of layers: use the first and the last, counted from 0, such as 0-6") from error
+
+
 HEAD_NUMBER = Number(1, 1000, whole=True)
 PLACE = Number(0, 100_000)
 

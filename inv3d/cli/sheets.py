@@ -1,4 +1,4 @@
-"""`inv3d models sample` and `source`: contact sheets of random heads."""
+"""`inv3d models sample`, `source` and `directions`: contact sheets of heads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inv3d.cli.arguments import Angles, Number, Seeds
+from inv3d.cli.arguments import LARGEST_SEED, Angles, Number, Seeds
 from inv3d.cli.arguments import angles as parse_angles
 from inv3d.cli.arguments import seeds as parse_seeds
 from inv3d.cli.models import Name
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHARE = Number(0, 1)
+SEED = Number(0, LARGEST_SEED, whole=True)
+COMPONENTS = Number(0, 80, whole=True)
+STRENGTH = Number(0.1, 10)
+MOST_ROWS = 128
+"""Directions and components of a sheet, at most."""
 COLUMNS = Number(1, 10_000, whole=True)
 
 SeedList = Annotated[
@@ -118,6 +123,53 @@ def source(
     _write(out, force, lambda: draw(list(seeds.numbers), cameras, resolution, _count), columns, as_json)
 
 
+def directions(
+    name: Name,
+    seed: Annotated[
+        int | None,
+        typer.Option(parser=SEED, metavar="NUMBER", help="Seed of the head to edit.", show_default="the mean head"),
+    ] = None,
+    components: Annotated[
+        int, typer.Option(parser=COMPONENTS, metavar="NUMBER", help="Also show so many principal components (GANSpace).")
+    ] = 0,
+    strength: Annotated[
+        float, typer.Option(parser=STRENGTH, metavar="NUMBER", help="Strength of the outer columns, in standard deviations.")
+    ] = 2.0,
+    out: Picture = Path("sheet.png"),
+    resolution: Resolution = 96,
+    device: Device = "auto",
+    force: Force = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Draw what the directions of `inv3d edit` do: a row for each, its strength growing from left to right.
+
+    Example: inv3d models directions demo --components 8 --out sheet.png
+    """
+    check_file(out, force, (".png",), "a PNG file")
+
+    from inv3d.budget import require_pictures
+    from inv3d.core.bundle import load_bundle, read_info
+    from inv3d.core.device import choose_device
+    from inv3d.core.files import disk_errors, write_whole
+    from inv3d.edited import all_directions
+    from inv3d.export.edits import direction_sheet
+    from inv3d.export.pictures import save_png
+    from inv3d.export.sheet import code_of
+
+    choice = choose_device(device)
+    require_pictures(read_info(name), resolution, 5 * MOST_ROWS)
+    bundle = load_bundle(name, choice.device)
+    shown = all_directions(bundle, components)
+    code = bundle.generator.code_space.repeat(bundle.mean_code[None]) if seed is None else code_of(bundle, seed)
+    strengths = [strength * share for share in (-1.0, -0.5, 0.0, 0.5, 1.0)]
+    with interruptible(nothing_kept(out)), disk_errors(out), write_whole(out, replace=force) as part:
+        save_png(part, direction_sheet(bundle, shown, strengths, code, resolution, _counted("rows")))
+    teller(as_json)(f"wrote {out}")
+    if as_json:
+        document({"out": str(out), "directions": [each.name for each in shown]})
+
+
 def _angles(yaw: Angles, pitch: float) -> tuple[Tensor, Tensor]:
     """Yaws and pitches [C] in radians."""
     import torch
@@ -142,6 +194,12 @@ def _write(out: Path, force: bool, draw: Callable[[], list[Tensor]], columns: in
         document({"out": str(out)})
 
 
-def _count(done: int, total: int) -> None:
-    check()
-    counter(done, total, "heads")
+def _counted(what: str) -> Callable[[int, int], None]:
+    def count(done: int, total: int) -> None:
+        check()
+        counter(done, total, what)
+
+    return count
+
+
+_count = _counted("heads")

@@ -36,7 +36,7 @@ def generator_sheet(
     generator = bundle.generator
     sheets = []
     for done, seed in enumerate(seeds):
-        codes = _code(bundle, seed, truncation)
+        codes = code_of(bundle, seed, truncation)
         sheets.append(row(list(generator(codes, cameras, resolution).image.cpu())))
         progress(done + 1, len(seeds))
     return sheets
@@ -47,7 +47,7 @@ def mixing_sheet(
     bundle: Bundle, seeds: list[int], camera: Camera, resolution: int | None, truncation: float, progress: Progress
 ) -> list[Tensor]:
     """Style mixing: row i has the shape of seed i, column j the looks of seed j; [3,R,R] each, row after row."""
-    codes = torch.cat([_code(bundle, seed, truncation) for seed in seeds])
+    codes = torch.cat([code_of(bundle, seed, truncation) for seed in seeds])
     mix = bundle.generator.code_space.mix
     pictures = []
     for shape in codes:
@@ -57,7 +57,8 @@ def mixing_sheet(
     return pictures
 
 
-def _code(bundle: Bundle, seed: int, truncation: float) -> Tensor:
+def code_of(bundle: Bundle, seed: int, truncation: float = 1.0) -> Tensor:
+    """The code [1,num_ws,w_dim] of a seed."""
     generator = bundle.generator
     z = latent(seed, generator.z_dim).to(generator.device)
     return generator.mapping(z, bundle.info.front.vector().to(generator.device), truncation)

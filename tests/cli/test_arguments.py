@@ -21,7 +21,10 @@ from inv3d.cli.arguments import (
     device_name,
     folder_path,
     input_path,
+    layers,
     levels,
+    named_strength,
+    numbered_strength,
     output_path,
     seeds,
     which_head,
@@ -103,7 +106,7 @@ def test_numbers_of_every_command_have_a_range(words, function, name, rule):
 
 def test_there_are_numbers_to_check():
     assert len(NUMBERS) >= 25
-    assert {words[0] for words, _ in commands()} == {"video", "image", "render", "export", "view", "models", "train", "doctor"}
+    assert {words[0] for words, _ in commands()} == {"video", "image", "render", "export", "edit", "view", "models", "train", "doctor"}
 
 
 def test_every_command_shows_an_example_and_has_one_style_of_help():
@@ -223,3 +226,21 @@ def test_details_come_from_the_frames_or_from_the_model():
     assert [detail(text) for text in ("frames", "model")] == ["frames", "model"]
     with pytest.raises(Refused, match="sharp is not frames or model"):
         detail("sharp")
+
+
+def test_edits_are_names_or_numbers_with_a_strength():
+    assert (named_strength("smile=+2").name, named_strength(" age =-.5").strength) == ("smile", -0.5)
+    assert (numbered_strength("3=-2").name, numbered_strength("3=1").strength) == (3, 1.0)
+    for text in ("smile", "smile=", "=2", "smile=two", "smile=inf", "smile=1=2", "smile=101", "", "="):
+        with pytest.raises(Refused, match="is not an edit"):
+            named_strength(text)
+    for text in ("3", "=1", "three=1", "-1=1", "1.5=1", "3=nan"):
+        with pytest.raises(Refused, match="is not a component"):
+            numbered_strength(text)
+
+
+def test_layers_are_one_or_a_range():
+    assert [(each.first, each.last) for each in map(layers, ("0-6", "3", "5-5"))] == [(0, 6), (3, 3), (5, 5)]
+    for text in ("", "-", "6-", "-6", "6-0", "0-6-7", "a-b", "1.5", "0,6"):
+        with pytest.raises(Refused, match="is not a range of layers"):
+            layers(text)

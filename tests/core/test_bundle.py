@@ -29,6 +29,8 @@ def test_saving_and_loading_keep_every_weight(demo, tmp_path, monkeypatch):
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert again.fingerprint == demo.fingerprint
     assert again.world.measured.border == demo.world.measured.border
+    for ours, theirs in zip(demo.directions, again.directions, strict=True):
+        assert ours.name == theirs.name and torch.equal(ours.step, theirs.step)
 
 
 def test_an_unknown_model_is_named_with_those_there_are():
@@ -118,3 +120,13 @@ def test_loading_a_model_imports_no_compiler():
     code = "import sys; from inv3d.core.bundle import load_bundle; load_bundle('demo'); print('torch._dynamo' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_directions_are_optional_and_belong_to_the_weights(copy):
+    path = copy / "directions.safetensors"
+    whole = path.read_bytes()
+    path.unlink()
+    assert load_bundle("demo").directions is None
+    path.write_bytes(whole[:100])
+    with pytest.raises(ModelError, match="directions.safetensors"):
+        load_bundle("demo")

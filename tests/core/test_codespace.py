@@ -24,3 +24,7 @@ def test_one_vector_is_repeated_for_every_layer():
 def test_mixing_takes_only_the_named_span():
     mixed = SPACE.mix(torch.zeros(1, 4, 2), torch.ones(1, 4, 2), "looks")
     assert mixed[0, :, 0].tolist() == [0.0, 1.0, 1.0, 1.0]
+
+
+def test_spans_are_layers_from_first_to_last():
+    assert [SPACE.layers(name) for name in ("looks", "sr", None, "xy")] == [(1, 3), (3, 3), (0, 3), (0, 3)]

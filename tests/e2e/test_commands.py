@@ -16,7 +16,7 @@ from .commands import inv3d as run
 def test_version_and_help():
     assert run("--version").stdout.strip() == f"inv3d {inv3d.__version__}"
     page = run("--help").stdout
-    assert all(name in page for name in ("video", "image", "render", "export", "models", "doctor", "train"))
+    assert all(name in page for name in ("video", "image", "render", "export", "edit", "models", "doctor", "train"))
     assert "inv3d video clip.mp4 --views 9 --latents" in run("video", "--help").stdout
 
 

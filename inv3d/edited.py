@@ -1,0 +1,143 @@
+"""The editing job as plain functions: a finished head and edits -> the output folder of the edited head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+import inv3d
+from inv3d.core.bundle import Bundle
+from inv3d.core.codes import CodeStatistics, code_statistics
+from inv3d.core.editing.directions import Direction, Directions, component
+from inv3d.core.editing.edits import make_edit, reach
+from inv3d.core.errors import ModelError, UsageError
+from inv3d.core.files import write_whole_folder
+from inv3d.core.head import CODES, MOST_EDITS, Head, head_folder
+from inv3d.core.library import sha256
+from inv3d.core.records import Digest, Record, Text, write_record
+from inv3d.destination import RUN
+from inv3d.export.edits import before_and_after
+from inv3d.export.pictures import save_png
+
+SHEET = "edit.png"
+_SIDE = 256  # pixels of a picture in the sheet
+_COLUMNS = 3
+
+
+class EditRun(Record):
+    """The content of `run.json` of an edited head."""
+
+    sha256: Digest
+    """Of the codes that were edited."""
+    source: Text
+    model: Text
+    version: Text
+    edits: tuple[Text, ...]
+    files: tuple[Text, ...]
+
+
+class Change(Protocol):
+    """A change that was asked for: so many standard deviations along a named direction, or along a component of the codes
+    (GANSpace) if `name` is a number."""
+
+    @property
+    def name(self) -> str | int: ...
+
+    @property
+    def strength(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a head stands along a direction, in standard deviations, and the strengths that it allows."""
+
+    direction: Direction
+    reading: float
+    least: float
+    most: float
+
+
+def named_directions(bundle: Bundle) -> Directions:
+    """Raises ModelError if the model has none."""
+    if bundle.directions is None:
+        raise ModelError(
+            f"the model '{bundle.name}' has no named directions", "use --component, which works with every model"
+        )
+    return bundle.directions
+
+
+def all_directions(bundle: Bundle, components: int) -> list[Direction]:
+    """The named directions of a model, if it has any, and its first `components`.
+
+    Raises ModelError if that is none, UsageError if there are not so many components.
+    """
+    statistics = _statistics(bundle) if components else None
+    named = [] if bundle.directions is None and components else [*named_directions(bundle)]
+    return named + ([] if statistics is None else [component(statistics, i) for i in range(components)])
+
+
+def _statistics(bundle: Bundle) -> CodeStatistics:
+    return bundle.statistics or code_statistics(bundle.generator, bundle.info.front)
+
+
+def standings(head: Head) -> list[Standing]:
+    """Raises ModelError if the head's model has no directions."""
+    space, found = head.generator.code_space, []
+    for direction in named_directions(head.bundle):
+        first, last = space.layers(direction.span)
+        reading = direction.reading(head.track.codes[:, first : last + 1])
+        found.append(Standing(direction, reading, *reach(direction, reading)))
+    return found
+
+
+def changed(head: Head, changes: Sequence[Change], undo: int = 0, layers: tuple[int, int] | None = None) -> Head:
+    """The head without its last `undo` edits, and with `changes` made one after the other, in the `layers` (first and last)
+    or in those of each direction.
+
+    Raises UsageError if there are not so many edits to undo, or too many, if a direction is unknown, or if a change goes
+    further than the model holds; ModelError if the model has no directions.
+    """
+    if undo > len(head.edits):
+        count = len(head.edits)
+        raise UsageError(
+            f"the head has {count or 'no'} edit{'s' if count != 1 else ''} to undo", "`inv3d edit HEAD --list` shows them"
+        )
+    bundle, space = head.bundle, head.generator.code_space
+    head = head.edited(head.edits[: len(head.edits) - undo])
+    if len(head.edits) + len(changes) > MOST_EDITS:
+        raise UsageError(f"a head has at most {MOST_EDITS} edits", "undo some with --undo")
+    statistics = None
+    for change in changes:
+        if isinstance(change.name, int):
+            statistics = statistics or _statistics(bundle)
+            direction = component(statistics, change.name)
+        else:
+            direction = named_directions(bundle)[change.name]
+        head = head.edited([*head.edits, make_edit(direction, change.strength, head.track.codes, space, layers)])
+    return head
+
+
+def write_edited(head: Head, before: Head, source: Path, out: Path) -> None:
+    """Write the output folder of an edited head, whole or not at all, in the place of an older one: the head, a sheet that
+    compares it with the head `before`, which lies in `source`, and a record. Raises InputError if it cannot be rendered,
+    OSError."""
+    low, high = head.yaw_range
+    yaws = torch.linspace(low, high, _COLUMNS) if high > low else torch.tensor([low - 0.5, low, low + 0.5])
+    sheet = before_and_after(before, head, yaws, _SIDE)
+    with write_whole_folder(out) as part:
+        head.save(part / "head")
+        save_png(part / SHEET, sheet)
+        written = (path.relative_to(part).as_posix() for path in part.rglob("*") if path.is_file())
+        record = EditRun(
+            sha256=sha256(head_folder(source) / CODES),
+            source=str(source),
+            model=head.bundle.name,
+            version=inv3d.__version__,
+            edits=tuple(map(str, head.edits)),
+            files=tuple(sorted({*written, RUN})),
+        )
+        write_record(part / RUN, record)
