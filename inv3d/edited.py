@@ -85,9 +85,9 @@ def _statistics(bundle: Bundle) -> CodeStatistics:
 
 
 def standings(head: Head) -> list[Standing]:
-    """Raises ModelError if the head's model has no directions."""
+    """Where a head stands along the directions of its model; none if the model has none."""
     space, found = head.generator.code_space, []
-    for direction in named_directions(head.bundle):
+    for direction in head.bundle.directions or ():
         first, last = space.layers(direction.span)
         reading = direction.reading(head.track.codes[:, first : last + 1])
         found.append(Standing(direction, reading, *reach(direction, reading)))
@@ -104,7 +104,8 @@ def changed(head: Head, changes: Sequence[Change], undo: int = 0, layers: tuple[
     if undo > len(head.edits):
         count = len(head.edits)
         raise UsageError(
-            f"the head has {count or 'no'} edit{'s' if count != 1 else ''} to undo", "`inv3d edit HEAD --list` shows them"
+            f"the head has {count or 'no'} edit{'s' if count != 1 else ''} to undo",
+            "`inv3d edit HEAD --list` shows them",
         )
     bundle, space = head.bundle, head.generator.code_space
     head = head.edited(head.edits[: len(head.edits) - undo])

@@ -133,6 +133,6 @@ def test_what_is_neither_one_clip_nor_several_photos_is_told(tmp_path, clip):
 def test_an_edited_head_lies_beside_the_head(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert edited_of(Path("turn-inv3d/")) == Path("turn-inv3d-edited")
-    assert edited_of(Path(".")) == tmp_path.with_name(f"{tmp_path.name}-edited")
+    assert edited_of(Path()) == tmp_path.with_name(f"{tmp_path.name}-edited")
     with pytest.raises(UsageError, match="no place beside"):
-        edited_of(Path("/"))
+        edited_of(Path())

@@ -80,7 +80,9 @@ def edit(
     if listed and (wanted or undo or layer_range or out):
         raise UsageError("--list only lists", "use it without edits and without --out")
     if not (listed or wanted or undo):
-        raise UsageError("there is nothing to edit", "name an edit such as smile=+2; `inv3d edit HEAD --list` shows all")
+        raise UsageError(
+            "there is nothing to edit", "name an edit such as smile=+2; `inv3d edit HEAD --list` shows all"
+        )
     from inv3d.cli.signals import interruptible, nothing_kept
     from inv3d.cli.terminal import document, teller
     from inv3d.core.device import choose_device
@@ -108,9 +110,7 @@ def edit(
 
 
 def _said(head: Head) -> list[dict[str, Any]]:
-    return [
-        {"name": each.name, "strength": each.strength, "layers": [each.first, each.last]} for each in head.edits
-    ]
+    return [{"name": each.name, "strength": each.strength, "layers": [each.first, each.last]} for each in head.edits]
 
 
 def _list(head: Head, as_json: bool) -> None:
@@ -132,6 +132,9 @@ def _list(head: Head, as_json: bool) -> None:
         })  # fmt: skip
         return
     say(f"edits: {', '.join(map(str, head.edits)) or 'none'}")
+    if not found:
+        say(f"the model '{head.bundle.name}' has no named directions; use --component")
+        return
     rows = [
         (each.direction.name, f"{each.reading:+.1f}", f"{each.least:+.1f} to {each.most:+.1f}", each.direction.about)
         for each in found

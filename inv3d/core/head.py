@@ -125,7 +125,7 @@ class Head:
     def with_frames(
         self, renders: Sequence[Render], cameras: Camera, *, each_without_its_own: bool = False
     ) -> list[Render]:
-        """Renders [1] of the generator alone from `cameras`, with the colours of the frames.
+        """Renders [1] of the generator alone from `cameras`, with the colours of the frames; of a head without edits.
 
         With `each_without_its_own`, render i does without frame i: what the others tell about it.
         """

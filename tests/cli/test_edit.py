@@ -103,6 +103,8 @@ def test_a_model_without_directions_has_components(made, tmp_path, monkeypatch):
     fails(4, "'demo' has no named directions", "edit", made[0], "smile=1", "--out", tmp_path / "out")
     done = here("edit", made[0], "--component", "0=-1", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
+    page = here("edit", tmp_path / "out", "--list").stdout
+    assert "edits: component-0=-1" in page and "no named directions" in page
 
 
 def test_the_sheet_of_directions(tmp_path, monkeypatch):

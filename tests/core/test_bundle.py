@@ -128,5 +128,5 @@ def test_directions_are_optional_and_belong_to_the_weights(copy):
     path.unlink()
     assert load_bundle("demo").directions is None
     path.write_bytes(whole[:100])
-    with pytest.raises(ModelError, match="directions.safetensors"):
+    with pytest.raises(ModelError, match=r"directions\.safetensors"):
         load_bundle("demo")

@@ -145,4 +145,3 @@ def component(statistics: CodeStatistics, number: int) -> Direction:
         f"component-{number}", "a principal component of the model's codes", None, axis * scale, normal,
         -float(statistics.mean @ normal), -_USUAL, _USUAL,
     )  # fmt: skip
-

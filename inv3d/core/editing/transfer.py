@@ -46,7 +46,9 @@ def _flow(after: Tensor, before: Tensor) -> Tensor:
     found = [torch.from_numpy(optical_flow_ilk(a.cpu().numpy(), b.cpu().numpy(), radius=radius)) for a, b in pairs]
     flow = torch.stack(found).flip(1).to(after) / size
     near = flow.norm(dim=1, keepdim=True) < _FURTHEST
-    differed, differs = (_blurred((after - each).abs().mean(1, keepdim=True)) for each in (before, _carried(before, flow)))
+    differed, differs = (
+        _blurred((after - each).abs().mean(1, keepdim=True)) for each in (before, _carried(before, flow))
+    )
     trust = _blurred((near & (differs < differed + _WORSE)).to(after))
     return flow.clamp(-_FURTHEST, _FURTHEST) * trust.square()
 
