@@ -82,8 +82,10 @@ def room_colour(images: Tensor, matte: Tensor) -> Tensor:
 def laid_on(views: Views, matte: Tensor, colour: Tensor) -> Views:
     """The views with the room replaced by one `colour` [3]; they keep the `matte` [N,1,R,R]."""
     images = views.images * matte + (1.0 - matte) * colour[:, None, None]
-    fine = None if views.fine is None else torch.cat([_fine_on(*pair, colour) for pair in zip(views.fine, matte, strict=True)])
-    return replace(views, images=images, mattes=matte, fine=fine)
+    if views.fine is None:
+        return replace(views, images=images, mattes=matte)
+    fine = (_fine_on(*pair, colour) for pair in zip(views.fine, matte, strict=True))
+    return replace(views, images=images, mattes=matte, fine=torch.cat([views.fine[:0], *fine]))
 
 
 def _fine_on(picture: Tensor, matte: Tensor, colour: Tensor) -> Tensor:

@@ -21,9 +21,9 @@ _STRIDE = 0.4
 _REFINED = 8
 _ITERATIONS = 3
 _GUESSES = 2
-_SURE = 3.5  # logit above which a head with little roll is certainly upright
+_SURE = 1.7  # logit above which a head with little roll is certainly upright
 _ROLLED = math.radians(40)
-_CLEARER = 0.7  # by how much the logit at another turn must be higher
+_CLEARER = 0.25  # by how much the logit at another turn must be higher
 _CONFIDENT_TURNED = 0.88  # higher, because three more turns mean three more chances of a false positive
 _AROUND = ((0.0, 0.0, 1.0), (0.03, 0.02, 1.05), (-0.03, 0.02, 0.96), (0.02, -0.03, 0.95), (-0.02, -0.03, 1.06))
 """Shifts (in crop sizes) and scales of the crops that are read last."""

@@ -68,3 +68,4 @@ def test_finer_pictures_are_laid_on_the_colour_too(disc, picture):
     seen = laid.fine / 127.5 - 1.0
     assert (seen[0, :, 2, 2] - green).abs().max() < 0.02  # the room
     assert (seen[0, :, SIZE // 2, SIZE // 2] - picture[0, :, SIZE // 2, SIZE // 2]).abs().max() < 0.02  # the head
+    assert laid_on(views[[]], F.avg_pool2d(disc, 2)[:0], green).fine.shape == (0, 3, SIZE, SIZE)  # a photo has no frames in between
