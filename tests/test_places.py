@@ -134,5 +134,6 @@ def test_an_edited_head_lies_beside_the_head(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert edited_of(Path("turn-inv3d/")) == Path("turn-inv3d-edited")
     assert edited_of(Path()) == tmp_path.with_name(f"{tmp_path.name}-edited")
+    monkeypatch.chdir("/")
     with pytest.raises(UsageError, match="no place beside"):
         edited_of(Path())

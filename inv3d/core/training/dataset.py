@@ -239,7 +239,6 @@ def generate(
         raise UsageError(
             f"{folder} already has data of {source_of(folder).name}", "choose another folder for another source"
         )
-    artist = source.artist(compiled)
     makers = {
         "points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard, "twins": twin_shard,
         "patches": patch_shard,
@@ -247,10 +246,15 @@ def generate(
     # in the order in which training needs them, so that it can start in parallel
     delays = {"points": 0.0, "wide": 0.2, "images": 0.9, "twins": 0.9, "rays": 1.4, "patches": 2.2}
     jobs = [(delays[kind] + i / getattr(plan, kind), kind, i) for kind in makers for i in range(getattr(plan, kind))]
-    for _, kind, index in sorted(jobs):
-        path = folder / f"{kind}-{index:04d}.safetensors"
-        if path.exists():
-            continue
+    missing = [
+        (path, kind, index)
+        for _, kind, index in sorted(jobs)
+        if not (path := folder / f"{kind}-{index:04d}.safetensors").exists()
+    ]
+    if not missing:
+        return  # nothing is drawn, so that what draws need not be installed
+    artist = source.artist(compiled)
+    for path, kind, index in missing:
         start = time.perf_counter()
         write_shard(path, makers[kind](source, artist, index))
         report(f"{path.name} {time.perf_counter() - start:.1f} s")

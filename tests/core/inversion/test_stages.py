@@ -174,7 +174,7 @@ ONLY = {"perceptual": 0.0, "pixel": 0.0, "absolute": 0.0, "identity": 0.0, "prio
 
 
 def test_smoothness_flattens_depth_during_tuning(problem):
-    settings = dataclasses.replace(problem.settings, **ONLY, tuning_steps=12, smoothness=1.0)
+    settings = dataclasses.replace(problem.settings, **ONLY, tuning_steps=40, smoothness=1.0)
     z = torch.randn(1, problem.bundle.generator.z_dim, generator=torch.Generator().manual_seed(8))
     code = problem.bundle.generator.mapping(z)
 

@@ -126,10 +126,10 @@ def test_a_stopped_training_ends_with_the_same_weights(demo, shards, tmp_path):
 
 
 def test_training_learns_the_codes_of_its_pictures(demo, shards):
-    recipe = replace(TINY, steps=60, lr=5e-3, batch=6, rendered=1, around_start=60)
+    recipe = replace(TINY, steps=100, lr=5e-3, batch=6, rendered=1, around_start=100)
     trainer = encoders.make_trainer(demo, recipe, shards, CPU)
     trainer.recipe = replace(recipe, fit=replace(recipe.fit, pixel=0, absolute=0, perceptual=0, identity=0))
-    losses = [trainer.advance() for _ in range(60)]
+    losses = [trainer.advance() for _ in range(100)]
     codes = [float(loss["code"].detach()) for loss in losses if "code" in loss]
     assert sum(codes[-5:]) < 0.7 * sum(codes[:5])
 
@@ -166,9 +166,10 @@ def test_pictures_from_too_far_round_are_left_out():
 
 
 def test_the_size_of_the_encoder_follows_the_model(demo):
-    assert encoders.config_for(demo) == small_config(10, 128)
-    trained = build_encoder(small_config(10, 128))
-    assert sum(p.numel() for p in trained.parameters()) < 850_000
+    space = demo.generator.code_space
+    assert encoders.config_for(demo) == small_config(space.num_ws, space.w_dim)
+    trained = build_encoder(encoders.config_for(demo))
+    assert sum(p.numel() for p in trained.parameters()) < 900_000
     assert EncoderConfig().input_size == 256
 
 
