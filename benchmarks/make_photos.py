@@ -1,7 +1,7 @@
 """The README's picture of heads from one photo: `python benchmarks/make_photos.py docs/photos.png`.
 
-In each row a sample photo, what one pass of the encoder makes of it, from three sides, and the same after 100 steps on the
-code and 100 on the generator; all with the photo's colours, where it saw the head.
+In each row a sample photo, what one pass of the encoder makes of it, from three sides, and the same after 30 steps on the
+code and 30 on the generator; all with the photo's colours, where it saw the head.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
         aligned = align_photo(path, bundle)
         start = inverter(aligned.view, bundle)
         pictures = [torch.nn.functional.interpolate(aligned.view.images, (SIZE, SIZE), mode="area")[0]]
-        for steps in (0, 100):
+        for steps in (0, 30):
             settings = replace(FAST, wplus_steps=steps, tuning_steps=steps)
             made = invert(Footage.of_one(aligned.view), bundle, settings, start=start)
             head = made.head.showing(made.footage.targets)
