@@ -27,6 +27,7 @@ _PARTIAL = ".partial"
 """The suffix of an output folder's name until the output is complete."""
 
 PIXELS = Number(16, 8192, whole=True)
+SEED = Number(0, LARGEST_SEED, whole=True)
 STEPS = Number(0, 100_000, whole=True)
 FACTOR = Number(0.0001, 1000)
 PITCH = Number(-89, 89)
@@ -78,7 +79,7 @@ Identity = Annotated[
 Seed = Annotated[
     int,
     typer.Option(
-        parser=Number(0, LARGEST_SEED, whole=True),
+        parser=SEED,
         metavar="NUMBER",
         help="Random seed; the same seed gives the same result.",
     ),

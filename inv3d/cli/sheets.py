@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inv3d.cli.arguments import LARGEST_SEED, Angles, Number, Seeds
+from inv3d.cli.arguments import Angles, Number, Seeds
 from inv3d.cli.arguments import angles as parse_angles
 from inv3d.cli.arguments import seeds as parse_seeds
 from inv3d.cli.models import Name
-from inv3d.cli.options import PIXELS, Debug, Device, Force, Json, Picture, Pitch, Yaws, check_file
+from inv3d.cli.options import PIXELS, SEED, Debug, Device, Force, Json, Picture, Pitch, Yaws, check_file
 from inv3d.cli.signals import check, interruptible, nothing_kept
 from inv3d.cli.terminal import counter, document, teller
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHARE = Number(0, 1)
-SEED = Number(0, LARGEST_SEED, whole=True)
 COMPONENTS = Number(0, 80, whole=True)
 STRENGTH = Number(0.1, 10)
 MOST_ROWS = 128

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
+from inv3d.core.filters import box_mean, resized
 from inv3d.core.generator import Render
 from inv3d.core.views import Views, to_bytes
 
@@ -53,7 +54,7 @@ class Lumigraph:
         """Of `views` [K] and the depths in them, as exact as a saved one."""
         colours = to_bytes(views.images) if views.fine is None else views.fine
         covered = torch.ones_like(views.images[:, :1]) if views.mattes is None else views.mattes
-        covered = _resized(covered, colours.shape[-1])
+        covered = resized(covered, colours.shape[-1])
         pictures = torch.cat([colours, covered.mul(255.0).round().byte()], 1)
         return Lumigraph(pictures, views.cameras, depth.half().float())
 
@@ -84,8 +85,8 @@ class Lumigraph:
         """The `render` [B] of the same head from `camera` [B], with the frames' colours where they saw its surface; its
         coverage ends where theirs does. The image has `size` pixels a side (default: that of the render)."""
         if size is not None and size != render.image.shape[-1]:
-            behind = None if render.behind is None else _resized(render.behind, size)
-            render = replace(render, image=_resized(render.image, size), behind=behind)
+            behind = None if render.behind is None else resized(render.behind, size)
+            render = replace(render, image=resized(render.image, size), behind=behind)
         if not len(self):
             return render
         images, alphas = zip(*(self._onto(render, camera, i) for i in range(len(camera))), strict=True)
@@ -94,7 +95,7 @@ class Lumigraph:
     def _onto(self, render: Render, camera: Camera, row: int) -> tuple[Tensor, Tensor]:
         image = render.image[[row]]
         size = image.shape[-1]
-        alpha, depth = _resized(render.alpha[[row]], size), _resized(render.depth[[row]], size)
+        alpha, depth = resized(render.alpha[[row]], size), resized(render.depth[[row]], size)
         rays = camera[row].rays(size)
         depth = _smooth(depth, alpha + _LEAST)
         points = rays.origins + rays.directions * depth.reshape(1, -1, 1)
@@ -201,15 +202,6 @@ def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, 
     return colour / total.clamp(min=1e-6)[:, None], total
 
 
-def _resized(images: Tensor, size: int) -> Tensor:
-    return F.interpolate(images, (size, size), mode="bilinear", align_corners=False)
-
-
 def _smooth(depth: Tensor, weight: Tensor) -> Tensor:
     """Weighted means of `depth` [B,1,R,R] over squares."""
-    radius = max(1, round(0.5 * _SMOOTHING * depth.shape[-1]))
-
-    def mean(values: Tensor) -> Tensor:
-        return F.avg_pool2d(F.pad(values, [radius] * 4, mode="replicate"), 2 * radius + 1, 1)
-
-    return mean(depth * weight) / mean(weight)
+    return box_mean(depth * weight, _SMOOTHING) / box_mean(weight, _SMOOTHING)

@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from inv3d.core.views import from_bytes
 from inv3d.export.pictures import to_array
 
 _GAP, _LINE, _LETTER = 3, 18, 7  # pixels
@@ -30,4 +31,4 @@ def table(pictures: Sequence[Sequence[Tensor]], beside: Sequence[str], above: Se
         for column, image in enumerate(images):
             sheet.paste(Image.fromarray(to_array(image)), (margin + column * (side + _GAP), y))
     data = torch.frombuffer(bytearray(sheet.tobytes()), dtype=torch.uint8).reshape(size[1], size[0], 3)
-    return data.permute(2, 0, 1) / 127.5 - 1.0
+    return from_bytes(data.permute(2, 0, 1))

@@ -12,6 +12,7 @@ from skimage.registration import optical_flow_ilk
 from torch import Tensor
 from torch.nn import functional as F
 
+from inv3d.core.filters import box_mean, resized
 from inv3d.core.generator import Render
 
 _WINDOW = 0.045  # of a picture's width: radius of the windows that the flow is fitted to
@@ -21,18 +22,19 @@ _OTHER = 0.5  # difference of colours after the flow that counts as something el
 _DEEPER = 0.03  # difference of depth, in world units, that does so
 _BARE = 0.4  # difference of coverage that does so
 _LUMINANCE = (0.3, 0.6, 0.1)
+_BLUR = 0.02  # of a picture's width
 
 
 def transferred(edited: Render, plain: Render, framed: Render) -> Render:
     """The `edited` render [B] of the generator with what frames add to the `plain` one of the unedited head: they make it
     the `framed` one, whose image may be larger."""
     size, rays = framed.image.shape[-1], plain.alpha.shape[-1]
-    flow = _flow(_resized(edited.image, rays), _resized(plain.image, rays))
+    flow = _flow(resized(edited.image, rays), resized(plain.image, rays))
     kept = _kept(edited, plain, flow)
-    added = _carried(framed.image - _resized(plain.image, size), flow)
-    image = _resized(edited.image, size) + _resized(kept, size) * added
+    added = _carried(framed.image - resized(plain.image, size), flow)
+    image = resized(edited.image, size) + resized(kept, size) * added
     alpha = edited.alpha + kept * _carried(framed.alpha - plain.alpha, flow)
-    behind = None if edited.behind is None else _resized(edited.behind, size)
+    behind = None if edited.behind is None else resized(edited.behind, size)
     return replace(edited, image=image, alpha=alpha.clamp(0.0, 1.0), behind=behind)
 
 
@@ -56,8 +58,8 @@ def _flow(after: Tensor, before: Tensor) -> Tensor:
 def _kept(edited: Render, plain: Render, flow: Tensor) -> Tensor:
     """Where both renders show the same things [B,1,r,r]: 1, falling to 0 where an edit covers or uncovers something."""
     size = edited.alpha.shape[-1]
-    before, depth, alpha = (_carried(each, flow) for each in (_resized(plain.image, size), plain.depth, plain.alpha))
-    other = (_resized(edited.image, size) - before).abs().mean(1, keepdim=True) / _OTHER
+    before, depth, alpha = (_carried(each, flow) for each in (resized(plain.image, size), plain.depth, plain.alpha))
+    other = (resized(edited.image, size) - before).abs().mean(1, keepdim=True) / _OTHER
     deeper = torch.minimum(edited.alpha, alpha) * (edited.depth - depth) / _DEEPER
     bare = (edited.alpha - alpha) / _BARE
     return _blurred(torch.exp(-(other.square() + deeper.square() + bare.square())))
@@ -67,17 +69,9 @@ def _carried(maps: Tensor, flow: Tensor) -> Tensor:
     """Maps [B,C,R,R] moved along a flow [B,2,r,r]."""
     size = maps.shape[-1]
     middles = (torch.arange(size, device=maps.device, dtype=maps.dtype) + 0.5) / size
-    places = torch.stack(torch.meshgrid(middles, middles, indexing="xy")) + _resized(flow, size)
+    places = torch.stack(torch.meshgrid(middles, middles, indexing="xy")) + resized(flow, size)
     return F.grid_sample(maps, 2.0 * places.permute(0, 2, 3, 1) - 1.0, padding_mode="border", align_corners=False)
 
 
 def _blurred(maps: Tensor) -> Tensor:
-    """Means over squares of two hundredths of the width."""
-    radius = max(1, round(0.01 * maps.shape[-1]))
-    return F.avg_pool2d(F.pad(maps, [radius] * 4, mode="replicate"), 2 * radius + 1, 1)
-
-
-def _resized(maps: Tensor, size: int) -> Tensor:
-    if maps.shape[-1] == size:
-        return maps
-    return F.interpolate(maps, (size, size), mode="bilinear", align_corners=False)
+    return box_mean(maps, _BLUR)
