@@ -1,12 +1,20 @@
+import io
 import json
+import shutil
 import struct
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from inv3d.export.formats import write_textured
 from inv3d.export.glb import glb
+from tests.export.textures import textured_ball
 
+WEB = Path(__file__).parents[2] / "web"
+VALIDATOR, NODE = WEB / "node_modules" / "gltf-validator", shutil.which("node")
 POSITIONS = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.5], [0.0, 2.0, -0.5]])
 NORMALS = np.array([[0.0, 0.0, 1.0]] * 3)
 UV = np.array([[0.0, 0.0], [1.0, 0.25], [0.0, 1.0]])
@@ -60,25 +68,33 @@ def test_the_material_is_bright_in_every_viewer(content):
     assert surface["metallicFactor"] == 0 and surface["roughnessFactor"] > 0.5 and "baseColorTexture" in surface
 
 
-def test_the_validator_of_khronos_finds_nothing(tmp_path: Path):
-    """Runs where npm's `gltf-validator` is installed in the folder named by GLTF_VALIDATOR."""
-    import os
-    import shutil
-    import subprocess
+@pytest.mark.skipif(not VALIDATOR.exists() or NODE is None, reason="needs `npm ci --prefix web`")
+@pytest.mark.parametrize("triangle", [False, True])
+def test_the_validator_of_khronos_finds_nothing(tmp_path, triangle):
+    path = tmp_path / "head.glb"
+    if triangle:
+        picture = io.BytesIO()
+        Image.new("RGB", (4, 4)).save(picture, "JPEG")
+        path.write_bytes(glb(POSITIONS, NORMALS, UV, np.array([[0, 1, 2]]), picture.getvalue(), "ü"))
+    else:
+        write_textured(textured_ball(), path)
+    report = validated(path)
+    assert report["issues"]["messages"] == [] and report["info"]["totalTriangleCount"] > (0 if triangle else 1000)
 
-    from inv3d.export.formats import write_textured
-    from tests.export.textures import textured_ball
 
-    place, node = os.environ.get("GLTF_VALIDATOR"), shutil.which("node")
-    if not place or not node:
-        pytest.skip("needs gltf-validator")
-    write_textured(textured_ball(), tmp_path / "ball.glb")
+@pytest.mark.skipif(not VALIDATOR.exists() or NODE is None, reason="needs `npm ci --prefix web`")
+def test_the_validator_would_find_a_fault(tmp_path):
+    (tmp_path / "head.glb").write_bytes(glb(POSITIONS, 2 * NORMALS, UV, np.array([[0, 1, 2]]), JPEG, "head"))
+    codes = {message["code"] for message in validated(tmp_path / "head.glb")["issues"]["messages"]}
+    assert {"ACCESSOR_VECTOR3_NON_UNIT", "IMAGE_UNRECOGNIZED_FORMAT"} & codes
+
+
+def validated(path: Path) -> dict:
+    """What Khronos' validator reports about a file."""
     code = (
         "const v = require('gltf-validator'), fs = require('fs');"
         "v.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1]))).then(r => console.log(JSON.stringify(r)))"
     )
-    done = subprocess.run(
-        [node, "-e", code, tmp_path / "ball.glb"], cwd=place, capture_output=True, text=True, check=True, timeout=60
-    )
-    report = json.loads(done.stdout)
-    assert report["issues"]["messages"] == [] and report["info"]["totalTriangleCount"] > 1000
+    command = [str(NODE), "-e", code, str(path)]
+    done = subprocess.run(command, cwd=WEB, capture_output=True, text=True, check=True, timeout=60)
+    return json.loads(done.stdout)
