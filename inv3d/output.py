@@ -23,7 +23,7 @@ from inv3d.export.orbit import write_orbit
 from inv3d.export.report import Source, write_report
 from inv3d.export.results import BothFrames, MeasuredBy, Metrics, Run, finite_figures
 from inv3d.export.textured import paint
-from inv3d.export.view import VIEW, write_view
+from inv3d.export.view import MESH, VIEW, write_view
 from inv3d.export.views import VIEWS, write_unseen, write_views
 from inv3d.memory import peak_memory_mb
 
@@ -47,7 +47,7 @@ def write_output(
     measured."""
     targets, held_out = footage.targets, footage.held_out
     extent = run.settings.output
-    steps = ("head", "views", "orbit", "mesh", "view", "metrics", "report")
+    steps = ("head", "views", "orbit", "mesh", "metrics", "report", "view")
 
     def done(name: str) -> None:
         progress("export " + name, steps.index(name) + 1, len(steps), {})
@@ -74,10 +74,8 @@ def write_output(
     done("orbit")
     with clock("mesh"):
         painted = paint(head, extract_mesh(head, extent.mesh_cells), targets, extent.texture)
-        write_textured(painted, folder / "mesh.glb")
+        write_textured(painted, folder / MESH)
     done("mesh")
-    write_view(folder / VIEW, source.name, head, (folder / "mesh.glb").read_bytes(), yaws, pictures, targets)
-    done("view")
     with clock("metrics"):
         judges = judges_for(head.bundle, strangeness > OUTSIDE, head.generator.device)
         fit_rows = evaluate(targets, (render.image for render in predicted), head.bundle, judges)
@@ -95,10 +93,12 @@ def write_output(
         peak_memory_mb=float(peak_memory_mb()),
     )
     write_report(folder / "report.html", source, head, targets, renders, metrics, run, folder / "orbit.mp4")
+    done("report")
+    write_view(folder / VIEW, source.name, head, (folder / MESH).read_bytes(), yaws, pictures, targets)
+    done("view")
     written = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     run = run.changed(files=tuple(sorted({*written, RUN})))
     write_record(folder / RUN, run)
-    done("report")
     return run
 
 

@@ -1,4 +1,4 @@
-// The script of view.html: the mesh to turn, and the renders along the yaw slider.
+// The script of view.html: the mesh to turn, the renders along the yaw slider, edits along theirs, and downloads.
 import {
   AmbientLight, Box3, DirectionalLight, Mesh, MeshBasicMaterial, MeshNormalMaterial, MeshStandardMaterial,
   PerspectiveCamera, Scene, ShaderMaterial, Vector3, WebGLRenderer,
@@ -10,6 +10,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const find = (id) => document.getElementById(id);
 const nearest = (items, yaw) => items.reduce((best, item) => (Math.abs(item.yaw - yaw) < Math.abs(best.yaw - yaw) ? item : best));
 const words = (yaw) => `${Math.round(yaw)}°`;
+const signed = (strength) => (strength > 0 ? "+" : "") + String(strength).replace("-", "\u2212");
 
 function bytes(base64) {
   return Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0)).buffer;
@@ -112,7 +113,7 @@ async function turntable() {
     draw();
     showYaw((Math.atan2(camera.position.x - center.x, camera.position.z - center.z) * 180) / Math.PI);
   });
-  find("yaw").addEventListener("input", (event) => look((event.target.value * Math.PI) / 180));
+  find("yaw").addEventListener("input", (event) => look((event.target.value * Math.PI) / 180, 0, controls.getDistance()));
   find("light").addEventListener("input", relight);
   find("show").addEventListener("change", dress);
   find("front").addEventListener("click", () => look(0));
@@ -132,13 +133,55 @@ async function turntable() {
   look(0);
 }
 
+// every edit is made of the head alone: moving one slider takes the others back
+function edits() {
+  const sliders = data.edits.map((edit) => {
+    const slider = document.createElement("input"), label = document.createElement("label"), output = document.createElement("output");
+    Object.assign(slider, { type: "range", min: 0, max: edit.steps.length - 1, step: 1 });
+    label.append(edit.name, output, slider);
+    find("strengths").append(label);
+    const set = (step) => {
+      const strength = signed(edit.steps[step].strength);
+      slider.value = step;
+      slider.setAttribute("aria-valuetext", strength);
+      output.textContent = strength;
+    };
+    const show = () => {
+      find("edited").src = edit.steps[slider.value].src;
+      find("edited-as").textContent = `${edit.name} ${signed(edit.steps[slider.value].strength)}`;
+    };
+    const none = edit.steps.indexOf(edit.steps.reduce((best, step) => (Math.abs(step.strength) < Math.abs(best.strength) ? step : best)));
+    set(none);
+    slider.addEventListener("input", () => {
+      sliders.forEach((other) => other.slider !== slider && other.set(other.none));
+      set(slider.value);
+      show();
+    });
+    return { slider, set, none, show };
+  });
+  find("editing").hidden = !sliders.length;
+  sliders[0]?.show();
+}
+
+// The mesh is in this file; the others lie beside it, unless it was moved alone: then a picture beside it is missing too.
 function downloads() {
-  const link = find("download");
-  link.href = URL.createObjectURL(new Blob([bytes(data.mesh)], { type: "model/gltf-binary" }));
-  link.download = "mesh.glb";
+  if (data.mesh) link("mesh.glb", URL.createObjectURL(new Blob([bytes(data.mesh)], { type: "model/gltf-binary" })), (data.mesh.length * 3) / 4);
+  const others = () => data.files.forEach((file) => link(file.name, encodeURIComponent(file.name), file.size));
+  if (!data.picture) return others();
+  const probe = new Image();
+  probe.onload = others;
+  probe.src = encodeURI(data.picture);
+}
+
+function link(name, address, size) {
+  const item = document.createElement("li"), anchor = document.createElement("a");
+  Object.assign(anchor, { href: address, download: name, textContent: name });
+  item.append(anchor, size < 1e5 ? ` ${Math.ceil(size / 1e3)} kB` : ` ${(size / 1e6).toFixed(1)} MB`);
+  find("files").append(item);
 }
 
 yawAxis();
+edits();
 downloads();
 find("yaw").addEventListener("input", (event) => showYaw(Number(event.target.value)));
 turntable()

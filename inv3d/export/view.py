@@ -1,4 +1,4 @@
-"""The page `view.html`: the mesh to turn and the renders along the yaw axis, in one file that opens offline.
+"""The page `view.html`: the mesh to turn, the renders along the yaw axis and edits, in one file that opens offline.
 
 Its script is built from `web/view.js` and three.js (MIT licence, see `page/three.LICENSE`).
 """
@@ -13,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,18 @@ from inv3d.core.printable import printable
 from inv3d.core.views import Views
 from inv3d.export.pictures import to_array
 
-VIEW = "view.html"
+VIEW, MESH = "view.html", "mesh.glb"
 _MOST_RENDERS = 33
 _QUALITY = 85  # of JPEG
+
+
+@dataclass(frozen=True)
+class EditPictures:
+    """An edit called `name`, made at ascending `strengths` in standard deviations, and a picture [H,W,3] of the head at each."""
+
+    name: str
+    strengths: Sequence[float]
+    pictures: Sequence[NDArray[np.uint8]]
 
 
 def write_view(
@@ -37,9 +47,11 @@ def write_view(
     yaws: Sequence[float],
     renders: Sequence[NDArray[np.uint8]],
     targets: Views,
+    edits: Sequence[EditPictures] = (),
 ) -> None:
-    """Write the page of a head called `name`: its `mesh` as GLB, its `renders` [H,W,3] at ascending `yaws` (radians), and
-    the targets that it was fitted to. Raises OSError."""
+    """Write the page of a head called `name`: its `mesh` as GLB, its `renders` [H,W,3] at ascending `yaws` (radians), the
+    targets that it was fitted to, and `edits` that have pictures, with a slider each. It links the files that lie beside it
+    now. Raises OSError."""
     step = math.ceil(len(renders) / _MOST_RENDERS)
     shown = [_at(yaw, _jpeg(image)) for yaw, image in zip(yaws[::step], renders[::step], strict=True)]
     cameras = targets.cameras
@@ -49,6 +61,13 @@ def write_view(
         "renders": shown,
         "frames": [_at(float(cameras[i].yaw), _jpeg(to_array(image))) for i, image in enumerate(targets.images)],
         "codes": codes,
+        "edits": [_edit(edit) for edit in edits],
+        "files": [
+            {"name": each.name, "size": each.stat().st_size}
+            for each in sorted(path.parent.iterdir())
+            if each.is_file() and each.name not in (VIEW, MESH)
+        ],
+        "picture": next((each.relative_to(path.parent).as_posix() for each in sorted(path.parent.rglob("*.png"))), None),
     }
     note = f"The red marks are the places of the {len(codes)} latent codes on the yaw axis." if codes else ""
     parts = {
@@ -68,6 +87,12 @@ def _part(name: str) -> str:
 
 def _at(yaw: float, src: str) -> dict[str, float | str]:
     return {"yaw": round(math.degrees(yaw), 2), "src": src}
+
+
+def _edit(edit: EditPictures) -> dict[str, object]:
+    pairs = zip(edit.strengths, edit.pictures, strict=True)
+    steps = [{"strength": round(strength, 2), "src": _jpeg(image)} for strength, image in pairs]
+    return {"name": edit.name, "steps": steps}
 
 
 def _jpeg(image: NDArray[np.uint8]) -> str:

@@ -1,4 +1,5 @@
 import base64
+import io
 import json
 import re
 import shutil
@@ -9,15 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from inv3d.core.views import Views
 from inv3d.export.formats import write_textured
 from inv3d.export.sides import sides
-from inv3d.export.view import write_view
+from inv3d.export.view import EditPictures, write_view
 from tests.export.textures import textured_ball
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 YAWS = [-0.8, 0.0, 0.9]
+
+
+def png() -> bytes:
+    picture = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(picture, "PNG")
+    return picture.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +35,11 @@ def page(head, tmp_path_factory) -> Path:
     renders = [np.full((64, 64, 3), level, np.uint8) for level in (40, 120, 200)]
     targets = Views(torch.zeros(2, 3, 64, 64), sides(head, [(-30.0, 0.0), (30.0, 0.0)]), (0, 9), (0.0, 0.3))
     name = "a</script><b>@DATA@ ü.mp4"
-    write_view(folder / "view.html", name, head, (folder / "mesh.glb").read_bytes(), YAWS, renders, targets)
+    for other in ("orbit.mp4", "report #1.html", "views/00-pair.png"):
+        (folder / other).parent.mkdir(exist_ok=True)
+        (folder / other).write_bytes(png())
+    edits = [EditPictures("smile", (-1.5, 0.0, 1.5), renders), EditPictures("</script>", (0.0, 2.0), renders[1:])]
+    write_view(folder / "view.html", name, head, (folder / "mesh.glb").read_bytes(), YAWS, renders, targets, edits)
     return folder / "view.html"
 
 
@@ -43,6 +55,16 @@ def test_everything_is_in_one_file(page, head):
     assert [item["yaw"] for item in content["frames"]] == pytest.approx([-30, 30], abs=0.01)
     assert content["codes"] == pytest.approx(head.track.yaws.rad2deg().tolist())
     assert all(item["src"].startswith("data:image/jpeg;base64,") for item in content["renders"] + content["frames"])
+    smile, other = content["edits"]
+    assert (smile["name"], other["name"]) == ("smile", "</script>")
+    assert [step["strength"] for step in smile["steps"]] == [-1.5, 0.0, 1.5] and len(other["steps"]) == 2
+    assert all(step["src"].startswith("data:image/jpeg;base64,") for step in smile["steps"])
+
+
+def test_it_knows_what_lies_beside_it(page):
+    content = data(page)
+    assert content["files"] == [{"name": name, "size": len(png())} for name in ("orbit.mp4", "report #1.html")]
+    assert content["picture"] == "views/00-pair.png"
 
 
 def test_nothing_is_fetched_and_names_are_escaped(page):
@@ -85,8 +107,8 @@ def browse(page: Path, folder: Path, script: str, *options: str) -> dict:
         (folder / "view.html").write_text(text, encoding="utf-8")
         browser = subprocess.Popen([
             str(CHROMIUM), "--headless=new", "--no-sandbox", f"--user-data-dir={folder / 'profile'}",
-            "--window-size=900,700", "--disable-features=LocalNetworkAccessChecks", "--remote-debugging-port=0",
-            *options, (folder / "view.html").as_uri(),
+            "--disable-features=LocalNetworkAccessChecks", "--remote-debugging-port=0",
+            "--window-size=900,700", *options, (folder / "view.html").as_uri(),
         ], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
         try:
             server.handle_request()
@@ -136,12 +158,61 @@ def test_the_head_is_turned_by_mouse_and_keyboard(page, tmp_path):
     assert "plain" not in seen["body"]
 
 
+TOUCHED = """
+  const canvas = document.getElementById("canvas"), find = (query) => [...document.querySelectorAll(query)];
+  canvas.setPointerCapture = canvas.releasePointerCapture = () => {};
+  const touch = (kind, pointerId, x) => canvas.dispatchEvent(new PointerEvent(kind, {
+    pointerId, clientX: x, clientY: 200, bubbles: true, pointerType: "touch" }));
+  const covered = () => {
+    const copy = new OffscreenCanvas(64, 64).getContext("2d");
+    copy.drawImage(canvas, 0, 0, 64, 64);
+    return copy.getImageData(0, 0, 64, 64).data.filter((value, i) => i % 4 == 3 && value > 128).length;
+  };
+  const yaw = () => Number(document.getElementById("yaw").value);
+  const yaws = [yaw()], areas = [covered()];
+  touch("pointerdown", 1, 150); touch("pointermove", 1, 200); touch("pointerup", 1, 200);
+  yaws.push(yaw());
+  touch("pointerdown", 1, 150); touch("pointerdown", 2, 200);
+  touch("pointermove", 1, 130); touch("pointermove", 2, 220);
+  touch("pointerup", 1, 130); touch("pointerup", 2, 220);
+  areas.push(covered());
+  const edited = [], show = () => edited.push([document.getElementById("edited-as").textContent, document.getElementById("edited").src,
+    find("#strengths output").map((output) => output.textContent)]);
+  const slide = (slider, step) => { slider.value = step; slider.dispatchEvent(new Event("input")); show(); };
+  const [smile, other] = find("#strengths input");
+  show(); slide(smile, 0); slide(other, 1);
+  const page = document.documentElement, links = () => find("#files a").map((link) => link.textContent);
+  const finish = () => tell({ yaws, areas, edited, links: links(), wide: [page.scrollWidth, innerWidth],
+    beside: document.getElementById("turning").offsetTop == document.querySelector("main > section:nth-child(2)").offsetTop });
+  (function wait() { links().length > 1 ? finish() : setTimeout(wait, 20); })();
+"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_on_a_small_screen_it_is_turned_by_touch_and_shows_edits(page, tmp_path):
+    """And links the files beside it."""
+    folder = shutil.copytree(page.parent, tmp_path / "folder")
+    seen = browse(page, folder, TOUCHED, *GRAPHICS, "--window-size=390,844")
+    wide, screen = seen["wide"]
+    assert wide <= screen < 600 and not seen["beside"]  # one below the other, nothing cut off
+    assert seen["yaws"][1] < seen["yaws"][0] - 5
+    assert seen["areas"][1] > 1.2 * seen["areas"][0] > 0  # two fingers apart: nearer
+    captions, pictures, strengths = zip(*seen["edited"], strict=True)
+    assert captions == ("smile 0", "smile \u22121.5", "</script> +2") and len(set(pictures)) == 3
+    assert strengths == (["0", "0"], ["\u22121.5", "0"], ["0", "+2"])  # one edit at a time
+    assert seen["links"] == ["mesh.glb", "orbit.mp4", "report #1.html"]
+
+
 PLAIN = """
-  tell({
+  const probe = new Image();
+  probe.onload = probe.onerror = () => tell({
     body: document.body.className,
     render: document.getElementById("render").src,
     codes: document.querySelectorAll('[title^="latent code"]').length,
+    edits: document.querySelectorAll("#strengths input").length,
+    links: [...document.querySelectorAll("#files a")].map((link) => link.textContent),
   });
+  probe.src = "views/00-pair.png";
 """
 
 
@@ -149,4 +220,5 @@ PLAIN = """
 def test_without_3d_graphics_the_pictures_remain(page, tmp_path):
     seen = browse(page, tmp_path, PLAIN, "--disable-3d-apis")
     assert "plain" in seen["body"]
-    assert seen["render"].startswith("data:image/jpeg") and seen["codes"] == 3
+    assert seen["render"].startswith("data:image/jpeg") and seen["codes"] == 3 and seen["edits"] == 2
+    assert seen["links"] == ["mesh.glb"]  # the page was moved alone: the others are not beside it
