@@ -11,7 +11,7 @@ import typer
 
 from inv3d.cli.arguments import Number, folder_path, input_path, output_path
 from inv3d.cli.options import FACTOR, Debug, Device, Force, Json, Model, check_file, check_folder
-from inv3d.core.encoders.kinds import PREIM3D, described
+from inv3d.core.encoders.kinds import INGREDIENTS, PREIM3D, described
 
 if TYPE_CHECKING:
     import torch
@@ -276,6 +276,10 @@ def train_encoder(
     around: Annotated[
         bool, typer.Option(help="Compute the identity loss on surrounding views; off for the paper's ablation.")
     ] = True,
+    without: Annotated[
+        list[str],
+        typer.Option(metavar="NAME", help=f"Leave an ingredient of e3dge out, for the paper's ablations: {', '.join(INGREDIENTS)}."),
+    ] = [],  # noqa: B006 - typer copies it
     scale: Scale = 1.0,
     device: Device = "auto",
     threads: Threads = None,
@@ -289,14 +293,17 @@ def train_encoder(
     from inv3d.core.bundle import load_bundle
     from inv3d.core.errors import UsageError
     from inv3d.core.files import write_whole
-    from inv3d.core.training import encoders
+    from inv3d.core.training import job as jobs
+    from inv3d.core.training.encoders import RECIPES
     from inv3d.export.pictures import save_png
     from inv3d.photos import align_photos
     from inv3d.places import find_photos
 
-    if recipe not in encoders.RECIPES:
-        raise UsageError(f"there is no recipe '{recipe}'", f"choose one of: {', '.join(encoders.RECIPES)}")
-    own = encoders.join_processes(_start(device, threads))
+    if recipe not in RECIPES:
+        raise UsageError(f"there is no recipe '{recipe}'", f"choose one of: {', '.join(RECIPES)}")
+    if unknown := [name for name in without if name not in INGREDIENTS]:
+        raise UsageError(f"there is no ingredient '{unknown[0]}'", f"choose among: {', '.join(INGREDIENTS)}")
+    own = jobs.join_processes(_start(device, threads))
     bundle = load_bundle(model, own)
     folder = folder or Path("runs", f"encoder-{model}")
     check_folder(folder)
@@ -306,10 +313,10 @@ def train_encoder(
             save_png(part, picture)
 
     with _training(folder, as_json) as report:
-        job = encoders.EncoderJob(
+        job = jobs.EncoderJob(
             bundle=bundle, folder=folder, device=own, photos=find_photos([data]) if data else (),
             align=lambda photos: align_photos(photos, bundle, report),
-            scale=scale, alternating=alternating, around=around,
+            scale=scale, alternating=alternating, around=around, without=frozenset(without),
         )  # fmt: skip
-        path = encoders.RECIPES[recipe](job, report, show)
-        encoders.first_alone(lambda: _finish(path, as_json))
+        path = RECIPES[recipe](job, report, show)
+        jobs.first_alone(lambda: _finish(path, as_json))

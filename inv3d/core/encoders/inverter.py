@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
-from inv3d.core.encoders.kinds import NO_ENCODER
+from inv3d.core.encoders.e3dge import E3dge
+from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER
 from inv3d.core.encoders.pyramid import Encoder
-from inv3d.core.encoders.store import check_encoder, load_encoder
+from inv3d.core.encoders.store import check_encoder, load_e3dge, load_encoder
 from inv3d.core.generator import Detail
 from inv3d.core.views import Views
 
@@ -45,10 +46,26 @@ class EncoderInverter:
         return Start(self.encoder(views.images.to(bundle.generator.device)))
 
 
+@dataclass(frozen=True)
+class E3dgeInverter:
+    """The encoder of E3DGE."""
+
+    encoder: E3dge
+
+    @torch.no_grad()
+    def __call__(self, views: Views, bundle: Bundle) -> Start:
+        return Start(self.encoder(views.images.to(bundle.generator.device)).codes)
+
+
 def load_inverter(bundle: Bundle, name: str) -> Inverter | None:
     """The encoder `name` of a model, or None for `NO_ENCODER`. Raises ModelError if the model has none that fits it."""
     if name == NO_ENCODER:
         return None
-    encoder = load_encoder(bundle.name, name, bundle.generator.device)
-    check_encoder(encoder, bundle)
+    device = bundle.generator.device
+    if name == E3DGE:
+        parts = load_e3dge(bundle.name, device)
+        check_encoder(parts.config.codes, bundle)
+        return E3dgeInverter(parts)
+    encoder = load_encoder(bundle.name, name, device)
+    check_encoder(encoder.config, bundle)
     return EncoderInverter(encoder)

@@ -1,11 +1,15 @@
 """The kinds of encoders and their purposes; light enough to be imported for help texts."""
 
-PREIM3D, NO_ENCODER = "preim3d", "none"
+PREIM3D, E3DGE, NO_ENCODER = "preim3d", "e3dge", "none"
 """With `NO_ENCODER`, optimisation starts at the mean code."""
 ENCODERS = {
     PREIM3D: "one pass from a photo to a code, Li et al. 2023",
+    E3DGE: "one pass from a photo to a code and local detail, Lan et al. 2025",
 }
 """Names and purposes. Each name is a recipe of `inv3d train encoder` and a file beside a model's other parts."""
+
+INGREDIENTS = ("geometry",)
+"""What the training of E3DGE can do without (`inv3d train encoder --without`), for the paper's ablations."""
 
 
 def described() -> str:

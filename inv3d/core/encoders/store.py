@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -11,6 +13,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
+from inv3d.core.encoders.e3dge import E3dge, E3dgeConfig
+from inv3d.core.encoders.kinds import E3DGE
 from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, build_encoder
 from inv3d.core.errors import ModelError
 from inv3d.core.files import write_whole
@@ -18,7 +22,11 @@ from inv3d.core.library import model_folder
 from inv3d.core.records import reason
 from inv3d.core.weights import Refuse, outline, read_metadata, read_tensors, shapes_of
 
-_CONFIG: TypeAdapter[EncoderConfig] = TypeAdapter(EncoderConfig)
+Stored = TypeVar("Stored", Encoder, E3dge)
+Config = TypeVar("Config")
+
+_CODES: TypeAdapter[EncoderConfig] = TypeAdapter(EncoderConfig)
+_PARTS: TypeAdapter[E3dgeConfig] = TypeAdapter(E3dgeConfig)
 _KEY, _MEAN = "encoder", "mean_code"
 
 
@@ -27,7 +35,7 @@ def encoder_file(model: str, name: str) -> Path:
     return model_folder(model) / f"{name}.safetensors"
 
 
-def save_encoder(encoder: Encoder, path: Path, dtype: torch.dtype = torch.float16) -> None:
+def save_encoder(encoder: Encoder | E3dge, path: Path, dtype: torch.dtype = torch.float16) -> None:
     """Write an encoder with its configuration and mean code, whole or not at all."""
     state: dict[str, Tensor] = {**encoder.state_dict(), _MEAN: encoder.mean_code}
     kept = {key: (t.to(dtype) if t.is_floating_point() else t).cpu().contiguous() for key, t in state.items()}
@@ -37,6 +45,17 @@ def save_encoder(encoder: Encoder, path: Path, dtype: torch.dtype = torch.float1
 
 def load_encoder(model: str, name: str, device: torch.device | str = "cpu") -> Encoder:
     """The encoder `name` of a model, in float32, ready for use. Raises ModelError if it is missing or damaged."""
+    return _load(model, name, _CODES, build_encoder, device)
+
+
+def load_e3dge(model: str, device: torch.device | str = "cpu") -> E3dge:
+    """The encoder of E3DGE of a model, as `load_encoder`."""
+    return _load(model, E3DGE, _PARTS, E3dge, device)
+
+
+def _load(
+    model: str, name: str, kind: TypeAdapter[Config], build: Callable[[Config], Stored], device: torch.device | str
+) -> Stored:
     path = encoder_file(model, name)
     if not path.is_file():
         raise ModelError(
@@ -44,8 +63,8 @@ def load_encoder(model: str, name: str, device: torch.device | str = "cpu") -> E
             f"train one (inv3d train encoder --recipe {name} --model {model}), or use --encoder none",
         )
     refuse = _refuse(path)
-    config = _configuration(path, refuse)
-    encoder = outline(lambda: build_encoder(config))
+    config = _configuration(path, kind, refuse)
+    encoder = outline(lambda: build(config))
     expected = {**shapes_of(encoder), _MEAN: tuple(encoder.mean_code.shape)}
     whole = {key for key, tensor in encoder.state_dict().items() if not tensor.is_floating_point()}
     state = read_tensors(path, expected, refuse, whole=whole)
@@ -54,9 +73,9 @@ def load_encoder(model: str, name: str, device: torch.device | str = "cpu") -> E
     return encoder.eval().requires_grad_(False).to(device)
 
 
-def check_encoder(encoder: Encoder, bundle: Bundle) -> None:
+def check_encoder(config: EncoderConfig, bundle: Bundle) -> None:
     """Raises ModelError if an encoder gives codes that the generator cannot take: it belongs to another model."""
-    space, config = bundle.generator.code_space, encoder.config
+    space = bundle.generator.code_space
     if (config.num_ws, config.w_dim) != (space.num_ws, space.w_dim):
         raise ModelError(
             f"the encoder of '{bundle.name}' gives {config.num_ws} codes of {config.w_dim} numbers, not {space.num_ws} of "
@@ -65,11 +84,11 @@ def check_encoder(encoder: Encoder, bundle: Bundle) -> None:
         )
 
 
-def _configuration(path: Path, refuse: Refuse) -> EncoderConfig:
+def _configuration(path: Path, kind: TypeAdapter[Config], refuse: Refuse) -> Config:
     """The configuration in the file of an encoder. Raises ModelError."""
     metadata = read_metadata(path, refuse)
     try:
-        return _CONFIG.validate_json(metadata.get(_KEY, ""))
+        return kind.validate_json(metadata.get(_KEY, ""))
     except ValidationError as error:
         raise refuse(reason(error)) from error
 

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, distributed
 from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
-from inv3d.core.encoders.kinds import PREIM3D
+from inv3d.core.encoders.kinds import E3DGE, PREIM3D
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
-from inv3d.core.encoders.store import encoder_file, save_encoder
+from inv3d.core.encoders.store import save_encoder
 from inv3d.core.errors import InputError
-from inv3d.core.library import is_embedded
 from inv3d.core.training import dataset
-from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer, Pictures
+from inv3d.core.training.e3dge_recipe import train_e3dge
+from inv3d.core.training.job import Align, EncoderJob, Show, finished_file, first_alone
+from inv3d.core.training.pictures import Pictures
+from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer
 from inv3d.core.training.source import SOURCES, Source
-from inv3d.core.views import Views
 
-Align = Callable[[Sequence[Path]], Views | None]
-"""Finds and crops the heads in photographs; None if there are none."""
 OUTSIDE = "images"
 """Shards of the pictures that the generator cannot fully reproduce."""
 OUTSIDE_SHARDS = 24
@@ -99,24 +96,8 @@ def draw_photographs(
         report(f"{min(first + _SHARD, len(photos))} of {len(photos)} photos aligned")
 
 
-@dataclass(frozen=True, kw_only=True)
-class EncoderJob:
-    """An encoder to train for `bundle`, in `folder`. `photos` are what it learns from beside the generator's own
-    pictures; the embedded model learns from drawn people without. The last two are the paper's ablations."""
-
-    bundle: Bundle
-    folder: Path
-    device: torch.device
-    photos: Sequence[Path] = ()
-    align: Align
-    scale: float = 1.0
-    alternating: bool = True
-    around: bool = True
-
-
-def train_preim3d(job: EncoderJob, report: Callable[[str], None], show: Callable[[Tensor], None]) -> Path:
-    """Train PREIM3D's encoder; `show` is given a picture [3,H,W] of what it has learned so far, now and then. Returns
-    where the encoder was written."""
+def train_preim3d(job: EncoderJob, report: Callable[[str], None], show: Show) -> Path:
+    """Train PREIM3D's encoder; returns where it was written."""
     job.folder.mkdir(parents=True, exist_ok=True)
     recipe = scaled(recipe_for(job.bundle), job.scale)
     recipe = without(recipe, alternating=not job.alternating, around=not job.around)
@@ -138,7 +119,7 @@ def train_preim3d(job: EncoderJob, report: Callable[[str], None], show: Callable
     return path
 
 
-RECIPES = {PREIM3D: train_preim3d}
+RECIPES = {PREIM3D: train_preim3d, E3DGE: train_e3dge}
 """How each of `ENCODERS` is trained."""
 
 
@@ -151,26 +132,3 @@ def make_trainer(bundle: Bundle, recipe: EncoderRecipe, folder: Path, device: to
         raise InputError(str(error), "name a folder of photographs with --data") from error
     torch.manual_seed(recipe.seed)
     return EncoderTrainer(bundle, build_encoder(config_for(bundle)), recipe, inside, outside, device)
-
-
-def finished_file(bundle: Bundle, name: str, folder: Path) -> Path:
-    """Path of a trained encoder: beside an imported model's other parts, or in `folder` for the embedded model."""
-    path = encoder_file(bundle.name, name)
-    return folder / path.name if is_embedded(bundle.name) else path
-
-
-def join_processes(device: torch.device) -> torch.device:
-    """Take part in a group of processes if `torchrun` started this one; returns this process's device."""
-    if "WORLD_SIZE" not in os.environ:
-        return device
-    own = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if device.type == "cuda" else device
-    distributed.init_process_group("nccl" if own.type == "cuda" else "gloo")
-    return own
-
-
-def first_alone(work: Callable[[], None]) -> None:
-    """Let the first process of a group do `work` while the others wait."""
-    if not distributed.is_initialized() or distributed.get_rank() == 0:
-        work()
-    if distributed.is_initialized():
-        distributed.barrier()

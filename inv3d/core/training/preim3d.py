@@ -7,13 +7,11 @@ sides around it (Eq. 6). The generator never moves.
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, distributed, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
@@ -22,8 +20,10 @@ from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.inversion.loop import total
 from inv3d.core.inversion.reconstruction import Reconstruction
 from inv3d.core.inversion.settings import FAST, FitSettings
-from inv3d.core.training.loop import Losses, Training, follow
+from inv3d.core.training.averaged import AveragedTraining
+from inv3d.core.training.loop import Losses
 from inv3d.core.training.networks import jitter
+from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.renders import Renders
 from inv3d.core.views import from_bytes
 
@@ -99,32 +99,8 @@ SMALL = EncoderRecipe(
 """For models like the embedded one on a CPU: random pixels and small views instead of whole pictures."""
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures [N,3,R,R] as bytes with the `yaw` and `pitch` [N] they were taken from, and the `z` [N,z_dim] of the
-    generator's own; out-of-domain ones have none."""
-
-    images: Tensor
-    yaw: Tensor
-    pitch: Tensor
-    z: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @staticmethod
-    def of(shards: dict[str, Tensor], most_yaw: float, own: bool) -> Pictures:
-        """Of shards of heads in several views [H,V,...], those up to `most_yaw` (radians)."""
-        yaw, pitch = shards["yaw"].flatten(), shards["pitch"].flatten()
-        rows = (yaw.abs() <= most_yaw).nonzero()[:, 0]
-        views = shards["yaw"].shape[1]
-        z = shards["z"][rows // views] if own else None
-        return Pictures(shards["image"].flatten(0, 1)[rows], yaw[rows], pitch[rows], z)
-
-
-class EncoderTrainer(Training):
-    """An encoder and its moving average; `inside` and `outside` are pictures of the two domains. In a process group
-    every process draws batches of its own, and gradients are averaged."""
+class EncoderTrainer(AveragedTraining[Encoder]):
+    """Trains an encoder; `inside` and `outside` are pictures of the two domains."""
 
     name, report_every, save_every = "encoder", 50, 250
 
@@ -137,15 +113,10 @@ class EncoderTrainer(Training):
         outside: Pictures,
         device: torch.device,
     ) -> None:
-        self.bundle, self.recipe, self.inside, self.outside, self.device = bundle, recipe, inside, outside, device
-        self.steps, self.seed = recipe.steps, recipe.seed
+        self.bundle, self.recipe, self.inside, self.outside = bundle, recipe, inside, outside
+        self.steps, self.seed, self.lr, self.decay = recipe.steps, recipe.seed, recipe.lr, recipe.average
         encoder.mean_code.copy_(bundle.generator.code_space.repeat(bundle.mean_code))
-        self.encoder: Encoder = encoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(encoder).eval().requires_grad_(False)
-        self.encoder.train()
-        self.parts = {"encoder": self.encoder, "average": self.average}
-        self.model: nn.Module = DistributedDataParallel(encoder) if distributed.is_initialized() else encoder
-        self.optimizer = torch.optim.AdamW(self.encoder.parameters(), lr=recipe.lr, weight_decay=1e-4)
+        super().__init__(encoder, device)
 
     def is_inside(self, step: int) -> bool:
         """Whether a step's round is in the domain (section 3.2, alternating training scheme)."""
@@ -228,14 +199,3 @@ class EncoderTrainer(Training):
                 render = self.bundle.generator(codes[[i]], self._cameras(yaw, pitch), size, superresolution=False)
                 rows.append(torch.cat([image[i], *render.image], 2))
         return torch.cat(rows, 1).cpu()
-
-    def after_step(self) -> None:
-        follow(self.average, self.encoder, self.recipe.average, self.step, slow=10)
-        for kept, now in zip(self.average.buffers(), self.encoder.buffers(), strict=True):
-            kept.copy_(now)
-
-    def rates(self) -> list[float]:
-        """Linear warm-up, cosine decay over the last half."""
-        left = min(1.0, 2.0 * (1.0 - self.step / self.recipe.steps))
-        warm = min(1.0, (self.step + 1) / 100)
-        return [self.recipe.lr * warm * (0.5 - 0.5 * math.cos(math.pi * left))]

@@ -72,6 +72,6 @@ def test_a_file_without_sizes_is_refused(folder):
 
 def test_an_encoder_of_another_model_is_refused(demo):
     space = demo.generator.code_space
-    check_encoder(build_encoder(small_config(space.num_ws, space.w_dim)), demo)
+    check_encoder(small_config(space.num_ws, space.w_dim), demo)
     with pytest.raises(ModelError, match="gives 14 codes of 512"):
-        check_encoder(build_encoder(small_config(14, 512)), demo)
+        check_encoder(small_config(14, 512), demo)

@@ -9,9 +9,10 @@ from inv3d.core.encoders.kinds import ENCODERS
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
 from inv3d.core.encoders.store import load_encoder, save_encoder
 from inv3d.core.errors import InputError
-from inv3d.core.training import encoders
+from inv3d.core.training import encoders, job
 from inv3d.core.training.dataset import load_images, write_shard
-from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer, Pictures
+from inv3d.core.training.pictures import Pictures
+from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer
 from inv3d.core.training.renders import Renders
 from inv3d.core.views import Views
 
@@ -136,7 +137,7 @@ def test_training_learns_the_codes_of_its_pictures(demo, shards):
 
 def test_the_finished_encoder_is_written_and_the_grid_shows_both_domains(demo, trainer, tmp_path, monkeypatch):
     assert trainer.grid(pictures=1).shape == (3, 2 * 24, 5 * 24)
-    path = encoders.finished_file(demo, "preim3d", tmp_path)
+    path = job.finished_file(demo, "preim3d", tmp_path)
     save_encoder(trainer.average, path)
     assert path == tmp_path / "preim3d.safetensors"  # the embedded model is not written to
     monkeypatch.setattr("inv3d.core.encoders.store.encoder_file", lambda model, name: path)
@@ -181,7 +182,7 @@ def test_missing_pictures_are_named(demo, tmp_path):
 def test_trainers_are_made_alike(demo, shards):
     a, b = (encoders.make_trainer(demo, TINY, shards, CPU) for _ in range(2))
     assert isinstance(a, EncoderTrainer)
-    assert all(torch.equal(x, y) for x, y in zip(a.encoder.parameters(), b.encoder.parameters(), strict=True))
+    assert all(torch.equal(x, y) for x, y in zip(a.network.parameters(), b.network.parameters(), strict=True))
 
 
 def test_photographs_become_shards_that_are_kept(demo, tmp_path):

@@ -1,0 +1,61 @@
+"""What the recipes of all encoders share: the job, the finished file, and several processes at one training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, distributed
+
+from inv3d.core.bundle import Bundle
+from inv3d.core.encoders.store import encoder_file
+from inv3d.core.library import is_embedded
+from inv3d.core.views import Views
+
+Align = Callable[[Sequence[Path]], Views | None]
+"""Finds and crops the heads in photographs; None if there are none."""
+Show = Callable[[Tensor], None]
+"""Is given a picture [3,H,W] of what an encoder has learned so far, now and then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderJob:
+    """An encoder to train for `bundle`, in `folder`. `photos` are what it learns from beside the generator's own
+    pictures; the embedded model learns from drawn people without. The last three are the papers' ablations."""
+
+    bundle: Bundle
+    folder: Path
+    device: torch.device
+    photos: Sequence[Path] = ()
+    align: Align
+    scale: float = 1.0
+    alternating: bool = True
+    around: bool = True
+    without: frozenset[str] = frozenset()
+    """Ingredients of E3DGE that are left out."""
+
+
+def finished_file(bundle: Bundle, name: str, folder: Path) -> Path:
+    """Path of a trained encoder: beside an imported model's other parts, or in `folder` for the embedded model."""
+    path = encoder_file(bundle.name, name)
+    return folder / path.name if is_embedded(bundle.name) else path
+
+
+def join_processes(device: torch.device) -> torch.device:
+    """Take part in a group of processes if `torchrun` started this one; returns this process's device."""
+    if "WORLD_SIZE" not in os.environ:
+        return device
+    own = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if device.type == "cuda" else device
+    distributed.init_process_group("nccl" if own.type == "cuda" else "gloo")
+    return own
+
+
+def first_alone(work: Callable[[], None]) -> None:
+    """Let the first process of a group do `work` while the others wait."""
+    if not distributed.is_initialized() or distributed.get_rank() == 0:
+        work()
+    if distributed.is_initialized():
+        distributed.barrier()
