@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,13 @@ from inv3d.core.camera import Camera
 from inv3d.core.device import choose_device
 from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.head import Head
-from inv3d.core.inversion.settings import preset_named
+from inv3d.core.helpers import AUTO, OWN
+from inv3d.core.inversion.settings import FitSettings, preset_named
 from inv3d.core.views import Views
+from inv3d.destination import check_destination
+from inv3d.edited import changed, write_edited
 from inv3d.export import maps
+from inv3d.export.background import Background
 from inv3d.export.film import along, write_film
 from inv3d.export.mesh import extract_mesh
 from inv3d.export.pictures import to_array
@@ -27,16 +31,25 @@ from inv3d.export.views import read_views
 from inv3d.photos import PhotoJob, photos_to_heads, steps_of_code
 from inv3d.pipeline import VideoJob, video_to_head
 from inv3d.places import find_material, output_of, outputs_of
+from inv3d.video.choose import HeadChoice
 
 Place = str | Path
 
 
 @dataclass(frozen=True)
+class _Change:
+    name: str | int
+    strength: float
+
+
+@dataclass(frozen=True)
 class LoadedHead:
-    """A finished head: `head` is what the package itself works with, `photos` are the pictures it was fitted to."""
+    """A finished head: `head` is what the package itself works with, `photos` are the pictures it was fitted to, and
+    `folder` is where it was read from."""
 
     head: Head
     photos: Views | None
+    folder: Path
 
     @property
     def yaw_range(self) -> tuple[float, float]:
@@ -45,29 +58,57 @@ class LoadedHead:
         return math.degrees(low), math.degrees(high)
 
     def render(
-        self, yaw: float = 0.0, pitch: float = 0.0, resolution: int | None = None, show: str = "color"
+        self,
+        yaw: float = 0.0,
+        pitch: float = 0.0,
+        resolution: int | None = None,
+        show: str = "color",
+        background: str = "keep",
     ) -> Image.Image:
         """A picture from `yaw` and `pitch` in degrees, which a notebook shows; `resolution` in pixels per side (default:
-        those of the frames, or the model's own), `show` one of color, depth, normals, alpha and grey. Raises ValueError for others."""
-        if show not in maps.MAPS:
-            raise ValueError(f"show={show!r} is not one of {', '.join(maps.MAPS)}")
-        camera = self._camera(yaw, pitch)
-        return Image.fromarray(to_array(maps.picture(show, self.head.render(camera, resolution or self.head.finest), camera)))
+        those of the frames, or the model's own), `show` one of color, depth, normals, alpha and grey, and `background` keep,
+        white, black, transparent or a colour such as #8090a0, behind color. Raises ValueError for other words."""
+        camera, behind = self._camera(yaw, pitch), Background.parse(background)
+        render = self.head.render(camera, resolution or self.head.finest)
+        return Image.fromarray(to_array(maps.picture(_shown(show), render, camera, behind)))
 
     def mesh(self, triangles: int = 60_000, resolution: int = 144) -> trimesh.Trimesh:
         """The closed mesh with coloured vertices, y up, in the model's world units."""
         return extract_mesh(self.head, resolution, triangles)
 
-    def export(self, out: str | Path, replace: bool = False, **wanted: object) -> Exported:
+    def export(self, out: Place, replace: bool = False, **wanted: object) -> Exported:
         """Write a mesh, splats or an orbit by the ending of `out`; the keywords are the fields of `Wanted`. Raises like
         `save`."""
         return save(self.head, Path(out), Wanted(**wanted), self.photos, replace)  # type: ignore[arg-type]
 
     def film(
-        self, out: str | Path, path: str = "swing", frames: int = 96, fps: int = 30, resolution: int | None = None
+        self,
+        out: Place,
+        path: str = "swing",
+        frames: int = 96,
+        fps: int = 30,
+        resolution: int | None = None,
+        show: str = "color",
+        background: str = "keep",
+        codec: str = "h264",
+        replace: bool = False,
     ) -> None:
-        """Write a video along a path (see `PATHS`) by the ending of `out`: .mp4, .webm or .gif."""
-        write_film(self.head, along(self.head, path, frames), "color", resolution, Path(out), fps, "h264", True)
+        """Write a video along a path (see `PATHS`) by the ending of `out`: .mp4 with a `codec`, h264 or h265, .webm or .gif.
+        Raises ValueError for other words, UsageError if the file exists and may not be replaced, OSError."""
+        behind = Background.parse(background)
+        write_film(
+            self.head, along(self.head, path, frames), _shown(show), resolution, Path(out), fps, codec, replace, behind
+        )
+
+    def edited(self, changes: Mapping[str | int, float], out: Place | None = None, force: bool = False) -> LoadedHead:
+        """This head with changes made one after the other: names of directions, or numbers of components, and strengths in
+        standard deviations. With `out`, it is written to that folder as `inv3d edit` does. Raises what `changed` raises,
+        and UsageError if the folder exists and may not be replaced."""
+        head = changed(self.head, [_Change(name, strength) for name, strength in changes.items()])
+        if out is not None:
+            check_destination(Path(out), [self.folder], force)
+            write_edited(head, self.head, self.folder, Path(out))
+        return LoadedHead(head, None, self.folder if out is None else Path(out))
 
     def _camera(self, yaw: float, pitch: float) -> Camera:
         return self.head.camera(*(torch.tensor([math.radians(angle)]) for angle in (yaw, pitch)))
@@ -85,7 +126,7 @@ def load(folder: Place, device: str = "auto") -> LoadedHead:
     Raises InputError if there is no readable head, ModelError if its model is missing or has changed.
     """
     place = Path(folder)
-    return LoadedHead(Head.load(place, choose_device(device).device), read_views(place))
+    return LoadedHead(Head.load(place, choose_device(device).device), read_views(place), place)
 
 
 def from_video(
@@ -94,22 +135,28 @@ def from_video(
     *,
     views: int = 9,
     latents: bool = False,
-    preset: str = "auto",
-    effort: float = 1.0,
     model: str = "demo",
+    perceptual: str = AUTO,
+    identity: str = OWN,
+    preset: str = "auto",
+    detail: str = "frames",
+    background: str = "keep",
+    effort: float = 1.0,
+    head: HeadChoice | None = None,
     seed: int = 0,
     device: str = "auto",
     force: bool = False,
+    resume: bool = False,
 ) -> LoadedHead:
     """The head in a head-turn video, or in photos of one person, as `inv3d video` makes it; its output folder is `out`
-    (default: beside the input). Raises Inv3dError."""
+    (default: beside the input). Raises Inv3dError, ValueError for other words than those of the command."""
     places = [Path(place) for place in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
     material, on = find_material(places), choose_device(device).device
     folder = output_of(places, material) if out is None else Path(out)
-    settings = preset_named(preset, on).scaled(effort)
     job = VideoJob(
-        material=material, out=folder, views=views, latents=latents, settings=settings, model=model, seed=seed, device=on,
-        force=force,
+        material=material, out=folder, views=views, latents=latents, model=model, perceptual=perceptual, identity=identity,
+        settings=_settings(preset, detail, on).scaled(effort), seed=seed, device=on, force=force, resume=resume, head=head,
+        background=Background.parse(background),
     )  # fmt: skip
     video_to_head(job)
     return load(folder, device)
@@ -122,22 +169,41 @@ def from_photo(
     encoder: str = PREIM3D,
     refine: int | None = None,
     tune: int = 0,
-    preset: str = "auto",
     model: str = "demo",
+    perceptual: str = AUTO,
+    identity: str = OWN,
+    preset: str = "auto",
+    detail: str = "frames",
+    background: str = "keep",
+    head: HeadChoice | None = None,
     seed: int = 0,
     device: str = "auto",
     force: bool = False,
+    resume: bool = False,
 ) -> LoadedHead:
     """The head in one photo, as `inv3d image` makes it; its output folder is `out` (default: beside the photo). Raises
-    Inv3dError."""
+    Inv3dError, ValueError for other words than those of the command."""
     on = choose_device(device).device
-    settings = preset_named(preset, on)
+    settings = _settings(preset, detail, on)
     (folder,) = outputs_of([Path(photo)], None if out is None else Path(out))
     job = PhotoJob(
-        model=model, encoder=encoder, refine=steps_of_code(refine, encoder, settings), tune=tune, settings=settings, seed=seed,
-        device=on, force=force,
+        model=model, encoder=encoder, refine=steps_of_code(refine, encoder, settings), tune=tune, perceptual=perceptual,
+        identity=identity, settings=settings, seed=seed, device=on, force=force, resume=resume, head=head,
+        background=Background.parse(background),
     )  # fmt: skip
     (result,) = photos_to_heads([Path(photo)], [folder], job)
     if result.error is not None:
         raise result.error
     return load(folder, device)
+
+
+def _shown(name: str) -> str:
+    if name not in maps.MAPS:
+        raise ValueError(f"show={name!r} is not one of {', '.join(maps.MAPS)}")
+    return name
+
+
+def _settings(preset: str, detail: str, device: torch.device) -> FitSettings:
+    if detail not in ("frames", "model"):
+        raise ValueError(f"detail={detail!r} is not frames or model")
+    return preset_named(preset, device).taking(frames=detail == "frames")

@@ -11,8 +11,11 @@ import torch
 
 import inv3d
 from inv3d import notebook
+from inv3d.cli.image import image
+from inv3d.cli.video import video
 from inv3d.core.errors import InputError, UsageError
 from inv3d.core.inversion.settings import DRAFT
+from inv3d.export.background import KEEP, Background
 from inv3d.photos import PhotoResult
 
 
@@ -29,6 +32,8 @@ def test_a_head_is_rendered_as_a_picture(loaded, head):
     assert image.size == (32, 32) and image.mode == "RGB"
     assert np.abs(np.asarray(image) / 127.5 - 1 - own.permute(1, 2, 0).numpy()).max() < 0.05
     assert np.asarray(loaded.render(show="grey", resolution=32)).std() > 10
+    cut_out = np.asarray(loaded.render(resolution=32, background="transparent"))
+    assert cut_out.shape == (32, 32, 4) and cut_out[..., 3].min() < 20 and cut_out[..., 3].max() > 235
     assert loaded.yaw_range == pytest.approx((-45.8, 51.6), abs=0.1) and loaded.photos is None
 
 
@@ -43,6 +48,20 @@ def test_meshes_and_films(loaded, tmp_path):
     assert made.units == "millimetres" and (tmp_path / "a.stl").stat().st_size == 84 + 50 * made.triangles
     loaded.film(tmp_path / "a.gif", path="circle", frames=2, resolution=16)
     assert (tmp_path / "a.gif").read_bytes().startswith(b"GIF89a")
+    with pytest.raises(UsageError, match="exists"):
+        loaded.film(tmp_path / "a.gif", frames=2, resolution=16)
+
+
+def test_edits_are_those_of_the_command(loaded, tmp_path):
+    edited = loaded.edited({0: 2.0, "smile": 1.0}, tmp_path / "edited")
+    again = inv3d.load(tmp_path / "edited")
+    assert [str(edit) for edit in again.head.edits] == [str(edit) for edit in edited.head.edits]
+    assert again.folder == edited.folder == tmp_path / "edited" and (tmp_path / "edited" / "edit.png").exists()
+    assert not loaded.head.edits
+    with pytest.raises(UsageError, match="exists"):
+        loaded.edited({0: 1.0}, tmp_path / "edited")
+    with pytest.raises(UsageError, match="smle"):
+        loaded.edited({"smle": 1.0})
 
 
 def test_mistakes_are_explained(loaded, tmp_path):
@@ -54,6 +73,17 @@ def test_mistakes_are_explained(loaded, tmp_path):
         inv3d.load(tmp_path)
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         inv3d.lod  # noqa: B018
+
+
+@pytest.mark.parametrize(("function", "command"), [(inv3d.from_video, video), (inv3d.from_photo, image)])
+def test_every_option_of_a_command_is_a_keyword(function, command):
+    """With the same default, so that both make the same head."""
+    options = inspect.signature(command).parameters
+    told = {"as_json", "debug", "out", *list(options)[:1]}
+    expected = {name: each.default for name, each in options.items() if name not in told}
+    keywords = {name: each.default for name, each in inspect.signature(function).parameters.items()}
+    assert {name: keywords[name] for name in expected} == expected
+    assert len(keywords) == len(expected) + 2  # the input, and out
 
 
 def test_every_example_of_the_page_runs(head, tmp_path, monkeypatch, capsys):
@@ -79,7 +109,7 @@ def test_every_example_of_the_page_runs(head, tmp_path, monkeypatch, capsys):
         exec(compile(example, "docs/python.md", "exec"), namespace)
     assert [list(each) for each in asked] == [["inputs", "views", "latents"], ["inputs"], ["photo", "refine", "tune"]]
     assert capsys.readouterr().out.split()[1] == "millimetres"
-    assert {"turned.png", "turn.gif", "head.stl"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"turned.png", "turn.gif", "older.png", "varied", "head.stl"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_clip_and_a_photo_become_heads(clip, tmp_path, monkeypatch):
@@ -97,10 +127,19 @@ def test_a_clip_and_a_photo_become_heads(clip, tmp_path, monkeypatch):
     assert inv3d.from_video(clip, views=5, latents=True, preset="draft", effort=0.5) == tmp_path / "turn-inv3d"
     job = jobs.pop()
     assert (job.views, job.latents, job.settings) == (5, True, DRAFT.scaled(0.5)) and job.material.path == tmp_path / "turn.mp4"
+    assert job.settings.output.frames and job.background == KEEP and job.head is None
+    plain = {"detail": "model", "background": "white", "head": (310, 220), "perceptual": "own", "resume": True}
+    inv3d.from_video(clip, **plain)
+    job = jobs.pop()
+    assert not job.settings.output.frames and job.background == Background((255, 255, 255))
+    assert (job.head, job.perceptual, job.resume) == ((310, 220), "own", True)
     assert inv3d.from_photo(tmp_path / "face.png", tmp_path / "out", refine=3, seed=4) == tmp_path / "out"
     photos, outputs, job = jobs.pop()
     assert (photos, outputs) == ([tmp_path / "face.png"], [tmp_path / "out"])
     assert (job.refine, job.tune, job.seed, job.encoder) == (3, 0, 4, "preim3d")
+    inv3d.from_photo(tmp_path / "face.png", **plain)
+    job = jobs.pop()[2]
+    assert not job.settings.output.frames and job.background == Background((255, 255, 255)) and job.head == (310, 220)
     # as the command: without an encoder the code is optimised
     inv3d.from_photo(tmp_path / "face.png", encoder="none", preset="draft")
     assert jobs.pop()[2].refine == DRAFT.wplus_steps
@@ -112,6 +151,10 @@ def test_a_photo_that_cannot_be_used_raises(tmp_path):
         inv3d.from_photo(tmp_path / "text.png")
     with pytest.raises(UsageError, match="no preset"):
         inv3d.from_photo(tmp_path / "text.png", preset="best")
+    with pytest.raises(ValueError, match="detail='all' is not frames or model"):
+        inv3d.from_photo(tmp_path / "text.png", detail="all")
+    with pytest.raises(ValueError, match="not keep, white"):
+        inv3d.from_photo(tmp_path / "text.png", background="whit")
 
 
 def test_importing_inv3d_is_light():
