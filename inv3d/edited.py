@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 import inv3d
 from inv3d.core.bundle import Bundle
 from inv3d.core.codes import CodeStatistics, code_statistics
 from inv3d.core.editing.directions import Direction, Directions, component
-from inv3d.core.editing.edits import make_edit, reach
+from inv3d.core.editing.edits import Edit, make_edit, reach
 from inv3d.core.errors import ModelError, UsageError
 from inv3d.core.files import write_whole_folder
 from inv3d.core.head import CODES, MOST_EDITS, Head, head_folder
@@ -49,6 +50,19 @@ class Change(Protocol):
 
     @property
     def strength(self) -> float: ...
+
+
+class Sweep(Protocol):
+    """A change whose strength goes from `start` to `end`."""
+
+    @property
+    def name(self) -> str | int: ...
+
+    @property
+    def start(self) -> float: ...
+
+    @property
+    def end(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -107,28 +121,58 @@ def changed(head: Head, changes: Sequence[Change], undo: int = 0, layers: tuple[
             f"the head has {count or 'no'} edit{'s' if count != 1 else ''} to undo",
             "`inv3d edit HEAD --list` shows them",
         )
-    bundle, space = head.bundle, head.generator.code_space
     head = head.edited(head.edits[: len(head.edits) - undo])
     if len(head.edits) + len(changes) > MOST_EDITS:
         raise UsageError(f"a head has at most {MOST_EDITS} edits", "undo some with --undo")
-    statistics = None
+    for direction, change in zip(_directions(head.bundle, changes), changes, strict=True):
+        head = _moved(head, direction, change.strength, layers)
+    return head
+
+
+def swept(
+    head: Head, sweeps: Sequence[Sweep], shares: Sequence[float], layers: tuple[int, int] | None = None
+) -> list[tuple[Edit, ...]]:
+    """The edits of the head with all `sweeps` added, for every share of their way from start (0) to end (1).
+
+    Raises what `changed` raises.
+    """
+    found, choices = _directions(head.bundle, sweeps), []
+    for share in shares:
+        moved = head
+        for direction, sweep in zip(found, sweeps, strict=True):
+            moved = _moved(moved, direction, sweep.start + share * (sweep.end - sweep.start), layers)
+        choices.append(moved.edits)
+    return choices
+
+
+def _moved(head: Head, direction: Direction, strength: float, layers: tuple[int, int] | None) -> Head:
+    edit = make_edit(direction, strength, head.track.codes, head.generator.code_space, layers)
+    return head.edited([*head.edits, edit])
+
+
+def _directions(bundle: Bundle, changes: Sequence[Change] | Sequence[Sweep]) -> list[Direction]:
+    """The directions that changes name. Raises UsageError, ModelError."""
+    statistics, found = None, []
     for change in changes:
         if isinstance(change.name, int):
             statistics = statistics or _statistics(bundle)
-            direction = component(statistics, change.name)
+            found.append(component(statistics, change.name))
         else:
-            direction = named_directions(bundle)[change.name]
-        head = head.edited([*head.edits, make_edit(direction, change.strength, head.track.codes, space, layers)])
-    return head
+            found.append(named_directions(bundle)[change.name])
+    return found
+
+
+def yaws_across(head: Head) -> Tensor:
+    """The yaws (radians) of the columns of a sheet of a head."""
+    low, high = head.yaw_range
+    return torch.linspace(low, high, _COLUMNS) if high > low else torch.tensor([low - 0.5, low, low + 0.5])
 
 
 def write_edited(head: Head, before: Head, source: Path, out: Path) -> None:
     """Write the output folder of an edited head, whole or not at all, in the place of an older one: the head, a sheet that
     compares it with the head `before`, which lies in `source`, and a record. Raises InputError if it cannot be rendered,
     OSError."""
-    low, high = head.yaw_range
-    yaws = torch.linspace(low, high, _COLUMNS) if high > low else torch.tensor([low - 0.5, low, low + 0.5])
-    sheet = before_and_after(before, head, yaws, _SIDE)
+    sheet = before_and_after(before, head, yaws_across(head), _SIDE)
     with write_whole_folder(out) as part:
         head.save(part / "head")
         save_png(part / SHEET, sheet)

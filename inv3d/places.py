@@ -77,12 +77,13 @@ def output_of(places: list[Path], material: Material) -> Path:
     return first.with_name(_shortened(first.stem) + more + "-inv3d")
 
 
-def edited_of(head: Path) -> Path:
-    """The output folder of an edited head: beside it. Raises UsageError if there is no place beside it."""
+def edited_of(head: Path, ending: str = "") -> Path:
+    """The output folder of an edited head, or the file of its pictures with this `ending`: beside it. Raises UsageError if
+    there is no place beside it."""
     folder = Path(os.path.abspath(head)) if head.name in ("", "..") else head  # noqa: PTH100 - keeps links
     if not folder.name:
         raise UsageError(f"there is no place beside the folder {folder}", "name an output folder with --out")
-    return folder.with_name(f"{folder.name}-edited")
+    return folder.with_name(f"{folder.name}-edited{ending}")
 
 
 def _is_folder(place: Path) -> bool:

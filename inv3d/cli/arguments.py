@@ -249,6 +249,37 @@ def numbered_strength(text: str) -> Assignment:
 
 
 @dataclass(frozen=True)
+class Range:
+    """A name or a number with the strengths that it goes through, and the text that they were parsed from."""
+
+    text: str
+    name: str | int
+    start: float
+    end: float
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def strength_range(text: str) -> Range:
+    """Parse "smile=-2..2", or "3=-2..2" for a component. Raises Refused."""
+    name, _, strengths = str(text).partition("=")
+    start, _, end = strengths.partition("..")
+    try:
+        if not name.strip():
+            raise _refuse(text, "")
+        low, high = STRENGTH(start), STRENGTH(end)
+        found = Range(text, COMPONENT(name) if name.strip().isdecimal() else name.strip(), low, high)
+    except Refused as error:
+        raise _refuse(
+            text, f"a range of strengths: use a name and two of them, each {STRENGTH.range}, such as smile=-2..2"
+        ) from error
+    if low == high:
+        raise Refused(f"{found} does not change: use two different strengths, such as smile=-2..2")
+    return found
+
+
+@dataclass(frozen=True)
 class Layers:
     """The first and the last of some layers, and the text that they were parsed from."""
 

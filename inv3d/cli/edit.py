@@ -1,4 +1,4 @@
-"""`inv3d edit`: heads that smile, age or grow a beard."""
+"""`inv3d edit`: heads that smile, age or grow a beard, as folders, videos and sheets."""
 
 from __future__ import annotations
 
@@ -8,20 +8,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inv3d.cli.arguments import (
+    Angles,
     Assignment,
     Layers,
     Number,
+    Range,
+    angles,
     layers,
     named_strength,
     numbered_strength,
     output_path,
+    strength_range,
 )
-from inv3d.cli.options import Debug, Device, Force, HeadFolder, Json, check_folder
+from inv3d.cli.options import PIXELS, Debug, Device, Force, HeadFolder, Json, check_file, check_folder
 
 if TYPE_CHECKING:
+    from inv3d.core.camera import Camera
     from inv3d.core.head import Head
 
 UNDO = Number(1, 64, whole=True)
+FRAMES = Number(2, 2000, whole=True)
+_FRAMES, _FPS = 48, 24
+_ROWS = 5
+_SIDE = 192  # pixels of a picture in a sheet
 
 
 def edit(
@@ -55,12 +64,64 @@ def edit(
     undo: Annotated[
         int | None, typer.Option(parser=UNDO, metavar="NUMBER", help="First undo the last edits of the head.")
     ] = None,
+    animate: Annotated[
+        list[Range] | None,
+        typer.Option(
+            parser=strength_range,
+            metavar="NAME=FROM..TO",
+            help="Write a video instead, in which the strength of an edit goes from one to the other and back; may be repeated, "
+            "for edits that move together. A number names a component.",
+        ),
+    ] = None,
+    sheet: Annotated[
+        list[Range] | None,
+        typer.Option(
+            parser=strength_range,
+            metavar="NAME=FROM..TO",
+            help="Write a PNG file instead, in which the strength grows from top to bottom; may be repeated.",
+        ),
+    ] = None,
+    yaw: Annotated[
+        Angles | None,
+        typer.Option(
+            parser=angles,
+            metavar="DEGREES",
+            help="Yaw of the video, or yaws across the sheet, separated by commas.",
+            show_default="the front; from side to side",
+        ),
+    ] = None,
+    path: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Move the camera of the video along a path of `inv3d render`, such as swing.",
+            show_default="none",
+        ),
+    ] = "",
+    frames: Annotated[
+        int | None,
+        typer.Option(parser=FRAMES, metavar="NUMBER", help="Pictures of the video.", show_default=str(_FRAMES)),
+    ] = None,
+    resolution: Annotated[
+        int | None,
+        typer.Option(
+            parser=PIXELS,
+            metavar="PIXELS",
+            help="Pixels per side of each picture of a video or a sheet.",
+            show_default=f"those of `inv3d render`; {_SIDE} in a sheet",
+        ),
+    ] = None,
     listed: Annotated[
         bool, typer.Option("--list", help="List the directions, where this head stands and what it allows.")
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(parser=output_path, metavar="FOLDER", help="Output folder.", show_default="HEAD-edited"),
+        typer.Option(
+            parser=output_path,
+            metavar="PATH",
+            help="Output folder; or the file of a video (.mp4, .webm or .gif) or a sheet (.png).",
+            show_default="HEAD-edited, with the ending of its kind",
+        ),
     ] = None,
     device: Device = "auto",
     force: Force = False,
@@ -72,41 +133,139 @@ def edit(
 
     All codes of the head are moved alike. The edits are kept apart from the fit, so that they can be undone.
 
-    Examples: inv3d edit clip-inv3d smile=+2 age=-1 --out younger; inv3d edit clip-inv3d --list
+    Examples: inv3d edit clip-inv3d smile=+2 age=-1 --out younger; inv3d edit clip-inv3d --animate smile=-2..2 --out smile.mp4
     """
     from inv3d.core.errors import UsageError
 
     wanted = [*(changes or []), *(component or [])]
-    if listed and (wanted or undo or layer_range or out):
+    span = None if layer_range is None else (layer_range.first, layer_range.last)
+    moving = [*(animate or []), *(sheet or [])]
+    if animate and sheet:
+        raise UsageError("--animate and --sheet exclude each other", "use one of them")
+    if listed and (wanted or moving or undo or layer_range or out):
         raise UsageError("--list only lists", "use it without edits and without --out")
-    if not (listed or wanted or undo):
+    if not (listed or wanted or undo or moving):
         raise UsageError(
             "there is nothing to edit", "name an edit such as smile=+2; `inv3d edit HEAD --list` shows all"
         )
-    from inv3d.cli.signals import interruptible, nothing_kept
+    for option, value, fits in (
+        ("--yaw", yaw, moving), ("--resolution", resolution, moving), ("--path", path, animate), ("--frames", frames, animate),
+    ):  # fmt: skip
+        if value and not fits:
+            raise UsageError(f"{option} has no effect here", f"use it with --animate{' or --sheet' if fits is moving else ''}")
+    if animate:
+        _check_view(yaw, path)
+
     from inv3d.cli.terminal import document, teller
     from inv3d.core.device import choose_device
-    from inv3d.core.files import disk_errors
     from inv3d.core.head import Head
-    from inv3d.destination import check_destination
-    from inv3d.edited import changed, write_edited
+    from inv3d.edited import changed
     from inv3d.places import edited_of
 
     if listed:
         _list(Head.load(head, choose_device(device).device), as_json)
         return
-    out = out or edited_of(head)
+    if moving:
+        out = out or edited_of(head, ".mp4" if animate else ".png")
+        check_file(out, force, _MOVING if animate else (".png",), "a video" if animate else "a PNG file")
+    else:
+        out = out or edited_of(head)
+        _check_folder(out, head, force)
+    before = Head.load(head, choose_device(device).device)
+    edited = changed(before, wanted, undo or 0, span)
+    if animate:
+        _animate(edited, animate, span, yaw, path, frames or _FRAMES, resolution, out, force)
+    elif sheet:
+        _sheet(edited, sheet, span, yaw, resolution or _SIDE, out, force)
+    else:
+        _write(edited, before, head, out)
+    told = ", ".join(map(str, (*edited.edits, *moving)))
+    teller(as_json)(f"wrote {out}: {told or 'no edits'}")
+    if as_json:
+        ranges = [{"name": each.name, "from": each.start, "to": each.end} for each in moving]
+        document({"out": str(out), "edits": _said(edited), **({"ranges": ranges} if moving else {})})
+
+
+_MOVING = (".mp4", ".webm", ".gif")
+
+
+def _check_view(yaw: Angles | None, path: str) -> None:
+    """Raises UsageError if a video cannot be seen from these yaws, or along this path."""
+    from inv3d.core.errors import UsageError
+    from inv3d.export.paths import PATHS
+
+    if path and path not in PATHS:
+        raise UsageError(f"--path '{path}' is not known", f"use {', '.join(PATHS)}")
+    if path and yaw:
+        raise UsageError("--yaw and --path exclude each other", "use one of them")
+    if yaw and len(yaw.degrees) > 1:
+        raise UsageError(f"--yaw {yaw} has several angles", "a video shows one; --sheet shows several, --path moves")
+
+
+def _check_folder(out: Path, head: Path, force: bool) -> None:
+    from inv3d.destination import check_destination
+
     check_folder(out)
     check_destination(out, [head], force)
-    loaded = Head.load(head, choose_device(device).device)
-    span = None if layer_range is None else (layer_range.first, layer_range.last)
-    edited = changed(loaded, wanted, undo or 0, span)
+
+
+def _write(edited: Head, before: Head, source: Path, out: Path) -> None:
+    from inv3d.cli.signals import interruptible, nothing_kept
+    from inv3d.core.files import disk_errors
+    from inv3d.edited import write_edited
+
     with interruptible(nothing_kept(out)), disk_errors(out):
-        write_edited(edited, loaded, head, out)
-    tell = teller(as_json)
-    tell(f"wrote {out}: {', '.join(map(str, edited.edits)) or 'no edits'}")
-    if as_json:
-        document({"out": str(out), "edits": _said(edited)})
+        write_edited(edited, before, source, out)
+
+
+def _animate(
+    head: Head, ranges: list[Range], span: tuple[int, int] | None, yaw: Angles | None, path: str, frames: int,
+    resolution: int | None, out: Path, force: bool,
+) -> None:  # fmt: skip
+    from inv3d.budget import require_pictures
+    from inv3d.cli.progress import counted
+    from inv3d.cli.signals import interruptible, nothing_kept
+    from inv3d.core.files import disk_errors
+    from inv3d.edited import swept
+    from inv3d.export.edits import shares_of, write_animation
+    from inv3d.export.film import along
+
+    require_pictures(head.bundle.info, resolution, frames)
+    choices = swept(head, ranges, shares_of(frames), span)
+    cameras = along(head, path, frames) if path else _from_yaw(head, yaw)
+    with interruptible(nothing_kept(out)), disk_errors(out):
+        write_animation(head, choices, cameras, resolution, out, _FPS, force, counted("pictures"))
+
+
+def _from_yaw(head: Head, yaw: Angles | None) -> Camera:
+    """The camera [1] at a yaw; by default the most frontal that the input shows."""
+    import torch
+
+    low, high = head.yaw_range
+    chosen = torch.zeros(1).clamp(low, high) if yaw is None else torch.tensor(yaw.degrees).deg2rad()
+    return head.camera(chosen, torch.zeros(1))
+
+
+def _sheet(
+    head: Head, ranges: list[Range], span: tuple[int, int] | None, yaw: Angles | None, resolution: int, out: Path, force: bool
+) -> None:
+    import torch
+
+    from inv3d.budget import require_pictures
+    from inv3d.cli.progress import counted
+    from inv3d.cli.signals import interruptible, nothing_kept
+    from inv3d.core.files import disk_errors, write_whole
+    from inv3d.edited import swept, yaws_across
+    from inv3d.export.edits import sweep_sheet
+    from inv3d.export.pictures import save_png
+
+    yaws = yaws_across(head) if yaw is None else torch.tensor(yaw.degrees).deg2rad()
+    require_pictures(head.bundle.info, resolution, _ROWS * len(yaws))
+    shares = [i / (_ROWS - 1) for i in range(_ROWS)]
+    choices = swept(head, ranges, shares, span)
+    words = [" ".join(f"{edit.name}={edit.strength:+.3g}" for edit in choice[-len(ranges) :]) for choice in choices]
+    with interruptible(nothing_kept(out)), disk_errors(out), write_whole(out, replace=force) as part:
+        save_png(part, sweep_sheet(head, choices, words, yaws, resolution, counted("yaws")))
 
 
 def _said(head: Head) -> list[dict[str, Any]]:

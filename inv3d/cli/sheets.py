@@ -13,8 +13,9 @@ from inv3d.cli.arguments import angles as parse_angles
 from inv3d.cli.arguments import seeds as parse_seeds
 from inv3d.cli.models import Name
 from inv3d.cli.options import PIXELS, SEED, Debug, Device, Force, Json, Picture, Pitch, Yaws, check_file
-from inv3d.cli.signals import check, interruptible, nothing_kept
-from inv3d.cli.terminal import counter, document, teller
+from inv3d.cli.progress import counted
+from inv3d.cli.signals import interruptible, nothing_kept
+from inv3d.cli.terminal import document, teller
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -163,7 +164,7 @@ def directions(
     code = bundle.generator.code_space.repeat(bundle.mean_code[None]) if seed is None else code_of(bundle, seed)
     strengths = [strength * share for share in (-1.0, -0.5, 0.0, 0.5, 1.0)]
     with interruptible(nothing_kept(out)), disk_errors(out), write_whole(out, replace=force) as part:
-        save_png(part, direction_sheet(bundle, shown, strengths, code, resolution, _counted("rows")))
+        save_png(part, direction_sheet(bundle, shown, strengths, code, resolution, counted("rows")))
     teller(as_json)(f"wrote {out}")
     if as_json:
         document({"out": str(out), "directions": [each.name for each in shown]})
@@ -193,12 +194,4 @@ def _write(out: Path, force: bool, draw: Callable[[], list[Tensor]], columns: in
         document({"out": str(out)})
 
 
-def _counted(what: str) -> Callable[[int, int], None]:
-    def count(done: int, total: int) -> None:
-        check()
-        counter(done, total, what)
-
-    return count
-
-
-_count = _counted("heads")
+_count = counted("heads")

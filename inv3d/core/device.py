@@ -1,12 +1,17 @@
-"""The choice of a device, and its reason."""
+"""The choice of a device, and its reason; work in threads."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
 from inv3d.core.errors import UsageError
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -39,3 +44,16 @@ def half_where_fast(device: torch.device) -> torch.autocast:
     it, several times slower than float32."""
     fast = device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast)
+
+
+def in_threads(device: torch.device, count: int, one: Callable[[int], Made]) -> list[Made]:
+    """`one(i)` for all i below `count`, in order. A CPU computes several at a time with one thread each: a render alone gains
+    little from a second thread."""
+    if device.type != "cpu":
+        return [one(i) for i in range(count)]
+    threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(one, range(count)))
+    finally:
+        torch.set_num_threads(threads)  # some of the workers' settings apply to all threads

@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Container, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
+from inv3d.core.device import in_threads
 from inv3d.core.editing.edits import Edit, displaced
 from inv3d.core.editing.transfer import transferred
 from inv3d.core.errors import InputError, ModelError
@@ -123,9 +123,10 @@ class Head:
 
     @torch.no_grad()
     def with_frames(
-        self, renders: Sequence[Render], cameras: Camera, *, each_without_its_own: bool = False
+        self, renders: Sequence[Render], cameras: Camera, size: int | None = None, *, each_without_its_own: bool = False
     ) -> list[Render]:
-        """Renders [1] of the generator alone from `cameras`, with the colours of the frames; of a head without edits.
+        """Renders [1] of the generator alone from `cameras`, with the colours of the frames, as images of `size` pixels if
+        that is given; of a head without edits.
 
         With `each_without_its_own`, render i does without frame i: what the others tell about it.
         """
@@ -134,7 +135,7 @@ class Head:
             return list(renders)
         cameras = cameras.to(self.generator.device)
         return [
-            (lumigraph.without(i) if each_without_its_own else lumigraph).onto(render, cameras[i])
+            (lumigraph.without(i) if each_without_its_own else lumigraph).onto(render, cameras[i], size)
             for i, render in enumerate(renders)
         ]
 
@@ -158,8 +159,8 @@ class Head:
         """
         camera = camera.to(self.generator.device)
         lent = self.lumigraph if frames else None
-        if lent is not None and resolution is not None and resolution > self.generator.resolution:
-            resolution, size = None, size or resolution
+        if lent is not None:
+            resolution, size = self._sizes(resolution, size)
         scene = self._fixed or self.scene(self.track.grouped(camera))
         render = self.generator.render(scene, camera, resolution, superresolution=superresolution)
         if self.generator.has_backdrop:
@@ -170,6 +171,32 @@ class Head:
         if not bool(render.image.isfinite().all() & render.depth.isfinite().all()):
             raise InputError("the head renders NaN or infinity", "make it again with fewer steps or another --seed")
         return render
+
+    def _sizes(self, resolution: int | None, size: int | None) -> tuple[int | None, int | None]:
+        """The `resolution` of the rays and the `size` of the image, of a render with the colours of frames."""
+        if resolution is not None and resolution > self.generator.resolution:
+            return None, size or resolution
+        return resolution, size
+
+    @torch.no_grad()
+    def render_edits(
+        self, choices: Sequence[Sequence[Edit]], camera: Camera, use: Callable[[Render], Used], resolution: int | None = None
+    ) -> list[Used]:
+        """`use(render)` of this head with each of these choices of edits in the place of its own, all from one `camera`; what
+        they have in common is rendered once. `resolution` as for `render`."""
+        fitted, device = self.edited(()).facing(camera), self.generator.device
+        if fitted.lumigraph is None:
+            return in_threads(device, len(choices), lambda i: use(fitted.edited(choices[i]).render(camera, resolution)))
+        rays, size = self._sizes(resolution, self.finest)
+        plain = fitted.render(camera, rays, frames=False)
+        (framed,) = fitted.with_frames([plain], camera, size)
+
+        def one(i: int) -> Used:
+            if not choices[i]:
+                return use(framed)
+            return use(transferred(fitted.edited(choices[i]).render(camera, rays, frames=False), plain, framed))
+
+        return in_threads(device, len(choices), one)
 
     def _framed(
         self, lent: Lumigraph, render: Render, camera: Camera, resolution: int | None, size: int | None
@@ -188,25 +215,15 @@ class Head:
         frames: bool = True,
         size: int | None = None,
     ) -> list[Used]:
-        """`use(render)` for every camera, in order; the other arguments as for `render`.
-
-        A CPU renders several at a time with one thread each: a render alone gains little from a second thread.
-        """
+        """`use(render)` for every camera, in order; the other arguments as for `render`."""
 
         def one(i: int) -> Used:
             return use(self.render(cameras[i], resolution, frames=frames, size=size))
 
-        if self.generator.device.type != "cpu":
-            return [one(i) for i in range(len(cameras))]
         for head in (self, self.origin):
             if head is not None:
                 head._fixed, head._guide  # noqa: B018 - made before the threads ask for it
-        threads = torch.get_num_threads()
-        try:
-            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                return list(pool.map(one, range(len(cameras))))
-        finally:
-            torch.set_num_threads(threads)  # some of the workers' settings apply to all threads
+        return in_threads(self.generator.device, len(cameras), one)
 
     def edited(self, edits: Sequence[Edit]) -> Head:
         """This head with `edits` in the place of those it has: all codes move alike. Without any, the head as it was
@@ -221,11 +238,17 @@ class Head:
         """Cameras with the model's own distance and focal length; angles [B] in radians."""
         return self.bundle.info.camera(yaw, pitch)
 
-    def frontal(self) -> Head:
-        """This head with the code of its frontal view alone, which then stands for all sides."""
+    def facing(self, camera: Camera) -> Head:
+        """This head with the code of the view from a `camera` [1] alone, which then stands for all sides."""
         zero = torch.zeros(1, device=self.generator.device)
-        origin = None if self.origin is None else self.origin.frontal()
-        return dataclasses.replace(self, track=LatentTrack(self.track.at(self.camera(zero, zero)), zero), origin=origin)
+        origin = None if self.origin is None else self.origin.facing(camera)
+        track = LatentTrack(self.track.at(camera.to(self.generator.device)), zero)
+        return dataclasses.replace(self, track=track, origin=origin)
+
+    def frontal(self) -> Head:
+        """This head with the code of its frontal view alone."""
+        zero = torch.zeros(1)
+        return self.facing(self.camera(zero, zero))
 
     def save(self, folder: Path) -> None:
         """Write `head.json`, the codes before all edits, the weight changes in float16, and edits, local detail and frames if

@@ -1,16 +1,28 @@
-"""Sheets of edits: what directions do to a head of a model, and what an edit does to a person's head."""
+"""Sheets and videos of edits: what directions do to a head of a model, and what edits do to a person's head."""
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
+from inv3d.core.camera import Camera
 from inv3d.core.editing.directions import Direction
-from inv3d.core.editing.edits import displacement
+from inv3d.core.editing.edits import Edit, displacement
+from inv3d.core.files import write_whole
+from inv3d.core.generator import Render
 from inv3d.core.head import Head
+from inv3d.export.film import write_moving
+from inv3d.export.pictures import to_array
 from inv3d.export.table import table
 
 Progress = Callable[[int, int], None]
@@ -37,3 +49,61 @@ def before_and_after(before: Head, after: Head, yaws: Tensor, resolution: int) -
     cameras = before.camera(yaws, torch.zeros_like(yaws))
     rows = [head.render_each(cameras, lambda render: render.image[0].cpu(), resolution) for head in (before, after)]
     return table(rows, ["before", "after"], [f"{angle:.0f} deg" for angle in yaws.rad2deg().tolist()])
+
+
+def sweep_sheet(
+    head: Head, choices: Sequence[Sequence[Edit]], words: Sequence[str], yaws: Tensor, resolution: int, progress: Progress
+) -> Tensor:
+    """The head with each of these choices of edits, a row each with its `words`, from yaws [C] (radians), as one picture
+    [3,H,W]."""
+    columns = []
+    for done, yaw in enumerate(yaws):
+        camera = head.camera(yaw[None], torch.zeros(1))
+        columns.append(head.render_edits(choices, camera, functools.partial(_sized, size=resolution), resolution))
+        progress(done + 1, len(yaws))
+    return table(list(zip(*columns, strict=True)), words, [f"{angle:.0f} deg" for angle in yaws.rad2deg().tolist()])
+
+
+def _sized(render: Render, size: int) -> Tensor:
+    """The image [3,size,size] of a render, whatever super-resolution or frames made of it."""
+    image = render.image
+    if image.shape[-1] != size:
+        image = F.interpolate(image, (size, size), mode="bicubic", antialias=True, align_corners=False)
+    return image[0].cpu()
+
+
+def shares_of(frames: int) -> list[float]:
+    """The shares of its way, from 0 to 1 and back, that a sweep has gone at every frame of a video that repeats smoothly."""
+    return [0.5 - 0.5 * math.cos(2.0 * math.pi * i / frames) for i in range(frames)]
+
+
+def write_animation(
+    head: Head, choices: Sequence[Sequence[Edit]], cameras: Camera, resolution: int | None, out: Path, fps: int, replace: bool,
+    progress: Progress,
+) -> None:  # fmt: skip
+    """Write a video of the head with each of the choices of edits, one after the other; of a single camera, or of as many as
+    choices. A still camera sees the same on the way back (see `shares_of`) as on the way there, which is rendered once.
+
+    Raises UsageError if the file exists and may not be replaced, OSError.
+    """
+    total = len(choices)
+    still = len(cameras) == 1
+    needed = total // 2 + 1 if still else total
+    counted = itertools.count(1)
+
+    def picture(render: Render) -> NDArray[np.uint8]:
+        even = render.image.shape[-1] // 2 * 2  # as codecs need
+        progress(next(counted), needed)
+        return to_array(render.image[0, :, :even, :even])
+
+    with write_whole(out, replace) as part:
+        if still:
+            images = head.render_edits(choices[:needed], cameras, picture, resolution)
+            images += images[total - needed : 0 : -1]
+        else:
+            images = [
+                image
+                for i, choice in enumerate(choices)
+                for image in head.render_edits([choice], cameras[i], picture, resolution)
+            ]
+        write_moving(part, out.suffix.lower(), images, fps)

@@ -67,12 +67,17 @@ def write_film(
     chosen = background.opaque if suffix != ".webm" else background if background.colour else TRANSPARENT
     images = _arrays(head, cameras, show, resolution, chosen)
     with write_whole(out, replace) as part:
-        if suffix == ".gif":
-            write_gif(part, images, fps)
-        elif suffix == ".webm":
-            write_webm(part, images, fps)
-        else:
-            write_mp4(part, images, fps, codec=codec)
+        write_moving(part, suffix, images, fps, codec)
+
+
+def write_moving(path: Path, suffix: str, images: list[NDArray[np.uint8]], fps: int, codec: str = "h264") -> None:
+    """Write pictures as a video of the kind that a `suffix` names. Raises OSError."""
+    if suffix == ".gif":
+        write_gif(path, images, fps)
+    elif suffix == ".webm":
+        write_webm(path, images, fps)
+    else:
+        write_mp4(path, images, fps, codec=codec)
 
 
 def write_folder(

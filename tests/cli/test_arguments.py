@@ -27,6 +27,7 @@ from inv3d.cli.arguments import (
     numbered_strength,
     output_path,
     seeds,
+    strength_range,
     which_head,
 )
 from inv3d.core.errors import InputError, UsageError
@@ -237,6 +238,14 @@ def test_edits_are_names_or_numbers_with_a_strength():
     for text in ("3", "=1", "three=1", "-1=1", "1.5=1", "3=nan"):
         with pytest.raises(Refused, match="is not a component"):
             numbered_strength(text)
+
+
+def test_ranges_go_from_one_strength_to_another():
+    found = [strength_range(text) for text in ("smile=-2..+2", "3=1.5..-.5", "long-chin=0...5")]
+    assert [(each.name, each.start, each.end) for each in found] == [("smile", -2, 2), (3, 1.5, -0.5), ("long-chin", 0, 0.5)]
+    for text in ("smile", "smile=2", "smile=..2", "smile=1..", "=1..2", "smile=nan..1", "5000=0..1", "smile=0..inf"):
+        with pytest.raises(Refused, match="is not a range of strengths"):
+            strength_range(text)
 
 
 def test_layers_are_one_or_a_range():

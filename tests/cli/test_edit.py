@@ -2,11 +2,14 @@ import json
 import shutil
 
 import pytest
+import torch
+from PIL import Image
 from safetensors.torch import load_file
 from skimage.io import imread
 
 from inv3d.core.head import CODES, Head
 from tests.e2e.commands import fails, here
+from tests.export.test_edits import cells
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,12 +79,60 @@ def test_directions_are_listed_with_what_the_head_allows(made):
         (("--undo", "1"), 2, "no edits to undo"),
         (("--undo", "0"), 2, "--undo"),
         (("smile=1", "--list"), 2, "--list only lists"),
+        (("--animate", "smile=-2..2", "--list"), 2, "--list only lists"),
+        (("--animate", "smile=-2..2"), 2, "is not a video"),
+        (("--sheet", "smile=-2..2"), 2, "is not a PNG file"),
+        (("--animate", "smile=-2..2", "--sheet", "age=0..1"), 2, "exclude each other"),
+        (("--animate", "smile=2"), 2, "is not a range of strengths"),
+        (("--animate", "smile=a..b"), 2, "is not a range of strengths"),
+        (("--sheet", "=0..1"), 2, "is not a range of strengths"),
+        (("--sheet", "smile=2..2"), 2, "does not change"),
+        (("smile=1", "--yaw", "0"), 2, "--yaw has no effect"),
+        (("--sheet", "smile=-2..2", "--frames", "8"), 2, "--frames has no effect"),
+        (("--animate", "smile=-2..2", "--yaw", "0", "--path", "swing"), 2, "exclude each other"),
+        (("--animate", "smile=-2..2", "--yaw", "0,10"), 2, "has several angles"),
+        (("--animate", "smile=-2..2", "--path", "zigzag"), 2, "--path 'zigzag' is not known"),
     ],
 )
 def test_wrong_words_write_nothing(words, code, said, made, tmp_path):
     out = () if "--list" in words else ("--out", tmp_path / "out")
     fails(code, said, "edit", made[0], *words, *out)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--animate", "smlie=-2..2"), 2, "no direction 'smlie'"),
+        (("--animate", "smile=0..90"), 2, "more than the model holds"),
+        (("--sheet", "3000=0..1"), 2, "no component 3000"),
+        (("--sheet", "smile=0..1", "--layers", "4-20"), 2, "no layer 20"),
+    ],
+)
+def test_ranges_that_the_model_lacks_write_nothing(words, code, said, made, tmp_path):
+    fails(code, said, "edit", made[0], *words, "--out", tmp_path / ("out.png" if "--sheet" in words else "out.mp4"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("view", [("--yaw", "20"), ("--path", "circle")])
+def test_a_video_goes_there_and_back(view, made, tmp_path):
+    out = tmp_path / "smile.gif"
+    ranges = ("--animate", "smile=-1..2", "--animate", "0=0..1")
+    done = here("edit", made[0], "glasses=1", *ranges, *view, "--frames", "4", "--resolution", "16", "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ranges"][1] == {"name": 0, "from": 0.0, "to": 1.0}
+    with Image.open(out) as file:
+        assert (file.n_frames, file.size) == (4, (16, 16))
+    fails(2, "exists already", "edit", made[0], *ranges, "--out", out)
+
+
+def test_a_sheet_has_yaws_across_and_strengths_down(made, tmp_path):
+    out = tmp_path / "sheet.png"
+    done = here("edit", made[1], "--sheet", "dark-skin=0..2", "--resolution", "16", "--yaw=-20,20", "--out", out)
+    assert done.returncode == 0, done.stderr
+    sheet = imread(out).astype(float)
+    rows = cells(torch.from_numpy(sheet).permute(2, 0, 1), 5, 2, 16)
+    assert all(float(rows[4][c][:, 6:11, 6:10].mean()) < float(rows[0][c][:, 6:11, 6:10].mean()) - 10 for c in (0, 1))
 
 
 def test_outputs_are_replaced_by_force_alone(made, tmp_path):

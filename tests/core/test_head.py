@@ -314,6 +314,24 @@ def test_the_front_of_an_edited_head_is_edited(head):
     assert len(front.origin.track) == 1
 
 
+def test_renders_of_edits_are_those_of_edited_heads(head):
+    camera = head.camera(torch.tensor([0.3]), torch.zeros(1))
+    framed = head.showing(Views(head.render(camera).image, camera, (0,), (0.0,)))
+    choices = [(), smiling(head, 2.0).edits]
+    for one in (head, framed):
+        plain, edited = one.render_edits(choices, camera, lambda render: render.image, 32)
+        assert torch.allclose(plain, one.facing(camera).render(camera, 32).image, atol=1e-5)
+        assert torch.allclose(edited, one.facing(camera).edited(choices[1]).render(camera, 32).image, atol=1e-5)
+        assert not torch.allclose(edited, plain, atol=0.02)
+
+
+def test_a_head_that_faces_a_camera_has_the_code_of_that_view(head):
+    camera = head.camera(torch.tensor([0.9]), torch.zeros(1))
+    facing = smiling(head).facing(camera)
+    assert torch.allclose(facing.track.codes[0], smiling(head).track.codes[2], atol=1e-5)
+    assert torch.allclose(facing.origin.track.codes[0], head.track.codes[2], atol=1e-5)
+
+
 def test_an_edited_head_keeps_what_frames_add(head):
     camera = head.camera(torch.tensor([0.1]), torch.zeros(1))
     size = head.generator.raw_resolution

@@ -1,7 +1,8 @@
+import pytest
 import torch
 
 from inv3d.core.editing.edits import make_edit
-from inv3d.export.edits import before_and_after, direction_sheet
+from inv3d.export.edits import before_and_after, direction_sheet, shares_of, write_animation
 
 
 def cells(sheet: torch.Tensor, rows: int, columns: int, side: int) -> list[list[torch.Tensor]]:
@@ -29,3 +30,20 @@ def test_a_head_is_shown_before_and_after(head):
     before, after = cells(sheet, 2, 2, 16)
     for old, new in zip(before, after, strict=True):
         assert float(new[:, 6:11, 6:10].mean()) < float(old[:, 6:11, 6:10].mean()) - 0.1
+
+
+def test_a_video_that_repeats_begins_and_ends_at_the_start():
+    assert shares_of(4) == pytest.approx([0.0, 0.5, 1.0, 0.5])
+
+
+@pytest.mark.parametrize("frames", [4, 5])
+def test_a_still_camera_sees_the_same_on_the_way_back(frames, demo, head, tmp_path, monkeypatch):
+    written, seen = [], []
+    monkeypatch.setattr("inv3d.export.edits.write_moving", lambda path, suffix, images, fps: written.extend(images) or path.touch())
+    skin, space = demo.directions["dark-skin"], demo.generator.code_space
+    choices = [[make_edit(skin, 2.0 * share, head.track.codes, space)] for share in shares_of(frames)]
+    camera = head.camera(torch.zeros(1), torch.zeros(1))
+    write_animation(head, choices, camera, 16, tmp_path / "out.mp4", 24, False, lambda done, total: seen.append((done, total)))
+    assert len(written) == frames and seen[-1] == (3, 3)
+    assert (written[1] == written[-1]).all() and (written[1] != written[0]).any()
+    assert written[2].mean() < written[1].mean() < written[0].mean()
