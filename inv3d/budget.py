@@ -92,12 +92,17 @@ def require_splats(resolution: int) -> None:
     require(_SPLATS, "splats", "close other programs")
 
 
-def require_head(info: ModelInfo, fit: bool) -> None:
-    """Check that making a head, with a `fit` or by an encoder alone, fits into memory. Raises OutOfMemoryError."""
+def head_bytes(info: ModelInfo, fit: bool) -> float:
+    """Bytes of memory that making a head takes, with a `fit` or by an encoder alone."""
     config = info.generator
-    needed = _OUTPUT + _layers(config)
-    if fit:
-        needed = _FIT + (0.0 if config.superresolution is None else _UPSCALED * config.resolution**2)
+    if not fit:
+        return _OUTPUT + _layers(config)
+    return _FIT + (0.0 if config.superresolution is None else _UPSCALED * config.resolution**2)
+
+
+def require_head(info: ModelInfo, fit: bool) -> None:
+    """Check that making a head fits into memory. Raises OutOfMemoryError."""
+    needed = head_bytes(info, fit)
     require(needed, f"a head of the model '{info.name}'", "close other programs, or use a machine with more memory")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import mimetypes
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from inv3d.core.errors import InputError, UsageError
@@ -15,6 +15,8 @@ from inv3d.video.picture import photo_endings
 _LONGEST_NAME = (
     200  # bytes of an output folder's name; file systems allow 255, and unfinished folders have longer names
 )
+_VIDEO_ENDINGS = (".3gp", ".mkv", ".mts", ".m2ts", ".ts")
+"""Of videos, where the system calls them something else or does not know them."""
 
 
 def find_photos(places: Iterable[Path]) -> list[Path]:
@@ -48,7 +50,7 @@ def find_material(places: list[Path]) -> Material:
         return Recording.of(places[0])
     photos = find_photos(places)
     for path in photos:
-        if (mimetypes.guess_type(path.name)[0] or "").startswith("video/"):
+        if is_video(path):
             if len(photos) == 1:
                 return Recording.of(path)
             raise UsageError(
@@ -60,6 +62,20 @@ def find_material(places: list[Path]) -> Material:
     if len(photos) == 1:
         raise InputError(f"{photos[0]} is a single photo", "use: inv3d image")
     return Photographs(tuple(photos))
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file looks like a video by its ending."""
+    return path.suffix.lower() in _VIDEO_ENDINGS or (mimetypes.guess_type(path.name)[0] or "").startswith("video/")
+
+
+def find_inputs(folder: Path) -> list[Path]:
+    """The clips and photos in a folder, in order, without hidden files. Raises InputError if there are none, or if the
+    folder cannot be read."""
+    found = [path for path in _inside(folder) if _is_photo(path) or (is_video(path) and _is_plain(path))]
+    if not found:
+        raise InputError(f"there are no clips or photos in the folder {folder}", "name a folder with clips, such as MP4 files")
+    return found
 
 
 def output_of(places: list[Path], material: Material) -> Path:
@@ -101,16 +117,23 @@ def _exists(place: Path) -> bool:
 
 
 def _photos_in(folder: Path) -> list[Path]:
+    return [path for path in _inside(folder) if _is_photo(path)]
+
+
+def _inside(folder: Path) -> list[Path]:
     try:
-        inside = sorted(folder.iterdir())
+        return sorted(folder.iterdir())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"the folder {folder} cannot be read: {reason}", "check its permissions") from error
-    return [path for path in inside if _is_photo(path)]
 
 
 def _is_photo(path: Path) -> bool:
-    return not path.name.startswith(".") and path.suffix.lower() in photo_endings() and not _is_folder(path)
+    return path.suffix.lower() in photo_endings() and _is_plain(path)
+
+
+def _is_plain(path: Path) -> bool:
+    return not path.name.startswith(".") and not _is_folder(path)
 
 
 def _fitting(pattern: Path) -> list[Path]:
@@ -129,13 +152,23 @@ def outputs_of(photos: list[Path], out: Path | None) -> list[Path]:
     """
     if out is not None and len(photos) == 1:
         return [out]
-    folders = [(photo.parent if out is None else out) / f"{_shortened(photo.stem)}-inv3d" for photo in photos]
-    taken: dict[Path, Path] = {}
-    for photo, folder in zip(photos, folders, strict=True):
-        twin = taken.setdefault(Path(os.path.normcase(folder.absolute())), photo)
-        if twin is not photo:
-            raise UsageError(f"{twin} and {photo} would both be written to {folder}", "rename one of them")
+    folders = [(photo.parent if out is None else out) / name_of(photo) for photo in photos]
+    refuse_twins(photos, folders, "rename one of them")
     return folders
+
+
+def name_of(path: Path) -> str:
+    """The name of the output folder of one of several inputs."""
+    return f"{_shortened(path.stem)}-inv3d"
+
+
+def refuse_twins(inputs: Sequence[Path], folders: Sequence[Path], hint: str) -> None:
+    """Raises UsageError if two inputs would share an output folder."""
+    taken: dict[str, Path] = {}
+    for path, folder in zip(inputs, folders, strict=True):
+        twin = taken.setdefault(os.path.normcase(folder.absolute()), path)
+        if twin is not path:
+            raise UsageError(f"{twin} and {path} would both be written to {folder}", hint)
 
 
 def _shortened(stem: str) -> str:

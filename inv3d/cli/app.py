@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import inv3d
-from inv3d.cli import doctor, edit, export, image, models, render, sheets, signals, terminal, train, video, view
+from inv3d.cli import batch, doctor, edit, export, image, models, render, sheets, signals, terminal, train, video, view
 from inv3d.cli.arguments import Refused
 from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, StoppedError, UsageError
 from inv3d.memory import out_of_memory, ran_out, require_start
@@ -50,6 +50,7 @@ app = typer.Typer(name="inv3d", add_completion=False, pretty_exceptions_enable=F
 app.callback(invoke_without_command=True)(_root)
 app.command("video")(video.video)
 app.command("image")(image.image)
+app.command("batch")(batch.batch)
 app.command("render")(render.render)
 app.command("export")(export.export)
 app.command("edit")(edit.edit)

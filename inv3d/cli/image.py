@@ -26,7 +26,7 @@ from inv3d.cli.options import (
     Seed,
     check_folder,
 )
-from inv3d.core.encoders.kinds import ENCODERS, NO_ENCODER, PREIM3D, described
+from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D, check_encoder, described
 
 if TYPE_CHECKING:
     from inv3d.photos import PhotoResult
@@ -89,7 +89,6 @@ def image(
     from inv3d.cli.terminal import document, teller
     from inv3d.core.bundle import check_prepared, read_info
     from inv3d.core.device import choose_device
-    from inv3d.core.errors import UsageError
     from inv3d.core.inversion.settings import preset_named
     from inv3d.estimate import photo_seconds
     from inv3d.export import background as backgrounds
@@ -99,8 +98,7 @@ def image(
 
     tell = teller(as_json)
     choice = choose_device(device)
-    if encoder not in (NO_ENCODER, *ENCODERS):
-        raise UsageError(f"there is no encoder '{encoder}'", f"choose one of: {', '.join((*ENCODERS, NO_ENCODER))}")
+    check_encoder(encoder)
     settings = preset_named(preset, choice.device).taking(frames=detail == "frames")
     refine = steps_of_code(refine, encoder, settings)
     job = PhotoJob(

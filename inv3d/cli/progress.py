@@ -96,8 +96,12 @@ class LiveLines:
 
 def reporter(as_json: bool) -> PlainLines | LiveLines:
     """The reporter that suits standard output."""
-    live = not as_json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    return LiveLines() if live else PlainLines(terminal.teller(as_json))
+    return LiveLines() if is_live(as_json) else PlainLines(terminal.teller(as_json))
+
+
+def is_live(as_json: bool) -> bool:
+    """Whether standard output is a terminal that can move its cursor, and not taken by a JSON document."""
+    return not as_json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def quiet(stage: str, step: int, steps: int, losses: dict[str, float]) -> None:

@@ -1,5 +1,7 @@
 """The kinds of encoders and their purposes; light enough to be imported for help texts."""
 
+from inv3d.core.errors import UsageError
+
 PREIM3D, E3DGE, NO_ENCODER = "preim3d", "e3dge", "none"
 """With `NO_ENCODER`, optimisation starts at the mean code."""
 ENCODERS = {
@@ -15,3 +17,9 @@ INGREDIENTS = ("geometry",)
 def described() -> str:
     """The list of encoders for a help text."""
     return ", ".join(f"{name} ({purpose})" for name, purpose in ENCODERS.items())
+
+
+def check_encoder(name: str) -> None:
+    """Raises UsageError for the name of no encoder."""
+    if name not in (NO_ENCODER, *ENCODERS):
+        raise UsageError(f"there is no encoder '{name}'", f"choose one of: {', '.join((*ENCODERS, NO_ENCODER))}")

@@ -1,0 +1,42 @@
+"""How a machine is divided among the heads that are made at once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+@dataclass(frozen=True)
+class Shares:
+    """So many `slots` of so many `threads` each, on the CPU or one GPU of `gpus` (as CUDA_VISIBLE_DEVICES names them)."""
+
+    slots: int
+    threads: int
+    gpus: tuple[str, ...] = ()
+
+    @property
+    def device(self) -> str:
+        return "cuda" if self.gpus else "cpu"
+
+
+def divide(jobs: int, asked: int | None, fitting: int, gpus: tuple[str, ...] = (), own: int | None = None) -> Shares:
+    """The shares for a number of `jobs`: one for each core, as several processes of one thread do more than one process of
+    several threads, or one for each GPU. No more than `fitting` by their memory; `asked` for, it is that many. `own` is the
+    number of cores, if not all that this process may use."""
+    available = own or cores()
+    usual = len(gpus) if gpus else min(available, fitting)
+    slots = max(1, asked or min(jobs, usual))
+    return Shares(slots, max(1, available // slots), gpus)
+
+
+def cores() -> int:
+    """Cores that this process may use: by its affinity, and by the quota of its container."""
+    affine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = _QUOTA.read_text(encoding="ascii").split()
+        return max(1, min(affine, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # another system, or "max"
+        return affine
