@@ -112,7 +112,8 @@ class RayPool:
             return attempt, self._ray.get(reference)
         except Exception as error:  # whatever Ray reports of a worker, a machine or its memory
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            return attempt, Ending(None, "", round(time.monotonic() - start, 2), f"its worker was lost ({reason})")
+            seconds = round(time.monotonic() - start, 2)
+            return attempt, Ending(None, seconds=seconds, message=f"its worker was lost ({reason})")
 
 
 def work(arguments: tuple[str, ...], log: Path, threads: int, program: tuple[str, ...]) -> Ending:

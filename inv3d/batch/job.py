@@ -64,12 +64,13 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt ended: the exit code of its process, negative for a signal, None if the whole worker was lost; what it
-    complained about, on which `worker`, after how many seconds."""
+    """How an attempt ended: the exit code of its process, negative for a signal, None if the whole worker was lost; on which
+    `worker`, after how many seconds and seconds of processors (0 if unknown); what it complained about."""
 
     code: int | None
     worker: str = ""
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     message: str = ""
     hint: str = ""
 
@@ -97,6 +98,7 @@ class Result:
     hint: str = ""
     attempts: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     worker: str = ""
     passed: bool = False
 
@@ -139,7 +141,7 @@ def verdict(attempt: Attempt, ending: Ending, retries: int) -> Result | Attempt:
     cannot be continued, because it is damaged or of other settings, is started anew.
     """
     job, number = attempt.job, attempt.number
-    told = (number, ending.seconds, ending.worker)
+    told = (number, ending.seconds, ending.cpu_seconds, ending.worker)
     if job.stamp not in (None, attempt.before):
         return Result(job, 0, "", "", *told)
     lost = ending.lost or ending.code == OutOfMemoryError.exit_code

@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import inv3d
@@ -14,6 +15,8 @@ from inv3d.batch.job import Ending
 
 PROGRAM = ("-m", "inv3d.cli.tethered")
 """What Python runs for an attempt: the command line, stopped when its standard input ends."""
+USED = "processor time: "
+"""The beginning of the last line of a log."""
 _PATIENCE = 30.0
 """Seconds that a process is given to clean up."""
 _TAIL = 1 << 13
@@ -52,7 +55,7 @@ class Process:
         if code is None:
             return None
         self._let_go()
-        return Ending(code, self.worker, round(time.monotonic() - self._start, 2), *complaint(self.log))
+        return Ending(code, self.worker, round(time.monotonic() - self._start, 2), used(self.log), *complaint(self.log))
 
     def stop(self) -> None:
         """Ask it to stop: it keeps what can be resumed. Returns at once."""
@@ -99,6 +102,15 @@ def complaint(log: Path) -> tuple[str, str]:
             hint = lines[i + 1] if i + 1 < len(lines) else ""
             return lines[i].removeprefix("error: "), hint.removeprefix("hint: ")
     return "", ""
+
+
+def used(log: Path) -> float:
+    """Seconds of processors that a command took; 0 if it was killed before it could tell."""
+    for line in reversed(tail(log)):
+        if line.startswith(USED):
+            with suppress(ValueError):
+                return float(line.removeprefix(USED).removesuffix(" s"))
+    return 0.0
 
 
 def stage(log: Path) -> str:

@@ -32,8 +32,8 @@ class Told(Record):
 
 @dataclass(frozen=True)
 class Row:
-    """A row. `seconds` are those of the last attempt, from the start of its process to its end, `fit_seconds` those of the
-    stages of its run, which may have been spread over several attempts; figures are of unseen frames if there are any,
+    """A row. `seconds` are those of the last attempt, from the start of its process to its end, `cpu_seconds` those of
+    processors; `fit_seconds` are those of the stages of its run, which may have been spread over several attempts; figures are of unseen frames if there are any,
     otherwise of fitted views; `bytes` are the size of the output folder."""
 
     head: str
@@ -41,11 +41,11 @@ class Row:
     exit_code: int | None
     input: str
     command: str
-    options: str
     message: str = ""
     attempts: int = 0
     worker: str = ""
     seconds: float | None = None
+    cpu_seconds: float | None = None
     fit_seconds: float | None = None
     peak_memory_mb: float | None = None
     device: str = ""
@@ -63,14 +63,14 @@ def row_of(job: Job, result: Result | None) -> Row:
         result.state if result else "unfinished",
         result.code if result else None,
         " ".join(map(str, job.inputs)),
-        job.command,
-        " ".join(job.options),
+        " ".join((job.command, *job.options)),
     )
     if result is None:
         return base
     row = {
         **asdict(base), "message": result.message, "attempts": result.attempts, "worker": result.worker,
         "seconds": result.seconds or None,
+        "cpu_seconds": result.cpu_seconds or None,
     }  # fmt: skip
     if not result.code:
         row |= _figures(job.out)

@@ -12,7 +12,9 @@ import threading
 import time
 
 from inv3d.__main__ import main
-from inv3d.cli.signals import EXIT_CODE
+from inv3d.batch.process import USED
+from inv3d.cli.signals import EXIT_CODE, install
+from inv3d.cli.terminal import note
 
 _PATIENCE = 20.0
 """Seconds that the command is given to clean up."""
@@ -27,5 +29,9 @@ def _watch() -> None:
 
 
 if __name__ == "__main__":
+    install()
     threading.Thread(target=_watch, daemon=True).start()
-    main()
+    try:
+        main()
+    finally:
+        note(f"{USED}{time.process_time():.1f} s")

@@ -1,0 +1,26 @@
+import pytest
+
+from inv3d.batch import shares
+from inv3d.batch.shares import Shares, cores, divide
+
+
+@pytest.mark.parametrize(
+    ("jobs", "asked", "fitting", "gpus", "expected"),
+    [
+        (100, None, 99, (), Shares(8, 1)), (3, None, 99, (), Shares(3, 2)), (1, None, 99, (), Shares(1, 8)),
+        (100, None, 2, (), Shares(2, 4)), (100, 4, 99, (), Shares(4, 2)), (100, 12, 99, (), Shares(12, 1)),
+        (100, None, 1, ("0", "3"), Shares(2, 4, ("0", "3"))), (100, 4, 99, ("0", "3"), Shares(4, 2, ("0", "3"))),
+        (0, None, 99, (), Shares(1, 8)),
+    ],
+)  # fmt: skip
+def test_a_machine_is_divided(jobs, asked, fitting, gpus, expected):
+    assert divide(jobs, asked, fitting, gpus, own=8) == expected
+
+
+def test_the_quota_of_a_container_limits_the_cores(tmp_path, monkeypatch):
+    monkeypatch.setattr(shares, "_QUOTA", tmp_path / "cpu.max")
+    alone = cores()
+    assert alone >= 1
+    for text, expected in (("max 100000", alone), ("50000 100000", 1), ("1000000000 100000", alone), ("?", alone)):
+        (tmp_path / "cpu.max").write_text(text)
+        assert cores() == expected
