@@ -26,7 +26,7 @@ from inv3d.cli.options import (
     Seed,
     check_folder,
 )
-from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D, check_encoder, described
+from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D, check_encoder_name, described
 
 if TYPE_CHECKING:
     from inv3d.photos import PhotoResult
@@ -98,7 +98,7 @@ def image(
 
     tell = teller(as_json)
     choice = choose_device(device)
-    check_encoder(encoder)
+    check_encoder_name(encoder)
     settings = preset_named(preset, choice.device).taking(frames=detail == "frames")
     refine = steps_of_code(refine, encoder, settings)
     job = PhotoJob(

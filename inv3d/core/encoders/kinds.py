@@ -19,7 +19,7 @@ def described() -> str:
     return ", ".join(f"{name} ({purpose})" for name, purpose in ENCODERS.items())
 
 
-def check_encoder(name: str) -> None:
+def check_encoder_name(name: str) -> None:
     """Raises UsageError for the name of no encoder."""
     if name not in (NO_ENCODER, *ENCODERS):
         raise UsageError(f"there is no encoder '{name}'", f"choose one of: {', '.join((*ENCODERS, NO_ENCODER))}")
