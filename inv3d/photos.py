@@ -50,12 +50,13 @@ def steps_of_code(asked: int | None, encoder: str, settings: FitSettings) -> int
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoJob:
-    """How photos are inverted: by the `encoder` (or `NO_ENCODER`), then by `refine` steps on the code and the camera, then
-    by `tune` steps on the generator; without an encoder the code begins at the mean. `settings` None takes the device's
+    """How photos are inverted: by the `encoder` (or `NO_ENCODER`), then by `refine_pose` steps on the camera, by `refine`
+    steps on the code and the camera, and by `tune` steps on the generator; without an encoder the code begins at the mean. `settings` None takes the device's
     preset; the networks are those of `VideoJob`; `head` says which of several heads is meant."""
 
     model: str = "demo"
     encoder: str = "preim3d"
+    refine_pose: int = 0
     refine: int = 0
     tune: int = 0
     perceptual: str = AUTO
@@ -83,7 +84,10 @@ class PhotoJob:
     @property
     def fit(self) -> FitSettings:
         """Settings with this job's numbers of steps."""
-        return replace(self.settings or preset_for(self.device), wplus_steps=self.refine, tuning_steps=self.tune)
+        return replace(
+            self.settings or preset_for(self.device), pose_steps=self.refine_pose, wplus_steps=self.refine,
+            tuning_steps=self.tune,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def photos_to_heads(
 
     Raises UsageError for outputs that exist, ModelError, OutOfMemoryError.
     """
-    if min(job.refine, job.tune) < 0:
+    if min(job.refine_pose, job.refine, job.tune) < 0:
         raise UsageError("the number of steps is negative", "use 0 or more")
     there = [(photo, out) for photo, out in zip(photos, outputs, strict=True) if job.resume and out.exists()]
     passed = {out: result for photo, out in there if not (result := _passed(photo, out)).error or not job.force}
@@ -238,7 +242,8 @@ def _finish(
 def _method(job: PhotoJob) -> str:
     """A description of how a photo was inverted."""
     parts = ["mean code" if job.encoder == NO_ENCODER else f"encoder {job.encoder}"]
-    parts += [f"{steps} {what}" for steps, what in ((job.refine, "W+ steps"), (job.tune, "tuning steps")) if steps]
+    stages = ((job.refine_pose, "camera steps"), (job.refine, "W+ steps"), (job.tune, "tuning steps"))
+    parts += [f"{steps} {what}" for steps, what in stages if steps]
     return ", ".join(parts)
 
 

@@ -42,6 +42,10 @@ def image(
     encoder: Annotated[
         str, typer.Option(metavar="NAME", help=f"Encoder: {described()} or {NO_ENCODER} (optimise from the mean code).")
     ] = PREIM3D,
+    refine_pose: Annotated[
+        int,
+        typer.Option(parser=STEPS, metavar="NUMBER", help="Optimisation steps on the camera alone, after an encoder."),
+    ] = 0,
     refine: Annotated[
         int | None,
         typer.Option(
@@ -102,7 +106,7 @@ def image(
     settings = preset_named(preset, choice.device).taking(frames=detail == "frames")
     refine = steps_of_code(refine, encoder, settings)
     job = PhotoJob(
-        model=model, encoder=encoder, refine=refine, tune=tune, perceptual=perceptual, identity=identity,
+        model=model, encoder=encoder, refine_pose=refine_pose, refine=refine, tune=tune, perceptual=perceptual, identity=identity,
         settings=settings, seed=seed, device=choice.device, force=force, resume=resume,
         head=head.choice if head else None, background=backgrounds.Background.parse(background),
     )  # fmt: skip

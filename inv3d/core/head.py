@@ -18,6 +18,7 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
+from inv3d.core.details import load_detail, rounded, save_detail
 from inv3d.core.device import in_threads
 from inv3d.core.editing.edits import Edit, displaced
 from inv3d.core.editing.transfer import transferred
@@ -261,7 +262,7 @@ class Head:
             displacements = torch.stack([edit.displacement for edit in self.edits])
             (folder / EDITS).write_bytes(save({_DISPLACEMENTS: displacements.cpu().contiguous()}))
         if self.detail is not None:
-            (folder / DETAIL).write_bytes(save(self.detail.state()))
+            save_detail(self.detail, folder / DETAIL)
         if self.lumigraph is not None:
             (folder / FRAMES).write_bytes(save(self.lumigraph.state()))
         weights = {name: change.cpu().contiguous() for name, change in self._changes().items()}
@@ -298,7 +299,9 @@ class Head:
         if changes := _read(folder / WEIGHTS, base, optional=base):
             generator = copy.deepcopy(generator)
             apply_changes(generator, changes)
-        detail = _read_detail(folder / DETAIL, bundle.generator)
+        detail = None
+        if (folder / DETAIL).exists():
+            detail = load_detail(folder / DETAIL, bundle.generator, _read, _refuse(folder / DETAIL))
         lumigraph = _read_frames(folder / FRAMES)
         low, high = (math.radians(yaw) for yaw in record.yaw_range_degrees)
         fitted = Head(
@@ -309,7 +312,9 @@ class Head:
         return fitted.edited(_read_edits(folder / EDITS, record.edits, bundle))
 
     def rounded(self) -> Head:
-        """This head as it will be after saving and loading, with weight changes rounded to float16."""
+        """This head as it will be after saving and loading, with weight changes and detail rounded to float16."""
+        if self.detail is not None:
+            self = dataclasses.replace(self, detail=rounded(self.detail))
         if self.generator is self.bundle.generator:
             return self
         generator = copy.deepcopy(self.bundle.generator)
@@ -374,17 +379,6 @@ def _read_edits(path: Path, records: Sequence[EditRecord], bundle: Bundle) -> li
         Edit(each.name, each.strength, each.first, each.last, displacement)
         for each, displacement in zip(records, tensors, strict=True)
     ]
-
-
-def _read_detail(path: Path, generator: Generator) -> Detail | None:
-    """The local features of a head, if it has any. Raises InputError if the model cannot read them."""
-    if not path.exists():
-        return None
-    channels = generator.detail_channels
-    if channels is None:
-        raise _refuse(path)("its model does not support local features")
-    tensors = _read(path, {"features": (1, channels, None, None), "cam2world": (1, 4, 4), "intrinsics": (1, 3, 3)})
-    return Detail(tensors["features"], Camera(tensors["cam2world"], tensors["intrinsics"]))
 
 
 def _read_frames(path: Path) -> Lumigraph | None:

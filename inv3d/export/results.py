@@ -160,6 +160,7 @@ class PhotoRun(Run):
 
     photo: Text
     encoder: Text
+    refine_pose: Count = 0
     refine: Count
     tune: Count
     confidence: Number

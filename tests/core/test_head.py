@@ -8,8 +8,9 @@ from safetensors.torch import load_file, save_file
 
 from inv3d.core.editing.edits import make_edit
 from inv3d.core.errors import InputError, ModelError
-from inv3d.core.generator import Detail, TriplaneGenerator
-from inv3d.core.head import CODES, EDITS, FRAMES, Head
+from inv3d.core.generator import Detail, LocalFeatures
+from inv3d.core.generator.detail import DetailFilm
+from inv3d.core.head import CODES, DETAIL, EDITS, FRAMES, Head
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
 
@@ -24,29 +25,45 @@ def test_a_saved_head_renders_the_same_bits(head, tmp_path):
 
 
 def with_detail(head: Head) -> Head:
-    """The head of a model that reads local features, with some."""
-    config = dataclasses.replace(head.bundle.info.generator, detail_channels=4)
-    generator = TriplaneGenerator(config).requires_grad_(False)
-    generator.load_state_dict(head.bundle.generator.state_dict(), strict=False)
-    features = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    detail = Detail(features, head.camera(torch.tensor([0.2]), torch.tensor([0.1])))
-    bundle = dataclasses.replace(head.bundle, generator=generator)
-    return dataclasses.replace(head, generator=generator, bundle=bundle, detail=detail)
+    """The head with local features of a picture, and of another one aligned to it."""
+    torch.manual_seed(0)
+    film = DetailFilm(7, head.generator.decoded_features, 8).requires_grad_(False)
+    film.out.weight.normal_(0.0, 0.3)
+
+    def local(yaw: float) -> LocalFeatures:
+        camera = head.camera(torch.tensor([yaw]), torch.tensor([0.1]))
+        return LocalFeatures(torch.randn(1, 3, 16, 16), torch.randn(1, 4, 8, 8), torch.full((1, 1, 4, 4), 3.0), camera)
+
+    return dataclasses.replace(head, detail=Detail(local(0.2), film, (local(-0.7), local(0.7)))).rounded()
 
 
-def test_a_detail_comes_back_with_its_camera(head, tmp_path, monkeypatch):
-    detailed = with_detail(head)
+def test_a_head_with_detail_comes_back_and_renders_the_same_bits(head, tmp_path):
+    detailed, camera = with_detail(head), head.camera(torch.tensor([0.3]), torch.tensor([0.1]))
     detailed.save(tmp_path)
-    monkeypatch.setattr("inv3d.core.head.load_bundle", lambda name, device: detailed.bundle)
-    found = Head.load(tmp_path).detail
-    assert torch.equal(found.features, detailed.detail.features)
-    assert torch.equal(found.camera.cam2world, detailed.detail.camera.cam2world)
-    assert torch.equal(found.camera.intrinsics, detailed.detail.camera.intrinsics)
+    again = Head.load(tmp_path)
+    assert torch.equal(again.detail.seen.camera.cam2world, detailed.detail.seen.camera.cam2world)
+    assert len(again.detail.aligned) == 2
+    image = again.render(camera, 24).image
+    assert torch.equal(image, detailed.render(camera, 24).image)
+    assert not torch.allclose(image, head.render(camera, 24).image, atol=1e-2)
 
 
-def test_a_detail_that_the_model_cannot_read_is_refused(head, tmp_path):
-    dataclasses.replace(head, detail=with_detail(head).detail).save(tmp_path)
-    with pytest.raises(InputError, match="does not support local features"):
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"features": 31}, "decodes colours from 32 numbers, not 31"),
+        ({"channels": 3}, "no features"),
+        ({"channels": 9}, "has shape"),
+        ({"hidden": 10**9}, "hidden should be"),
+        ({"more": 1}, "more is unknown"),
+    ],
+)
+def test_a_detail_of_another_model_or_of_wrong_sizes_is_refused(head, tmp_path, change, said):
+    with_detail(head).save(tmp_path)
+    path = tmp_path / DETAIL
+    sizes = {"channels": 7, "features": 32, "hidden": 8} | change
+    save_file(load_file(path), path, metadata={"detail": json.dumps(sizes)})
+    with pytest.raises(InputError, match=said):
         Head.load(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The encoder of E3DGE (Lan et al. 2025): one picture to a code and to the side that it was taken from."""
+"""The encoder of E3DGE (Lan et al. 2025): one picture to a code, the side it was taken from, and local detail."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pydantic import ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inv3d.core.encoders.local import LocalBranch, LocalConfig, small_local
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder
 from inv3d.core.generator.config import Width
 from inv3d.core.records import STRICT
 
 _POOLED = 4
-_PUBLIC = EncoderConfig()
+_PUBLIC, _PUBLIC_LOCAL = EncoderConfig(), LocalConfig()
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,20 @@ class E3dgeConfig:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(**STRICT, extra="forbid")
 
     codes: EncoderConfig = _PUBLIC
+    local: LocalConfig = _PUBLIC_LOCAL
     pose_width: Width = 128
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
 
-def small_config(num_ws: int, w_dim: int) -> E3dgeConfig:
+def small_config(num_ws: int, w_dim: int, decoded: int) -> E3dgeConfig:
     """The encoder of the embedded model."""
     codes = EncoderConfig(
         num_ws=num_ws, w_dim=w_dim, input_size=128, widths=(16, 32, 48, 64), units=(2, 2, 2, 2), style_width=40,
         code_width=80,
     )  # fmt: skip
-    return E3dgeConfig(codes, pose_width=64)
+    return E3dgeConfig(codes, small_local(decoded), pose_width=64)
 
 
 class Encoded(NamedTuple):
@@ -63,7 +65,8 @@ class PoseHead(nn.Module):
 
 
 class E3dge(nn.Module):
-    """Aligned images [B,3,R,R] in [-1,1] to `Encoded`: the global encoder E_0 and the pose head on its features.
+    """Aligned images [B,3,R,R] in [-1,1] to `Encoded`: the global encoder E_0 and the pose head on its features; beside
+    them the `local` branch, which reads what the codes leave out.
 
     The pose head learns without moving the features that codes are read from.
     """
@@ -73,6 +76,7 @@ class E3dge(nn.Module):
         self.config = config
         self.codes = build_encoder(config.codes)
         self.pose = PoseHead(config.codes.widths[-1], config.pose_width)
+        self.local = LocalBranch(config.local)
 
     @property
     def mean_code(self) -> Tensor:

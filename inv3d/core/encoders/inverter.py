@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,24 +12,36 @@ import torch
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
+from inv3d.core.camera import Camera
 from inv3d.core.encoders.e3dge import E3dge
 from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER
 from inv3d.core.encoders.pyramid import Encoder
-from inv3d.core.encoders.store import check_encoder, load_e3dge, load_encoder
+from inv3d.core.encoders.store import check_decoded, check_encoder, load_e3dge, load_encoder
 from inv3d.core.generator import Detail
+from inv3d.core.matting import laid_on, mattes, room_colour
 from inv3d.core.views import Views
+
+ASIDE = math.radians(45)
+"""How far to the side residuals are aligned: there is half of what the picture hides."""
+
+
+ReadDetail = Callable[[Views, Tensor], Detail]
+"""Reads the local detail of views with their cameras, which the code [1,num_ws,w_dim] cannot represent."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """Codes [N,num_ws,w_dim] of N views, and the local detail that codes cannot represent, if the encoder gives any."""
+    """Codes [N,num_ws,w_dim] of N views. Encoders that read the side, too, give yaw and pitch [N,2] (radians), and those
+    that read local detail, the function to do it with, once codes and cameras are final."""
 
     codes: Tensor
-    detail: Detail | None = None
+    angles: Tensor | None = None
+    read_detail: ReadDetail | None = None
 
     def __getitem__(self, row: int) -> Start:
         """The start of one view; the batch dimension is kept."""
-        return Start(self.codes[[row]], None if self.detail is None else self.detail[[row]])
+        angles = None if self.angles is None else self.angles[[row]]
+        return Start(self.codes[[row]], angles, self.read_detail)
 
 
 class Inverter(Protocol):
@@ -48,13 +63,32 @@ class EncoderInverter:
 
 @dataclass(frozen=True)
 class E3dgeInverter:
-    """The encoder of E3DGE."""
+    """The encoder of E3DGE. It has learned from heads without a room behind them."""
 
     encoder: E3dge
 
     @torch.no_grad()
     def __call__(self, views: Views, bundle: Bundle) -> Start:
-        return Start(self.encoder(views.images.to(bundle.generator.device)).codes)
+        images = views.images
+        if bundle.generator.has_backdrop and bundle.own_aligner is not None and bundle.own_aligner.has_matte:
+            found = mattes(bundle.own_aligner, images)
+            each = (laid_on(views[i], found[[i]], room_colour(images[[i]], found[[i]])) for i in range(len(views)))
+            images = torch.cat([one.images for one in each])
+        codes, angles = self.encoder(images.to(bundle.generator.device))
+        return Start(codes, angles, functools.partial(self._detail, bundle))
+
+    def _detail(self, bundle: Bundle, views: Views, code: Tensor) -> Detail:
+        """The detail of the most frontal of the views."""
+        one = views[[int(views.cameras.yaw.abs().argmin())]]
+        sides = sides_of(bundle, one.cameras)
+        return self.encoder.local.detail(bundle.generator, code, one.images, one.cameras, sides)
+
+
+def sides_of(bundle: Bundle, camera: Camera) -> list[Camera]:
+    """The sides that the residual of a picture is aligned to: its own, and one to the left and to the right."""
+    known = math.radians(bundle.info.known_yaw)
+    around = [(camera.yaw + turn).clamp(-known, known) for turn in (-ASIDE, ASIDE)]
+    return [camera, *(bundle.info.camera(yaw, torch.zeros_like(yaw)) for yaw in around)]
 
 
 def load_inverter(bundle: Bundle, name: str) -> Inverter | None:
@@ -65,6 +99,7 @@ def load_inverter(bundle: Bundle, name: str) -> Inverter | None:
     if name == E3DGE:
         parts = load_e3dge(bundle.name, device)
         check_encoder(parts.config.codes, bundle)
+        check_decoded(parts.config.local, bundle)
         return E3dgeInverter(parts)
     encoder = load_encoder(bundle.name, name, device)
     check_encoder(encoder.config, bundle)

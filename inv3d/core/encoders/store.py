@@ -15,6 +15,7 @@ from torch import Tensor
 from inv3d.core.bundle import Bundle
 from inv3d.core.encoders.e3dge import E3dge, E3dgeConfig
 from inv3d.core.encoders.kinds import E3DGE
+from inv3d.core.encoders.local import LocalConfig
 from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, build_encoder
 from inv3d.core.errors import ModelError
 from inv3d.core.files import write_whole
@@ -81,6 +82,16 @@ def check_encoder(config: EncoderConfig, bundle: Bundle) -> None:
             f"the encoder of '{bundle.name}' gives {config.num_ws} codes of {config.w_dim} numbers, not {space.num_ws} of "
             f"{space.w_dim}",
             "it belongs to another model: train or import it again",
+        )
+
+
+def check_decoded(config: LocalConfig, bundle: Bundle) -> None:
+    """Raises ModelError if local features are made for another generator."""
+    decoded = bundle.generator.decoded_features
+    if config.decoded != decoded:
+        raise ModelError(
+            f"the local features of the encoder of '{bundle.name}' change {config.decoded} numbers, not {decoded}",
+            "it belongs to another model: train it again",
         )
 
 

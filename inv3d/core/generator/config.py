@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from inv3d.core.records import STRICT, Number, Positive
 
@@ -145,8 +145,6 @@ class GeneratorConfig:
     """Resolution at which a projection of w is added to the backbone features, if any."""
     shape_layers: Annotated[int, Field(ge=1, le=64)] | None = None
     """Codes of the layers before this one say how a head is shaped, the others how it looks; None: half of them each."""
-    detail_channels: Width | None = None
-    """Channels of the local features that the field can read (E3DGE), if it can."""
     mapping: MappingConfig = MappingConfig()
     decoder: DecoderConfig = DecoderConfig()
     rendering: RenderingConfig = RenderingConfig()
@@ -201,7 +199,14 @@ def _determinant(basis: _Basis) -> float:
     return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
 
 
-SoundConfig = Annotated[GeneratorConfig, AfterValidator(sound)]
+def _without_retired(data: Any) -> Any:
+    """An option of earlier versions, which was always off: local features come with an encoder."""
+    if isinstance(data, dict) and data.get("detail_channels", 0) is None:
+        return {name: value for name, value in data.items() if name != "detail_channels"}
+    return data
+
+
+SoundConfig = Annotated[GeneratorConfig, BeforeValidator(_without_retired), AfterValidator(sound)]
 _SOUND: TypeAdapter[GeneratorConfig] = TypeAdapter(SoundConfig)
 
 

@@ -1,8 +1,13 @@
-"""Local features of one picture that add to a scene what its code cannot represent (E3DGE, Lan et al., section 4.2)."""
+"""Local features of one picture that add to a scene what its code cannot represent (E3DGE, Lan et al., section 4.2).
+
+Wherever a point of the scene projects to in the picture, it reads how the picture differs from the code's own render
+there; from this and its place, small networks scale and shift the feature that colours are decoded from (FiLM). The shape
+stays that of the code.
+"""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,58 +15,161 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
-from inv3d.core.generator.layers import FullyConnected
 
-_OCTAVES = 4
+_OCTAVES = 7
+ENCODED = 3 + 6 * _OCTAVES
+"""Numbers of `positional_encoding`."""
+_BEHIND = 0.02
+"""World units behind the surface from which a point counts as hidden; twice as far it is entirely."""
+_FACING = 8.0
+"""How sharply points are divided among the cameras that face them."""
+_SLOPE = 0.2
 
 
 @dataclass(frozen=True)
-class Detail:
-    """A feature map [M,C,h,w] with the camera [M] of the picture that it was read from."""
+class LocalFeatures:
+    """What M pictures show beyond the renders of their codes: the `residual` [M,3,R,R] of picture and render, `features`
+    [M,C,h,w] that were read from it, the `depth` [M,1,d,d] of the render, and the cameras [M]."""
 
+    residual: Tensor
     features: Tensor
+    depth: Tensor
     camera: Camera
 
     def __len__(self) -> int:
         return len(self.features)
 
-    def __getitem__(self, rows: slice | list[int]) -> Detail:
-        return Detail(self.features[rows], Camera(self.camera.cam2world[rows], self.camera.intrinsics[rows]))
+    def __getitem__(self, rows: slice | list[int]) -> LocalFeatures:
+        return LocalFeatures(self.residual[rows], self.features[rows], self.depth[rows], self.camera[rows])
 
-    def state(self) -> dict[str, Tensor]:
-        """Its tensors by name, on the CPU."""
-        tensors = {"features": self.features, **vars(self.camera)}
-        return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    def to(self, device: torch.device | str) -> LocalFeatures:
+        return LocalFeatures(
+            self.residual.to(device), self.features.to(device), self.depth.to(device), self.camera.to(device)
+        )
 
-    def to(self, device: torch.device | str) -> Detail:
-        return Detail(self.features.to(device), self.camera.to(device))
+    @property
+    def channels(self) -> int:
+        """Numbers that a point reads."""
+        return self.residual.shape[1] + self.features.shape[1]
 
-    def at(self, points: Tensor) -> Tensor:
-        """Features [M,N,C] where world `points` [M,N,3] lie in the picture (E3DGE, Eq. 7); zero outside it."""
-        uv, _ = self.camera.project(points)
-        found = F.grid_sample(self.features, (2.0 * uv - 1.0)[:, :, None], padding_mode="zeros", align_corners=False)
-        return found[..., 0].transpose(1, 2)
+    def at(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [M,N,3+C] where world `points` [M,N,3] lie in the pictures (Eq. 8), and whether they are visible
+        there [M,N,1], from 1 to 0: not outside the picture, and not behind what it shows. Hidden points read zeros."""
+        uv, distance = self.camera.project(points)
+        grid = (2.0 * uv - 1.0)[:, :, None]
+
+        def sampled(image: Tensor, padding: str = "border") -> Tensor:
+            found = F.grid_sample(image, grid, padding_mode=padding, align_corners=False)
+            return found[..., 0].transpose(1, 2)
+
+        behind = (distance[..., None] - sampled(self.depth)) / _BEHIND - 1.0
+        inside = (grid[:, :, 0].abs().amax(-1, keepdim=True) <= 1.0).to(behind)
+        visible = inside * (1.0 - behind.clamp(0.0, 1.0))
+        return visible * torch.cat([sampled(self.residual), sampled(self.features)], -1), visible
+
+
+def together(features: Sequence[LocalFeatures], points: Tensor) -> tuple[Tensor, Tensor]:
+    """What `points` [M,N,3] read in several pictures, each in those that face it and do not hide it, and whether there are
+    any: as `LocalFeatures.at`. The side that a point faces is that on which it lies, as on a ball."""
+    if len(features) == 1:
+        return features[0].at(points)
+    directions = torch.stack([F.normalize(each.camera.position, dim=-1) for each in features], 1)
+    facing = (_FACING * F.normalize(points, dim=-1) @ directions.transpose(1, 2)).softmax(-1)
+    read, visible = (torch.stack(each) for each in zip(*(each.at(points) for each in features), strict=True))
+    shares = facing.permute(2, 0, 1)[..., None]
+    found = (shares * visible).sum(0)
+    return (shares * read).sum(0) / found.clamp(min=1e-4), visible.amax(0) * (found > 1e-4)
 
 
 def positional_encoding(points: Tensor) -> Tensor:
-    """Sines and cosines [...,24] of `points` [...,3] at rising frequencies: points of one ray can be distinguished (Eq. 8)."""
-    angles = points[..., None] * (math.pi * 2.0 ** torch.arange(_OCTAVES, device=points.device))
-    return torch.cat([angles.sin(), angles.cos()], -1).flatten(-2)
+    """`points` [...,3], their sines and their cosines at rising frequencies, [...,45]: points of one ray can be
+    distinguished (Eq. 8)."""
+    angles = points[..., None, :] * 2.0 ** torch.arange(_OCTAVES, device=points.device)[:, None]
+    waves = torch.stack([angles.sin(), angles.cos()], -2).flatten(-3)
+    return torch.cat([points, waves], -1)
+
+
+class ResidualLayers(nn.Module):
+    """Two linear layers with a linear path around them (Yu et al. 2021)."""
+
+    def __init__(self, inputs: int, outputs: int, hidden: int) -> None:
+        super().__init__()
+        self.fc_0 = nn.Linear(inputs, hidden)
+        self.fc_1 = nn.Linear(hidden, outputs)
+        self.shortcut = nn.Linear(inputs, outputs, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.fc_1(F.relu(self.fc_0(F.relu(x))))
+
+
+class FeatureFusion(nn.Module):
+    """Features read in the picture, scaled and shifted by features of an aligned one (FiLM, Eq. 10).
+
+    It starts as the identity.
+    """
+
+    def __init__(self, aligned: int, seen: int, hidden: int) -> None:
+        super().__init__()
+        self.encode_enc = ResidualLayers(aligned + seen, hidden, hidden)
+        self.scale, self.shift = (
+            nn.Sequential(nn.Linear(hidden, hidden), nn.LeakyReLU(_SLOPE), _silent(hidden, seen)) for _ in range(2)
+        )
+
+    def forward(self, aligned: Tensor, seen: Tensor) -> Tensor:
+        """`aligned` [...,A] and `seen` [...,S] to [...,S]."""
+        mixed = self.encode_enc(torch.cat([aligned, seen], -1))
+        return seen * (1.0 + self.scale(mixed)) + self.shift(mixed)
 
 
 class DetailFilm(nn.Module):
-    """Scales and shifts the features that the decoder reads by a `Detail` (FiLM, E3DGE Eq. 9).
+    """Scales and shifts the `features` numbers that colours are decoded from by what points read (FiLM, Eq. 9 and 11).
 
     It starts as the identity: before training, a detail changes nothing.
     """
 
-    def __init__(self, channels: int, features: int, hidden: int = 64) -> None:
+    def __init__(self, channels: int, features: int, hidden: int) -> None:
         super().__init__()
-        self.hidden = FullyConnected(channels + 6 * _OCTAVES, hidden, activation="lrelu")
-        self.out = FullyConnected(hidden, 2 * features, scale=0.0)
+        self.channels, self.features, self.hidden = channels, features, hidden
+        self.fusion = FeatureFusion(channels + 1, channels + 1, hidden)
+        self.layers = ResidualLayers(channels + 1 + ENCODED, hidden, hidden)
+        self.out = _silent(hidden, 2 * features)
 
     def forward(self, features: Tensor, points: Tensor, detail: Detail) -> Tensor:
-        """Features [M,N,C] at world `points` [M,N,3] with the detail."""
-        read = torch.cat([detail.at(points), positional_encoding(points)], -1)
-        scale, shift = self.out(self.hidden(read)).chunk(2, -1)
+        """Features [M,N,F] at world `points` [M,N,3] with the detail."""
+        read = torch.cat(detail.seen.at(points), -1)
+        if detail.aligned:
+            read = self.fusion(torch.cat(together(detail.aligned, points), -1), read)
+        scale, shift = self.out(F.relu(self.layers(torch.cat([read, positional_encoding(points)], -1)))).chunk(2, -1)
         return features * (1.0 + scale) + shift
+
+
+def _silent(inputs: int, outputs: int) -> nn.Linear:
+    """A linear layer that gives zeros before it has learned."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What was `seen` in M pictures, what their residuals look like when they are `aligned` to other sides, from where some
+    of the points show that the pictures hide (section 4.3), and the networks that make use of it."""
+
+    seen: LocalFeatures
+    film: DetailFilm
+    aligned: tuple[LocalFeatures, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.seen)
+
+    def __getitem__(self, rows: slice | list[int]) -> Detail:
+        return Detail(self.seen[rows], self.film, tuple(each[rows] for each in self.aligned))
+
+    def to(self, device: torch.device | str) -> Detail:
+        return Detail(self.seen.to(device), self.film.to(device), tuple(each.to(device) for each in self.aligned))
+
+    def added(self, features: Tensor, points: Tensor) -> Tensor:
+        """Features [M,N,F] at world `points` [M,N,3] with the detail."""
+        changed: Tensor = self.film(features, points, self)
+        return changed

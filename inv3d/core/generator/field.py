@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, PlaneAxes, PlaneLayout, RenderingConfig
-from inv3d.core.generator.detail import Detail, DetailFilm
+from inv3d.core.generator.detail import Detail
 from inv3d.core.generator.layers import FullyConnected, Softplus, softplus
 
 _AXES: dict[PlaneLayout, tuple[tuple[int, int], ...]] = {
@@ -153,30 +153,24 @@ class Decoder(nn.Module):
 class Field(nn.Module):
     """Density and colour at world points, for a batch of tri-planes. Owns nothing: it borrows its parts."""
 
-    def __init__(
-        self,
-        config: GeneratorConfig,
-        decoder: Decoder,
-        canonical: CanonicalPlanes | None = None,
-        detail: DetailFilm | None = None,
-    ) -> None:
+    def __init__(self, config: GeneratorConfig, decoder: Decoder, canonical: CanonicalPlanes | None = None) -> None:
         super().__init__()
         self.config = config.rendering
         # plain tuple: the parts are registered by the generator under their public names
-        self._parts = (decoder, canonical, detail)
+        self._parts = (decoder, canonical)
 
     def forward(self, planes: TriPlanes, points: Tensor) -> tuple[Tensor, Tensor]:
         """Raw density [M,N] and colours [M,N,K] at `points` [M,N,3]."""
-        decoder, canonical, film = self._parts
+        decoder, canonical = self._parts
         config = self.config
         uv = project(normalise(points, config), config)
         features = sample_planes(planes.features, uv).mean(1).transpose(1, 2)
         if canonical is not None and planes.canonical is not None:
             shift, features = features[..., :3], features[..., 3:]
             features = torch.cat([features, canonical(planes.canonical, points, shift, config)], -1)
-        if film is not None and planes.detail is not None:
-            features = film(features, points, planes.detail)
         sigma, color = decoder(features, planes.film)
+        if planes.detail is not None:
+            color = decoder(planes.detail.added(features, points), planes.film)[1]
         if config.empty_outside:
             sigma = torch.where(points.abs().amax(-1) > config.box / 2, torch.full_like(sigma, _EMPTY), sigma)
         return sigma, color

@@ -100,10 +100,8 @@ class Generator(nn.Module, ABC):
     def box(self) -> float:
         """Side of the cube around the origin that holds the surface, world units."""
 
-    @property
-    @abstractmethod
-    def detail_channels(self) -> int | None:
-        """Channels of the local features that the generator supports; None if it supports none."""
+    decoded_features: int
+    """Numbers that the colour of a point is decoded from, which a `Detail` scales and shifts."""
 
     @property
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import ClassVar, Literal
 
 import torch
@@ -11,7 +12,7 @@ from inv3d.core.camera import Camera, Rays, screen_height
 from inv3d.core.codespace import CodeSpace
 from inv3d.core.generator.backbone import Backbone
 from inv3d.core.generator.config import GeneratorConfig
-from inv3d.core.generator.detail import Detail, DetailFilm
+from inv3d.core.generator.detail import Detail
 from inv3d.core.generator.field import (
     BACKGROUND_OUTPUTS,
     CanonicalPlanes,
@@ -65,10 +66,8 @@ class TriplaneGenerator(Generator):
         self.background: FullyConnected | None = None
         if config.rendering.background:
             self.background = FullyConnected(config.w_dim, BACKGROUND_OUTPUTS)
-        self.detail: DetailFilm | None = None
-        if config.detail_channels is not None:
-            self.detail = DetailFilm(config.detail_channels, features)
-        self.field = Field(config, self.decoder, self.canonical, self.detail)
+        self.decoded_features = features
+        self.field = Field(config, self.decoder, self.canonical)
         self.volume = VolumeRenderer(self.field, config)
 
     @property
@@ -104,10 +103,6 @@ class TriplaneGenerator(Generator):
         return self.config.rendering.box
 
     @property
-    def detail_channels(self) -> int | None:
-        return self.config.detail_channels
-
-    @property
     def has_backdrop(self) -> bool:
         return self.config.rendering.background
 
@@ -123,8 +118,8 @@ class TriplaneGenerator(Generator):
         guide: Guide | None = None,
         guide_cells: int | None = None,
     ) -> TriplaneScene:
-        if detail is not None and self.detail is None:
-            raise ValueError("this generator does not support local features")
+        if detail is not None and detail.film.features != self.decoded_features:
+            raise ValueError("the detail belongs to another generator")
         cells = self.config.rendering.proposal_grid
         own = None if cells is None else guide_cells or cells
         return TriplaneScene(codes, self.planes(codes, detail), None if guide is None else guide.density, own)
@@ -154,7 +149,8 @@ class TriplaneGenerator(Generator):
     def _density(self, planes: TriPlanes, size: int, chunk: int = 8192) -> Tensor:
         """Raw density [M,1,size,size,size] (axes z, y, x) at the cell centres of the box."""
         points = grid_points(size, self.box, self.device).expand(len(planes), -1, -1)
-        sigma = torch.cat([self.field(planes, part)[0] for part in points.split(chunk, 1)], 1)
+        shape = dataclasses.replace(planes, detail=None)
+        sigma = torch.cat([self.field(shape, part)[0] for part in points.split(chunk, 1)], 1)
         return sigma.reshape(-1, 1, size, size, size)
 
     def _grid(self, scene: TriplaneScene) -> Tensor | None:

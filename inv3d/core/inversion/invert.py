@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
+from inv3d.core.camera import Camera
 from inv3d.core.encoders.inverter import Start
+from inv3d.core.generator import Detail
 from inv3d.core.head import Head
 from inv3d.core.inversion.loop import Progress, silent
 from inv3d.core.inversion.outliers import MOST_BELOW, fidelity
 from inv3d.core.inversion.poses import correct, interpolate_offsets
 from inv3d.core.inversion.settings import FitSettings
-from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
+from inv3d.core.inversion.stages import Problem, fit_latents, fit_pose, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
 from inv3d.core.matting import laid_on, mattes, room_colour
 from inv3d.core.views import Views
@@ -58,6 +60,10 @@ class Footage:
         """The footage of a photo."""
         return Footage(view, view[[]], view[[]])
 
+    def seen_from(self, cameras: Camera) -> Footage:
+        """The footage with other cameras of its targets."""
+        return replace(self, targets=replace(self.targets, cameras=cameras))
+
     def without_room(self, bundle: Bundle) -> Footage:
         """The footage with what lies behind the head replaced by one colour: a room does not turn with the head.
 
@@ -96,8 +102,9 @@ def invert(
     """One W+ code for all targets, then one code per target if `latents`, then pivotal tuning (Barthel et al. 2024,
     section 3). Stages of no steps are skipped.
 
-    The code starts at the mean, or at the `start` of an encoder, whose local detail the head keeps. The head is shown
-    from the yaws of its targets. `look` sees the code before it is refined further.
+    The code starts at the mean, or at the `start` of an encoder, whose local detail, read once code and cameras are final,
+    the head keeps; a single view is seen from the side that the encoder reads. The head is shown from the yaws of its
+    targets. `look` sees the code before it is refined further.
     """
     device = bundle.generator.device
     settings = settings.weighing(bundle.perceptual_scale)
@@ -106,10 +113,16 @@ def invert(
         return {key: tensor.to(device) for key, tensor in keep(name, make).items()}
 
     def problem() -> Problem:
-        return Problem(bundle, footage.targets.to(device), footage.between.to(device), settings, seed)
+        return Problem(bundle, footage.targets.to(device), footage.between.to(device), settings, seed, detail)
 
+    detail: Detail | None = None
+    if start is not None and start.angles is not None and len(footage.targets) == 1:
+        footage = footage.seen_from(bundle.info.camera(*start.angles.cpu().unbind(-1)))
     code = bundle.generator.code_space.repeat(bundle.mean_code[None]) if start is None else start.codes
     left_out: tuple[tuple[int, float], ...] = ()
+    if settings.pose_steps:
+        moved = stage("pose", lambda: {"offsets": fit_pose(problem(), code, progress)})["offsets"]
+        footage = refine_cameras(footage, moved.cpu())
     if settings.wplus_steps:
         given = None if start is None else code
         names = ("code", "offsets")
@@ -117,6 +130,8 @@ def invert(
         code = made["code"]
         footage, left_out = without_outliers(refine_cameras(footage, made["offsets"].cpu()), code, bundle)
     look(footage.targets, code)
+    if start is not None and start.read_detail is not None:
+        detail = start.read_detail(footage.targets.to(device), code)
     track = LatentTrack(code, torch.zeros(1, device=device))
     if latents and settings.latent_steps and len(footage.targets) > 1:
         codes = stage("latents", lambda: {"codes": fit_latents(problem(), code, progress).codes})["codes"]
@@ -127,7 +142,7 @@ def invert(
         generator.load_state_dict(stage("tuned", lambda: dict(tune(problem(), track, progress).state_dict())))
     yaws = footage.targets.cameras.yaw
     shown = (float(yaws.min()), float(yaws.max()))
-    head = Head(generator, track, bundle, shown, None if start is None else start.detail)
+    head = Head(generator, track, bundle, shown, detail)
     return Inverted(head.rounded(), footage, left_out)
 
 

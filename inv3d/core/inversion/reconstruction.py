@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera, Rays, pixel_centers
-from inv3d.core.generator import Generator, Guide, Render, Scene
+from inv3d.core.generator import Detail, Generator, Guide, Render, Scene
 from inv3d.core.inversion.loop import Losses
 from inv3d.core.inversion.objective import coverage, pixel_terms, reconstruction
 from inv3d.core.inversion.settings import FitSettings
@@ -40,6 +40,8 @@ class Reconstruction:
     settings: FitSettings
     random: torch.Generator
     guide: Guide | None = None
+    detail: Detail | None = None
+    """The local detail [1] of every scene, if there is any."""
 
     def begin(self, step: int, generator: Generator, codes: Tensor) -> None:
         """Start a step with the current `codes` [M,num_ws,w_dim]."""
@@ -48,7 +50,8 @@ class Reconstruction:
 
     def scene(self, generator: Generator, codes: Tensor) -> Scene:
         """The scene of `codes` [M,num_ws,w_dim], sampled by the common guide."""
-        return generator.scene(codes, guide=self.guide)
+        detail = None if self.detail is None else self.detail[[0] * len(codes)]
+        return generator.scene(codes, detail, self.guide)
 
     def whole(
         self,

@@ -38,6 +38,8 @@ class FitSettings:
     wplus_steps: int = 500
     latent_steps: int = 500
     tuning_steps: int = 500
+    pose_steps: int = 0
+    """Steps on the cameras alone, before all others: for the code of an encoder."""
 
     wplus_lr: float = 0.1
     latent_lr: float = 0.01

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera, Rays, pixel_centers
-from inv3d.core.generator import Generator, Scene
+from inv3d.core.generator import Detail, Generator, Scene
 from inv3d.core.inversion.loop import Losses, Progress, optimise, silent, total
 from inv3d.core.inversion.objective import depth_agreement, latent_distance
 from inv3d.core.inversion.poses import correct
@@ -21,6 +21,8 @@ from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
 
+_POSE_LR = 5e-3
+"""The rate of cameras that move alone, where the settings have none."""
 _POSE_START = (
     0.25  # fraction of the W+ stage after which cameras move: before that, the code is still close to the mean head
 )
@@ -35,6 +37,8 @@ class Problem:
     between: Views | None
     settings: FitSettings
     seed: int
+    detail: Detail | None = None
+    """What an encoder has read beyond the code; only tuning sees it."""
 
     def random(self, stage: int) -> torch.Generator:
         """The stage's own source of randomness, so that a stage can run again without those before it."""
@@ -198,6 +202,22 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
     return (start + shared + apart).detach(), offsets.detach()
 
 
+def fit_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Tensor:
+    """Camera offsets [N,6] (see `poses.correct`) with which renders of the one `code` [1,num_ws,w_dim] meet the views best
+    (E3DGE, section 4.4)."""
+    settings, generator = problem.settings, problem.bundle.generator
+    reconstruction = Reconstruction(problem.bundle, settings, problem.random(4))
+    offsets = torch.zeros(len(problem.views), 6, device=code.device, requires_grad=True)
+    track = LatentTrack(code, torch.zeros(1, device=code.device))
+
+    def passes(step: int) -> Iterator[Losses]:
+        reconstruction.begin(step, generator, code)
+        yield from _passes(problem, reconstruction, generator, track, offsets)
+
+    optimise([([offsets], settings.pose_lr or _POSE_LR)], passes, settings.pose_steps, "pose", progress)
+    return offsets.detach()
+
+
 def _code_groups(settings: FitSettings, shared: Tensor, apart: Tensor, rate: float) -> list[tuple[list[Tensor], float]]:
     """Parameters and their rates: W+ codes, or the part that their layers share [N,1,w_dim] and, more slowly, the rest.
 
@@ -233,7 +253,7 @@ def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> G
     settings = replace(problem.settings, whole_resolution=problem.settings.tuning_size)
     problem = replace(problem, settings=settings)
     generator = copy.deepcopy(problem.bundle.generator).requires_grad_(True)
-    reconstruction = Reconstruction(problem.bundle, settings, problem.random(3))
+    reconstruction = Reconstruction(problem.bundle, settings, problem.random(3), detail=problem.detail)
     weights = [p for p in generator.parameters() if p.requires_grad]
 
     def passes(step: int) -> Iterator[Losses]:

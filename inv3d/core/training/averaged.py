@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from inv3d.core.training.loop import Training, follow
 
@@ -18,8 +17,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class AveragedTraining(Training, ABC, Generic[Network]):
-    """Trains a `network`; `average` follows it. In a process group every process draws batches of its own, and gradients
-    are averaged. Batches go through `model`."""
+    """Trains a `network`; `average` follows it."""
 
     lr: float
     decay: float
@@ -32,10 +30,12 @@ class AveragedTraining(Training, ABC, Generic[Network]):
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.network.train()
         self.parts = {"encoder": self.network, "average": self.average}
-        self.model: nn.Module = DistributedDataParallel(network) if distributed.is_initialized() else network
         self.optimizer = torch.optim.AdamW(learning or self.network.parameters(), lr=self.lr, weight_decay=1e-4)
 
     def after_step(self) -> None:
+        if distributed.is_initialized():
+            for buffer in self.network.buffers():  # statistics of the batches, which differ between processes
+                distributed.broadcast(buffer, 0)
         follow(self.average, self.network, self.decay, self.step, slow=10)
         for kept, now in zip(self.average.buffers(), self.network.buffers(), strict=True):
             kept.copy_(now)

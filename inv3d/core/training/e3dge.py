@@ -103,7 +103,7 @@ class GlobalTrainer(AveragedTraining[E3dge]):
         # alignments of photographs are not exact
         seen = jitter(images, random).to(device, memory_format=torch.channels_last)
         with half_where_fast(device):
-            found: Encoded = self.model(seen)
+            found: Encoded = self.network(seen)
         true = recipe.samples.codes(self.bundle, pictures.z[rows])
         few = slice(recipe.rendered)
         cameras = self.bundle.info.camera(yaw[few], pitch[few]).to(device)

@@ -11,6 +11,7 @@ import torch
 from inv3d.core.bundle import Bundle
 from inv3d.core.encoders.e3dge import E3dge, E3dgeConfig, small_config
 from inv3d.core.encoders.kinds import E3DGE
+from inv3d.core.encoders.local import LocalConfig
 from inv3d.core.encoders.pyramid import EncoderConfig
 from inv3d.core.encoders.store import save_encoder
 from inv3d.core.training import dataset
@@ -29,10 +30,11 @@ def global_recipe(bundle: Bundle, scale: float, without: frozenset[str]) -> Glob
 
 def config_for(bundle: Bundle) -> E3dgeConfig:
     """The encoder's configuration for a model: that of EG3D models or the small one."""
-    space = bundle.generator.code_space
-    if bundle.generator.superresolution is None:
-        return small_config(space.num_ws, space.w_dim)
-    return E3dgeConfig(EncoderConfig(num_ws=space.num_ws, w_dim=space.w_dim))
+    generator = bundle.generator
+    space, decoded = generator.code_space, generator.decoded_features
+    if generator.superresolution is None:
+        return small_config(space.num_ws, space.w_dim, decoded)
+    return E3dgeConfig(EncoderConfig(num_ws=space.num_ws, w_dim=space.w_dim), LocalConfig(decoded=decoded))
 
 
 def make_global_trainer(bundle: Bundle, recipe: GlobalRecipe, folder: Path, device: torch.device) -> GlobalTrainer:

@@ -22,7 +22,8 @@ class Training(ABC):
     """A training: its parts, the losses of a step, and the learning rates.
 
     A step draws everything from a generator that is seeded by the step's number, so that a training that continues from a
-    checkpoint equals an unbroken one. In a process group every process draws batches of its own.
+    checkpoint equals an unbroken one. In a process group every process draws batches of its own, and gradients are
+    averaged.
     """
 
     name: str
@@ -84,6 +85,8 @@ class Training(ABC):
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         learning = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        if distributed.is_initialized():
+            average_gradients(learning)
         nn.utils.clip_grad_norm_(learning, self.clip)
         self.optimizer.step()
         self.after_step()
@@ -119,6 +122,18 @@ class Training(ABC):
         report(f"{self.name} {self.step}/{self.steps}, about {minutes:.0f} min to go: {shown}")
         with log.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": self.step, "seconds_per_step": each, **means}) + "\n")
+
+
+def average_gradients(parameters: Sequence[Tensor]) -> None:
+    """Replace the gradients by their means over the processes of the group."""
+    gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in parameters]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    means = flat.div_(distributed.get_world_size()).split([gradient.numel() for gradient in gradients])
+    for parameter, gradient, mean in zip(parameters, gradients, means, strict=True):
+        parameter.grad = mean.reshape(gradient.shape).contiguous(
+            memory_format=torch.channels_last if gradient.dim() == 4 else torch.contiguous_format
+        )
 
 
 @torch.no_grad()

@@ -136,7 +136,7 @@ class EncoderTrainer(AveragedTraining[Encoder]):
         # alignments of photographs are not exact
         seen = jitter(images, random).to(self.device, memory_format=torch.channels_last)
         with half_where_fast(self.device):
-            codes: Tensor = self.model(seen)
+            codes: Tensor = self.network(seen)
         parts = [self._seen_again(codes[: recipe.rendered], images, yaw, pitch, step, random)]
         if inside and recipe.code_weight(step):
             assert pictures.z is not None

@@ -1,15 +1,21 @@
+from dataclasses import replace
+
+import pytest
 import torch
 
 from inv3d.core import library
 from inv3d.core.encoders.e3dge import E3dge, pose_distance, small_config
-from inv3d.core.encoders.inverter import E3dgeInverter
+from inv3d.core.encoders.inverter import E3dgeInverter, Start
 from inv3d.core.encoders.store import load_e3dge, save_encoder
+from inv3d.core.head import Head
+from inv3d.core.inversion.invert import Footage, invert
+from inv3d.core.inversion.settings import FAST
 from inv3d.core.views import Views
 
 
-def small(num_ws: int = 10, w_dim: int = 16) -> E3dge:
+def small(num_ws: int = 10, w_dim: int = 16, decoded: int = 32) -> E3dge:
     torch.manual_seed(0)
-    return E3dge(small_config(num_ws, w_dim)).eval()
+    return E3dge(small_config(num_ws, w_dim, decoded)).eval()
 
 
 def test_a_picture_gives_a_code_and_a_side():
@@ -40,10 +46,63 @@ def test_the_encoder_comes_back_from_its_file(tmp_path, monkeypatch):
     assert all(torch.equal(a, b) for a, b in zip(again(picture), encoder(picture), strict=True))
 
 
-def test_the_start_of_a_view_is_its_code(demo):
+@pytest.fixture(scope="module")
+def inverter(demo):
     space = demo.generator.code_space
-    encoder = small(space.num_ws, space.w_dim)
-    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    views = Views(images, demo.info.camera(torch.zeros(2), torch.zeros(2)), (0, 1), (0.0, 0.0))
-    start = E3dgeInverter(encoder)(views, demo)
-    assert torch.equal(start.codes, encoder(images).codes) and not start.codes.requires_grad
+    return E3dgeInverter(small(space.num_ws, space.w_dim, demo.generator.decoded_features).requires_grad_(False))
+
+
+def views(demo, *yaws: float) -> Views:
+    count = len(yaws)
+    images = torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    cameras = demo.info.camera(torch.tensor(yaws), torch.zeros(count))
+    return Views(images, cameras, tuple(range(count)), (0.0,) * count)
+
+
+def test_the_start_of_views_is_their_codes_and_sides(demo, inverter):
+    start = inverter(views(demo, 0.1, 0.2), demo)
+    space = demo.generator.code_space
+    assert start.codes.shape == (2, space.num_ws, space.w_dim) and start.angles.shape == (2, 2)
+    assert torch.equal(start[1].codes, start.codes[[1]]) and torch.equal(start[1].angles, start.angles[[1]])
+
+
+def test_a_head_keeps_the_detail_of_its_photo(demo, inverter, tmp_path):
+    settings = replace(FAST, wplus_steps=0, tuning_steps=0)
+    photo = views(demo, 0.2)
+    made = invert(Footage.of_one(photo), demo, settings, start=inverter(photo, demo))
+    expected = inverter(photo, demo).angles[0]
+    assert float(made.footage.targets.cameras.yaw) == pytest.approx(float(expected[0]), abs=1e-4)
+    assert torch.equal(made.head.detail.seen.camera.cam2world, made.footage.targets.cameras.cam2world)
+    assert len(made.head.detail.aligned) == 3
+    made.head.save(tmp_path)
+    again, camera = Head.load(tmp_path), demo.info.camera(torch.tensor([0.1]), torch.zeros(1))
+    assert torch.equal(again.render(camera, 16).image, made.head.render(camera, 16).image)
+
+
+def test_tuning_sees_the_detail(demo, inverter, monkeypatch):
+    seen = []
+    scene = type(demo.generator).scene
+
+    def watched(self, codes, detail=None, *others, **named):
+        seen.append(detail)
+        return scene(self, codes, detail, *others, **named)
+
+    monkeypatch.setattr(type(demo.generator), "scene", watched)
+    settings = replace(FAST, wplus_steps=0, tuning_steps=1, rays_per_view=8, whole_resolution=16)
+    photo = views(demo, 0.2)
+    invert(Footage.of_one(photo), demo, settings, start=inverter(photo, demo))
+    assert seen[-1] is not None
+
+
+def test_the_pose_alone_can_be_refined(demo, inverter):
+    """A head is seen a little from the side of where the encoder thinks: the camera moves towards it, the code stays."""
+    random = torch.Generator().manual_seed(3)
+    codes = demo.generator.mapping(torch.randn(1, demo.generator.z_dim, generator=random))
+    with torch.no_grad():
+        image = demo.generator(codes, demo.info.camera(torch.tensor([0.2]), torch.zeros(1)), 64).image
+    photo = replace(views(demo, 0.1), images=image)
+    settings = replace(FAST, pose_steps=30, wplus_steps=0, tuning_steps=0, rays_per_view=128, whole_resolution=32)
+    start = Start(codes, torch.tensor([[0.1, 0.0]]))
+    made = invert(Footage.of_one(photo), demo, settings, start=start)
+    assert abs(float(made.footage.targets.cameras.yaw) - 0.2) < 0.05
+    assert torch.equal(made.head.track.codes, codes)

@@ -1,9 +1,8 @@
 import torch
 
-from inv3d.core.encoders.inverter import EncoderInverter, Start, load_inverter
+from inv3d.core.encoders.inverter import EncoderInverter, load_inverter
 from inv3d.core.encoders.kinds import NO_ENCODER
 from inv3d.core.encoders.pyramid import build_encoder, small_config
-from inv3d.core.generator import Detail
 from inv3d.core.views import Views
 
 
@@ -12,14 +11,8 @@ def test_an_encoder_reads_every_view_on_its_own(demo):
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     cameras = demo.info.camera(torch.zeros(2), torch.zeros(2))
     start = EncoderInverter(encoder)(Views(images, cameras, (0, 1), (0.0, 0.0)), demo)
-    assert torch.equal(start.codes, encoder(images)) and start.detail is None
+    assert torch.equal(start.codes, encoder(images)) and start.read_detail is None
     assert not start.codes.requires_grad
-
-
-def test_the_start_of_one_view_keeps_its_detail(demo):
-    detail = Detail(torch.arange(2.0).reshape(2, 1, 1, 1), demo.info.camera(torch.zeros(2), torch.zeros(2)))
-    one = Start(torch.arange(2.0).reshape(2, 1, 1), detail)[1]
-    assert one.codes.tolist() == [[[1.0]]] and one.detail.features.tolist() == [[[[1.0]]]]
 
 
 def test_no_encoder_is_none(demo):

@@ -55,7 +55,7 @@ def test_true_codes_and_sides_leave_little_to_lose(demo, shards):
     pose = torch.stack([training.pictures.yaw[rows], training.pictures.pitch[rows]], 1)
     found = {}
     for name, codes in (("true", true), ("mean", demo.mean_code.expand_as(true))):
-        training.model = Known(codes, pose)
+        training.network = Known(codes, pose)
         found[name] = training.losses(torch.Generator().manual_seed(7))
     assert float(found["true"]["code"]) == 0.0 and float(found["true"]["pose"]) < 1e-4
     assert float(found["true"]["surface"]) == 0.0 < float(found["mean"]["surface"])

@@ -103,7 +103,7 @@ def test_a_perfect_encoder_leaves_little_to_lose(demo, shards):
     true = TINY.samples.codes(demo, trainer.inside.z[rows])
     found = {}
     for name, codes in (("true", true), ("mean", demo.mean_code.expand_as(true))):
-        trainer.model = Known(codes)
+        trainer.network = Known(codes)
         trainer.step = 1
         found[name] = trainer.losses(torch.Generator().manual_seed(7))
     assert float(found["true"]["code"]) == 0.0 and float(found["mean"]["code"]) > 0.02

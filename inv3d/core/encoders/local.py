@@ -1,0 +1,110 @@
+"""The local branch of E3DGE: what a picture shows beyond the render of its code (sections 4.2 and 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inv3d.core.camera import Camera
+from inv3d.core.encoders.alignment import ResidualAligner
+from inv3d.core.encoders.hourglass import HourGlassEncoder
+from inv3d.core.generator import Detail, Generator, LocalFeatures, Render, Scene
+from inv3d.core.generator.config import Side, Width
+from inv3d.core.generator.detail import DetailFilm
+from inv3d.core.records import STRICT
+
+_Few = Annotated[int, Field(ge=1, le=16)]
+
+
+@dataclass(frozen=True)
+class LocalConfig:
+    """The defaults are those of the public networks; `decoded` belongs to the generator."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(**STRICT, extra="forbid")
+
+    decoded: Width = 32
+    """Numbers that the generator decodes colours from (`Generator.decoded_features`)."""
+    render_size: Side = 64
+    """Side of the renders that pictures are compared with, for models without super-resolution."""
+    input_size: Side = 256
+    """Side of the maps that E_1 sees; points read the residual itself as it is."""
+    stem: Width = 32
+    widths: tuple[Width, Width, Width] = (64, 128, 256)
+    """The last one is the number of features."""
+    stacks: _Few = 4
+    depth: _Few = 2
+    groups: Annotated[int, Field(ge=1, le=64)] = 32
+    aligner_size: Side = 256
+    aligner_widths: tuple[Width, Width, Width, Width] = (16, 32, 48, 64)
+    hidden: Width = 256
+    """Width of the networks that points pass through."""
+
+
+def small_local(decoded: int) -> LocalConfig:
+    """The local branch of the embedded model."""
+    return LocalConfig(
+        decoded=decoded, render_size=128, input_size=128, stem=8, widths=(16, 32, 48), stacks=2, groups=4,
+        aligner_size=128, aligner_widths=(8, 16, 24, 32), hidden=32,
+    )  # fmt: skip
+
+
+class LocalBranch(nn.Module):
+    """E_1, E_ADA, and the networks that add to a scene what they find."""
+
+    def __init__(self, config: LocalConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = HourGlassEncoder(config.stem, config.widths, config.stacks, config.depth, config.groups)
+        self.aligner = ResidualAligner(config.aligner_widths)
+        self.film = DetailFilm(3 + config.widths[-1], config.decoded, config.hidden)
+
+    def read(self, residual: Tensor, depth: Tensor, camera: Camera) -> LocalFeatures:
+        """What the `residual` [B,3,R,R] of pictures and the `depth` maps [B,1,d,d] of their renders say (Eq. 7)."""
+        size = self.config.input_size
+        away = depth - camera.position.norm(dim=-1).reshape(-1, 1, 1, 1)
+        features = self.encoder(resized(residual, size), resized(away, size)).float()
+        return LocalFeatures(residual, features, depth, camera)
+
+    def align(self, residual: Tensor, render: Tensor) -> Tensor:
+        """The `residual` [B,3,R,R] of a picture as it would look in a `render` [B,3,r,r] from elsewhere (section 4.3)."""
+        size = self.config.aligner_size
+        aligned = self.aligner(torch.cat([resized(residual, size), resized(render, size)], 1)).float()
+        return resized(aligned, residual.shape[-1])
+
+    @torch.no_grad()
+    def drawn(self, generator: Generator, scene: Scene, cameras: Camera) -> Render:
+        """A render that pictures are compared with."""
+        size = self.config.render_size if generator.resolution == generator.raw_resolution else None
+        return generator.render(scene, cameras, size)
+
+    @torch.no_grad()
+    def detail(
+        self, generator: Generator, codes: Tensor, images: Tensor, cameras: Camera, sides: Sequence[Camera] = ()
+    ) -> Detail:
+        """The detail of `images` [B,3,R,R] seen by `cameras`, with residuals aligned to other `sides` of B cameras each."""
+        scene = generator.scene(codes)
+        render = self.drawn(generator, scene, cameras)
+        residual = residual_of(images, render.image)
+        aligned = []
+        for side in sides:
+            there = self.drawn(generator, scene, side)
+            aligned.append(self.read(self.align(residual, there.image), there.depth, side))
+        return Detail(self.read(residual, render.depth, cameras), self.film, tuple(aligned))
+
+
+def residual_of(images: Tensor, renders: Tensor) -> Tensor:
+    """The difference of pictures [B,3,R,R] and renders [B,3,r,r], as large as the pictures."""
+    return images - resized(renders, images.shape[-1])
+
+
+def resized(maps: Tensor, size: int) -> Tensor:
+    """[B,C,H,W] to [B,C,size,size]."""
+    if maps.shape[-1] == size:
+        return maps
+    return F.interpolate(maps, (size, size), mode="bilinear", antialias=size < maps.shape[-1], align_corners=False)
