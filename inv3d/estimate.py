@@ -50,7 +50,7 @@ def trial_render(bundle: Bundle, device: torch.device) -> float:
 
 def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool) -> float:
     """The cost of a fit in trial renders."""
-    search = settings.wplus_steps + (settings.latent_steps if latents else 0)
+    search = settings.pose_steps + settings.wplus_steps + (settings.latent_steps if latents else 0)
     largest = bundle.generator.raw_resolution
     if settings.rays_per_view is None:
         return _VIEW * (search + settings.tuning_steps) * views * (largest / 64) ** 2

@@ -167,6 +167,7 @@ def from_photo(
     out: Place | None = None,
     *,
     encoder: str = PREIM3D,
+    refine_pose: int = 0,
     refine: int | None = None,
     tune: int = 0,
     model: str = "demo",
@@ -187,8 +188,8 @@ def from_photo(
     settings = _settings(preset, detail, on)
     (folder,) = outputs_of([Path(photo)], None if out is None else Path(out))
     job = PhotoJob(
-        model=model, encoder=encoder, refine=steps_of_code(refine, encoder, settings), tune=tune, perceptual=perceptual,
-        identity=identity, settings=settings, seed=seed, device=on, force=force, resume=resume, head=head,
+        model=model, encoder=encoder, refine_pose=refine_pose, refine=steps_of_code(refine, encoder, settings), tune=tune,
+        perceptual=perceptual, identity=identity, settings=settings, seed=seed, device=on, force=force, resume=resume, head=head,
         background=Background.parse(background),
     )  # fmt: skip
     (result,) = photos_to_heads([Path(photo)], [folder], job)

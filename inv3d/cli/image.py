@@ -117,10 +117,11 @@ def image(
         if not (resume and folder.exists()):
             check_output(folder, found, force, resume)
     check_prepared(model)
-    require_head(read_info(model), fit=refine + tune > 0)
+    require_head(read_info(model), fit=refine_pose + refine + tune > 0)
     seconds = photo_seconds(job, len(found))
     start = "no encoder" if encoder == NO_ENCODER else f"encoder {encoder}"
-    tell(f"{_count(len(found))}: {start}, {refine} W+ steps, {tune} tuning steps, model {model}")
+    moves = f"{refine_pose} camera steps, " if refine_pose else ""
+    tell(f"{_count(len(found))}: {start}, {moves}{refine} W+ steps, {tune} tuning steps, model {model}")
     tell(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}")
     finished: list[PhotoResult] = []
 
