@@ -10,7 +10,7 @@ ENCODERS = {
 }
 """Names and purposes. Each name is a recipe of `inv3d train encoder` and a file beside a model's other parts."""
 
-INGREDIENTS = ("geometry",)
+INGREDIENTS = ("geometry", "local", "alignment", "novel-views", "adversarial")
 """What the training of E3DGE can do without (`inv3d train encoder --without`), for the paper's ablations."""
 
 

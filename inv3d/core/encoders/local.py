@@ -44,6 +44,8 @@ class LocalConfig:
     aligner_widths: tuple[Width, Width, Width, Width] = (16, 32, 48, 64)
     hidden: Width = 256
     """Width of the networks that points pass through."""
+    aligns: bool = True
+    """Whether the networks have learned to make use of aligned residuals."""
 
 
 def small_local(decoded: int) -> LocalConfig:
@@ -92,7 +94,7 @@ class LocalBranch(nn.Module):
         render = self.drawn(generator, scene, cameras)
         residual = residual_of(images, render.image)
         aligned = []
-        for side in sides:
+        for side in sides if self.config.aligns else ():
             there = self.drawn(generator, scene, side)
             aligned.append(self.read(self.align(residual, there.image), there.depth, side))
         return Detail(self.read(residual, render.depth, cameras), self.film, tuple(aligned))

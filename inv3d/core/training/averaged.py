@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
-from inv3d.core.training.loop import Training, follow
+from inv3d.core.training.loop import Kept, Training, follow
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -29,7 +29,7 @@ class AveragedTraining(Training, ABC, Generic[Network]):
         self.network: Network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.network.train()
-        self.parts = {"encoder": self.network, "average": self.average}
+        self.parts: dict[str, Kept] = {"encoder": self.network, "average": self.average}
         self.optimizer = torch.optim.AdamW(learning or self.network.parameters(), lr=self.lr, weight_decay=1e-4)
 
     def after_step(self) -> None:

@@ -91,7 +91,8 @@ class GlobalTrainer(AveragedTraining[E3dge]):
         self.bundle, self.recipe, self.pictures = bundle, recipe, pictures
         self.steps, self.seed, self.lr, self.decay = recipe.steps, recipe.seed, recipe.lr, recipe.average
         encoder.mean_code.copy_(bundle.generator.code_space.repeat(bundle.mean_code))
-        super().__init__(encoder, device)
+        learning = [*encoder.codes.parameters(), *encoder.pose.parameters()]
+        super().__init__(encoder, device, learning)
 
     def losses(self, random: torch.Generator) -> Losses:
         """L_geo + L_code + L_rec (section 4.1), and L_pose (section 4.4)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,11 @@ from inv3d.core.encoders.pyramid import EncoderConfig
 from inv3d.core.encoders.store import save_encoder
 from inv3d.core.training import dataset
 from inv3d.core.training.e3dge import SMALL_GLOBAL, GlobalRecipe, GlobalTrainer
+from inv3d.core.training.e3dge_local import SMALL_LOCAL, LocalRecipe, LocalTrainer
 from inv3d.core.training.job import EncoderJob, Show, finished_file, first_alone
+from inv3d.core.training.outside import OUTSIDE, draw_outside
 from inv3d.core.training.pictures import Pictures
+from inv3d.core.training.residuals import Residuals, draw_residuals, shards_of
 
 
 def global_recipe(bundle: Bundle, scale: float, without: frozenset[str]) -> GlobalRecipe:
@@ -28,32 +32,77 @@ def global_recipe(bundle: Bundle, scale: float, without: frozenset[str]) -> Glob
     return replace(recipe, geometry=None) if "geometry" in without else recipe
 
 
-def config_for(bundle: Bundle) -> E3dgeConfig:
+def local_recipe(bundle: Bundle, scale: float, without: frozenset[str]) -> LocalRecipe:
+    """The same for the local branch (Table 3 of the paper)."""
+    recipe = LocalRecipe() if bundle.generator.superresolution is not None else SMALL_LOCAL
+    recipe = recipe.scaled(scale)
+    return replace(
+        recipe,
+        aligns="alignment" not in without,
+        novel_views=0.0 if "novel-views" in without else recipe.novel_views,
+        adversarial=0.0 if "adversarial" in without else recipe.adversarial,
+    )
+
+
+def config_for(bundle: Bundle, without: frozenset[str] = frozenset()) -> E3dgeConfig:
     """The encoder's configuration for a model: that of EG3D models or the small one."""
     generator = bundle.generator
     space, decoded = generator.code_space, generator.decoded_features
     if generator.superresolution is None:
-        return small_config(space.num_ws, space.w_dim, decoded)
-    return E3dgeConfig(EncoderConfig(num_ws=space.num_ws, w_dim=space.w_dim), LocalConfig(decoded=decoded))
+        config = small_config(space.num_ws, space.w_dim, decoded)
+    else:
+        codes = EncoderConfig(num_ws=space.num_ws, w_dim=space.w_dim)
+        config = E3dgeConfig(codes, LocalConfig(decoded=decoded))
+    return replace(config, local=replace(config.local, aligns=not {"local", "alignment"} & without))
 
 
-def make_global_trainer(bundle: Bundle, recipe: GlobalRecipe, folder: Path, device: torch.device) -> GlobalTrainer:
-    """A trainer on the shards in `folder`."""
-    shards = dataset.load_images(folder, recipe.samples.kind)
+def make_encoder(bundle: Bundle, recipe: GlobalRecipe, without: frozenset[str] = frozenset()) -> E3dge:
+    """An untrained encoder, the same every time."""
     torch.manual_seed(recipe.seed)
-    pictures = Pictures.of(shards, torch.inf, own=True)
-    return GlobalTrainer(bundle, E3dge(config_for(bundle)), recipe, pictures, device)
+    return E3dge(config_for(bundle, without))
+
+
+def make_global_trainer(
+    bundle: Bundle, encoder: E3dge, recipe: GlobalRecipe, folder: Path, device: torch.device
+) -> GlobalTrainer:
+    """A trainer on the shards in `folder`."""
+    pictures = Pictures.of(dataset.load_images(folder, recipe.samples.kind), torch.inf, own=True)
+    return GlobalTrainer(bundle, encoder, recipe, pictures, device)
 
 
 def train_e3dge(job: EncoderJob, report: Callable[[str], None], show: Show) -> Path:
-    """Train E3DGE's encoder; returns where it was written."""
-    job.folder.mkdir(parents=True, exist_ok=True)
-    recipe = global_recipe(job.bundle, job.scale, job.without)
-    first_alone(lambda: recipe.samples.draw(job.bundle, job.folder, recipe.sample_shards, report))
-    path = finished_file(job.bundle, E3DGE, job.folder)
-    trainer = make_global_trainer(job.bundle, recipe, job.folder, job.device)
-    for step in trainer.run(job.folder / f"{E3DGE}-global.pt", report):
-        if trainer.rank == 0 and (step % trainer.save_every == 0 or step == recipe.steps):
-            show(trainer.grid())
-    first_alone(lambda: save_encoder(trainer.average, path))
+    """Train E3DGE's encoder; returns where it was written. The file is complete once the codes can be read; the local
+    branch, which learns after that, changes nothing before it is there, too."""
+    bundle, folder, device, without = job.bundle, job.folder, job.device, job.without
+    folder.mkdir(parents=True, exist_ok=True)
+    path = finished_file(bundle, E3DGE, folder)
+
+    def run(trainer: GlobalTrainer | LocalTrainer, checkpoint: str) -> None:
+        for step in trainer.run(folder / checkpoint, report):
+            if trainer.rank == 0 and (step % trainer.save_every == 0 or step == trainer.steps):
+                show(trainer.grid())
+
+    codes = global_recipe(bundle, job.scale, without)
+    first_alone(lambda: codes.samples.draw(bundle, folder, codes.sample_shards, report))
+    first = make_global_trainer(bundle, make_encoder(bundle, codes, without), codes, folder, device)
+    run(first, f"{E3DGE}-global.pt")
+    encoder = first.average
+    first_alone(lambda: save_encoder(encoder, path))
+    if "local" in without:
+        return path
+    local = local_recipe(bundle, job.scale, without)
+
+    def draw() -> None:
+        draw_outside(job, codes.samples.resolution, report)
+        inside = dataset.load_images(folder, codes.samples.kind)
+        draw_residuals(
+            bundle, encoder, inside, shards_of(folder, OUTSIDE), (local.inside, local.outside), folder, report
+        )
+
+    first_alone(draw)
+    branch = copy.deepcopy(encoder.local).requires_grad_(True)
+    second = LocalTrainer(bundle, branch, local, Residuals.load(folder), device)
+    run(second, f"{E3DGE}-local.pt")
+    encoder.local = second.average
+    first_alone(lambda: save_encoder(encoder, path))
     return path

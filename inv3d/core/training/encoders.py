@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.encoders.kinds import E3DGE, PREIM3D
@@ -17,15 +16,11 @@ from inv3d.core.encoders.store import save_encoder
 from inv3d.core.errors import InputError
 from inv3d.core.training import dataset
 from inv3d.core.training.e3dge_recipe import train_e3dge
-from inv3d.core.training.job import Align, EncoderJob, Show, finished_file, first_alone
+from inv3d.core.training.job import EncoderJob, Show, finished_file, first_alone
+from inv3d.core.training.outside import OUTSIDE, draw_outside
 from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer
-from inv3d.core.training.source import SOURCES, Source
 
-OUTSIDE = "images"
-"""Shards of the pictures that the generator cannot fully reproduce."""
-OUTSIDE_SHARDS = 24
-_SHARD = 100  # photographs in a file
 MOST_YAW = math.radians(60)
 """Pictures from further round say too little about a face."""
 
@@ -68,34 +63,6 @@ def draw_inside(bundle: Bundle, recipe: EncoderRecipe, folder: Path, report: Cal
     recipe.samples.draw(bundle, folder, recipe.sample_shards, report)
 
 
-def draw_heads(source: Source, folder: Path, factor: float, report: Callable[[str], None]) -> None:
-    """Heads of its `source` as the pictures that an embedded generator cannot fully reproduce, in `folder`."""
-    count = max(1, math.ceil(OUTSIDE_SHARDS * factor))
-    plan = dataset.DataPlan(points=0, rays=0, images=count, wide=0, twins=0, patches=0)
-    dataset.generate(folder, plan, False, report, source)
-
-
-def draw_photographs(
-    photos: Sequence[Path], align: Align, resolution: int, folder: Path, report: Callable[[str], None]
-) -> None:
-    """Photographs, aligned and of `resolution` pixels, as the pictures outside of a generator's domain, in `folder`.
-
-    Existing shards are kept.
-    """
-    for first in range(0, len(photos), _SHARD):
-        path = folder / f"{OUTSIDE}-{first // _SHARD:04d}.safetensors"
-        if path.exists():
-            continue
-        views = align(photos[first : first + _SHARD])
-        if views is not None:
-            images = F.interpolate(views.images, (resolution, resolution), mode="area")
-            yaw, pitch = (angle[:, None] for angle in (views.cameras.yaw, views.cameras.pitch))
-            dataset.write_shard(
-                path, {"image": dataset.to_bytes((images + 1.0) / 2.0)[:, None], "yaw": yaw, "pitch": pitch}
-            )
-        report(f"{min(first + _SHARD, len(photos))} of {len(photos)} photos aligned")
-
-
 def train_preim3d(job: EncoderJob, report: Callable[[str], None], show: Show) -> Path:
     """Train PREIM3D's encoder; returns where it was written."""
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -104,10 +71,7 @@ def train_preim3d(job: EncoderJob, report: Callable[[str], None], show: Show) ->
 
     def draw() -> None:
         draw_inside(job.bundle, recipe, job.folder, report)
-        if job.photos:
-            draw_photographs(job.photos, job.align, recipe.samples.resolution, job.folder, report)
-        elif job.bundle.info.drawn_from is not None:
-            draw_heads(SOURCES[job.bundle.info.drawn_from], job.folder, job.scale, report)
+        draw_outside(job, recipe.samples.resolution, report)
 
     first_alone(draw)
     path = finished_file(job.bundle, PREIM3D, job.folder)

@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, distributed, nn
@@ -16,6 +16,14 @@ from inv3d.core.files import write_whole
 
 Report = Callable[[str], None]
 Losses = dict[str, Tensor]
+
+
+class Kept(Protocol):
+    """What a checkpoint keeps: a module, or an optimizer."""
+
+    def state_dict(self) -> Any: ...
+
+    def load_state_dict(self, state: Any, /) -> Any: ...
 
 
 class Training(ABC):
@@ -36,7 +44,7 @@ class Training(ABC):
     save_every: int = 500
     device: torch.device
     optimizer: torch.optim.Optimizer
-    parts: Mapping[str, nn.Module]
+    parts: Mapping[str, Kept]
     """The content of a checkpoint beside the optimizer; the trained modules come first."""
     step: int = 0
     """Number of finished steps."""

@@ -9,7 +9,7 @@ from inv3d.core.encoders.kinds import ENCODERS
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
 from inv3d.core.encoders.store import load_encoder, save_encoder
 from inv3d.core.errors import InputError
-from inv3d.core.training import encoders, job
+from inv3d.core.training import encoders, job, outside
 from inv3d.core.training.dataset import load_images, write_shard
 from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer
@@ -193,12 +193,12 @@ def test_photographs_become_shards_that_are_kept(demo, tmp_path):
         return Views(torch.zeros(2, 3, 64, 64), camera, (0, 1), (0.0, 0.0))
 
     photos = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
-    encoders.draw_photographs(photos, align, 32, tmp_path, lines.append)
+    outside.draw_photographs(photos, align, 32, tmp_path, lines.append)
     shard = load_images(tmp_path)
     assert shard["image"].shape == (2, 1, 3, 32, 32) and shard["yaw"].shape == (2, 1)
     assert shard["yaw"][:, 0].tolist() == pytest.approx([0.2, -0.1], abs=1e-5)
     assert lines == ["3 of 3 photos aligned"]
-    encoders.draw_photographs(photos, None, 32, tmp_path, lines.append)
+    outside.draw_photographs(photos, None, 32, tmp_path, lines.append)
     assert len(lines) == 1
 
 
