@@ -12,8 +12,8 @@ from PIL import Image
 
 from inv3d.batch.job import Job
 
-MAKER = Path(__file__).with_name("maker.py")
-"""A program that stands in for the command line: it makes such folders."""
+FAKE = ("-I", "-S", str(Path(__file__).with_name("maker.py")))
+"""What Python runs in the place of the command line: it makes such folders."""
 
 
 def job(folder: Path, name: str, *options: str, command: str = "video") -> Job:

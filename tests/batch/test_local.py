@@ -6,7 +6,7 @@ from inv3d.batch.job import Attempt
 from inv3d.batch.local import LocalPool, visible
 from inv3d.batch.shares import Shares
 
-from .heads import MAKER, job
+from .heads import FAKE, job
 
 
 def collect(pool, count):
@@ -17,7 +17,7 @@ def collect(pool, count):
 
 
 def test_attempts_are_made_and_ended(tmp_path):
-    pool = LocalPool(Shares(2, 1), (str(MAKER),))
+    pool = LocalPool(Shares(2, 1), FAKE)
     attempts = [Attempt(job(tmp_path, name)) for name in ("a", "bad")]
     for attempt in attempts:
         pool.start(attempt, tmp_path / f"{attempt.job.name}.log")
@@ -40,7 +40,7 @@ def test_each_attempt_gets_the_gpu_that_the_fewest_use(tmp_path):
 
 def test_stopping_ends_all_attempts_soon(tmp_path, monkeypatch):
     monkeypatch.setenv("MAKER_SECONDS", "60")
-    pool = LocalPool(Shares(2, 1), (str(MAKER),))
+    pool = LocalPool(Shares(2, 1), FAKE)
     for name in "ab":
         pool.start(Attempt(job(tmp_path, name)), tmp_path / f"{name}.log")
     start = time.monotonic()

@@ -7,11 +7,11 @@ import pytest
 
 from inv3d.batch.process import Process, complaint, stage
 
-from .heads import MAKER, job
+from .heads import FAKE, job
 
 
 def run(arguments, log, **options):
-    process = Process(arguments, log, 3, program=(str(MAKER),), **options)
+    process = Process(arguments, log, 3, program=FAKE, **options)
     while (ending := process.ended()) is None:
         time.sleep(0.01)
     return ending
@@ -36,7 +36,7 @@ def test_a_process_can_be_stopped_and_a_killed_one_is_lost(tmp_path, monkeypatch
     monkeypatch.setenv("MAKER_SECONDS", "60")
     one = job(tmp_path, "a")
     arguments = ("video", str(one.inputs[0]), "--out", str(one.out))
-    stopped, killed = (Process(arguments, tmp_path / name, 1, program=(str(MAKER),)) for name in "xy")
+    stopped, killed = (Process(arguments, tmp_path / name, 1, program=FAKE) for name in "xy")
     assert stopped.ended() is None
     while not (stage(tmp_path / "x") and stage(tmp_path / "y")):
         time.sleep(0.01)
