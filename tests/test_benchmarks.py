@@ -1,6 +1,7 @@
 """Benchmarks are too slow to run here; that they still fit the code they measure shows when they are imported."""
 
 import importlib
+import math
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,20 @@ def test_a_benchmark_can_be_imported(name, monkeypatch):
         if error.name not in EXTRA:
             raise
         pytest.skip(f"needs {error.name}, of the extra `train`")
+
+
+def test_the_cost_of_many_clips_follows_from_measured_ones(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    million = importlib.import_module("million")
+    row = {"state": "finished", "cpu_seconds": "90", "seconds": "300", "bytes": "2e7", "peak_memory_mb": "1024", "device": "cpu"}
+    failed = {**row, "state": "failed", "cpu_seconds": "30", "bytes": "", "peak_memory_mb": "", "device": ""}
+    passed = {**row, "state": "passed over", "cpu_seconds": ""}
+    of = million.measured([row, {**row, "cpu_seconds": "120"}, failed, passed])
+    assert (of.heads, of.usable, of.memory, of.on_gpu) == (2, 2 / 3, 1.0, False)
+    assert math.isclose(of.hours.value, 80 / 3600) and math.isclose(of.hours.error, math.sqrt(700) / 3600)
+    told = dict(million.costs(of, 1000, 100, million.Prices(core_hour=0.1, gigabyte_month=0.5)))
+    assert told["core-hours"].startswith("22.2 ±") and told["dollars for computing"].startswith("2.22 ±")
+    assert told["heads"] == "667" and told["GB of output"].startswith("13.3") and told["dollars a month for storage"].startswith("6.67")
+    assert million.measured([{**row, "device": "cuda"}]).hours.value == 300 / 3600
+    with pytest.raises(ValueError, match="no head"):
+        million.measured([failed])

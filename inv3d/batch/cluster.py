@@ -56,7 +56,9 @@ class RayPool:
 
     @staticmethod
     @contextmanager
-    def at(address: str, memory: float, device: str, most: int | None) -> Iterator[RayPool]:
+    def at(
+        address: str, memory: float, device: str, most: int | None, program: tuple[str, ...] = PROGRAM
+    ) -> Iterator[RayPool]:
         """The pool of the cluster at an address, "auto" for the one that this machine belongs to. Raises UsageError if there is
         none, or if Ray is not installed."""
         try:
@@ -71,7 +73,7 @@ class RayPool:
                 f"there is no Ray cluster at {address}: {reason}", "start one with: ray start --head; or leave out --ray"
             ) from error
         try:
-            yield RayPool(ray, Need.of(ray.cluster_resources(), device, memory), most)
+            yield RayPool(ray, Need.of(ray.cluster_resources(), device, memory), most, program)
         finally:
             ray.shutdown()
 

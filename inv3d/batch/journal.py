@@ -43,12 +43,12 @@ class Journal:
 
     @staticmethod
     @contextmanager
-    def opened(folder: Path, anew: bool) -> Iterator[Journal]:
-        """The journal of a folder, to continue or to begin `anew`. Lines that a kill has cut off are passed over: whatever
-        they said, the folders of heads say it too. Raises OSError."""
+    def opened(folder: Path) -> Iterator[Journal]:
+        """The journal of a folder, to be continued. Lines that a kill has cut off are passed over: whatever they said, the
+        folders of heads say it too. Raises OSError."""
         path = folder / JOURNAL
-        finished = {} if anew else _finished(path)
-        with path.open("w" if anew else "a", encoding="utf-8") as file:
+        finished = _finished(path)
+        with path.open("a", encoding="utf-8") as file:
             if file.tell():
                 file.write("\n")  # the last line may lack its end
             yield Journal(file, finished)

@@ -12,6 +12,8 @@ from inv3d.batch.shares import Shares
 
 _TICK = 0.1
 """Seconds between two looks at the processes."""
+_RECOVERY = 4
+"""After so many heads in every slot, a slot that was given up for lack of memory is taken again."""
 
 
 class LocalPool:
@@ -20,6 +22,7 @@ class LocalPool:
     def __init__(self, shares: Shares, program: tuple[str, ...] = PROGRAM) -> None:
         self.slots = shares.slots
         self._shares, self._program = shares, program
+        self._well = 0
         self._running: dict[Process, tuple[Attempt, str | None]] = {}
 
     def start(self, attempt: Attempt, log: Path) -> None:
@@ -32,10 +35,13 @@ class LocalPool:
         found = [(process, ending) for process in self._running if (ending := process.ended()) is not None]
         if not found:
             time.sleep(_TICK)
+        self._well += sum(ending.code == 0 for _, ending in found)
+        if self._well >= _RECOVERY * self.slots and self.slots < self._shares.slots:
+            self.slots, self._well = self.slots + 1, 0
         return [(self._running.pop(process)[0], ending) for process, ending in found]
 
     def spare(self) -> None:
-        self.slots = max(1, self.slots - 1)
+        self.slots, self._well = max(1, self.slots - 1), 0
 
     def stop(self) -> None:
         for process in self._running:

@@ -21,6 +21,8 @@ _PATIENCE = 30.0
 """Seconds that a process is given to clean up."""
 _TAIL = 1 << 13
 """Bytes at the end of a log that are looked at."""
+_LONGEST = 2000
+"""Characters of a message that are kept."""
 
 
 class Process:
@@ -100,7 +102,7 @@ def complaint(log: Path) -> tuple[str, str]:
     for i in range(len(lines) - 1, -1, -1):
         if lines[i].startswith("error: "):
             hint = lines[i + 1] if i + 1 < len(lines) else ""
-            return lines[i].removeprefix("error: "), hint.removeprefix("hint: ")
+            return lines[i].removeprefix("error: ")[:_LONGEST], hint.removeprefix("hint: ")[:_LONGEST]
     return "", ""
 
 

@@ -40,8 +40,7 @@ class Batch:
 
         Raises OSError if a log or the journal cannot be written.
         """
-        self.waiting.extend(Attempt(job, 1, resume, force, job.stamp) for job in jobs)
-        (self.folder / LOGS).mkdir(exist_ok=True)
+        self.waiting.extend(Attempt(job, 1, resume, force, job.stamp if force else None) for job in jobs)
         try:
             while self.waiting or self.running:
                 while self.waiting and len(self.running) < self.pool.slots:
@@ -57,10 +56,11 @@ class Batch:
 
     def log(self, job: Job) -> Path:
         """The file with the output of the last attempt at a job."""
-        return self.folder / LOGS / (job.name.replace("/", "--") + ".log")
+        return self.folder / LOGS / f"{job.name}.log"
 
     def _start(self, attempt: Attempt) -> None:
-        attempt.job.out.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (attempt.job.out.parent, self.log(attempt.job).parent):
+            folder.mkdir(parents=True, exist_ok=True)
         self.journal.started(attempt)
         self.pool.start(attempt, self.log(attempt.job))
         self.running[attempt] = time.monotonic()

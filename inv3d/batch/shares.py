@@ -28,7 +28,7 @@ def divide(jobs: int, asked: int | None, fitting: int, gpus: tuple[str, ...] = (
     number of cores, if not all that this process may use."""
     available = own or cores()
     usual = len(gpus) if gpus else min(available, fitting)
-    slots = max(1, asked or min(jobs, usual))
+    slots = max(1, min(jobs, asked or usual))
     return Shares(slots, max(1, available // slots), gpus)
 
 

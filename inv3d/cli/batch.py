@@ -125,7 +125,7 @@ def batch(
 
         with disk_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-            with interruptible(stopped), held(out / LOCK, out), Journal.opened(out, anew=not resume) as journal:
+            with interruptible(stopped), held(out / LOCK, out), Journal.opened(out) as journal:
                 try:
                     for job in wanted if resume else ():
                         check()

@@ -51,8 +51,7 @@ def test_a_machine_of_the_cluster_is_lost_and_no_head_is_lost_or_made_twice(tmp_
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False, **size})
     try:
         second = cluster.add_node(num_cpus=2, **size)
-        with RayPool.at(cluster.address, 1 << 20, "auto", None) as pool, Journal.opened(heads, anew=True) as journal:
-            pool._program = FAKE
+        with RayPool.at(cluster.address, 1 << 20, "auto", None, FAKE) as pool, Journal.opened(heads) as journal:
             assert "4 at once on 2 machines" in pool.description
             removed: list[int] = []
 

@@ -2,6 +2,7 @@ import time
 
 import pytest
 
+from inv3d.batch import local
 from inv3d.batch.job import Attempt
 from inv3d.batch.local import LocalPool, visible
 from inv3d.batch.shares import Shares
@@ -49,10 +50,15 @@ def test_stopping_ends_all_attempts_soon(tmp_path, monkeypatch):
     assert [ending.code for _, ending in pool.ended()] == [130, 130]
 
 
-def test_fewer_at_once_when_memory_runs_out():
-    pool = LocalPool(Shares(2, 1))
+def test_fewer_at_once_after_memory_ran_out_until_all_is_well_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(local, "_RECOVERY", 1)
+    pool = LocalPool(Shares(2, 1), FAKE)
     for slots in (1, 1):
         pool.spare()
+        assert pool.slots == slots
+    for name, slots in (("bad", 1), ("a", 2), ("b", 2)):
+        pool.start(Attempt(job(tmp_path, name)), tmp_path / "log")
+        collect(pool, 1)
         assert pool.slots == slots
 
 

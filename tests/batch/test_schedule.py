@@ -36,7 +36,7 @@ class Scripted:
 
 
 def run(tmp_path, pool, names, **options):
-    with Journal.opened(tmp_path, anew=True) as journal:
+    with Journal.opened(tmp_path) as journal:
         batch = Batch(tmp_path, pool, journal, 2)
         batch.run([job(tmp_path, name) for name in names], **options)
     return batch
@@ -76,7 +76,7 @@ def test_flags_of_the_batch_are_those_of_its_attempts(heads):
 
 def test_what_stops_a_batch_keeps_its_results(heads):
     pool = Scripted(slots=1, stop_after=3)
-    with Journal.opened(heads, anew=True) as journal:
+    with Journal.opened(heads) as journal:
         batch = Batch(heads, pool, journal)
         with pytest.raises(KeyboardInterrupt):
             batch.run([job(heads, name) for name in "abcde"])
@@ -86,7 +86,7 @@ def test_what_stops_a_batch_keeps_its_results(heads):
 def test_a_head_that_is_finished_while_the_batch_is_stopped_counts(heads):
     pool = Scripted(slots=1, stop_after=1)
     pool.stop = lambda: write_head(heads / "a")
-    with Journal.opened(heads, anew=True) as journal:
+    with Journal.opened(heads) as journal:
         batch = Batch(heads, pool, journal)
         with pytest.raises(KeyboardInterrupt):
             batch.run([job(heads, "a")])
@@ -95,4 +95,4 @@ def test_a_head_that_is_finished_while_the_batch_is_stopped_counts(heads):
 
 def test_heads_may_be_in_folders_of_folders(heads):
     batch = run(heads, Scripted(), ["team/anna", "team/bob"])
-    assert len(batch.results) == 2 and batch.log(batch.results[0].job).name == "team--anna.log"
+    assert len(batch.results) == 2 and batch.log(batch.results[0].job)== heads / "logs" / "team" / "anna.log"

@@ -16,7 +16,7 @@ def heads(tmp_path):
 @pytest.fixture
 def journal(heads):
     heads.mkdir()
-    with Journal.opened(heads, anew=True) as opened:
+    with Journal.opened(heads) as opened:
         yield opened
 
 
@@ -26,7 +26,7 @@ def finish(journal, one) -> None:
 
 
 def again(heads, one, force=False):
-    with Journal.opened(heads, anew=False) as journal:
+    with Journal.opened(heads) as journal:
         return standing(one, journal, force)
 
 

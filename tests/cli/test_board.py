@@ -37,7 +37,7 @@ def test_a_terminal_gets_a_table_of_what_is_running(tmp_path, monkeypatch):
     monkeypatch.setattr("rich.console.Console", lambda file: Console(file=screen, width=100, force_terminal=True))
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "anna.log").write_text("[   3.1 s] tuning 20/100 pixel 0.1\n")
-    with Journal.opened(tmp_path, anew=True) as journal, Board(9, 0, as_json=False) as shown:
+    with Journal.opened(tmp_path) as journal, Board(9, 0, as_json=False) as shown:
         batch = Batch(tmp_path, None, journal)
         batch.running = {Attempt(job(tmp_path), 2): 0.0, Attempt(job(tmp_path, "bob [x]")): 0.0}
         shown.tell(Result(job(tmp_path, "carl"), seconds=3.0))

@@ -92,7 +92,7 @@ def test_an_option_that_no_input_takes_is_refused(tmp_path, options):
         jobs_of([Row(("a.mp4",))], options, {"encoder": "none"}, tmp_path)
 
 
-@pytest.mark.parametrize("out", ["/x", "../x", "a/../../x", "logs", "summary.csv", "journal.jsonl/x", "x.partial", ".", "a" * 300])
+@pytest.mark.parametrize("out", ["/x", "../x", "a/../../x", "logs", "summary.csv", "journal.jsonl/x", "x.partial", "x.log/y", ".", "a" * 300])
 def test_heads_stay_in_the_folder_of_the_batch(tmp_path, options, out):
     with pytest.raises(UsageError, match="column out"):
         jobs_of([Row(("a.mp4",), {}, out, "", "jobs.csv, row 2")], options, {}, tmp_path)
