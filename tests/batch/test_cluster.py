@@ -44,6 +44,7 @@ def test_a_machine_of_the_cluster_is_lost_and_no_head_is_lost_or_made_twice(tmp_
 
     monkeypatch.setenv("MAKER_SECONDS", "0.3")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     monkeypatch.setenv("RAY_health_check_period_ms", "1000")
     heads = tmp_path / "heads"
     heads.mkdir()
