@@ -13,6 +13,7 @@ import copy
 import functools
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -69,7 +70,7 @@ def our_step(task: Problem, track: LatentTrack, steps: int) -> float:
     """Seconds of one step: the mean of some, without the first."""
     times: list[float] = []
 
-    def note(stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
+    def note(stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
         times.append(time.perf_counter())
 
     tune(replace(task, settings=replace(task.settings, tuning_steps=steps)), track, note)

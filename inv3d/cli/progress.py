@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -20,6 +21,8 @@ _PARTS = 4
 """Lines per stage in a log, ..."""
 _AT_LEAST = 60.0
 """... and the seconds after which another one is printed anyway."""
+_OFTEN = 0.5
+"""Seconds between two readings of a loss: a GPU goes on working while nobody asks."""
 
 
 class PlainLines:
@@ -38,7 +41,7 @@ class PlainLines:
     ) -> None:
         return None
 
-    def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
+    def __call__(self, stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
         signals.check()
         now = time.monotonic()
         # where the length of a stream is unknown, every step counts as the last one so far
@@ -68,6 +71,8 @@ class LiveLines:
             console=Console(file=sys.stdout),
         )
         self.tasks: dict[str, TaskID] = {}
+        self.shown = ("", "", -math.inf)
+        """The stage, its latest detail, and when that was read."""
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -82,16 +87,27 @@ class LiveLines:
         """Print a line above the bars."""
         self.bar.console.print(printable(line), markup=False, emoji=False, highlight=False)
 
-    def __call__(self, stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
+    def __call__(self, stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
         signals.check()
         name = stage.split(maxsplit=1)[0]
         if name not in self.tasks:
             self.tasks[name] = self.bar.add_task(name, total=steps, memory="", detail="")
-        # the line has room for one figure; logs get all of them
-        detail = f"loss {sum(losses.values()):.4f}" if losses else stage.removeprefix(name).strip()
         self.bar.update(
-            self.tasks[name], completed=step, total=steps, memory=f"{peak_memory_mb() / 1024:.1f} GB", detail=detail
+            self.tasks[name],
+            completed=step,
+            total=steps,
+            memory=f"{peak_memory_mb() / 1024:.1f} GB",
+            detail=self._detail(stage, step == steps, losses) if losses else stage.removeprefix(name).strip(),
         )
+
+    def _detail(self, stage: str, last: bool, losses: Mapping[str, float]) -> str:
+        """The loss as of a moment ago: the line has room for one figure; logs get all of them."""
+        named, detail, read = self.shown
+        now = time.monotonic()
+        if last or named != stage or now - read > _OFTEN:
+            detail = f"loss {sum(losses.values()):.4f}"
+            self.shown = (stage, detail, now)
+        return detail
 
 
 def reporter(as_json: bool) -> PlainLines | LiveLines:
@@ -104,7 +120,7 @@ def is_live(as_json: bool) -> bool:
     return not as_json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def quiet(stage: str, step: int, steps: int, losses: dict[str, float]) -> None:
+def quiet(stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
     """A silent reporter, for many short jobs that are reported when finished."""
     signals.check()
 

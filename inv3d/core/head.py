@@ -120,7 +120,9 @@ class Head:
         """This head with `views` of it as the frames that its renders take their colours from."""
         size = min(self.generator.raw_resolution, DEPTH_RESOLUTION)
         depths = self.render_each(views.cameras, lambda render: render.depth.cpu(), size, frames=False)
-        return dataclasses.replace(self, lumigraph=Lumigraph.of(views, torch.cat(depths)).to(self.generator.device))
+        shown = dataclasses.replace(self, lumigraph=Lumigraph.of(views, torch.cat(depths)).to(self.generator.device))
+        shown.__dict__.update(_guide=self._guide, _fixed=self._fixed)  # the codes are the same: worked out already
+        return shown
 
     @torch.no_grad()
     def with_frames(
@@ -148,13 +150,15 @@ class Head:
         superresolution: bool = True,
         frames: bool = True,
         size: int | None = None,
+        sparse: bool = False,
     ) -> Render:
         """Render with the code that the track gives for each camera, deterministically, in bounded memory; with what
         shows behind the head, and with the colours of the `frames` that the head has, or those of the generator alone.
 
         `resolution` is that of the rays (default: the model's own), `size` that of the image with the frames' colours
         (default: what the rays give). More rays than the model was trained for show nothing more of a head with frames,
-        so that a `resolution` beyond the model's is then that of the image alone.
+        so that a `resolution` beyond the model's is then that of the image alone. `sparse` is that of `Generator.render`: for
+        pictures to look at, in about half the time, not to measure.
 
         Raises InputError if the weights and codes, each finite, give NaN or infinity.
         """
@@ -163,12 +167,12 @@ class Head:
         if lent is not None:
             resolution, size = self._sizes(resolution, size)
         scene = self._fixed or self.scene(self.track.grouped(camera))
-        render = self.generator.render(scene, camera, resolution, superresolution=superresolution)
+        render = self.generator.render(scene, camera, resolution, superresolution=superresolution, sparse=sparse)
         if self.generator.has_backdrop:
             behind = self.generator.behind(scene, camera, render.image.shape[-1])
             render = dataclasses.replace(render, behind=behind)
         if lent is not None:
-            render = self._framed(lent, render, camera, resolution, size)
+            render = self._framed(lent, render, camera, resolution, size, sparse)
         if not bool(render.image.isfinite().all() & render.depth.isfinite().all()):
             raise InputError("the head renders NaN or infinity", "make it again with fewer steps or another --seed")
         return render
@@ -200,12 +204,12 @@ class Head:
         return in_threads(device, len(choices), one)
 
     def _framed(
-        self, lent: Lumigraph, render: Render, camera: Camera, resolution: int | None, size: int | None
+        self, lent: Lumigraph, render: Render, camera: Camera, resolution: int | None, size: int | None, sparse: bool
     ) -> Render:
         """The generator's `render` with the colours of frames, which show an edited head as it was before."""
         if self.origin is None:
             return lent.onto(render, camera, size)
-        plain = self.origin.render(camera, resolution, frames=False)
+        plain = self.origin.render(camera, resolution, frames=False, sparse=sparse)
         return transferred(render, plain, lent.onto(plain, camera, size))
 
     def render_each(
@@ -215,11 +219,12 @@ class Head:
         resolution: int | None = None,
         frames: bool = True,
         size: int | None = None,
+        sparse: bool = False,
     ) -> list[Used]:
         """`use(render)` for every camera, in order; the other arguments as for `render`."""
 
         def one(i: int) -> Used:
-            return use(self.render(cameras[i], resolution, frames=frames, size=size))
+            return use(self.render(cameras[i], resolution, frames=frames, size=size, sparse=sparse))
 
         for head in (self, self.origin):
             if head is not None:
@@ -248,6 +253,10 @@ class Head:
 
     def frontal(self) -> Head:
         """This head with the code of its frontal view alone."""
+        return self._frontal
+
+    @functools.cached_property
+    def _frontal(self) -> Head:
         zero = torch.zeros(1)
         return self.facing(self.camera(zero, zero))
 

@@ -37,6 +37,7 @@ _FURTHER = 0.4  # radians by which a mirror image counts as further aside than a
 _PENALTY = 3.0  # radians by which a frame that does not see a point counts as further away
 _SHARPEST = 0.02  # radians within which all frames are equally near
 _SMOOTHING = 0.02  # of a picture's width, over which depths are averaged: their noise would tear what is projected
+_COVERED = 1 / 512  # coverage up to which a pixel shows nothing of the head
 _LEAST = 1e-3  # coverage of an empty pixel, so that depths can be averaged across the silhouette
 
 
@@ -96,19 +97,24 @@ class Lumigraph:
         image = render.image[[row]]
         size = image.shape[-1]
         alpha, depth = resized(render.alpha[[row]], size), resized(render.depth[[row]], size)
+        depth = _smooth(depth, alpha + _LEAST).flatten()
+        covering = alpha.flatten()
+        places = (covering > _COVERED).nonzero()[:, 0]
+        if not len(places):
+            return image, render.alpha[[row]]
         rays = camera[row].rays(size)
-        depth = _smooth(depth, alpha + _LEAST)
-        points = rays.origins + rays.directions * depth.reshape(1, -1, 1)
-        colours, seen = self._seen(points[0], camera[row].position, size)
-        seen = seen.reshape(1, 1, size, size) * alpha
-        picture = colours.T.reshape(1, 4, size, size)
+        points = rays.origins[0, places] + rays.directions[0, places] * depth[places, None]
+        found, told = self._seen(points.T.contiguous(), camera[row].position[0], size)
+        seen, picture = alpha.new_zeros(size * size), alpha.new_zeros(4, size * size)
+        seen[places], picture[:, places] = told * covering[places], found
+        seen, picture = seen.reshape(1, 1, size, size), picture.reshape(1, 4, size, size)
         covered = 1.0 + seen * (picture[:, 3:] - 1.0)
         own = render.alpha[[row]]
         carved = own * F.interpolate(covered, own.shape[-2:], mode="area")
         return image + seen * (2.0 * picture[:, :3] - 1.0 - image), carved
 
     def _seen(self, points: Tensor, eye: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """Colours and coverage [P,4] in [0,1] of surface `points` [P,3], looked at from `eye` [1,3] in a picture of `size`
+        """Colours and coverage [4,P] in [0,1] of surface `points` [3,P], looked at from `eye` [3] in a picture of `size`
         pixels a side, and how far frames saw them [P]."""
         angles, weights, colours = self._told(points, eye, size, _NEAREST)
         colour, seen = _blended(angles, weights, colours)
@@ -116,60 +122,73 @@ class Lumigraph:
         missing = ((angles.amin(0) - enough) / (aside - enough)).clamp(0.0, 1.0)
         rows = missing.nonzero()[:, 0]
         if len(rows):
-            others = self._reflected._told(points[rows], eye, size, _REFLECTED, _FURTHER, missing[rows])
-            own = (angles[:, rows], weights[:, rows], colours[:, rows])
-            colour[rows], seen[rows] = _blended(*(torch.cat(pair) for pair in zip(own, others, strict=True)))
+            others = self._reflected._told(points[:, rows], eye, size, _REFLECTED, _FURTHER, missing[rows])
+            own = (angles[:, rows], weights[:, rows], colours[..., rows])
+            colour[:, rows], seen[rows] = _blended(*(torch.cat(pair) for pair in zip(own, others, strict=True)))
         return colour, seen
 
     def _told(
         self, points: Tensor, eye: Tensor, size: int, most: int, aside: float = 0.0, trust: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What the `most` frames nearest to `eye` tell about `points` [P,3]: how far aside they count [K,P], how far to
-        trust them [K,P], and the colours and coverage [K,P,4]. All count as further `aside` (radians), and are trusted only
-        so far [P] in addition."""
-        toward = F.normalize(eye - points, dim=-1)
-        rows = [self._told_by(k, points, toward, size, aside) for k in self._nearest(eye, most)]
-        angles, weights, colours = (torch.stack(each) for each in zip(*rows, strict=True))
-        weights = weights if trust is None else weights * trust
-        return angles + aside + _PENALTY * (1.0 - weights), weights, colours
-
-    def _told_by(
-        self, k: int, points: Tensor, toward: Tensor, size: int, aside: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """What frame k tells about `points` [P,3], looked at along -`toward` [P,3]: the angles [P] between both views, how
-        far to trust it [P], and the colours and coverage [P,4]. The background of one that counts as further `aside`
-        (radians) tells less."""
-        frame = self[[k]]
-        uv, distance = frame.camera.project(points[None])
-        places = (2.0 * uv - 1.0)[:, None]
+        """What the `most` frames nearest to `eye` [3] tell about `points` [3,P]: how far aside they count [K,P], how far to
+        trust them [K,P], and the colours and coverage [K,4,P]. All count as further `aside` (radians), their background
+        tells less then, and they are trusted only so far [P] in addition."""
+        rows = self._nearest(eye, most)
+        matrix, origin, centre = (each[rows] for each in self._projections)
+        away = points - centre
+        distance = away.square().sum(1).sqrt()
+        toward = F.normalize(eye[:, None] - points, dim=0)
+        angle = torch.arccos((-(away * toward).sum(1) / distance).clamp(-1.0, 1.0))
+        image = (matrix @ points) + origin
+        uv = image[:, :2] / image[:, 2:]
+        places = (2.0 * uv - 1.0).transpose(1, 2)[:, None]
 
         def read(maps: Tensor) -> Tensor:
-            return F.grid_sample(maps, places, padding_mode="border", align_corners=False)[0, :, 0].T
+            return F.grid_sample(maps[rows], places, padding_mode="border", align_corners=False)[:, :, 0]
 
-        picture = frame.pictures.float() / 255.0
-        if size < self.size:  # a pixel of the render covers several of the frame
-            picture = F.interpolate(picture, (size, size), mode="area")
-        colour = read(picture)
-        back = F.normalize(frame.camera.position - points, dim=-1)
-        angle = torch.arccos((toward * back).sum(-1).clamp(-1.0, 1.0))
+        colour, (depth, facing) = read(self._pictures(size)), read(self._surfaces).unbind(1)
         least, wide = _HIDDEN
-        hidden = (distance[0] - read(frame.depth)[:, 0]).clamp(min=0.0) / (least + wide / angle.clamp(min=1e-3))
-        direct = read(self._facing[[k]])[:, 0] ** ((angle - _SLIGHT).clamp(min=0.0) / _HALF)
+        hidden = (distance - depth).clamp(min=0.0) / (least + wide / angle.clamp(min=1e-3))
+        direct = facing ** ((angle - _SLIGHT).clamp(min=0.0) / _HALF)
         near, far = _SIDEWAYS
         beside = ((far - angle) / (far - near)).clamp(0.0, 1.0)
         # further aside, a background says that the geometry is wrong, but not what is right
         covered = torch.maximum(colour[:, 3], (1.0 - (angle + aside) / _BESIDE).clamp(min=0.0))
-        inside = ((uv[0] > 0.0) & (uv[0] < 1.0)).all(-1)
-        return angle, torch.exp(-hidden.square()) * direct * beside * covered * inside, colour
+        inside = ((uv > 0.0) & (uv < 1.0)).all(1)
+        weights = torch.exp(-hidden.square()) * direct * beside * covered * inside
+        weights = weights if trust is None else weights * trust
+        return angle + aside + _PENALTY * (1.0 - weights), weights, colour
+
+    # what follows is worked out once for all renders
 
     @functools.cached_property
-    def _facing(self) -> Tensor:
-        """How directly each frame sees its surface [K,1,s,s]: 1 up to an angle, falling to 0 at the outline."""
+    def _projections(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Matrices [K,3,3] and shifts [K,3,1] that take world points to homogeneous image points, and the cameras'
+        centres [K,3,1]."""
+        centre = self.camera.position[..., None]
+        matrix = self.camera.intrinsics @ self.camera.cam2world[:, :3, :3].transpose(1, 2)
+        return matrix, -(matrix @ centre), centre
+
+    @functools.cached_property
+    def _by_size(self) -> dict[int, Tensor]:
+        return {}
+
+    def _pictures(self, size: int) -> Tensor:
+        """The pictures [K,4,S,S] in [0,1] for renders of `size` pixels a side, whose pixels may cover several of theirs."""
+        if size not in self._by_size:
+            pictures = self.pictures.float() / 255.0
+            self._by_size[size] = F.interpolate(pictures, (size, size), mode="area") if size < self.size else pictures
+        return self._by_size[size]
+
+    @functools.cached_property
+    def _surfaces(self) -> Tensor:
+        """The depth of the surface in each frame, and how directly each sees it: 1 up to an angle, falling to 0 at the
+        outline [K,2,s,s]."""
         depth = _smooth(self.depth, torch.ones_like(self.depth))
         pixel = depth / (self.camera.intrinsics[:, 0, 0].reshape(-1, 1, 1, 1) * depth.shape[-1])
         across, down = (torch.gradient(depth, dim=dim)[0] / pixel for dim in (3, 2))
         cosine = (1.0 + across.square() + down.square()).rsqrt()
-        return (cosine / _STEEP).clamp(max=1.0)
+        return torch.cat([self.depth, (cosine / _STEEP).clamp(max=1.0)], 1)
 
     @functools.cached_property
     def _reflected(self) -> Lumigraph:
@@ -186,7 +205,7 @@ class Lumigraph:
 
 
 def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:
-    """The nearest frames' colours [P,4] and weights [P], of all frames' angles and weights [K,P] and colours [K,P,4].
+    """The nearest frames' colours [4,P] and weights [P], of all frames' angles and weights [K,P] and colours [K,4,P].
 
     A frame's share falls to zero where the next one becomes as near, so that nothing jumps (Buehler et al., section 4).
     """
@@ -197,9 +216,9 @@ def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, 
     share = (1.0 - near / limit).clamp(min=0.0) / (near + _SHARPEST) + 1e-6
     share = share / share.sum(0)
     seen = weights.gather(0, which) * share
-    colour = (seen[..., None] * colours.gather(0, which[..., None].expand(-1, -1, 4))).sum(0)
+    colour = (seen[:, None] * colours.gather(0, which[:, None].expand(-1, 4, -1))).sum(0)
     total = seen.sum(0)
-    return colour / total.clamp(min=1e-6)[:, None], total
+    return colour / total.clamp(min=1e-6), total
 
 
 def _smooth(depth: Tensor, weight: Tensor) -> Tensor:

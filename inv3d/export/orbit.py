@@ -37,6 +37,6 @@ def write_orbit(
         shown = background.opaque.show(render)[None]
         return to_array(F.interpolate(shown, (size, size), mode="bicubic", align_corners=False)[0])
 
-    images = head.render_each(head.camera(yaw, torch.zeros_like(yaw)), picture, resolution, size=head.finest)
+    images = head.render_each(head.camera(yaw, torch.zeros_like(yaw)), picture, resolution, size=head.finest, sparse=True)
     write_mp4(path, images + images[-2:0:-1], fps)
     return yaw.tolist(), images

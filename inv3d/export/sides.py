@@ -39,7 +39,7 @@ def shots(head: Head, photos: Views | None = None, resolution: int | None = None
     cameras = sides(head, _SHOTS)
     if photos is not None:
         cameras = _more(photos.cameras.to(head.generator.device), cameras)
-    renders = head.frontal().render_each(cameras, lambda render: render, resolution)
+    renders = head.frontal().render_each(cameras, lambda render: render, resolution, sparse=True)
     found = [own_shot(render, cameras[i]) for i, render in enumerate(renders)]
     if photos is not None:
         images = photos.images if photos.fine is None else from_bytes(photos.fine)

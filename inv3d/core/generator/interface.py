@@ -166,11 +166,13 @@ class Generator(nn.Module, ABC):
         random: torch.Generator | None = None,
         chunk: int | None = None,
         superresolution: bool = True,
+        sparse: bool = False,
     ) -> Render:
         """Render a scene of M codes from N `cameras`, N a multiple of M; ValueError otherwise.
 
         `resolution` is that of the rays (default: the model's own). Without `superresolution` `image` is `image_raw`,
-        which is what a depth map needs. The other arguments are those of `render_rays`.
+        which is what a depth map needs. With `sparse` a CPU renders some rays of a picture alone (see `interpolated`), which
+        nobody sees; not for gradients. The other arguments are those of `render_rays`.
         """
 
     @abstractmethod

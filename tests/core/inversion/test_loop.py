@@ -1,4 +1,5 @@
 import math
+import sys
 
 import pytest
 import torch
@@ -51,3 +52,24 @@ def test_every_group_has_its_own_rate_and_the_decay_is_that_of_the_call():
 def test_losses_of_several_parts_add_up_by_name():
     parts = [{"a": torch.tensor(1.0), "b": torch.tensor(2.0)}, {"b": torch.tensor(3.0), "c": torch.tensor(4.0)}]
     assert {name: float(loss) for name, loss in total(parts).items()} == {"a": 1.0, "b": 5.0, "c": 4.0}
+
+
+def test_adam_is_torchs_and_leaves_tensors_without_a_gradient(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # its import would fail: it takes seconds
+    start = torch.tensor([1.0, -2.0, 3.0])
+    ours, other = start.clone().requires_grad_(), start.clone().requires_grad_()
+
+    def passes(step):
+        yield {"a": (ours - step).square().sum()} | ({"b": other.square().sum()} if step > 2 else {})
+
+    optimise([([ours], 0.1), ([other], 0.2)], passes, 6, "", silent)
+    monkeypatch.undo()
+    theirs, rest = start.clone().requires_grad_(), start.clone().requires_grad_()
+    adam = torch.optim.Adam([{"params": [theirs]}, {"params": [rest]}], fused=True)
+    for step in range(6):
+        for group, rate in zip(adam.param_groups, (0.1, 0.2), strict=True):
+            group["lr"] = rate * ramp(step / 6)
+        adam.zero_grad()
+        sum([(theirs - step).square().sum(), *([rest.square().sum()] if step > 2 else [])]).backward()
+        adam.step()
+    assert torch.equal(ours, theirs) and torch.equal(other, rest)

@@ -1,0 +1,57 @@
+"""Adam (Kingma and Ba 2015) by torch's functional form: its class imports torch's compiler, which takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+
+
+@dataclass
+class Moments:
+    """The means of a tensor's gradient and of its square, and the number of steps []."""
+
+    mean: Tensor
+    square: Tensor
+    count: Tensor
+
+    @staticmethod
+    def zeros(tensor: Tensor) -> Moments:
+        count = torch.zeros((), dtype=torch.float32, device=tensor.device)
+        return Moments(torch.zeros_like(tensor), torch.zeros_like(tensor), count)
+
+
+@dataclass
+class Adam:
+    """Steps of `groups` of tensors; those without a gradient stay where they are."""
+
+    groups: Sequence[Sequence[Tensor]]
+    _moments: dict[Tensor, Moments] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        for tensors in self.groups:
+            for tensor in tensors:
+                tensor.grad = None
+
+    @torch.no_grad()
+    def step(self, rates: Sequence[float]) -> None:
+        """Move every group by its rate."""
+        for tensors, rate in zip(self.groups, rates, strict=True):
+            moved = [tensor for tensor in tensors if tensor.grad is not None]
+            if not moved:
+                continue
+            moments = [self._of(tensor) for tensor in moved]
+            adam(
+                moved, [tensor.grad for tensor in moved if tensor.grad is not None],
+                [each.mean for each in moments], [each.square for each in moments], [], [each.count for each in moments],
+                fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,
+            )  # fmt: skip
+
+    def _of(self, tensor: Tensor) -> Moments:
+        if tensor not in self._moments:
+            self._moments[tensor] = Moments.zeros(tensor)
+        return self._moments[tensor]
