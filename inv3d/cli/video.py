@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,11 +25,19 @@ from inv3d.cli.options import (
     Seed,
     check_folder,
 )
+from inv3d.core.encoders.kinds import E3DGE, ENCODERS, described
+
+if TYPE_CHECKING:
+    import torch
+
+    from inv3d.video.choose import HeadChoice
+    from inv3d.video.material import Material
 
 VIEWS = Number(1, 1000, whole=True)
 
 
 def video(
+    context: typer.Context,
     inputs: Annotated[
         list[Path],
         typer.Argument(
@@ -59,6 +67,14 @@ def video(
     effort: Annotated[
         float, typer.Option(parser=FACTOR, metavar="FACTOR", help="Multiplier of the preset's optimisation steps.")
     ] = 1.0,
+    replay: Annotated[
+        bool,
+        typer.Option(
+            "--replay",
+            help="Fit nothing: encode every frame of the clip on its own, and write a video of the head from fixed sides.",
+        ),
+    ] = False,
+    encoder: Annotated[str, typer.Option(metavar="NAME", help=f"Encoder of --replay: {described()}.")] = E3DGE,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -80,6 +96,8 @@ def video(
 
     Examples: inv3d video clip.mp4 --views 9 --latents; inv3d video left.jpg front.jpg right.jpg; inv3d video photos/
 
+    With --replay: inv3d video clip.mp4 --replay --encoder e3dge writes replay.mp4 and codes.safetensors instead.
+
     Writes preview.png before the fit starts; then head/ (to render again), views/, orbit.mp4, mesh.glb, view.html,
     metrics.json, report.html and run.json.
     """
@@ -98,12 +116,16 @@ def video(
     from inv3d.places import find_material, output_of
     from inv3d.workspace import check_output
 
+    _check_options(context, replay)
     tell = teller(as_json)
     choice = choose_device(device)
     settings = preset_named(preset, choice.device).scaled(effort).taking(frames=detail == "frames")
     material = find_material(inputs)
     out = out or output_of(inputs, material)
     check_folder(out)
+    if replay:
+        _replay(material, out, model, encoder, choice.device, force, head.choice if head else None, as_json)
+        return
     job = VideoJob(
         material=material, out=out, views=views, latents=latents, model=model, perceptual=perceptual, identity=identity,
         settings=settings, seed=seed, device=choice.device, force=force, resume=resume,
@@ -139,6 +161,50 @@ def video(
                 "seconds": run["total_seconds"], "metrics": means,
             }
         )  # fmt: skip
+
+
+_REPLAYED = ("inputs", "replay", "encoder", "model", "out", "head", "device", "force", "as_json", "debug")
+"""Options that a replay makes use of."""
+
+
+def _check_options(context: typer.Context, replay: bool) -> None:
+    """Raises UsageError for options that were given and would do nothing."""
+    from inv3d.core.errors import UsageError
+
+    for each in context.command.params:
+        source = context.get_parameter_source(each.name or "")
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        if replay and each.name not in _REPLAYED:
+            raise UsageError(f"{each.opts[0]} does nothing with --replay, which fits nothing", "leave one of them out")
+        if not replay and each.name == "encoder":
+            raise UsageError("--encoder does nothing without --replay", "add --replay, or leave it out")
+
+
+def _replay(
+    material: Material, out: Path, model: str, encoder: str, device: torch.device, force: bool,
+    head: HeadChoice | None, as_json: bool,
+) -> None:  # fmt: skip
+    from inv3d.cli.progress import reporter
+    from inv3d.cli.signals import interruptible, nothing_kept
+    from inv3d.cli.terminal import document, teller
+    from inv3d.core.bundle import check_prepared
+    from inv3d.core.errors import UsageError
+    from inv3d.replay import VIDEO, ReplayJob, replay_clip
+
+    if encoder not in ENCODERS:
+        raise UsageError(f"there is no encoder '{encoder}'", f"choose one of: {', '.join(ENCODERS)}")
+    check_prepared(model)
+    tell = teller(as_json)
+    tell(material.description)
+    job = ReplayJob(material=material, out=out, model=model, encoder=encoder, device=device, force=force, head=head)
+    with interruptible(nothing_kept(out)), reporter(as_json) as progress:
+        run = replay_clip(job, progress)
+    tell(f"{run.frames} frames, {run.left_out} left out: {run.encoded_per_second} encoded and {run.shown_per_second} shown a second")
+    tell(f"flicker {run.flicker} of 255 levels; the clip's own {run.flicker_of_clip}")
+    tell(f"open {out / VIDEO}")
+    if as_json:
+        document({**run.model_dump(mode="json"), "out": str(out)})
 
 
 def stopped(out: Path) -> tuple[str, str]:
