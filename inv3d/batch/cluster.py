@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from inv3d.batch.job import Attempt, Ending
 from inv3d.batch.process import PROGRAM, Process
@@ -43,6 +46,22 @@ class Need:
         return int(min(fitting, default=0) if not self.gpus else min(*fitting, cluster.get("GPU", 0) / self.gpus))
 
 
+class OfMainThread:
+    """Standard output without what other threads print. Ray has one that prints reports on lost machines there, whatever it is
+    told; the batch itself says what became of its heads."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        if threading.current_thread() is threading.main_thread():
+            return self._stream.write(text)
+        return len(text)
+
+
 class RayPool:
     """A `Pool` on a cluster to which `ray` is connected. Ray itself repeats nothing: that is for the batch to decide."""
 
@@ -73,9 +92,11 @@ class RayPool:
                 f"there is no Ray cluster at {address}: {reason}", "start one with: ray start --head; or leave out --ray"
             ) from error
         try:
-            yield RayPool(ray, Need.of(ray.cluster_resources(), device, memory), most, program)
+            with redirect_stdout(cast(TextIO, OfMainThread(sys.stdout))):
+                yield RayPool(ray, Need.of(ray.cluster_resources(), device, memory), most, program)
         finally:
-            ray.shutdown()
+            with redirect_stdout(io.StringIO()):  # reports that it has held back until now
+                ray.shutdown()
 
     @property
     def slots(self) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inv3d.cli import image, video
+from inv3d.cli import image, signals, video
 from inv3d.cli.arguments import Number, folder_path, some_path
 from inv3d.cli.options import Debug, Device, Force, Json, check_folder
 from inv3d.cli.requests import options_of
@@ -102,7 +102,6 @@ def batch(
     from inv3d.cli.board import Board
     from inv3d.cli.manifest import rows_of
     from inv3d.cli.requests import Options, jobs_of
-    from inv3d.cli.signals import check, interruptible
     from inv3d.cli.terminal import document, teller
     from inv3d.core.files import disk_errors
     from inv3d.core.lock import held
@@ -125,10 +124,10 @@ def batch(
 
         with disk_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-            with interruptible(stopped), held(out / LOCK, out), Journal.opened(out) as journal:
+            with signals.interruptible(stopped), held(out / LOCK, out), Journal.opened(out) as journal:
                 try:
                     for job in wanted if resume else ():
-                        check()
+                        signals.check()
                         if (known := standing(job, journal, force)) is not None:
                             results[job.name] = known
                     with Board(len(wanted), len(results), as_json) as board:
@@ -200,6 +199,7 @@ def _pool(wanted: list[Job], jobs: int | None, ray: str | None, device: str) -> 
         from inv3d.batch.cluster import RayPool
 
         with RayPool.at(ray, _memory(wanted), device, jobs) as cluster:
+            signals.install()  # Ray has its own handler of SIGTERM
             yield cluster, cluster.description
         return
     shares = _shares(wanted, jobs, device)
