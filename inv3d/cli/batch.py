@@ -96,15 +96,10 @@ def batch(
     2 if something is wrong with the command or a manifest (then nothing was started) or if a head could not be written, 4
     for a model, 5 if memory ran out or processes were lost more often than --retries, 130 if it was stopped.
     """
-    from inv3d.batch.journal import Journal
-    from inv3d.batch.schedule import LOCK, Batch
-    from inv3d.batch.standing import refuse_existing, standing
-    from inv3d.cli.board import Board
+    from inv3d.batch.standing import refuse_existing
     from inv3d.cli.manifest import rows_of
     from inv3d.cli.requests import Options, jobs_of
     from inv3d.cli.terminal import document, teller
-    from inv3d.core.files import disk_errors
-    from inv3d.core.lock import held
 
     tell = teller(as_json)
     options = Options.of(context)
@@ -115,45 +110,65 @@ def batch(
         refuse_existing(wanted, out)
     with _pool(wanted, jobs, ray, device) as (pool, where):
         tell(f"{_count(len(wanted), 'head')} to make in {out}; {where}")
-        results: dict[str, Result] = {}
-        hint = "run the same command with --resume to pass over the finished heads and continue with the others"
-
-        def stopped() -> tuple[str, str]:
-            finished = sum(not result.code for result in results.values())
-            return f"stopped with {finished} of {_count(len(wanted), 'head')} finished", hint
-
-        with disk_errors(out):
-            out.mkdir(parents=True, exist_ok=True)
-            with signals.interruptible(stopped), held(out / LOCK, out), Journal.opened(out) as journal:
-                try:
-                    for job in wanted if resume else ():
-                        signals.check()
-                        if (known := standing(job, journal, force)) is not None:
-                            results[job.name] = known
-                    with Board(len(wanted), len(results), as_json) as board:
-                        for known in results.values():
-                            if known.code:
-                                board.tell(known)
-
-                        def add(result: Result) -> None:
-                            results[result.job.name] = result
-                            board.tell(result)
-
-                        made = Batch(out, pool, journal, retries, board.watch, add)
-                        made.run([job for job in wanted if job.name not in results], resume, force)
-                finally:
-                    _write(out, wanted, results)
-    ordered = [results[job.name] for job in wanted]
-    counts = _counts(ordered)
+        results = _make(wanted, pool, out, retries, resume, force, as_json)
+    counts = _counts(results)
     tell(", ".join(f"{count} {state}" for state, count in counts.items() if count))
     tell(f"open {out / 'index.html'}")
     if as_json:
-        failed = [
-            {"head": each.job.name, "inputs": [str(path) for path in each.job.inputs], "error": each.message, "hint": each.hint, "exit_code": each.code}
-            for each in ordered if each.code
-        ]  # fmt: skip
-        document({"out": str(out), **counts, "failures": failed})
-    conclude(ordered, strict)
+        failures = [_failure(result) for result in results if result.code]
+        document({"out": str(out), **counts, "failures": failures})
+    conclude(results, strict)
+
+
+def _make(
+    wanted: list[Job], pool: Pool, out: Path, retries: int, resume: bool, force: bool, as_json: bool
+) -> list[Result]:
+    """Make the heads, and write the table and the page on them even if the batch is stopped; returns the results in the order of
+    the jobs."""
+    from inv3d.batch.journal import Journal
+    from inv3d.batch.schedule import LOCK, Batch
+    from inv3d.batch.standing import standing
+    from inv3d.cli.board import Board
+    from inv3d.core.files import disk_errors
+    from inv3d.core.lock import held
+
+    results: dict[str, Result] = {}
+
+    def stopped() -> tuple[str, str]:
+        finished = sum(not result.code for result in results.values())
+        return (
+            f"stopped with {finished} of {_count(len(wanted), 'head')} finished",
+            "run the same command with --resume to pass over the finished heads and continue with the others",
+        )
+
+    with disk_errors(out), signals.interruptible(stopped):
+        out.mkdir(parents=True, exist_ok=True)
+        with held(out / LOCK, out), Journal.opened(out) as journal, _described(out, wanted, results):
+            for job in wanted if resume else ():
+                signals.check()
+                if (known := standing(job, journal, force)) is not None:
+                    results[job.name] = known
+            passed = [known for known in results.values() if not known.code]
+            with Board(len(wanted), len(passed), as_json) as board:
+
+                def add(result: Result) -> None:
+                    results[result.job.name] = result
+                    board.tell(result)
+
+                for known in results.values():
+                    if known.code:
+                        board.tell(known)
+                left = [job for job in wanted if job.name not in results]
+                Batch(out, pool, journal, retries, board.watch, add).run(left, resume, force)
+    return [results[job.name] for job in wanted]
+
+
+def _failure(result: Result) -> dict[str, object]:
+    """A failure as JSON for programs."""
+    return {
+        "head": result.job.name, "inputs": [str(path) for path in result.job.inputs], "exit_code": result.code,
+        "error": result.message, "hint": result.hint,
+    }  # fmt: skip
 
 
 def _counts(results: list[Result]) -> dict[str, int]:
@@ -180,14 +195,18 @@ def conclude(results: list[Result], strict: bool) -> None:
         raise InputError(f"{which} of the {len(results)} inputs {cannot}", "see the reasons above, or in summary.csv")
 
 
-def _write(out: Path, wanted: list[Job], results: dict[str, Result]) -> None:
-    """Write the table and the page on what there is."""
+@contextmanager
+def _described(out: Path, wanted: list[Job], results: dict[str, Result]) -> Iterator[None]:
+    """Writes the table and the page on what there is in the end, whatever ends it."""
     from inv3d.batch.page import PAGE, write_page
     from inv3d.batch.summary import SUMMARY, row_of, write_summary
 
-    rows = [row_of(job, results.get(job.name)) for job in wanted]
-    write_summary(out / SUMMARY, rows)
-    write_page(out / PAGE, out.name, rows)
+    try:
+        yield
+    finally:
+        rows = [row_of(job, results.get(job.name)) for job in wanted]
+        write_summary(out / SUMMARY, rows)
+        write_page(out / PAGE, out.name, rows)
 
 
 @contextmanager
