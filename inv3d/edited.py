@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,13 @@ import inv3d
 from inv3d.core.bundle import Bundle
 from inv3d.core.codes import CodeStatistics, code_statistics
 from inv3d.core.editing.directions import Direction, Directions, component
-from inv3d.core.editing.edits import Edit, make_edit, reach
-from inv3d.core.errors import ModelError, UsageError
+from inv3d.core.editing.edits import Edit, check_distance, make_edit, reach
+from inv3d.core.editing.taking import take, trait_names
+from inv3d.core.errors import InputError, ModelError, UsageError
 from inv3d.core.files import write_whole_folder
 from inv3d.core.head import CODES, MOST_EDITS, Head, head_folder
 from inv3d.core.library import sha256
-from inv3d.core.records import Digest, Record, Text, write_record
+from inv3d.core.records import Digest, Record, Text, shown, write_record
 from inv3d.destination import RUN
 from inv3d.export.edits import before_and_after
 from inv3d.export.pictures import save_png
@@ -66,6 +68,15 @@ class Sweep(Protocol):
 
 
 @dataclass(frozen=True)
+class Taking:
+    """What to take, by its `name`, from another `head`; `whose` is that head's name."""
+
+    name: str
+    head: Head
+    whose: str
+
+
+@dataclass(frozen=True)
 class Standing:
     """Where a head stands along a direction, in standard deviations, and the strengths that it allows."""
 
@@ -108,12 +119,20 @@ def standings(head: Head) -> list[Standing]:
     return found
 
 
-def changed(head: Head, changes: Sequence[Change], undo: int = 0, layers: tuple[int, int] | None = None) -> Head:
-    """The head without its last `undo` edits, and with `changes` made one after the other, in the `layers` (first and last)
-    or in those of each direction.
+def takeable(head: Head) -> list[str]:
+    """What a head can take from another of the same model."""
+    found = head.bundle.directions
+    return trait_names(() if found is None else found.traits, head.generator.code_space)
 
-    Raises UsageError if there are not so many edits to undo, or too many, if a direction is unknown, or if a change goes
-    further than the model holds; ModelError if the model has no directions.
+
+def changed(
+    head: Head, changes: Sequence[Change], undo: int = 0, layers: tuple[int, int] | None = None, takes: Sequence[Taking] = ()
+) -> Head:
+    """The head without its last `undo` edits, and with `changes` and `takes` made one after the other, in the `layers` (first
+    and last) or in those of each direction.
+
+    Raises UsageError if there are not so many edits to undo, or too many, if a name is unknown, or if a change goes further
+    than the model holds; ModelError if the model has no directions; InputError for a head of another model.
     """
     if undo > len(head.edits):
         count = len(head.edits)
@@ -122,11 +141,14 @@ def changed(head: Head, changes: Sequence[Change], undo: int = 0, layers: tuple[
             "`inv3d edit HEAD --list` shows them",
         )
     head = head.edited(head.edits[: len(head.edits) - undo])
-    if len(head.edits) + len(changes) > MOST_EDITS:
+    if len(head.edits) + len(changes) + len(takes) > MOST_EDITS:
         raise UsageError(f"a head has at most {MOST_EDITS} edits", "undo some with --undo")
-    for direction, change in zip(_directions(head.bundle, changes), changes, strict=True):
-        head = _moved(head, direction, change.strength, layers)
-    return head
+    editor = _Editor(head, layers)
+    for change in changes:
+        editor.move(editor.direction(change.name), change.strength)
+    for taking in takes:
+        editor.take(taking.name, taking.head, taking.whose)
+    return editor.head
 
 
 def swept(
@@ -136,30 +158,52 @@ def swept(
 
     Raises what `changed` raises.
     """
-    found, choices = _directions(head.bundle, sweeps), []
+    editor, choices = _Editor(head, layers), []
+    found = [editor.direction(sweep.name) for sweep in sweeps]
     for share in shares:
-        moved = head
+        editor.head = head
         for direction, sweep in zip(found, sweeps, strict=True):
-            moved = _moved(moved, direction, sweep.start + share * (sweep.end - sweep.start), layers)
-        choices.append(moved.edits)
+            editor.move(direction, sweep.start + share * (sweep.end - sweep.start))
+        choices.append(editor.head.edits)
     return choices
 
 
-def _moved(head: Head, direction: Direction, strength: float, layers: tuple[int, int] | None) -> Head:
-    edit = make_edit(direction, strength, head.track.codes, head.generator.code_space, layers)
-    return head.edited([*head.edits, edit])
+@dataclass
+class _Editor:
+    """Makes edits of a `head`, one after the other, in the `layers` (first and last) or in those of each direction."""
 
+    head: Head
+    layers: tuple[int, int] | None
 
-def _directions(bundle: Bundle, changes: Sequence[Change] | Sequence[Sweep]) -> list[Direction]:
-    """The directions that changes name. Raises UsageError, ModelError."""
-    statistics, found = None, []
-    for change in changes:
-        if isinstance(change.name, int):
-            statistics = statistics or _statistics(bundle)
-            found.append(component(statistics, change.name))
-        else:
-            found.append(named_directions(bundle)[change.name])
-    return found
+    @functools.cached_property
+    def statistics(self) -> CodeStatistics:
+        return _statistics(self.head.bundle)
+
+    def direction(self, name: str | int) -> Direction:
+        """Raises UsageError, ModelError."""
+        return component(self.statistics, name) if isinstance(name, int) else named_directions(self.head.bundle)[name]
+
+    def move(self, direction: Direction, strength: float) -> None:
+        """Raises UsageError if that is further than the model holds."""
+        head = self.head
+        self._add(make_edit(direction, strength, head.track.codes, head.generator.code_space, self.layers))
+
+    def take(self, name: str, other: Head, whose: str) -> None:
+        """Raises UsageError for unknown names, InputError for a head of another model."""
+        head, bundle = self.head, self.head.bundle
+        if other.bundle.fingerprint != bundle.fingerprint:
+            raise InputError(
+                f"{shown(whose)} is a head of the model '{other.bundle.name}', not of '{bundle.name}'",
+                "take from heads of the same model",
+            )
+        traits = () if bundle.directions is None else bundle.directions.traits
+        codes = other.track.codes.to(head.track.codes)
+        self._add(take(name, traits, head.track.codes, codes, head.generator.code_space, whose, self.layers))
+
+    def _add(self, edit: Edit) -> None:
+        before = self.head
+        self.head = before.edited([*before.edits, edit])
+        check_distance(before.track.codes, self.head.track.codes, self.statistics, edit)
 
 
 def yaws_across(head: Head) -> Tensor:

@@ -249,6 +249,26 @@ def numbered_strength(text: str) -> Assignment:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """A name, the head that it is taken from, and the text that they were parsed from."""
+
+    text: str
+    name: str
+    head: Path
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def taken(text: str) -> Taken:
+    """Parse "hair=other-inv3d". Raises Refused, InputError."""
+    name, _, head = str(text).partition("=")
+    if not name.strip() or not head.strip():
+        raise _refuse(text, "something to take: use a name and the folder of another head, such as hair=other-inv3d")
+    return Taken(text, name.strip(), input_path(head))
+
+
+@dataclass(frozen=True)
 class Range:
     """A name or a number with the strengths that it goes through, and the text that they were parsed from."""
 

@@ -13,12 +13,14 @@ from inv3d.cli.arguments import (
     Layers,
     Number,
     Range,
+    Taken,
     angles,
     layers,
     named_strength,
     numbered_strength,
     output_path,
     strength_range,
+    taken,
 )
 from inv3d.cli.options import PIXELS, Debug, Device, Force, HeadFolder, Json, check_file, check_folder
 
@@ -49,6 +51,15 @@ def edit(
             parser=numbered_strength,
             metavar="NUMBER=STRENGTH",
             help="Move along a principal component of the model's codes (GANSpace), numbered from 0; may be repeated.",
+        ),
+    ] = None,
+    take: Annotated[
+        list[Taken] | None,
+        typer.Option(
+            parser=taken,
+            metavar="NAME=HEAD",
+            help="Then take something from another head of the same model, such as hair=other-inv3d; --list shows the names; "
+            "may be repeated.",
         ),
     ] = None,
     layer_range: Annotated[
@@ -137,14 +148,14 @@ def edit(
     """
     from inv3d.core.errors import UsageError
 
-    wanted = [*(changes or []), *(component or [])]
+    wanted: list[Assignment] = [*(changes or []), *(component or [])]
     span = None if layer_range is None else (layer_range.first, layer_range.last)
     moving = [*(animate or []), *(sheet or [])]
     if animate and sheet:
         raise UsageError("--animate and --sheet exclude each other", "use one of them")
-    if listed and (wanted or moving or undo or layer_range or out):
+    if listed and (wanted or take or moving or undo or layer_range or out):
         raise UsageError("--list only lists", "use it without edits and without --out")
-    if not (listed or wanted or undo or moving):
+    if not (listed or wanted or take or undo or moving):
         raise UsageError(
             "there is nothing to edit", "name an edit such as smile=+2; `inv3d edit HEAD --list` shows all"
         )
@@ -159,8 +170,8 @@ def edit(
     from inv3d.cli.terminal import document, teller
     from inv3d.core.device import choose_device
     from inv3d.core.head import Head
-    from inv3d.edited import changed
-    from inv3d.places import edited_of
+    from inv3d.edited import Taking, changed
+    from inv3d.places import edited_of, name_of
 
     if listed:
         _list(Head.load(head, choose_device(device).device), as_json)
@@ -170,9 +181,11 @@ def edit(
         check_file(out, force, _MOVING if animate else (".png",), "a video" if animate else "a PNG file")
     else:
         out = out or edited_of(head)
-        _check_folder(out, head, force)
-    before = Head.load(head, choose_device(device).device)
-    edited = changed(before, wanted, undo or 0, span)
+        _check_folder(out, [head, *(each.head for each in take or [])], force)
+    chosen = choose_device(device).device
+    before = Head.load(head, chosen)
+    takes = [Taking(each.name, Head.load(each.head, chosen), name_of(each.head)) for each in take or []]
+    edited = changed(before, wanted, undo or 0, span, takes)
     if animate:
         _animate(edited, animate, span, yaw, path, frames or _FRAMES, resolution, out, force)
     elif sheet:
@@ -202,11 +215,11 @@ def _check_view(yaw: Angles | None, path: str) -> None:
         raise UsageError(f"--yaw {yaw} has several angles", "a video shows one; --sheet shows several, --path moves")
 
 
-def _check_folder(out: Path, head: Path, force: bool) -> None:
+def _check_folder(out: Path, heads: list[Path], force: bool) -> None:
     from inv3d.destination import check_destination
 
     check_folder(out)
-    check_destination(out, [head], force)
+    check_destination(out, heads, force)
 
 
 def _write(edited: Head, before: Head, source: Path, out: Path) -> None:
@@ -275,9 +288,9 @@ def _said(head: Head) -> list[dict[str, Any]]:
 def _list(head: Head, as_json: bool) -> None:
     """The head's edits; and the directions of its model, where the head stands, and the strengths that it allows."""
     from inv3d.cli.terminal import document, say, table
-    from inv3d.edited import standings
+    from inv3d.edited import standings, takeable
 
-    found = standings(head)
+    found, others = standings(head), takeable(head)
     if as_json:
         document({
             "edits": _said(head),
@@ -288,9 +301,11 @@ def _list(head: Head, as_json: bool) -> None:
                 }
                 for each in found
             ],
+            "take": others,
         })  # fmt: skip
         return
     say(f"edits: {', '.join(map(str, head.edits)) or 'none'}")
+    say(f"--take from another head: {', '.join(others)}")
     if not found:
         say(f"the model '{head.bundle.name}' has no named directions; use --component")
         return

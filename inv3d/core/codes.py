@@ -28,6 +28,11 @@ class CodeStatistics:
     directions: Tensor
     scales: Tensor
 
+    def distance(self, w: Tensor) -> float:
+        """How far a vector [w_dim] lies from the mean: the root mean square of its principal components, each in its own
+        deviations. Codes of the model's own lie at 1 on average."""
+        return float(((w - self.mean) @ self.directions.T / self.scales).square().mean().sqrt())
+
     def state(self) -> dict[str, Tensor]:
         return {
             "mean": self.mean, "spread": self.spread, "directions": self.directions, "scales": self.scales

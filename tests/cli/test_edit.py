@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -7,7 +8,12 @@ from PIL import Image
 from safetensors.torch import load_file
 from skimage.io import imread
 
+from inv3d.core.codes import code_statistics
+from inv3d.core.editing.directions import component
+from inv3d.core.errors import InputError
 from inv3d.core.head import CODES, Head
+from inv3d.core.latents import LatentTrack
+from inv3d.edited import Taking, changed
 from tests.e2e.commands import fails, here
 from tests.export.test_edits import cells
 
@@ -57,6 +63,7 @@ def test_layers_limit_an_edit(made, tmp_path):
 def test_directions_are_listed_with_what_the_head_allows(made):
     page = here("edit", made[1], "--list").stdout
     assert "smile" in page and "edits: smile=+1, age=-1" in page
+    assert "--take from another head: hair, beard," in page
     said = json.loads(here("edit", made[1], "--list", "--json").stdout)
     assert all(each["least"] <= 0.0 <= each["most"] for each in said["directions"]) and len(said["edits"]) == 2
 
@@ -80,6 +87,10 @@ def test_directions_are_listed_with_what_the_head_allows(made):
         (("--undo", "0"), 2, "--undo"),
         (("smile=1", "--list"), 2, "--list only lists"),
         (("--animate", "smile=-2..2", "--list"), 2, "--list only lists"),
+        (("--take", "hair"), 2, "is not something to take"),
+        (("--take", "=bob"), 2, "is not something to take"),
+        (("--take", "hair="), 2, "is not something to take"),
+        (("--take", "hair=nobody"), 3, "contains no head"),
         (("--animate", "smile=-2..2"), 2, "is not a video"),
         (("--sheet", "smile=-2..2"), 2, "is not a PNG file"),
         (("--animate", "smile=-2..2", "--sheet", "age=0..1"), 2, "exclude each other"),
@@ -133,6 +144,32 @@ def test_a_sheet_has_yaws_across_and_strengths_down(made, tmp_path):
     sheet = imread(out).astype(float)
     rows = cells(torch.from_numpy(sheet).permute(2, 0, 1), 5, 2, 16)
     assert all(float(rows[4][c][:, 6:11, 6:10].mean()) < float(rows[0][c][:, 6:11, 6:10].mean()) - 10 for c in (0, 1))
+
+
+def test_edits_that_add_up_to_too_much_write_nothing(made, head, demo, tmp_path, monkeypatch):
+    monkeypatch.setattr("inv3d.core.editing.edits.FURTHEST", 0.1)
+    first = component(code_statistics(demo.generator, demo.info.front), 0)
+    away = 1.0 if first.reading(head.track.codes) > 0.0 else -1.0
+    fails(2, "takes the head further", "edit", made[0], "--component", f"0={away}", "--out", tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_hair_is_taken_from_another_head(made, head, tmp_path):
+    other = tmp_path / "bob-inv3d"
+    other_code = head.track.codes[:1].flip(-1)
+    dataclasses.replace(head, track=LatentTrack(other_code, torch.zeros(1))).save(other / "head")
+    done = here("edit", made[0], "smile=1", "--take", f"hair={other}", "--out", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [str(each) for each in Head.load(tmp_path / "out").edits] == ["smile=+1", "hair from bob-inv3d"]
+    fails(2, "'ears' cannot be taken", "edit", made[0], "--take", f"ears={other}", "--out", tmp_path / "none")
+    fails(2, "contains the input", "edit", made[0], "--take", f"hair={other}", "--out", other, "--force")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bob-inv3d", "out"]
+
+
+def test_heads_of_other_models_have_nothing_to_take(made, head):
+    other = dataclasses.replace(head, bundle=dataclasses.replace(head.bundle, fingerprint="f" * 16))
+    with pytest.raises(InputError, match="bob is a head of the model 'demo', not of 'demo'"):
+        changed(Head.load(made[0]), [], takes=[Taking("hair", other, "bob")])
 
 
 def test_outputs_are_replaced_by_force_alone(made, tmp_path):

@@ -18,10 +18,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from inv3d.core.codes import CodeStatistics
+from inv3d.core.editing.traits import Trait
 from inv3d.core.errors import UsageError
 from inv3d.core.files import write_whole
 from inv3d.core.records import Record, reason, shown
-from inv3d.core.weights import Refuse, Shape, read_metadata, read_tensors
+from inv3d.core.weights import MOST_ROWS, Refuse, Shape, read_metadata, read_tensors
 
 FILE = "directions.safetensors"
 MARGIN = 3.0
@@ -63,18 +64,26 @@ class Line(Record):
     span: Literal["shape", "looks"] | None
 
 
+class _TraitLine(Line):
+    """The same of a part of a trait, with the number of its parameters."""
+
+    rows: Annotated[int, Field(ge=1, le=MOST_ROWS)]
+
+
 class _Lines(Record):
     """The text in the header of a file of directions."""
 
     generator: Annotated[str, Field(max_length=64)]
     lines: Annotated[tuple[Line, ...], Field(max_length=256)]
+    traits: Annotated[tuple[_TraitLine, ...], Field(max_length=64)] = ()
 
 
 @dataclass(frozen=True)
 class Directions:
-    """The directions of a model, by name, in the order in which they are listed."""
+    """The directions of a model, by name, in the order in which they are listed, and its traits."""
 
     all: tuple[Direction, ...]
+    traits: tuple[Trait, ...] = ()
 
     def __iter__(self) -> Iterator[Direction]:
         return iter(self.all)
@@ -102,7 +111,14 @@ class Directions:
             "normals": torch.stack([each.normal for each in self.all]),
             "ranges": torch.tensor([[each.offset, each.low, each.high] for each in self.all]),
         }
-        text = _Lines(generator=generator, lines=lines).model_dump_json()
+        traits = tuple(
+            _TraitLine(name=each.name, about=each.about, span=each.span, rows=len(each.steps))  # type: ignore[arg-type]
+            for each in self.traits
+        )
+        if self.traits:
+            tensors["trait_steps"] = torch.cat([each.steps for each in self.traits]).half()
+            tensors["trait_normals"] = torch.cat([each.normals for each in self.traits]).half()
+        text = _Lines(generator=generator, lines=lines, traits=traits).model_dump_json()
         with write_whole(path, replace=True) as part:
             part.write_bytes(save({name: tensor.cpu() for name, tensor in tensors.items()}, metadata={"lines": text}))
 
@@ -121,6 +137,9 @@ class Directions:
         except ValidationError as error:
             raise refuse(reason(error)) from error
         shapes: dict[str, Shape] = {name: (len(said.lines), w_dim) for name in ("steps", "normals")}
+        rows = [line.rows for line in said.traits]
+        if rows:
+            shapes |= {name: (sum(rows), w_dim) for name in ("trait_steps", "trait_normals")}
         tensors = read_tensors(path, shapes | {"ranges": (len(said.lines), 3)}, refuse)
         if said.generator != generator:
             return None
@@ -129,8 +148,18 @@ class Directions:
             tuple(
                 Direction(line.name, line.about, line.span, steps[i], normals[i], *tensors["ranges"][i].tolist())
                 for i, line in enumerate(said.lines)
-            )
+            ),
+            _traits(said.traits, {name: tensor.to(device) for name, tensor in tensors.items()}),
         )
+
+
+def _traits(lines: tuple[_TraitLine, ...], tensors: dict[str, Tensor]) -> tuple[Trait, ...]:
+    """The traits that lines describe, from the rows of all."""
+    if not lines:
+        return ()
+    rows = [line.rows for line in lines]
+    parts = zip(lines, tensors["trait_steps"].split(rows), tensors["trait_normals"].split(rows), strict=True)
+    return tuple(Trait(line.name, line.about, line.span, steps, normals) for line, steps, normals in parts)
 
 
 def component(statistics: CodeStatistics, number: int) -> Direction:

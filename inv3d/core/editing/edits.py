@@ -8,15 +8,19 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from inv3d.core.codes import CodeStatistics
 from inv3d.core.codespace import CodeSpace
 from inv3d.core.editing.directions import Direction
 from inv3d.core.errors import UsageError
+
+FURTHEST = 1.5
+"""The distance (see `CodeStatistics.distance`) that codes may be moved to; one code of the model's own in 10,000 lies at 1.4."""
 
 
 @dataclass(frozen=True)
 class Edit:
     """So many standard deviations (`strength`) along the direction `name`, in the vectors `first` to `last` of a code:
-    a `displacement` [num_ws,w_dim]."""
+    a `displacement` [num_ws,w_dim]. What was taken from another head has a `name` with spaces, and the strength 1."""
 
     name: str
     strength: float
@@ -25,7 +29,7 @@ class Edit:
     displacement: Tensor
 
     def __str__(self) -> str:
-        return f"{self.name}={self.strength:+g}"
+        return self.name if " " in self.name else f"{self.name}={self.strength:+g}"
 
 
 def make_edit(
@@ -70,6 +74,18 @@ def _check_reach(direction: Direction, strength: float, reading: float) -> None:
             f"{direction.name}={strength:+g} is more than the model holds: this head is at {reading:+.1f} standard "
             f"deviations, and {low:.1f} to {high:.1f} is possible",
             f"use a strength from {math.ceil(10 * least) / 10:g} to {math.floor(10 * most) / 10:g}",
+        )
+
+
+def check_distance(before: Tensor, after: Tensor, statistics: CodeStatistics, edit: Edit) -> None:
+    """Edits add up: that of codes `before` to `after` [M,num_ws,w_dim] may end as far from the mean as the model's own codes
+    reach, or go back towards it. Raises UsageError."""
+    old, new = (statistics.distance(codes.mean((0, 1))) for codes in (before, after))
+    if new > max(FURTHEST, old):
+        raise UsageError(
+            f"{edit} takes the head further than the model holds: its code would lie {new:.2f} from the mean, where the "
+            f"model's own lie 1.0 and {FURTHEST:g} is possible",
+            "use smaller strengths or fewer edits",
         )
 
 

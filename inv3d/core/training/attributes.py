@@ -94,6 +94,35 @@ PEOPLE_ATTRIBUTES = (
 )  # fmt: skip
 """Attributes that parameters tell directly; `measured_attributes` gives those of the face's form."""
 
+
+
+@dataclass(frozen=True)
+class SharedTrait:
+    """What one person can take from another: all parameters that begin with one of `beginnings`."""
+
+    name: str
+    about: str
+    beginnings: tuple[str, ...]
+
+    @property
+    def columns(self) -> set[int]:
+        return {i for i, name in enumerate(PARAMETER_NAMES) if name.startswith(self.beginnings)}
+
+
+PEOPLE_TRAITS = (
+    SharedTrait("hair", "the hair: its form and colour", ("hair_", "fringe", "curl", "wave", "part", "comb", "recede", "crown", "tied", "shag", "scalp_")),
+    SharedTrait("beard", "beard and stubble", ("moustache", "chin_beard", "cheek_beard", "stubble", "beard_colour")),
+    SharedTrait("face", "the form of the face", ("shape_", "side_", "sex", "age", "weight", "african", "asian", "caucasian", "brow_")),
+    SharedTrait("skin", "the skin and its make-up", ("melanin", "blood", "blush", "freckles", "mole_", "gloss", "lipstick", "makeup", "wrinkles")),
+    SharedTrait("expression", "what the face does", ("smile", "jaw", "pucker", "stretch", "press", "brows_", "squint", "blink", "gaze_", "sided")),
+    SharedTrait("glasses", "glasses", ("glasses", "tint", "frame")),
+    SharedTrait("hat", "a hat", ("hat", "brim")),
+    SharedTrait("clothes", "clothes and earrings", ("scarf", "neckline", "collar", "hood", "cloth", "pattern", "earring", "hoop")),
+    SharedTrait("light", "the light", ("key_", "sh_", "exposure", "balance")),
+    SharedTrait("backdrop", "what is behind", ("background", "backdrop", "clutter")),
+)  # fmt: skip
+"""Traits of drawn people."""
+
 _NARROW = 0.1  # standard deviations of a principal component over which lengths are compared
 
 

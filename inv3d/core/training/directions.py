@@ -4,16 +4,23 @@ a regression on them tells what moves with an attribute when all others are held
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from inv3d.core.editing.directions import Direction, Directions
+from inv3d.core.editing.traits import Trait
 from inv3d.core.generator import Generator
 from inv3d.core.people.parameters import Parameters
 from inv3d.core.people.store import people_basis
-from inv3d.core.training.attributes import PEOPLE_ATTRIBUTES, Attribute, measured_attributes
+from inv3d.core.training.attributes import (
+    PEOPLE_ATTRIBUTES,
+    PEOPLE_TRAITS,
+    Attribute,
+    SharedTrait,
+    measured_attributes,
+)
 from inv3d.core.training.source import PEOPLE
 
 SAMPLES = 30_000
@@ -27,14 +34,18 @@ _EXTREMES = (0.002, 0.998)
 
 def people_directions(generator: Generator) -> Directions:
     """The directions of a model of people. Raises UsageError without the extra `train`."""
-    return find_directions(generator, (*PEOPLE_ATTRIBUTES, *measured_attributes(people_basis())))
+    return find_directions(generator, (*PEOPLE_ATTRIBUTES, *measured_attributes(people_basis())), shared=PEOPLE_TRAITS)
 
 
 @torch.no_grad()
 def find_directions(
-    generator: Generator, attributes: Sequence[Attribute], samples: int = SAMPLES, seed: int = _SEED
+    generator: Generator,
+    attributes: Sequence[Attribute],
+    samples: int = SAMPLES,
+    seed: int = _SEED,
+    shared: Sequence[SharedTrait] = (),
 ) -> Directions:
-    """Directions of `attributes`, from the codes and the parameters of `samples` drawn people; nothing is rendered."""
+    """Directions of `attributes`, and the traits that heads can share, from the codes and the parameters of `samples` drawn people; nothing is rendered."""
     z = torch.randn(samples, generator.z_dim, generator=torch.Generator().manual_seed(seed))
     codes = torch.cat([generator.mapping(part.to(generator.device))[:, 0].cpu() for part in z.split(_BATCH)])
     parameters = PEOPLE.parameters(z[:, : PEOPLE.identity_dim], z[:, PEOPLE.identity_dim :])
@@ -45,7 +56,8 @@ def find_directions(
             chosen = attribute.among(Parameters(parameters))[:, 0]
             groups[attribute.among] = _Group(codes[chosen], parameters[chosen])
         found.append(_direction(attribute, groups[attribute.among]))
-    return Directions(tuple(found))
+    everyone = _Group(codes, parameters)
+    return Directions(tuple(found), tuple(part for trait in shared for part in _traits(trait, everyone)))
 
 
 class _Group:
@@ -75,6 +87,16 @@ def _direction(attribute: Attribute, group: _Group) -> Direction:
     shape = {i < PEOPLE.shapes for i in moved}
     span = None if len(shape) > 1 else "shape" if True in shape else "looks"
     return Direction(attribute.name, attribute.about, span, step, normal, -float(group.mean @ normal), low, high)
+
+
+def _traits(trait: SharedTrait, group: _Group) -> Iterator[Trait]:
+    """The parts of a trait: that in the span of the shape, and that in the span of the looks."""
+    dims, rows = group.dims, torch.eye(len(group.products), dtype=torch.float64)
+    steps = _regression(group.products, rows[dims:], rows[:dims])
+    normals = _regression(group.products, rows[:dims], rows[dims:])
+    for span, columns in (("shape", range(PEOPLE.shapes)), ("looks", range(PEOPLE.shapes, len(steps)))):
+        if own := [i for i in columns if i in trait.columns]:
+            yield Trait(trait.name, trait.about, span, steps[own], normals[:, own].T.contiguous())
 
 
 def _regression(products: Tensor, x: Tensor, y: Tensor) -> Tensor:

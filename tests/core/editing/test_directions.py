@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from inv3d.core.codes import code_statistics
 from inv3d.core.editing.directions import Direction, Directions, component
+from inv3d.core.editing.traits import Trait
 from inv3d.core.errors import ModelError, UsageError
 
 WEIGHTS = "0123456789abcdef"
@@ -39,6 +40,24 @@ def test_saved_directions_come_back(saved):
         ("smile", "a smile", "shape"), ("age", "years", None)
     ]  # fmt: skip
     assert torch.equal(again["smile"].step, direction().step) and again["age"].limits == direction().limits
+
+
+def test_saved_traits_come_back(tmp_path):
+    axes = torch.eye(4)
+    traits = (Trait("hair", "its form", "shape", axes[:1], axes[1:2]), Trait("hair", "its form", "looks", axes[:3], axes[1:]))
+    Directions((direction(),), traits).save(tmp_path / "d.safetensors", WEIGHTS)
+    again = Directions.load(tmp_path / "d.safetensors", WEIGHTS, 4, refuse).traits
+    assert [(each.name, each.about, each.span) for each in again] == [("hair", "its form", span) for span in ("shape", "looks")]
+    assert all(torch.equal(a.steps, b.steps) and torch.equal(a.normals, b.normals) for a, b in zip(again, traits, strict=True))
+
+
+def test_traits_without_all_their_rows_are_refused(saved):
+    lines, tensors = _lines(saved), load_file(saved)
+    lines["traits"] = [{"name": "hair", "about": "", "span": None, "rows": 2}]
+    rows = {name: torch.zeros(1, 4) for name in ("trait_steps", "trait_normals")}
+    save_file(tensors | rows, saved, {"lines": json.dumps(lines)})
+    with pytest.raises(ModelError, match="has shape"):
+        Directions.load(saved, WEIGHTS, 4, refuse)
 
 
 def test_directions_of_other_weights_are_none(saved, tmp_path):

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from inv3d.core.codes import CodeStatistics
 from inv3d.core.codespace import CodeSpace
-from inv3d.core.editing.edits import displaced, make_edit, reach
+from inv3d.core.editing.edits import Edit, check_distance, displaced, make_edit, reach
 from inv3d.core.errors import UsageError
 from tests.core.editing.test_directions import direction
 
@@ -48,3 +49,14 @@ def test_the_limit_counts_what_earlier_edits_did():
     moved = displaced(CODES, [make_edit(direction(), 4.0, CODES, SPACE)])
     with pytest.raises(UsageError, match="more than the model holds"):
         make_edit(direction(), 4.0, moved, SPACE)
+
+
+def test_edits_may_add_up_to_what_the_model_holds():
+    statistics = CodeStatistics(torch.zeros(4), torch.tensor(1.0), torch.eye(4), torch.ones(4))
+    edit, near, far, further = Edit("age", 2.0, 0, 4, CODES[0]), CODES, CODES + 1.6, CODES + 2.0
+    check_distance(near, CODES + 1.4, statistics, edit)
+    check_distance(further, far, statistics, edit)  # back towards the mean
+    with pytest.raises(UsageError, match=r"age=\+2 takes the head further .* 1.60 from the mean, .* 1.5 is possible"):
+        check_distance(near, far, statistics, edit)
+    with pytest.raises(UsageError):
+        check_distance(far, further, statistics, edit)

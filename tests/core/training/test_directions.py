@@ -3,7 +3,12 @@ import torch
 
 from inv3d.core.people.basis import SHAPES
 from inv3d.core.people.parameters import PARAMETER_NAMES, Parameters
-from inv3d.core.training.attributes import PEOPLE_ATTRIBUTES, Attribute, measured_attributes
+from inv3d.core.training.attributes import (
+    PEOPLE_ATTRIBUTES,
+    PEOPLE_TRAITS,
+    Attribute,
+    measured_attributes,
+)
 from inv3d.core.training.directions import find_directions
 from inv3d.core.training.source import PEOPLE
 from tests.core.people.standin import standin_basis
@@ -80,3 +85,23 @@ def test_forms_are_measured_on_the_surface():
     assert len(found) > 5 and len({each.name for each in found}) == len(found)
     for each in found:
         assert set(each.parts) == {f"shape_{i}" for i in range(SHAPES)}
+
+
+def test_a_trait_is_the_part_of_a_difference_that_its_parameters_make(linear):
+    z = torch.randn(40, linear.z_dim, generator=torch.Generator().manual_seed(8))
+    own, other = linear.drawn(z).split(20)
+    hair = next(trait for trait in PEOPLE_TRAITS if trait.name == "hair")
+    mixed = own.clone()
+    mixed[:, sorted(hair.columns)] = other[:, sorted(hair.columns)]
+    codes = [each / linear.scale @ linear.mixed.T for each in (own, other, mixed)]
+    parts = find_directions(linear, [], 6000, shared=[hair]).traits
+    assert [part.span for part in parts] == ["shape", "looks"]
+    taken = torch.stack([sum(part.part(b - a) for part in parts) for a, b in zip(*codes[:2], strict=True)])
+    assert float((taken - (codes[2] - codes[0])).norm() / (codes[2] - codes[0]).norm()) < 0.1
+
+
+def test_traits_share_no_parameters():
+    columns = [column for trait in PEOPLE_TRAITS for column in trait.columns]
+    assert len(columns) == len(set(columns)) and all(trait.columns for trait in PEOPLE_TRAITS)
+    left = {name for i, name in enumerate(PARAMETER_NAMES) if i not in columns}
+    assert left <= {"iris_colour_r", "iris_colour_g", "iris_colour_b"}
