@@ -114,7 +114,7 @@ def standings(head: Head) -> list[Standing]:
     space, found = head.generator.code_space, []
     for direction in head.bundle.directions or ():
         first, last = space.layers(direction.span)
-        reading = direction.reading(head.track.codes[:, first : last + 1])
+        reading = direction.reading(head.track.codes[:, first : last + 1], first)
         found.append(Standing(direction, reading, *reach(direction, reading)))
     return found
 

@@ -9,7 +9,22 @@ from typing import Annotated, Any
 import typer
 
 import inv3d
-from inv3d.cli import batch, doctor, edit, export, image, models, render, sheets, signals, terminal, train, video, view
+from inv3d.cli import (
+    batch,
+    directions,
+    doctor,
+    edit,
+    export,
+    image,
+    models,
+    render,
+    sheets,
+    signals,
+    terminal,
+    train,
+    video,
+    view,
+)
 from inv3d.cli.arguments import Refused
 from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, StoppedError, UsageError
 from inv3d.memory import out_of_memory, ran_out, require_start
@@ -57,6 +72,7 @@ app.command("edit")(edit.edit)
 app.command("view")(view.view)
 models.app.command("sample")(sheets.sample)
 models.app.command("directions")(sheets.directions)
+models.app.command("import-directions")(directions.import_directions)
 models.app.command("source")(sheets.source)
 for _group, _name in ((models.app, "models"), (train.app, "train")):
     _group.callback(invoke_without_command=True)(_help_alone)

@@ -7,7 +7,7 @@ far a code has gone already is read off by a linear function, the normal of a bo
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -29,13 +29,17 @@ MARGIN = 3.0
 """Standard deviations that an edit may leave the model's own heads by: beyond, pictures break."""
 _USUAL = 3.0  # standard deviations along a component within which nearly all heads lie
 _MOST_COMPONENTS = 80
+_MOST = 256  # directions of a model
 
 
 @dataclass(frozen=True)
 class Direction:
     """A displacement `step` [w_dim] of the vectors in a `span` of a code (all of them if None) that is worth one standard
     deviation of the attribute; `normal` [w_dim] and `offset` read the attribute off a vector; the model's own heads lie
-    between `low` and `high`. `about` says what grows."""
+    between `low` and `high`. `about` says what grows.
+
+    One of W+ has another step and another normal for each vector of a whole code: [num_ws,w_dim].
+    """
 
     name: str
     about: str
@@ -46,9 +50,15 @@ class Direction:
     low: float
     high: float
 
-    def reading(self, vectors: Tensor) -> float:
-        """How many standard deviations vectors [...,w_dim] lie from the model's mean, on average."""
-        return float((vectors @ self.normal).mean()) + self.offset
+    def reading(self, vectors: Tensor, first: int = 0) -> float:
+        """How many standard deviations vectors [...,w_dim], of which the `first` of a code comes first, lie from the model's
+        mean, on average."""
+        normal = self.normal if self.normal.ndim == 1 else self.normal[first : first + vectors.shape[-2]]
+        return float((vectors * normal).sum(-1).mean()) + self.offset
+
+    def steps(self, first: int, last: int) -> Tensor:
+        """The steps [w_dim] or [n,w_dim] of the vectors `first` to `last` of a code."""
+        return self.step if self.step.ndim == 1 else self.step[first : last + 1]
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -62,20 +72,16 @@ class Line(Record):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
     about: Annotated[str, Field(max_length=200)]
     span: Literal["shape", "looks"] | None
-
-
-class _TraitLine(Line):
-    """The same of a part of a trait, with the number of its parameters."""
-
-    rows: Annotated[int, Field(ge=1, le=MOST_ROWS)]
+    rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] = 1
+    """How many vectors its tensors have: one, or one for each of a code; of a part of a trait, one for each parameter."""
 
 
 class _Lines(Record):
     """The text in the header of a file of directions."""
 
     generator: Annotated[str, Field(max_length=64)]
-    lines: Annotated[tuple[Line, ...], Field(max_length=256)]
-    traits: Annotated[tuple[_TraitLine, ...], Field(max_length=64)] = ()
+    lines: Annotated[tuple[Line, ...], Field(max_length=_MOST)]
+    traits: Annotated[tuple[Line, ...], Field(max_length=64)] = ()
 
 
 @dataclass(frozen=True)
@@ -103,16 +109,34 @@ class Directions:
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise UsageError(f"there is no direction '{shown(name)}'", f"{hint}`inv3d edit HEAD --list` shows all")
 
+    def with_more(self, more: Sequence[Direction], replace: bool) -> Directions:
+        """These and more; those of the same names are replaced. Raises UsageError if that may not be, if two of the new ones
+        have the same name, or if there are too many."""
+        names = [each.name for each in more]
+        if twice := [name for i, name in enumerate(names) if name in names[:i]]:
+            raise UsageError(f"there are two directions '{twice[0]}'", "import them one by one, with --as")
+        if (taken := [each.name for each in self.all if each.name in names]) and not replace:
+            raise UsageError(f"the model already has a direction '{taken[0]}'", "use --force to replace it, or --as")
+        found = (*(each for each in self.all if each.name not in names), *more)
+        if len(found) > _MOST:
+            raise UsageError(f"a model has at most {_MOST} directions, not {len(found)}", "import fewer")
+        return Directions(found, self.traits)
+
     def save(self, path: Path, generator: str) -> None:
         """Write the directions found for the weights with the fingerprint `generator`, in float16. Raises OSError."""
-        lines = tuple(Line(name=each.name, about=each.about, span=each.span) for each in self.all)  # type: ignore[arg-type]
+        dims = self.all[0].step.shape[-1]
+        steps, normals = ([getattr(each, name).reshape(-1, dims) for each in self.all] for name in ("step", "normal"))
+        lines = tuple(
+            Line(name=each.name, about=each.about, span=each.span, rows=len(rows))  # type: ignore[arg-type]
+            for each, rows in zip(self.all, steps, strict=True)
+        )
         tensors = {
-            "steps": torch.stack([each.step for each in self.all]).half(),
-            "normals": torch.stack([each.normal for each in self.all]),
+            "steps": torch.cat(steps).half(),
+            "normals": torch.cat(normals),
             "ranges": torch.tensor([[each.offset, each.low, each.high] for each in self.all]),
         }
         traits = tuple(
-            _TraitLine(name=each.name, about=each.about, span=each.span, rows=len(each.steps))  # type: ignore[arg-type]
+            Line(name=each.name, about=each.about, span=each.span, rows=len(each.steps))  # type: ignore[arg-type]
             for each in self.traits
         )
         if self.traits:
@@ -136,14 +160,18 @@ class Directions:
             said = _Lines.model_validate_json(read_metadata(path, refuse).get("lines", ""))
         except ValidationError as error:
             raise refuse(reason(error)) from error
-        shapes: dict[str, Shape] = {name: (len(said.lines), w_dim) for name in ("steps", "normals")}
+        counts = [line.rows for line in said.lines]
+        shapes: dict[str, Shape] = {name: (sum(counts), w_dim) for name in ("steps", "normals")}
         rows = [line.rows for line in said.traits]
         if rows:
             shapes |= {name: (sum(rows), w_dim) for name in ("trait_steps", "trait_normals")}
         tensors = read_tensors(path, shapes | {"ranges": (len(said.lines), 3)}, refuse)
         if said.generator != generator:
             return None
-        steps, normals = tensors["steps"].to(device), tensors["normals"].to(device)
+        steps, normals = (
+            [rows[0] if len(rows) == 1 else rows for rows in tensors[name].to(device).split(counts)]
+            for name in ("steps", "normals")
+        )
         return Directions(
             tuple(
                 Direction(line.name, line.about, line.span, steps[i], normals[i], *tensors["ranges"][i].tolist())
@@ -153,7 +181,7 @@ class Directions:
         )
 
 
-def _traits(lines: tuple[_TraitLine, ...], tensors: dict[str, Tensor]) -> tuple[Trait, ...]:
+def _traits(lines: tuple[Line, ...], tensors: dict[str, Tensor]) -> tuple[Trait, ...]:
     """The traits that lines describe, from the rows of all."""
     if not lines:
         return ()

@@ -45,7 +45,7 @@ def make_edit(
         raise UsageError(
             f"the model's codes have no layer {last}", f"use --layers with numbers from 0 to {space.num_ws - 1}"
         )
-    _check_reach(direction, strength, direction.reading(codes[:, first : last + 1]))
+    _check_reach(direction, strength, direction.reading(codes[:, first : last + 1], first))
     return Edit(direction.name, strength, first, last, displacement(direction, strength, space, layers))
 
 
@@ -55,7 +55,7 @@ def displacement(
     """How far [num_ws,w_dim] a direction moves the vectors in its own span, or in the `layers` (first and last)."""
     first, last = layers or space.layers(direction.span)
     moved = direction.step.new_zeros(space.num_ws, space.w_dim)
-    moved[first : last + 1] = strength * direction.step
+    moved[first : last + 1] = strength * direction.steps(first, last)
     return moved
 
 

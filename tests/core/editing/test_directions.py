@@ -60,6 +60,27 @@ def test_traits_without_all_their_rows_are_refused(saved):
         Directions.load(saved, WEIGHTS, 4, refuse)
 
 
+def test_directions_with_a_step_for_each_vector_come_back(tmp_path):
+    rows = torch.eye(4)[:3]
+    wide = dataclasses.replace(direction("wide", None), step=rows, normal=rows / 2)
+    Directions((direction(), wide, direction("age"))).save(tmp_path / "d.safetensors", WEIGHTS)
+    again = Directions.load(tmp_path / "d.safetensors", WEIGHTS, 4, refuse)
+    assert torch.equal(again["wide"].step, rows) and torch.equal(again["wide"].normal, rows / 2)
+    assert torch.equal(again["age"].step, direction().step)
+
+
+def test_more_directions_replace_their_namesakes_only_if_they_may():
+    own = Directions((direction(), direction("age", None, "years")))
+    more = own.with_more([direction("age", "looks", "days"), direction("hat")], replace=True)
+    assert [(each.name, each.about) for each in more] == [("smile", "a smile"), ("age", "days"), ("hat", "a smile")]
+    with pytest.raises(UsageError, match="already has a direction 'age'"):
+        own.with_more([direction("age")], replace=False)
+    with pytest.raises(UsageError, match="two directions 'hat'"):
+        own.with_more([direction("hat"), direction("hat")], replace=True)
+    with pytest.raises(UsageError, match="at most 256 directions, not 302"):
+        own.with_more([direction(f"d-{i}") for i in range(300)], replace=False)
+
+
 def test_directions_of_other_weights_are_none(saved, tmp_path):
     assert Directions.load(saved, "f" * 16, 4, refuse) is None
     assert Directions.load(tmp_path / "missing.safetensors", WEIGHTS, 4, refuse) is None
