@@ -102,7 +102,7 @@ def edited_of(head: Path, ending: str = "") -> Path:
     return folder.with_name(f"{folder.name}-edited{ending}")
 
 
-def name_of(head: Path) -> str:
+def title_of(head: Path) -> str:
     """The name of an output folder, also if it is given as `.`, or as its folder `head`."""
     folder = Path(os.path.abspath(head))  # noqa: PTH100 - keeps links
     return folder.parent.name if folder.name == "head" else folder.name

@@ -171,7 +171,7 @@ def edit(
     from inv3d.core.device import choose_device
     from inv3d.core.head import Head
     from inv3d.edited import Taking, changed
-    from inv3d.places import edited_of, name_of
+    from inv3d.places import edited_of, title_of
 
     if listed:
         _list(Head.load(head, choose_device(device).device), as_json)
@@ -184,7 +184,7 @@ def edit(
         _check_folder(out, [head, *(each.head for each in take or [])], force)
     chosen = choose_device(device).device
     before = Head.load(head, chosen)
-    takes = [Taking(each.name, Head.load(each.head, chosen), name_of(each.head)) for each in take or []]
+    takes = [Taking(each.name, Head.load(each.head, chosen), title_of(each.head)) for each in take or []]
     edited = changed(before, wanted, undo or 0, span, takes)
     if animate:
         _animate(edited, animate, span, yaw, path, frames or _FRAMES, resolution, out, force)
