@@ -55,7 +55,7 @@ def find_material(places: list[Path]) -> Material:
                 return Recording.of(path)
             raise UsageError(
                 f"{path} is one of {len(photos)} inputs, but looks like a video",
-                "name one clip, or several photos of one person; in the shell, loop over several clips",
+                "name one clip, or several photos of one person; for several clips: inv3d batch",
             )
         if not _exists(path):
             raise InputError(f"{path} does not exist", "check the path")

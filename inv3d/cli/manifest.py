@@ -7,17 +7,20 @@ import difflib
 import glob
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from inv3d.core.errors import InputError, UsageError
+from inv3d.core.printable import printable
 
 VIDEO, IMAGE = "video", "image"
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
 INPUT, OUT, COMMAND = "input", "out", "command"
 _LARGEST = 1 << 30
+_MOST_PHOTOS, _LONGEST_NAME, _LONGEST = 1000, 255, 3000
 _SEPARATORS = ",;\t"
 
 
@@ -78,6 +81,10 @@ def _manifest(path: Path, known: Known) -> Iterator[Row]:
         inputs = inputs if isinstance(inputs, list) else [inputs]
         if not inputs or not all(isinstance(each, str) and each.strip() for each in inputs):
             raise UsageError(f"{place}, column {INPUT}: there is no path", "name a clip, a photo, or photos of one person")
+        if len(inputs) > _MOST_PHOTOS:
+            raise UsageError(f"{place}, column {INPUT}: there are more than {_MOST_PHOTOS} photos", "name their folder instead")
+        for each in inputs:
+            _refuse_impossible(each, f"{place}, column {INPUT}")
         values = {name: _text(value, f"{place}, column {name}") for name, value in row.items()}
         out, command = values.pop(OUT, ""), values.pop(COMMAND, "")
         if command not in ("", VIDEO, IMAGE):
@@ -106,8 +113,20 @@ def _text(value: object, place: str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int | float):
-        return str(value).strip()
+        text = str(value).strip()
+        _refuse_impossible(text, place)
+        return text
     raise UsageError(f"{place}: a list or an object is not a value", "use a text, a number, true or false")
+
+
+def _refuse_impossible(text: str, place: str) -> None:
+    """Raises UsageError for what no command line or file system takes."""
+    try:
+        raw = os.fsencode(text).replace(b"\\", b"/")
+    except UnicodeEncodeError:
+        raw = b"\0"
+    if b"\0" in raw or len(raw) > _LONGEST or any(len(part) > _LONGEST_NAME for part in raw.split(b"/")):
+        raise UsageError(f"{place}: {printable(text[:60])} is neither a path nor a value", "write a name that the system can have")
 
 
 def _read(path: Path) -> str:

@@ -228,7 +228,7 @@ def _first_bytes(path: Path) -> bytes:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise InputError(
-                f"{path} is a folder, not a video", "use one video file; in the shell, loop over the files of a folder"
+                f"{path} is a folder, not a video", "use one video file; for all videos in a folder: inv3d batch"
             )
         if not stat.S_ISREG(status.st_mode):
             raise InputError(f"{path} is not a regular file", "save the clip to a file first")

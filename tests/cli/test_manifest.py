@@ -79,12 +79,12 @@ def test_an_unknown_column_is_named_with_its_row(tmp_path):
         ("input,views\na.mp4\n", "row 2 has 1 cells, not 2"), ("input,views\na.mp4,9,8\n", "row 2 has 3 cells, not 2"),
         ("input,views,views\na,1,2\n", "two columns views"), ("input,views\n ,9\n", "row 2, column input: there is no path"),
         ("input,command\na.mp4,film\n", "row 2, column command: 'film' is not a command"), ('input\n"a\n', "is not a table"),
-        (b"input\n\xff.mp4\n", "not a text in UTF-8"), ("input\na\x00.mp4\n", ""),
+        (b"input\n\xff.mp4\n", "not a text in UTF-8"), ("input\na\x00.mp4\n", "jobs.csv"), ("input\n" + "a" * 300, "column input: aaa"),
+        ("input,out\na.mp4," + "a/" * 2000, "column out: a/a"), ("input\n" + "a" * 200_000, "is not a table"),
     ],
 )  # fmt: skip
 def test_tables_that_cannot_be_used(tmp_path, text, words):
-    if words:
-        refused(tmp_path, text, words)
+    refused(tmp_path, text, words)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,8 @@ def test_tables_that_cannot_be_used(tmp_path, text, words):
         ("{", "row 1 is not JSON"), ("[]", "row 1 is not a JSON object"), ("[" * 100_000, "row 1 is not JSON"), ("\n", "has no rows"),
         ('{"input": 3}', "column input"), ('{"input": []}', "column input"), ('{"input": ["a", 3]}', "column input"),
         ('{"views": 3}', "column input"), ('{"input": "a", "views": [3]}', "column views: a list or an object"),
+        ('{"input": "a\\u0000"}', "column input: a\\x00 is neither"), ('{"input": "\\ud800"}', "column input: \\ud800 is neither"),
+        ('{"input": "a", "preset": "\\u0000"}', "column preset"), ('{"input": ["a"' + ', "a"' * 1000 + "]}", "more than 1000 photos"),
     ],
 )  # fmt: skip
 def test_json_lines_that_cannot_be_used(tmp_path, text, words):
