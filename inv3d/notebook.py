@@ -27,6 +27,7 @@ from inv3d.export.film import along, write_film
 from inv3d.export.mesh import extract_mesh
 from inv3d.export.pictures import to_array
 from inv3d.export.save import Exported, Wanted, save
+from inv3d.export.textured import paint_vertices
 from inv3d.export.views import read_views
 from inv3d.photos import PhotoJob, photos_to_heads, steps_of_code
 from inv3d.pipeline import VideoJob, video_to_head
@@ -74,7 +75,9 @@ class LoadedHead:
 
     def mesh(self, triangles: int = 60_000, resolution: int = 144) -> trimesh.Trimesh:
         """The closed mesh with coloured vertices, y up, in the model's world units."""
-        return extract_mesh(self.head, resolution, triangles)
+        mesh = extract_mesh(self.head, resolution, triangles)
+        paint_vertices(self.head, [mesh], self.photos)
+        return mesh
 
     def export(self, out: Place, replace: bool = False, **wanted: object) -> Exported:
         """Write a mesh, splats or an orbit by the ending of `out`; the keywords are the fields of `Wanted`. Raises like

@@ -112,7 +112,7 @@ def export(
     else:
         require_mesh(resolution or GRID, texture if suffix in TEXTURED else 0)
     with interruptible(nothing_kept(out)), disk_errors(out):
-        photos = read_views(head) if suffix in TEXTURED else None
+        photos = read_views(head) if suffix in (*TEXTURED, ".ply") else None
         made = save(loaded, out, wanted, photos, force)
     tell = teller(as_json)
     tell(f"wrote {out}")

@@ -90,7 +90,7 @@ def files_of(out: Path, wanted: Wanted) -> list[Path]:
 
 
 def save(head: Head, out: Path, wanted: Wanted, photos: Views | None = None, replace: bool = False) -> Exported:
-    """Write one file by its ending; a texture is painted from `photos`, where there are any.
+    """Write one file by its ending; a mesh is painted from `photos`, where there are any.
 
     Raises UsageError for other endings, and if the file exists and may not be replaced; InputError, OSError.
     """
@@ -170,6 +170,8 @@ class _Job:
 
     def plain(self) -> Exported:
         meshes = self.meshes()
+        if self.suffix == ".ply":
+            textured.paint_vertices(self.head, meshes, self.photos)
         size = self.size(meshes[0])
         with ExitStack() as whole:
             for mesh, path in zip(meshes, self.paths, strict=True):

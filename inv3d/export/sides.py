@@ -15,13 +15,12 @@ from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.views import Views, from_bytes
 from inv3d.export.pictures import to_floats
-from inv3d.export.texture import Shot, own_shot, photo_shot
+from inv3d.export.texture import Shot, inside, own_shot, photo_shot
 
 _AROUND = tuple((float(yaw), 0.0) for yaw in range(0, 360, 45))
-_SHOTS = (*((float(yaw), 0.0) for yaw in range(0, 360, 60)), (0.0, 50.0), (180.0, 50.0), (0.0, -40.0), (180.0, -40.0))
+_SHOTS = (*((float(yaw), 0.0) for yaw in (*range(-90, 91, 30), 120, 180, 240)), (0.0, 50.0), (180.0, 50.0), (0.0, -40.0), (180.0, -40.0))
 _NEAR = 25.0  # degrees between cameras that see nearly the same
 _FACE = 45.0  # degrees of yaw up to which a side shows the face
-_SOLID = 0.98  # coverage of pixels that are compared
 
 Show = Callable[[Camera, int], tuple[NDArray[np.float32], NDArray[np.bool_]]]
 """What an export looks like: for a camera and a size, colours [size,size,3] in [0,1] and which pixels are covered."""
@@ -34,12 +33,16 @@ def sides(head: Head, directions: Sequence[tuple[float, float]] = _AROUND) -> Ca
 
 
 def shots(head: Head, photos: Views | None = None, resolution: int | None = None) -> list[Shot]:
-    """Renders of the frontal head from all sides, and the aligned `photos`, each with its trust. `resolution` is that of
+    """Renders of the frontal head from all sides with their trust, as fine as its frames; and, of a head without frames, the
+    aligned `photos` with theirs: with frames, the renders show what the photos do, where it belongs. `resolution` is that of
     the renders (default: the model's own)."""
-    cameras = sides(head, _SHOTS)
+    cameras, size = sides(head, _SHOTS), None
+    if head.lumigraph is not None:
+        photos = None
+        size = head.finest if resolution in (None, head.generator.raw_resolution) else None
     if photos is not None:
         cameras = _more(photos.cameras.to(head.generator.device), cameras)
-    renders = head.frontal().render_each(cameras, lambda render: render, resolution, sparse=True)
+    renders = head.frontal().render_each(cameras, lambda render: render, resolution, size=size, sparse=True)
     found = [own_shot(render, cameras[i]) for i, render in enumerate(renders)]
     if photos is not None:
         images = photos.images if photos.fine is None else from_bytes(photos.fine)
@@ -82,8 +85,8 @@ def _compared(cameras: Camera, renders: Sequence[Render], show: Show) -> Likenes
     for i, render in enumerate(renders):
         own = to_floats(render.image)
         colors, covered = show(cameras[i], len(own))
-        alpha = torch.nn.functional.interpolate(render.alpha.cpu(), own.shape[:2], mode="bilinear")[0, 0].numpy()
-        both = covered & (alpha > _SOLID)
+        within = torch.nn.functional.interpolate(inside(render).cpu(), own.shape[:2], mode="bilinear")[0, 0].numpy()
+        both = covered & (within > 0)
         squares.append(((colors - own)[both] ** 2).reshape(-1))
         if abs(math.remainder(_AROUND[i][0], 360)) <= _FACE:
             faces.append(squares[-1])

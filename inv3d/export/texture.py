@@ -1,7 +1,7 @@
 """The texture of a mesh, baked from pictures of the head.
 
-A texel takes its colour mostly from the picture that sees it best: from the front, unhidden, where the picture can be
-trusted. What no picture shows keeps the colour of the radiance field.
+A texel, and a vertex of a mesh without texture, takes its colour mostly from the picture that sees it best: from the front,
+unhidden, where the picture can be trusted. What no picture shows keeps the colour of the radiance field.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from inv3d.export.unwrap import Unwrapped
 _SHARPNESS = 4  # exponent of the weights: the best picture counts most, and seams stay soft
 _FIELD = 1e-4  # weight of the radiance field's colour
 _HIDDEN = 0.012  # of the head's height: a point that lies so much behind the surface is hidden
-_SOLID = 0.98  # coverage of a pixel that shows nothing of the background
+_SOLID = 0.9  # coverage of a pixel that shows the head alone; mattes of people are not wholly opaque inside
 _RIM = 2  # pixels next to the background that are not trusted either
 _DEPTHS = 384  # pixels per side of the depth maps that tell what is hidden
 _TEXELS = 1 << 19  # texels that are coloured at a time
@@ -47,7 +47,7 @@ class Shot:
 
 def own_shot(render: Render, camera: Camera) -> Shot:
     """One of the head's own renders, trusted where it shows the head alone."""
-    return Shot(to_floats(render.image), camera, _inside(render).mul(_OWN_TRUST)[0, 0].cpu().numpy())
+    return Shot(to_floats(render.image), camera, inside(render).mul(_OWN_TRUST)[0, 0].cpu().numpy())
 
 
 def photo_shot(image: Tensor, render: Render, camera: Camera) -> Shot:
@@ -55,11 +55,11 @@ def photo_shot(image: Tensor, render: Render, camera: Camera) -> Shot:
     size = render.alpha.shape[-2:]
     photo, own = (F.interpolate(each.cpu(), size, mode="area") for each in (image[None], render.image))
     difference = F.avg_pool2d((photo - own) / 2, _BLUR, 1, _BLUR // 2, count_include_pad=False).norm(dim=1)
-    trust = torch.exp(-((difference / _AGREEMENT) ** 2)) * _inside(render)[:, 0].cpu()
+    trust = torch.exp(-((difference / _AGREEMENT) ** 2)) * inside(render)[:, 0].cpu()
     return Shot(to_floats(image[None]), camera, trust[0].numpy())
 
 
-def _inside(render: Render) -> Tensor:
+def inside(render: Render) -> Tensor:
     """Where a render shows the head alone [B,1,h,w], from 0 at the background to 1 a few pixels further in."""
     open_sky = (render.alpha < _SOLID).float()
     near = F.max_pool2d(open_sky, 2 * _RIM + 1, 1, _RIM)
@@ -69,26 +69,40 @@ def _inside(render: Render) -> Tensor:
 def bake(mesh: trimesh.Trimesh, unwrapped: Unwrapped, shots: Sequence[Shot], size: int) -> NDArray[np.uint8]:
     """The texture [size,size,3] of a closed `mesh`, whose vertices have the colours of the radiance field."""
     raster = rasterise(unwrapped.uv * [size, -size] + [0, size], unwrapped.triangles, (size, size))
-    triangles = unwrapped.origin[unwrapped.triangles]
+    corners = unwrapped.origin[unwrapped.triangles][raster.faces[raster.covered]]
+    texture = np.zeros((size, size, 3), np.float32)
+    texture[raster.covered] = _painted(mesh, shots, corners, raster.weights[raster.covered])
+    return _filled(texture, raster.covered)
+
+
+def bake_vertices(mesh: trimesh.Trimesh, shots: Sequence[Shot]) -> NDArray[np.uint8]:
+    """The colours [V,3] that the texture of the same `mesh` has at its vertices."""
+    count = len(mesh.vertices)
+    corners = np.repeat(np.arange(count)[:, None], 3, 1)
+    colors: NDArray[Any] = _painted(mesh, shots, corners, np.full((count, 3), 1 / 3, np.float32))
+    return (colors * 255).round().clip(0, 255).astype(np.uint8)
+
+
+def _painted(
+    mesh: trimesh.Trimesh, shots: Sequence[Shot], corners: NDArray[np.int64], shares: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The colours [N,3] in [0,1] of points on a mesh: the `corners` [N,3] between which each lies, and their `shares` [N,3]."""
     weights = _weights(mesh, shots)
-    faces, shares = raster.faces[raster.covered], raster.weights[raster.covered]
-    texels = np.zeros((len(faces), 3), np.float32)
+    colors = np.zeros((len(corners), 3), np.float32)
     points, field = np.asarray(mesh.vertices), colors_of(mesh)[:, :3] / np.float32(255)
-    for start in range(0, len(faces), _TEXELS):
+    for start in range(0, len(corners), _TEXELS):
         part = slice(start, start + _TEXELS)
-        corners, share = triangles[faces[part]], shares[part]
-        place = np.einsum("nkc,nk->nc", points[corners], share)
-        color = _FIELD * np.einsum("nkc,nk->nc", field[corners], share)
-        total = np.full(len(corners), _FIELD)
+        corner, share = corners[part], shares[part]
+        place = np.einsum("nkc,nk->nc", points[corner], share)
+        color = _FIELD * np.einsum("nkc,nk->nc", field[corner], share)
+        total = np.full(len(corner), _FIELD)
         for shot, weight in zip(shots, weights.T, strict=True):
-            amount = (weight[corners] * share).sum(1)
+            amount = (weight[corner] * share).sum(1)
             seen = np.flatnonzero(amount > _FIELD / 10)
             color[seen] += amount[seen, None] * sample(shot.image, project(place[seen], shot.camera).places)
             total[seen] += amount[seen]
-        texels[part] = color / total[:, None]
-    texture = np.zeros((size, size, 3), np.float32)
-    texture[raster.covered] = texels
-    return _filled(texture, raster.covered)
+        colors[part] = color / total[:, None]
+    return colors
 
 
 def colors_of(mesh: trimesh.Trimesh) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from inv3d.core.head import Head
 from inv3d.core.views import Views
 from inv3d.export.raster import project, rasterise, sample
 from inv3d.export.sides import shots
-from inv3d.export.texture import bake
+from inv3d.export.texture import bake, bake_vertices
 from inv3d.export.unwrap import Unwrapped, unwrap
 
 FINER = 4  # the texture goes all around the head
@@ -53,6 +53,13 @@ def paint_each(
     return [
         TexturedMesh(mesh, each, bake(mesh, each, pictures, size)) for mesh, each in zip(meshes, opened, strict=True)
     ]
+
+
+def paint_vertices(head: Head, meshes: Sequence[trimesh.Trimesh], photos: Views | None = None) -> None:
+    """Give the vertices of several meshes of `head` the colours that their textures would have."""
+    pictures = shots(head, photos)
+    for mesh in meshes:
+        mesh.visual.vertex_colors[:, :3] = bake_vertices(mesh, pictures)  # type: ignore[union-attr]
 
 
 def picture(textured: TexturedMesh, camera: Camera, size: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

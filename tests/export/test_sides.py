@@ -1,7 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
+from inv3d.core.views import Views
 from inv3d.export import sides as module
 from inv3d.export.sides import likeness, sides
 
@@ -16,6 +19,21 @@ def test_cameras_that_see_nearly_the_same_are_not_added(head):
     own, others = sides(head, [(0.0, 0.0), (90.0, 0.0)]), sides(head, [(10.0, 0.0), (180.0, 0.0)])
     both = module._more(own, others)
     assert torch.allclose(both.yaw.rad2deg().abs(), torch.tensor([0.0, 90.0, 180.0]), atol=1e-3)
+
+
+def test_with_frames_the_renders_show_what_photos_would(head, monkeypatch):
+    """At the frames' own size, and trusted although mattes are not wholly opaque."""
+    monkeypatch.setattr(module, "_SHOTS", ((0.0, 0.0), (90.0, 0.0)))
+    cameras, size = sides(head, [(0.0, 0.0)]), 2 * head.generator.resolution
+    photo = Views(torch.zeros(1, 3, *(head.generator.resolution,) * 2), cameras, (0,), (0.0,))
+    assert len(module.shots(head, photo)) == 3
+    fine, mattes = torch.full((1, 3, size, size), 200, dtype=torch.uint8), torch.full((1, 1, 8, 8), 0.95)
+    framed = head.showing(dataclasses.replace(photo, fine=fine, mattes=mattes))
+    front, side = module.shots(framed, photo)
+    assert front.image.shape == side.image.shape == (size, size, 3)
+    middle = slice(size // 2 - 4, size // 2 + 4)
+    assert np.abs(front.image[middle, middle] - 200 / 255).max() < 0.02
+    assert front.trust[tuple(side // 2 for side in front.trust.shape)] > 0.3
 
 
 def test_likeness_is_the_psnr_of_what_both_cover(head):

@@ -5,7 +5,7 @@ import torch
 from inv3d.core.camera import Camera, look_at
 from inv3d.core.generator import Render
 from inv3d.export.raster import Raster, project, rasterise, sample
-from inv3d.export.texture import Shot, bake, own_shot, photo_shot
+from inv3d.export.texture import Shot, bake, bake_vertices, own_shot, photo_shot
 from inv3d.export.unwrap import unwrap
 from tests.export.textures import ball
 
@@ -54,6 +54,15 @@ def test_every_side_takes_the_picture_that_sees_it_best(surface):
     assert behind == pytest.approx((0.5, 0.5, 0.5 - 0.4), abs=0.06)  # the field's own
 
 
+def test_vertices_have_the_colours_of_the_texture(surface):
+    mesh, opened = surface
+    shots = [plain(RED, -60), plain(GREEN, 60)]
+    at_texels = sample(bake(mesh, opened, shots, 256), opened.uv * [1, -1] + [0, 1])
+    off = np.abs(bake_vertices(mesh, shots)[opened.origin] - at_texels)
+    assert np.quantile(off, 0.9) < 12
+    assert (bake_vertices(mesh, []) == mesh.visual.vertex_colors[:, :3]).all()  # the field's own
+
+
 def test_what_cannot_be_trusted_is_not_used(surface):
     shots = [plain(RED, 0, trust=0.0), plain(GREEN, 0)]
     assert colors_at(surface, bake(*surface, shots, 64), [(0, 0, 1)])[0] == pytest.approx(GREEN, abs=0.02)
@@ -91,7 +100,7 @@ def test_a_picture_lands_where_its_camera_saw_it(surface):
 
 def test_own_renders_are_not_trusted_at_the_background():
     alpha = torch.zeros(32, 32)
-    alpha[8:24, 8:24] = 1.0
+    alpha[8:24, 8:24] = torch.linspace(0.93, 1.0, 16)  # a matte is not wholly opaque inside
     trust = own_shot(render(torch.zeros(3, 32, 32), alpha), camera(0)).trust
     assert trust[16, 16] == pytest.approx(0.4) and trust[8, 16] == 0 and trust[2, 2] == 0
 
