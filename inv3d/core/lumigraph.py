@@ -5,6 +5,7 @@ and the generator knows where each of their pixels lies on the head. So a render
 saw the same point of the surface from nearly the same side, and keeps its own where none did.
 
 Heads are nearly symmetric: the mirror image of a frame tells what the other side looks like, where no frame saw that.
+Mirror images, and the generator's own colours, are brought into line with what the frames show around them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 from inv3d.core.camera import Camera
 from inv3d.core.filters import box_mean, resized
 from inv3d.core.generator import Render
+from inv3d.core.membrane import Membrane, Surface
 from inv3d.core.views import Views, to_bytes
 
 DEPTH_RESOLUTION = 128
@@ -28,6 +30,7 @@ _NEAREST, _REFLECTED = 6, 4  # frames, and mirror images, by the direction of th
 _HIDDEN = (0.03, 0.012)  # world units behind the frame's surface at which a point counts as hidden, and that many more
 # divided by the angle in radians: from nearly the same side a frame sees what the camera sees, whatever depths err
 _SIDEWAYS = (0.7, 1.2)  # radians between the views of a point: a frame tells everything below, nothing above
+_ALONE = (1.2, 1.6)  # the same of a single photo: nothing else tells what that person looks like from the side
 _STEEP, _SLIGHT, _HALF = 0.5, 0.2, 0.1
 """Cosine of the angle between the surface's normal and a frame's view below which a point is seen too flatly; this counts
 from so many radians beside the frame, and more with every further so many."""
@@ -38,6 +41,7 @@ _PENALTY = 3.0  # radians by which a frame that does not see a point counts as f
 _SHARPEST = 0.02  # radians within which all frames are equally near
 _SMOOTHING = 0.02  # of a picture's width, over which depths are averaged: their noise would tear what is projected
 _COVERED = 1 / 512  # coverage up to which a pixel shows nothing of the head
+_MOSTLY = 0.5  # coverage above which a pixel's colour is that of the head
 _LEAST = 1e-3  # coverage of an empty pixel, so that depths can be averaged across the silhouette
 
 
@@ -104,8 +108,14 @@ class Lumigraph:
             return image, render.alpha[[row]]
         rays = camera[row].rays(size)
         points = rays.origins[0, places] + rays.directions[0, places] * depth[places, None]
-        found, told = self._seen(points.T.contiguous(), camera[row].position[0], size)
+        surface = Surface(points.T.contiguous(), image[0].flatten(1)[:, places] / 2.0 + 0.5)
+        membrane = Membrane.over(alpha[0, 0] > _MOSTLY, places, surface)
+        found, told = self._seen(surface.points, camera[row].position[0], size, membrane)
+        shift = membrane.correction(found[:3, membrane.rows], membrane.surface.colours, _trust(found, told)[membrane.rows])
         seen, picture = alpha.new_zeros(size * size), alpha.new_zeros(4, size * size)
+        image = image.flatten(2)
+        image[:, :, places] += 2.0 * covering[places] * shift
+        image = image.reshape(1, 3, size, size)
         seen[places], picture[:, places] = told * covering[places], found
         seen, picture = seen.reshape(1, 1, size, size), picture.reshape(1, 4, size, size)
         covered = 1.0 + seen * (picture[:, 3:] - 1.0)
@@ -113,16 +123,21 @@ class Lumigraph:
         carved = own * F.interpolate(covered, own.shape[-2:], mode="area")
         return image + seen * (2.0 * picture[:, :3] - 1.0 - image), carved
 
-    def _seen(self, points: Tensor, eye: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    def _seen(self, points: Tensor, eye: Tensor, size: int, membrane: Membrane) -> tuple[Tensor, Tensor]:
         """Colours and coverage [4,P] in [0,1] of surface `points` [3,P], looked at from `eye` [3] in a picture of `size`
-        pixels a side, and how far frames saw them [P]."""
+        pixels a side, and how far frames saw them [P]. Mirror images are brought into line with the frames around them."""
         angles, weights, colours = self._told(points, eye, size, _NEAREST)
         colour, seen = _blended(angles, weights, colours)
         enough, aside = _MIRRORED
         missing = ((angles.amin(0) - enough) / (aside - enough)).clamp(0.0, 1.0)
         rows = missing.nonzero()[:, 0]
         if len(rows):
-            others = self._reflected._told(points[:, rows], eye, size, _REFLECTED, _FURTHER, missing[rows])
+            mirror, some = self._reflected, membrane.rows
+            present, known = _blended(*mirror._told(points[:, some], eye, size, _REFLECTED, _FURTHER))
+            trust = _trust(present, known) * _trust(colour, seen)[some]
+            shift = membrane.correction(colour[:3, some], present[:3], trust)
+            others = mirror._told(points[:, rows], eye, size, _REFLECTED, _FURTHER, missing[rows])
+            others[2][:, :3] += shift[:, rows]
             own = (angles[:, rows], weights[:, rows], colours[..., rows])
             colour[:, rows], seen[rows] = _blended(*(torch.cat(pair) for pair in zip(own, others, strict=True)))
         return colour, seen
@@ -150,7 +165,7 @@ class Lumigraph:
         least, wide = _HIDDEN
         hidden = (distance - depth).clamp(min=0.0) / (least + wide / angle.clamp(min=1e-3))
         direct = facing ** ((angle - _SLIGHT).clamp(min=0.0) / _HALF)
-        near, far = _SIDEWAYS
+        near, far = _SIDEWAYS if len(self) > 1 else _ALONE
         beside = ((far - angle) / (far - near)).clamp(0.0, 1.0)
         # further aside, a background says that the geometry is wrong, but not what is right
         covered = torch.maximum(colour[:, 3], (1.0 - (angle + aside) / _BESIDE).clamp(min=0.0))
@@ -219,6 +234,11 @@ def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, 
     colour = (seen[:, None] * colours.gather(0, which[:, None].expand(-1, 4, -1))).sum(0)
     total = seen.sum(0)
     return colour / total.clamp(min=1e-6), total
+
+
+def _trust(colours: Tensor, seen: Tensor) -> Tensor:
+    """How far colours and coverage [4,P], seen so far [P], are those of the head: a little of the room is too much."""
+    return seen * colours[3] ** 4
 
 
 def _smooth(depth: Tensor, weight: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from inv3d.core.camera import Camera, look_at
 from inv3d.core.generator import Render
 from inv3d.core.lumigraph import Lumigraph, _blended
+from inv3d.core.membrane import Membrane
 from inv3d.core.views import Views
 
 RADIUS, SIZE, GREY = 0.25, 96, 0.1
@@ -72,9 +73,9 @@ def test_a_camera_between_frames_sees_their_colours():
 
 
 def test_a_frames_own_camera_sees_that_frame():
-    lumigraph = frames(-0.5, 0.0, 0.5)
-    found = lumigraph.onto(blank(camera(0.0)), camera(0.0)).image
-    pictured = lumigraph.pictures[1, :3] / 127.5 - 1.0
+    three = frames(-0.5, 0.0, 0.5)
+    found = three.onto(blank(camera(0.0)), camera(0.0)).image
+    pictured = three.pictures[1, :3] / 127.5 - 1.0
     assert (found[0] - pictured)[:, inner(camera(0.0))].abs().mean() < 0.01
 
 
@@ -84,6 +85,13 @@ def test_what_no_frame_saw_stays_as_rendered():
     assert torch.equal(frames(-0.3, 0.0, 0.3).onto(render, aside).image[0][:, inner(aside)], render.image[0][:, inner(aside)])
 
 
+@pytest.fixture
+def as_they_are(monkeypatch):
+    """Colours are not brought into line with each other."""
+    monkeypatch.setattr(Membrane, "correction", lambda self, *_: torch.zeros(3, len(self.pixels)))
+
+
+@pytest.mark.usefixtures("as_they_are")
 def test_only_the_part_that_a_frame_saw_changes():
     """From 1 radian aside the frame's horizon lies at 0.54 of the ball's radius, and beyond it nothing is known."""
     aside = camera(1.0)
@@ -104,6 +112,34 @@ def test_the_other_side_looks_like_the_mirror_image():
     assert error(wrong.onto(blank(right), right).image, right) < 0.02
 
 
+def plain(lumigraph: Lumigraph, *levels: float) -> Lumigraph:
+    """The frames with the ball in greys of these levels in [-1,1]."""
+    pictures = lumigraph.pictures.clone()
+    for picture, level in zip(pictures, levels, strict=True):
+        picture[:3][:, picture[3] > 0] = round((level + 1) * 127.5)
+    return dataclasses.replace(lumigraph, pictures=pictures)
+
+
+def test_colours_that_no_frame_saw_come_into_line_with_those_around():
+    """A generator that shows the ball too dark is put right beyond the frame's horizon too."""
+    aside = camera(1.0)
+    across = ((torch.arange(SIZE) + 0.5) / SIZE - 0.5) / (4.2647 * RADIUS / 2.7)
+    beyond = inner(aside, 0.9) & (across > 0.6)
+    found = plain(frames(0.0), GREY + 0.3).onto(blank(aside), aside).image
+    assert (found[0][:, beyond] - GREY - 0.3).abs().mean() < 0.18  # of 0.3: it fades with the distance
+
+
+def test_a_mirror_image_takes_on_the_light_of_the_frames_around_it():
+    """The frame from the left is lit; what it tells about the right side, beyond the other frame, is no brighter than that
+    side is where the other frame saw it."""
+    aside = camera(0.9)
+    across = ((torch.arange(SIZE) + 0.5) / SIZE - 0.5) / (4.2647 * RADIUS / 2.7)
+    right = inner(aside) & (across > 0.5)
+    found = plain(frames(-0.9, 0.1), 0.5, -0.1).onto(blank(aside), aside).image
+    assert found[0][:, right].mean() < 0.2
+
+
+@pytest.mark.usefixtures("as_they_are")
 def test_what_a_frame_saw_too_flatly_counts_little_from_aside():
     """From 0.6 radians aside, what the frame saw at 75 degrees or more lies beyond 0.65 of the ball's radius."""
     aside = camera(0.6)
@@ -126,10 +162,10 @@ def test_points_behind_the_frames_surface_are_not_painted():
 
 def test_the_coverage_ends_where_that_of_a_near_frame_ends():
     """The generator's ball is too large; the frame's matte says so."""
-    lumigraph = frames(0.0)
-    small = lumigraph.pictures.clone()
+    one = frames(0.0)
+    small = one.pictures.clone()
     small[:, 3, :, : SIZE // 2] = 0
-    found = dataclasses.replace(lumigraph, pictures=small).onto(blank(camera(0.0)), camera(0.0))
+    found = dataclasses.replace(one, pictures=small).onto(blank(camera(0.0)), camera(0.0))
     where = inner(camera(0.0))
     assert found.alpha[0, 0, :, : SIZE // 2 - 2][where[:, : SIZE // 2 - 2]].max() < 0.05
     assert found.alpha[0, 0, :, SIZE // 2 + 2 :][where[:, SIZE // 2 + 2 :]].min() > 0.95
@@ -145,12 +181,12 @@ def test_without_a_frame_the_others_tell():
 
 
 def test_several_cameras_are_served_in_order():
-    lumigraph, cameras = frames(0.0, 0.4), look_at(torch.tensor([0.1, 0.3]), torch.zeros(2))
+    two, cameras = frames(0.0, 0.4), look_at(torch.tensor([0.1, 0.3]), torch.zeros(2))
     ones = [blank(cameras[i]) for i in range(2)]
     both = Render(*(torch.cat(pair) for pair in zip(*((r.image, r.image_raw, r.depth, r.alpha) for r in ones), strict=True)))
-    found = lumigraph.onto(both, cameras).image
+    found = two.onto(both, cameras).image
     for i in range(2):
-        assert torch.allclose(found[[i]], lumigraph.onto(ones[i], cameras[i]).image, atol=1e-5)
+        assert torch.allclose(found[[i]], two.onto(ones[i], cameras[i]).image, atol=1e-5)
 
 
 def test_no_frame_comes_or_goes_with_a_jump():
@@ -178,9 +214,9 @@ def fine_frames(yaw: float) -> Lumigraph:
 
 
 def test_finer_pictures_are_taken_where_there_are_any():
-    lumigraph = fine_frames(0.0)
-    assert lumigraph.size == 2 * SIZE
-    found = lumigraph.onto(blank(camera(0.0)), camera(0.0)).image[0]
+    fine = fine_frames(0.0)
+    assert fine.size == 2 * SIZE
+    found = fine.onto(blank(camera(0.0)), camera(0.0)).image[0]
     assert found.shape == (3, SIZE, SIZE) and found[:, inner(camera(0.0))].min() > 0.98
 
 
