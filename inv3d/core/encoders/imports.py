@@ -24,6 +24,8 @@ _KINDS: dict[str, Kind] = {
 }
 _FIRST = "input_layer.0.weight"
 """The first weight of every encoder."""
+_E3DGE = ("styles_pigan.", "image_filter.conv1.")
+"""In the names of weights of E3DGE's public encoders, whose codes are StyleSDF's."""
 _TRUNCATION = 0.7
 """The key of the mean code that the public encoders add to their output."""
 
@@ -36,6 +38,11 @@ def read_public_encoder(path: Path, bundle: Bundle) -> Encoder:
     with opened(path) as (file, start, size):
         value, reader = read_object(file, start, size)
         root = dictionary(value)
+        if _is_e3dge(root):
+            raise refused(
+                "it is an encoder of E3DGE for a StyleSDF generator; for EG3D models there are no public ones: train one "
+                "with inv3d train encoder --recipe e3dge"
+            )
         own = _own_weights(dictionary(root.get("state_dict")) or root)
         config = replace(
             _PUBLIC,
@@ -55,6 +62,12 @@ def read_public_encoder(path: Path, bundle: Bundle) -> Encoder:
     )
     encoder.mean_code = mean.expand(config.num_ws, -1).clone()
     return encoder.eval().requires_grad_(False)
+
+
+def _is_e3dge(root: dict[Any, Any]) -> bool:
+    """Whether the file has weights of E3DGE's networks, by themselves or in one of its dictionaries."""
+    names = [name for weights in (root, *map(dictionary, root.values())) for name in weights if isinstance(name, str)]
+    return any(part in name for name in names for part in _E3DGE)
 
 
 def _own_weights(weights: dict[Any, Any]) -> dict[str, Any]:

@@ -92,3 +92,12 @@ def test_other_files_are_refused_by_name(demo, tmp_path):
     (tmp_path / "cut.pt").write_bytes((tmp_path / "x.pt").read_bytes()[:5000])
     with pytest.raises(ModelError, match="refused"):
         read_public_encoder(tmp_path / "cut.pt", demo)
+
+
+@pytest.mark.parametrize("name", ["styles_pigan.0.convs.0.weight", "renderer.network.netLocal.image_filter.conv1.weight"])
+@pytest.mark.parametrize("part", ["E_g", None])
+def test_public_encoders_of_e3dge_are_refused_by_name(demo, tmp_path, name, part):
+    weights = {name: torch.zeros(1), "input_layer.0.weight": torch.zeros(1)}
+    torch.save({part: weights} if part else weights, tmp_path / "e3dge.pt")
+    with pytest.raises(ModelError, match="encoder of E3DGE for a StyleSDF generator"):
+        read_public_encoder(tmp_path / "e3dge.pt", demo)
