@@ -15,12 +15,14 @@ from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
 from inv3d.core.encoders.e3dge import E3dge
 from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER
+from inv3d.core.encoders.local import resized
 from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.encoders.store import check_decoded, check_encoder, load_e3dge, load_encoder
 from inv3d.core.generator import Detail
 from inv3d.core.matting import laid_on, mattes, room_colour
 from inv3d.core.views import Views
 
+_TRIED = 64  # pixels of the renders that sides are compared by
 ASIDE = math.radians(45)
 """How far to the side residuals are aligned: there is half of what the picture hides."""
 
@@ -74,8 +76,25 @@ class E3dgeInverter:
             found = mattes(bundle.own_aligner, images)
             each = (laid_on(views[i], found[[i]], room_colour(images[[i]], found[[i]])) for i in range(len(views)))
             images = torch.cat([one.images for one in each])
-        codes, angles = self.encoder(images.to(bundle.generator.device))
+        images, cameras = images.to(bundle.generator.device), views.cameras.to(bundle.generator.device)
+        codes, angles = self.encoder(images)
+        given = torch.stack([cameras.yaw, cameras.pitch], 1)
+        angles = torch.cat(
+            [self._nearer(bundle, *(each[[i]] for each in (codes, images, angles, given))) for i in range(len(codes))]
+        )
         return Start(codes, angles, functools.partial(self._detail, bundle))
+
+    def _nearer(self, bundle: Bundle, code: Tensor, image: Tensor, read: Tensor, given: Tensor) -> Tensor:
+        """Of two sides [1,2], the one that was `read` and that which was `given`, the one from which the render of the
+        code is nearer to the picture: an aligner that knows photographs may see better."""
+        generator = bundle.generator
+        size = min(_TRIED, generator.raw_resolution)
+        scene, target = generator.scene(code), resized(image, size)
+        sides = torch.cat([read, given])
+        cameras = bundle.info.camera(*sides.unbind(-1))
+        renders = (generator.render(scene, cameras[i], size, superresolution=False).image for i in range(2))
+        errors = [float((render - target).abs().mean()) for render in renders]
+        return sides[[int(errors[1] < errors[0])]]
 
     def _detail(self, bundle: Bundle, views: Views, code: Tensor) -> Detail:
         """The detail of the most frontal of the views."""

@@ -51,8 +51,8 @@ class LocalConfig:
 def small_local(decoded: int) -> LocalConfig:
     """The local branch of the embedded model."""
     return LocalConfig(
-        decoded=decoded, render_size=128, input_size=128, stem=8, widths=(16, 32, 48), stacks=2, groups=4,
-        aligner_size=128, aligner_widths=(8, 16, 24, 32), hidden=32,
+        decoded=decoded, render_size=128, input_size=128, stem=8, widths=(16, 32, 32), stacks=1, groups=4,
+        aligner_size=64, aligner_widths=(8, 16, 24, 32), hidden=32,
     )  # fmt: skip
 
 

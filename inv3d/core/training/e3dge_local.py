@@ -74,7 +74,7 @@ SMALL_LOCAL = LocalRecipe(
     lr=1e-3,
     average=0.995,
     fit=replace(FAST, rays_per_view=256, perceptual=0.1, identity=0.1, samples=10),
-    patch=48,
+    patch=40,
     judge_lr=5e-4,
     inside=600,
     outside=600,

@@ -66,12 +66,21 @@ def test_the_start_of_views_is_their_codes_and_sides(demo, inverter):
     assert torch.equal(start[1].codes, start.codes[[1]]) and torch.equal(start[1].angles, start.angles[[1]])
 
 
+def test_the_side_that_explains_the_picture_better_is_kept(demo, inverter):
+    code = demo.generator.mapping(torch.randn(1, demo.generator.z_dim, generator=torch.Generator().manual_seed(3)))
+    with torch.no_grad():
+        image = demo.generator(code, demo.info.camera(torch.tensor([0.5]), torch.zeros(1)), 64).image
+    right, wrong = torch.tensor([[0.5, 0.0]]), torch.tensor([[-0.1, 0.2]])
+    for read, given in ((right, wrong), (wrong, right)):
+        assert torch.equal(inverter._nearer(demo, code, image, read, given), right)
+
+
 def test_a_head_keeps_the_detail_of_its_photo(demo, inverter, tmp_path):
     settings = replace(FAST, wplus_steps=0, tuning_steps=0)
     photo = views(demo, 0.2)
-    made = invert(Footage.of_one(photo), demo, settings, start=inverter(photo, demo))
-    expected = inverter(photo, demo).angles[0]
-    assert float(made.footage.targets.cameras.yaw) == pytest.approx(float(expected[0]), abs=1e-4)
+    start = inverter(photo, demo)
+    made = invert(Footage.of_one(photo), demo, settings, start=start)
+    assert float(made.footage.targets.cameras.yaw) == pytest.approx(float(start.angles[0, 0]), abs=1e-4)
     assert torch.equal(made.head.detail.seen.camera.cam2world, made.footage.targets.cameras.cam2world)
     assert len(made.head.detail.aligned) == 3
     made.head.save(tmp_path)
