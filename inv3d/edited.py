@@ -24,11 +24,14 @@ from inv3d.core.library import sha256
 from inv3d.core.records import Digest, Record, Text, shown, write_record
 from inv3d.destination import RUN
 from inv3d.export.edits import before_and_after
-from inv3d.export.pictures import save_png
+from inv3d.export.pictures import save_png, to_array
+from inv3d.export.view import VIEW, edit_pictures, write_view
 
 SHEET = "edit.png"
 _SIDE = 256  # pixels of a picture in the sheet
 _COLUMNS = 3
+_PAGE = 7  # renders along the yaw axis of the page
+_RESOLUTION: int | None = None  # of these: the model's own
 
 
 class EditRun(Record):
@@ -214,12 +217,19 @@ def yaws_across(head: Head) -> Tensor:
 
 def write_edited(head: Head, before: Head, source: Path, out: Path) -> None:
     """Write the output folder of an edited head, whole or not at all, in the place of an older one: the head, a sheet that
-    compares it with the head `before`, which lies in `source`, and a record. Raises InputError if it cannot be rendered,
+    compares it with the head `before`, which lies in `source`, a page with sliders for its edits, and a record. Raises InputError if it cannot be rendered,
     OSError."""
     sheet = before_and_after(before, head, yaws_across(head), _SIDE)
+    low, high = head.shown_range
+    yaws = torch.linspace(low, high, _PAGE if high > low else 1)
+    cameras = head.camera(yaws, torch.zeros_like(yaws))
+    pictures = head.render_each(cameras, lambda render: to_array(render.image[0]), _RESOLUTION)
+    edits = edit_pictures(head, _RESOLUTION)
     with write_whole_folder(out) as part:
         head.save(part / "head")
         save_png(part / SHEET, sheet)
+        title = f"{out.name}: {', '.join(map(str, head.edits)) or 'no edits'}"
+        write_view(part / VIEW, title, head, b"", yaws.tolist(), pictures, edits=edits)
         written = (path.relative_to(part).as_posix() for path in part.rglob("*") if path.is_file())
         record = EditRun(
             sha256=sha256(head_folder(source) / CODES),

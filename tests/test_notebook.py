@@ -19,6 +19,13 @@ from inv3d.export.background import KEEP, Background
 from inv3d.photos import PhotoResult
 
 
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Sheets and pages of small pictures."""
+    monkeypatch.setattr("inv3d.edited._SIDE", 24)
+    monkeypatch.setattr("inv3d.edited._RESOLUTION", 16)
+
+
 @pytest.fixture(scope="module")
 def loaded(head, tmp_path_factory):
     folder = tmp_path_factory.mktemp("out")

@@ -133,7 +133,7 @@ async function turntable() {
   look(0);
 }
 
-// every edit is made of the head alone: moving one slider takes the others back
+// every edit is pictured with the others as the head has them: moving one slider takes the others back there
 function edits() {
   const sliders = data.edits.map((edit) => {
     const slider = document.createElement("input"), label = document.createElement("label"), output = document.createElement("output");
@@ -150,14 +150,15 @@ function edits() {
       find("edited").src = edit.steps[slider.value].src;
       find("edited-as").textContent = `${edit.name} ${signed(edit.steps[slider.value].strength)}`;
     };
-    const none = edit.steps.indexOf(edit.steps.reduce((best, step) => (Math.abs(step.strength) < Math.abs(best.strength) ? step : best)));
-    set(none);
+    const away = (step) => Math.abs(step.strength - edit.at);
+    const start = edit.steps.indexOf(edit.steps.reduce((best, step) => (away(step) < away(best) ? step : best)));
+    set(start);
     slider.addEventListener("input", () => {
-      sliders.forEach((other) => other.slider !== slider && other.set(other.none));
+      sliders.forEach((other) => other.slider !== slider && other.set(other.start));
       set(slider.value);
       show();
     });
-    return { slider, set, none, show };
+    return { slider, set, start, show };
   });
   find("editing").hidden = !sliders.length;
   sliders[0]?.show();
@@ -184,7 +185,8 @@ yawAxis();
 edits();
 downloads();
 find("yaw").addEventListener("input", (event) => showYaw(Number(event.target.value)));
-turntable()
+find("no-webgl").hidden = !data.mesh;
+(data.mesh ? turntable() : Promise.reject("the page was written without a mesh"))
   .catch((error) => {
     console.warn(error);
     document.body.classList.add("plain");

@@ -20,9 +20,10 @@ from tests.export.test_edits import cells
 
 @pytest.fixture(scope="module", autouse=True)
 def small():
-    """Sheets of small pictures."""
+    """Sheets and pages of small pictures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("inv3d.edited._SIDE", 24)
+        patch.setattr("inv3d.edited._RESOLUTION", 16)
         yield
 
 
@@ -40,7 +41,9 @@ def made(head, tmp_path_factory):
 def test_an_edited_head_is_a_head(made):
     folder, out, said = made
     assert [(each["name"], each["strength"]) for each in said["edits"]] == [("smile", 1.0), ("age", -1.0)]
-    assert sorted(path.name for path in out.iterdir()) == ["edit.png", "head", "run.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["edit.png", "head", "run.json", "view.html"]
+    page = (out / "view.html").read_text()
+    assert "<h1>younger: smile=+1, age=-1</h1>" in page and '"strength":0.25' in page and '"at":-1.0' in page
     assert len(Head.load(out).edits) == 2 and not Head.load(folder).edits
     assert imread(out / "edit.png").shape[1] > 3 * 24
 

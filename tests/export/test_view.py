@@ -12,10 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
+from inv3d.core.editing.edits import Edit
 from inv3d.core.views import Views
 from inv3d.export.formats import write_textured
+from inv3d.export.pictures import to_array
 from inv3d.export.sides import sides
-from inv3d.export.view import EditPictures, write_view
+from inv3d.export.view import EditPictures, edit_pictures, write_view
 from tests.export.textures import textured_ball
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -38,7 +40,7 @@ def page(head, tmp_path_factory) -> Path:
     for other in ("orbit.mp4", "report #1.html", "views/00-pair.png"):
         (folder / other).parent.mkdir(exist_ok=True)
         (folder / other).write_bytes(png())
-    edits = [EditPictures("smile", (-1.5, 0.0, 1.5), renders), EditPictures("</script>", (0.0, 2.0), renders[1:])]
+    edits = [EditPictures("smile", (-1.5, 0.0, 1.5), renders), EditPictures("</script>", (0.0, 2.0), renders[1:], at=2.0)]
     write_view(folder / "view.html", name, head, (folder / "mesh.glb").read_bytes(), YAWS, renders, targets, edits)
     return folder / "view.html"
 
@@ -80,6 +82,25 @@ def test_a_long_orbit_is_thinned_out(head, tmp_path):
     write_view(tmp_path / "view.html", "x", head, b"", yaws, renders, targets)
     shown = [item["yaw"] for item in data(tmp_path / "view.html")["renders"]]
     assert len(shown) == 25 and shown[0] == pytest.approx(-57.3, abs=0.1) and shown[-1] == pytest.approx(57.3, abs=0.1)
+
+
+def test_edits_are_pictured_from_none_to_their_own_strengths(head):
+    space, step = head.generator.code_space, torch.ones(head.generator.code_space.num_ws, head.generator.code_space.w_dim)
+    older = Edit("age", -2.0, 0, space.num_ws - 1, -0.2 * step)
+    edited = head.edited([older, Edit("smile", 1.0, 0, space.num_ws - 1, 0.1 * step)])
+    age, smile = edit_pictures(edited, 16)
+    assert list(age.strengths) == [-2.0, -1.5, -1.0, -0.5, 0.0] and (age.at, smile.at) == (-2.0, 1.0)
+    assert list(smile.strengths) == [0.0, 0.25, 0.5, 0.75, 1.0]
+    own = to_array(edited.render(edited.camera(torch.zeros(1), torch.zeros(1)), 16).image[0]).astype(int)
+    off = [np.abs(picture - own).mean() for picture in (age.pictures[0], smile.pictures[-1], age.pictures[-1])]
+    assert max(off[:2]) < 1 and off[2] > 3  # the head itself; and without an edit
+    assert len(edit_pictures(head.edited([older] * 9), 4)) == 6  # more sliders would take too long
+
+
+def test_a_page_without_a_mesh_and_frames(head, tmp_path):
+    write_view(tmp_path / "view.html", "x", head, b"", [0.0], [np.zeros((16, 16, 3), np.uint8)])
+    content = data(tmp_path / "view.html")
+    assert content["mesh"] == "" and content["frames"] == content["edits"] == [] and content["picture"] is None
 
 
 def browse(page: Path, folder: Path, script: str, *options: str) -> dict:
@@ -180,7 +201,7 @@ TOUCHED = """
     find("#strengths output").map((output) => output.textContent)]);
   const slide = (slider, step) => { slider.value = step; slider.dispatchEvent(new Event("input")); show(); };
   const [smile, other] = find("#strengths input");
-  show(); slide(smile, 0); slide(other, 1);
+  show(); slide(smile, 0); slide(other, 0);
   const page = document.documentElement, links = () => find("#files a").map((link) => link.textContent);
   const finish = () => tell({ yaws, areas, edited, links: links(), wide: [page.scrollWidth, innerWidth],
     beside: document.getElementById("turning").offsetTop == document.querySelector("main > section:nth-child(2)").offsetTop });
@@ -198,8 +219,8 @@ def test_on_a_small_screen_it_is_turned_by_touch_and_shows_edits(page, tmp_path)
     assert seen["yaws"][1] < seen["yaws"][0] - 5
     assert seen["areas"][1] > 1.2 * seen["areas"][0] > 0  # two fingers apart: nearer
     captions, pictures, strengths = zip(*seen["edited"], strict=True)
-    assert captions == ("smile 0", "smile \u22121.5", "</script> +2") and len(set(pictures)) == 3
-    assert strengths == (["0", "0"], ["\u22121.5", "0"], ["0", "+2"])  # one edit at a time
+    assert captions == ("smile 0", "smile \u22121.5", "</script> 0") and len(set(pictures)) == 2
+    assert strengths == (["0", "+2"], ["\u22121.5", "+2"], ["0", "0"])  # one edit at a time, from where the head is
     assert seen["links"] == ["mesh.glb", "orbit.mp4", "report #1.html"]
 
 
