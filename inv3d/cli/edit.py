@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -75,6 +75,13 @@ def edit(
     undo: Annotated[
         int | None, typer.Option(parser=UNDO, metavar="NUMBER", help="First undo the last edits of the head.")
     ] = None,
+    space: Annotated[
+        Literal["original", "inversion"],
+        typer.Option(
+            help="Where the directions were found: among the generator's own codes, or among those that the encoder reads off "
+            "pictures (PREIM3D's inversion manifold)."
+        ),
+    ] = "original",
     animate: Annotated[
         list[Range] | None,
         typer.Option(
@@ -174,7 +181,7 @@ def edit(
     from inv3d.places import edited_of, title_of
 
     if listed:
-        _list(Head.load(head, choose_device(device).device), as_json)
+        _list(_in_space(Head.load(head, choose_device(device).device), space), as_json)
         return
     if moving:
         out = out or edited_of(head, ".mp4" if animate else ".png")
@@ -183,7 +190,7 @@ def edit(
         out = out or edited_of(head)
         _check_folder(out, [head, *(each.head for each in take or [])], force)
     chosen = choose_device(device).device
-    before = Head.load(head, chosen)
+    before = _in_space(Head.load(head, chosen), space)
     takes = [Taking(each.name, Head.load(each.head, chosen), title_of(each.head)) for each in take or []]
     edited = changed(before, wanted, undo or 0, span, takes)
     if animate:
@@ -200,6 +207,14 @@ def edit(
 
 
 _MOVING = (".mp4", ".webm", ".gif")
+
+
+def _in_space(head: Head, space: str) -> Head:
+    """The head with the directions of a space. Raises ModelError if the model has none there."""
+    from inv3d.core.encoders.kinds import PREIM3D
+    from inv3d.core.encoders.manifold import in_manifold
+
+    return head if space == "original" else in_manifold(head, PREIM3D)
 
 
 def _check_view(yaw: Angles | None, path: str) -> None:

@@ -16,6 +16,9 @@ from inv3d.core.encoders.kinds import INGREDIENTS, PREIM3D, described
 if TYPE_CHECKING:
     import torch
 
+    from inv3d.core.bundle import Bundle
+    from inv3d.core.editing.directions import Directions
+
 app = typer.Typer(
     help="Retrain the embedded model, or train an encoder for any model. A stopped training continues from its last "
     "checkpoint, even in a copied folder.\n\nExample: inv3d train demo runs/demo",
@@ -196,16 +199,31 @@ def train_directions(
     out: Annotated[
         Path, typer.Option(parser=output_path, metavar="FILE", help="File of directions to write.")
     ] = Path("directions.safetensors"),
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            parser=input_path,
+            metavar="FOLDER",
+            help="Training data (FOLDER/data of `inv3d train data`), off whose pictures an encoder reads codes: beside the file, "
+            "another is written with the directions of the inversion manifold (PREIM3D).",
+        ),
+    ] = None,
+    encoder: Annotated[str, typer.Option(metavar="NAME", help="Encoder that reads the codes.")] = PREIM3D,
     force: Force = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Find the directions of `inv3d edit` for a model of drawn people (needs the extra 'train'); takes a minute. `inv3d
-    train assemble` does it too.
+    train assemble` does it too, without the inversion manifold.
 
-    Example: inv3d train directions --model demo --out directions.safetensors
+    Example: inv3d train directions --model demo --pictures runs/demo/data --out directions.safetensors
     """
+    from inv3d.core.encoders.manifold import manifold_file, manifold_fingerprint
+
     check_file(out, force, (".safetensors",), "a file of directions")
+    beside = manifold_file(out.parent, encoder)
+    if pictures is not None:
+        check_file(beside, force, (".safetensors",), "a file of directions")
 
     from inv3d.cli.signals import interruptible, nothing_kept
     from inv3d.core.bundle import load_bundle
@@ -218,9 +236,27 @@ def train_directions(
         raise UsageError(
             f"the model '{model}' has not learned from drawn people", "use `inv3d edit --component` with it"
         )
+    fingerprint = "" if pictures is None else manifold_fingerprint(bundle, encoder)
     with interruptible(nothing_kept(out)), disk_errors(out):
-        people_directions(bundle.generator).save(out, bundle.fingerprint)
+        found = people_directions(bundle.generator)
+        if pictures is not None:
+            _read_off(pictures, bundle, encoder, found).save(beside, fingerprint)
+        found.save(out, bundle.fingerprint)
     _finish(out, as_json, _SHIP)
+
+
+def _read_off(pictures: Path, bundle: Bundle, encoder: str, found: Directions) -> Directions:
+    """The directions of the inversion manifold. Raises InputError if the folder has no pictures, ModelError."""
+    from inv3d.core.encoders.store import load_encoder
+    from inv3d.core.errors import InputError
+    from inv3d.core.training.directions import all_attributes
+    from inv3d.core.training.manifold import codes_of_pictures, manifold_directions
+
+    try:
+        codes, parameters = codes_of_pictures(load_encoder(bundle.name, encoder), pictures)
+    except FileNotFoundError as error:
+        raise InputError(str(error), "name the folder of data of `inv3d train data`") from error
+    return manifold_directions(found, all_attributes(), codes, parameters, bundle.generator.code_space)
 
 
 @app.command("demo")

@@ -11,7 +11,7 @@ from skimage.io import imread
 from inv3d.core.codes import code_statistics
 from inv3d.core.editing.directions import component
 from inv3d.core.errors import InputError
-from inv3d.core.head import CODES, Head
+from inv3d.core.head import CODES, EDITS, Head
 from inv3d.core.latents import LatentTrack
 from inv3d.edited import Taking, changed
 from tests.e2e.commands import fails, here
@@ -183,6 +183,16 @@ def test_outputs_are_replaced_by_force_alone(made, tmp_path):
     (out / "mine.txt").touch()
     fails(2, "did not write: mine.txt", "edit", made[0], "smile=1", "--out", out, "--force")
     fails(2, "contains the input", "edit", made[0], "smile=1", "--out", made[0], "--force")
+
+
+def test_directions_of_the_inversion_manifold(made, tmp_path):
+    for space in ("original", "inversion"):
+        done = here("edit", made[0], "age=1", "--space", space, "--out", tmp_path / space)
+        assert done.returncode == 0, done.stderr
+    own, inverted = (load_file(tmp_path / space / "head" / EDITS)["displacements"] for space in ("original", "inversion"))
+    assert 0.5 < float(torch.cosine_similarity(own.flatten(), inverted.flatten(), 0)) < 0.999
+    fails(2, "no direction 'smile'", "edit", made[0], "smile=1", "--space", "inversion", "--out", tmp_path / "none")
+    fails(2, "--space", "edit", made[0], "age=1", "--space", "z", "--out", tmp_path / "none")
 
 
 def test_a_folder_without_a_head_is_refused(tmp_path):
