@@ -74,12 +74,13 @@ class Board:
             self._live.update(self._table(batch, now), refresh=True)
 
     def _table(self, batch: Batch, now: float) -> RenderableType:
+        from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
         from inv3d.batch.process import stage
 
-        table = Table(title=Text(self._title(batch, now)), title_justify="left")
+        table = Table()
         for column in ("head", "attempt", "stage", "seconds"):
             table.add_column(column, justify="right" if column in ("attempt", "seconds") else "left", overflow="fold")
         for attempt, start in list(batch.running.items())[:_MOST_SHOWN]:
@@ -88,7 +89,7 @@ class Board:
             table.add_row(*(Text(printable(cell)) for cell in cells))
         if len(batch.running) > _MOST_SHOWN:
             table.add_row(f"{len(batch.running) - _MOST_SHOWN} more", "", "", "")
-        return table
+        return Group(Text(self._title(batch, now)), table)
 
     def _title(self, batch: Batch, now: float) -> str:
         failed = sum(result.code != 0 for result in batch.results)
