@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from clips import CLIPS, TestClip
 from headturn import METRICS, MULTI, Fits, Row, depth_error, exact_surface, judges, summary, surface_error
+from reference import reference, sentence
 from results import kept, publish, table
 
 from inv3d.core.bundle import Bundle, load_bundle
@@ -68,8 +69,9 @@ def main() -> None:
     header = ["way", *(f"{METRICS[name]}_R" for name in metrics), "depth error %", "surface %", "seconds of the fit"]
     lines = [[way, *(result[name] for name in names)] for way, result in found.items()]
     text = f"{clip.name}, {options.views} views, one code, {FAST.wplus_steps} + {FAST.tuning_steps} steps; "
-    text += "frames over the whole turn.\n\n" + table(header, lines)
-    publish("naive", {"clip": clip.name, "views": options.views, "ways": found}, text)
+    plain = reference(torch.device("cpu"))
+    text += "frames over the whole turn.\n\n" + sentence(plain) + table(header, lines)
+    publish("naive", {"clip": clip.name, "views": options.views, "ways": found, "reference": plain}, text)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import torch
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import FFHQ_FOCAL, FFHQ_RADIUS
 from inv3d.core.generator import TriplaneGenerator
-from inv3d.core.generator.config import eg3d_ffhq
+from inv3d.core.generator.config import GeneratorConfig, RenderingConfig, SuperResolutionConfig, eg3d_ffhq
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.inversion.stages import Problem
 from inv3d.core.views import Views
@@ -21,11 +21,24 @@ def full_size_bundle(device: torch.device) -> Bundle:
 
     The helper networks are those of the embedded model.
     """
+    return _with_generator(eg3d_ffhq(), device)
+
+
+def tiny_bundle(device: torch.device) -> Bundle:
+    """A generator of the same kind that renders in milliseconds."""
+    config = GeneratorConfig(
+        z_dim=8, w_dim=16, plane_resolution=16, plane_channels=4, channel_base=256, channel_max=16, color_channels=8,
+        raw_resolution=16, rendering=RenderingConfig(coarse_samples=4, fine_samples=4),
+        superresolution=SuperResolutionConfig((8, 8), 16),
+    )  # fmt: skip
+    return _with_generator(config, device)
+
+
+def _with_generator(config: GeneratorConfig, device: torch.device) -> Bundle:
     torch.manual_seed(0)
     demo = load_bundle("demo", device)
-    config = eg3d_ffhq()
     generator = TriplaneGenerator(config).to(device).eval().requires_grad_(False)
-    info = demo.info.changed(name="full size", radius=FFHQ_RADIUS, focal=FFHQ_FOCAL, generator=config)
+    info = demo.info.changed(name="benchmark", radius=FFHQ_RADIUS, focal=FFHQ_FOCAL, generator=config)
     return dataclasses.replace(demo, info=info, generator=generator)
 
 

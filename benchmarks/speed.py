@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
-
 import torch
+from reference import REPEATS, median_seconds, reference, sentence
 from results import publish, table
 
 from inv3d.core.bundle import load_bundle
@@ -17,18 +14,7 @@ from inv3d.video.decode import Frame
 from inv3d.video.locate import align, search
 from inv3d.video.track import SEARCH_SIDE
 
-REPEATS = 7
-
-
-def median_seconds(work: Callable[[], object]) -> float:
-    """Of some repetitions, after one that does not count."""
-    work()
-    seconds = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
+CPU = torch.device("cpu")
 
 
 @torch.no_grad()
@@ -42,18 +28,24 @@ def main() -> None:
     pixels = torch.randint(0, 255, (SEARCH_SIDE, SEARCH_SIDE * 16 // 9, 3), generator=random, dtype=torch.uint8)
     frame = Frame(0, 0.0, pixels.numpy())
     crop = Crops(torch.tensor([[480.0, 270.0]]), torch.tensor([300.0]), torch.zeros(1))
-    figures = {
-        "scene of a head": median_seconds(lambda: generator.scene(codes)),
-        "guide of a head": median_seconds(lambda: generator.guide(codes)),
-        "render, 256 px": median_seconds(lambda: generator.render(scene, camera)),
-        "render, 128 px": median_seconds(lambda: generator.render(scene, camera, 128)),
-        "search in a 1080p frame": median_seconds(lambda: search(bundle.aligner, frame.tensor())),
-        "follow a head to the next frame": median_seconds(lambda: align(bundle.aligner, frame.tensor(), crop, 2)),
+    parts = {
+        "scene of a head": lambda: generator.scene(codes),
+        "guide of a head": lambda: generator.guide(codes),
+        "render, 256 px": lambda: generator.render(scene, camera),
+        "render, 256 px, sparse": lambda: generator.render(scene, camera, sparse=True),
+        "render, 128 px": lambda: generator.render(scene, camera, 128),
+        "search in a 1080p frame": lambda: search(bundle.aligner, frame.tensor()),
+        "follow a head to the next frame": lambda: align(bundle.aligner, frame.tensor(), crop, 2),
     }
+    plain = reference(CPU)
+    figures = {name: median_seconds(work, CPU) for name, work in parts.items()}
     text = f"{torch.get_num_threads()} threads, median of {REPEATS}; 1080p frames are searched at {SEARCH_SIDE} lines, to which the decoder\n"
     text += f"shrinks them. {peak_memory_mb()} MB resident at most.\n\n"
-    rows = [[name, 1000 * seconds] for name, seconds in figures.items()]
-    publish("speed", {**figures, "memory_mb": peak_memory_mb()}, text + table(["part", "milliseconds"], rows))
+    product = plain["matrix product"]
+    rows = [[name, 1000 * seconds, seconds / product] for name, seconds in figures.items()]
+    data = {**figures, "reference": plain, "memory_mb": peak_memory_mb()}
+    header = ["part", "milliseconds", "matrix products"]
+    publish("speed", data, text + sentence(plain) + table(header, rows))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from dataclasses import replace
 
 import torch
 from problems import full_size_bundle, problem
+from reference import reference, sentence
 from results import in_own_process, publish, table
 
 from inv3d.core.bundle import load_bundle
@@ -113,7 +114,8 @@ def main() -> None:
         for way, case in (("naive", naive), ("ours", ours)):
             rows.append([size, way, case["seconds"], case["memory_mb"] / 1024, naive["seconds"] / case["seconds"]])
     text = f"One tuning step with {VIEWS} views, {VIEWS} codes and all three regularisers, on {device.type}.\n\n"
-    publish("step", results, text + table(["size", "way", "seconds", "peak memory (GB)", "times faster"], rows))
+    plain = reference(device)
+    publish("step", {**results, "reference": plain}, text + sentence(plain) + table(["size", "way", "seconds", "peak memory (GB)", "times faster"], rows))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ the next run, until the given number of kills is reached. Every run must have ma
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import subprocess
 import sys
@@ -24,7 +25,8 @@ STAGES = ("track", "wplus", "latents", "tuned", "output")
 def start(clip: Path, out: Path) -> subprocess.Popen[bytes]:
     quick = ["--views", "5", "--latents", "--effort", "0.2", "--out", str(out)]
     command = [sys.executable, "-m", "inv3d", "video", str(clip), *quick, "--resume"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    # another number of threads, as more or fewer processors are free, would differ by rounding
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
 def unfinished(out: Path) -> int:

@@ -3,6 +3,7 @@
 import os
 
 from inv3d.cli import signals
+from inv3d.core import processors
 
 SPINS = "10000"
 """How long an idle thread of PyTorch's (GNU's OpenMP) waits actively for work. Its own default is thirty times as long: idle
@@ -14,6 +15,7 @@ def main() -> None:
     """Run the command line."""
     signals.install()
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+    processors.limit_threads()
     from inv3d.cli import app
 
     app.main()

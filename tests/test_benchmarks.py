@@ -1,7 +1,9 @@
 """Benchmarks are too slow to run here; that they still fit the code they measure shows when they are imported."""
 
 import importlib
+import json
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,18 @@ def test_the_cost_of_many_clips_follows_from_measured_ones(monkeypatch):
     assert million.measured([{**row, "device": "cuda"}]).hours.value == 300 / 3600
     with pytest.raises(ValueError, match="no head"):
         million.measured([failed])
+
+
+def test_the_benchmark_of_a_gpu_runs_through(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    gpu, results = importlib.import_module("gpu"), importlib.import_module("results")
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--device", "cpu", "--tiny"])
+    gpu.main()
+    found = json.loads((tmp_path / "gpu-tiny.json").read_text())
+    assert found["tiny, agreement"]["psnr"] > 100.0  # the CPU with itself
+    assert all(found[f"tiny, {name}"][stage]["seconds"] > 0 for name in ("fast", "paper") for stage in gpu.STAGES)
+    assert found["tiny, naive"]["seconds"] > 0 and "left out" not in found
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--device", "cpu", "--tiny", "--minutes", "0"])
+    gpu.main()
+    assert len(json.loads((tmp_path / "gpu-tiny.json").read_text())["left out"]) == 4

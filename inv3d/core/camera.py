@@ -40,7 +40,7 @@ class Camera:
     def __getitem__(self, index: int | slice | Tensor | list[int]) -> Camera:
         """Select cameras; the batch dimension is kept, even for a single index."""
         if isinstance(index, int):
-            index = [index]
+            index = slice(index, index + 1) if index >= 0 else [index]
         return Camera(self.cam2world[index], self.intrinsics[index])
 
     def to(self, device: torch.device | str) -> Camera:
@@ -111,7 +111,9 @@ def screen_height(origins: Tensor, directions: Tensor) -> Tensor:
     The picture's centre is the world's origin as seen from the rays' origins, and its vertical that of the world.
     """
     centre = -F.normalize(origins, dim=-1)
-    up = F.normalize(origins.new_tensor([0.0, 1.0, 0.0]) - centre * centre[..., 1:2], dim=-1)
+    vertical = torch.zeros_like(centre)
+    vertical[..., 1] = 1.0
+    up = F.normalize(vertical - centre * centre[..., 1:2], dim=-1)
     return 2.0 * FFHQ_FOCAL * (directions * up).sum(-1) / (directions * centre).sum(-1)
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 
 from inv3d.core.errors import UsageError
+from inv3d.core.processors import THREADS, processors
 
 Made = TypeVar("Made")
 
@@ -25,7 +26,7 @@ def choose_device(name: str = "auto") -> DeviceChoice:
     if name == "auto":
         if torch.cuda.is_available():
             return DeviceChoice(torch.device("cuda"), f"{torch.cuda.get_device_name()} found")
-        return DeviceChoice(torch.device("cpu"), f"no CUDA device; {torch.get_num_threads()} threads")
+        return DeviceChoice(torch.device("cpu"), f"no CUDA device; {_threads()}")
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -37,6 +38,15 @@ def choose_device(name: str = "auto") -> DeviceChoice:
             f"there is no device '{name}' on this machine", "use --device auto; `inv3d doctor` lists the devices"
         )
     return DeviceChoice(device, "as asked")
+
+
+def _threads() -> str:
+    """How many threads there are, and of how many processors."""
+    count, most = torch.get_num_threads(), processors()
+    threads = f"{count} thread{'s' if count > 1 else ''}"
+    if count >= most:
+        return threads
+    return f"{threads} on {most} processors, as others are busy or {THREADS} says"
 
 
 def half_where_fast(device: torch.device) -> torch.autocast:

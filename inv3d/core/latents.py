@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +26,12 @@ class LatentTrack:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def with_codes(self, codes: Tensor) -> LatentTrack:
+        """Other codes [K,num_ws,w_dim] at the same yaws, which are not checked again: that would wait for a GPU."""
+        track = copy.copy(self)
+        object.__setattr__(track, "codes", codes)
+        return track
 
     def at(self, camera: Camera) -> Tensor:
         """Codes [B,num_ws,w_dim] for B cameras: linear between the two codes whose yaws bracket the camera's.

@@ -28,14 +28,13 @@ class Views:
 
     def __getitem__(self, index: int | slice | list[int]) -> Views:
         """Select views; the batch dimension is kept."""
-        rows = (
-            [index] if isinstance(index, int) else list(range(len(self)))[index] if isinstance(index, slice) else index
-        )
+        rows = [index] if isinstance(index, int) else index
+        numbers = range(len(self))[rows] if isinstance(rows, slice) else rows
         return Views(
             self.images[rows],
             self.cameras[rows],
-            tuple(self.frames[i] for i in rows),
-            tuple(self.times[i] for i in rows),
+            tuple(self.frames[i] for i in numbers),
+            tuple(self.times[i] for i in numbers),
             None if self.mattes is None else self.mattes[rows],
             None if self.fine is None else self.fine[rows],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -47,11 +48,15 @@ class TriPlanes:
 def project(coordinates: Tensor, config: RenderingConfig) -> Tensor:
     """Plane positions (u, v) [B,3,N,2] of normalised `coordinates` [B,N,3]."""
     if config.plane_axes is not None:
-        # a point is u, v and w times the rows of a plane's basis
-        inverse = torch.tensor(config.plane_axes, device=coordinates.device, dtype=torch.float64).inverse()
-        return coordinates[:, None] @ inverse[..., :2].to(coordinates)
+        return coordinates[:, None] @ _seen_along(config.plane_axes, coordinates.device).to(coordinates.dtype)
     xyz = coordinates.unbind(-1)
     return torch.stack([torch.stack([xyz[u], xyz[v]], -1) for u, v in _AXES[config.plane_layout]], 1)
+
+
+@functools.lru_cache(maxsize=8)
+def _seen_along(axes: PlaneAxes, device: torch.device) -> Tensor:
+    """Matrices [3,3,2] from points to the places on planes: a point is u, v and w times the rows of a plane's basis."""
+    return torch.tensor(axes, dtype=torch.float64).inverse()[..., :2].to(device)
 
 
 def layout_of_axes(axes: PlaneAxes) -> PlaneLayout | None:

@@ -37,11 +37,10 @@ def box_limits(origins: Tensor, directions: Tensor, side: float) -> tuple[Tensor
     enter = torch.minimum(low, high).amax(-1, keepdim=True)
     leave = torch.maximum(low, high).amin(-1, keepdim=True)
     meets = leave > enter
-    if not meets.any():
-        away = origins.norm(dim=-1, keepdim=True)
-        return away, away
-    entries = enter[meets]
-    return torch.where(meets, enter, entries.min()), torch.where(meets, leave, entries.max())
+    entries = [torch.where(meets, enter, side * torch.inf) for side in (1.0, -1.0)]
+    away = torch.where(meets.any(), torch.nan, origins.norm(dim=-1, keepdim=True))
+    nearest, farthest = (torch.where(away.isnan(), limit, away) for limit in (entries[0].amin(), entries[1].amax()))
+    return torch.where(meets, enter, nearest), torch.where(meets, leave, farthest)
 
 
 def sample_pdf(bins: Tensor, weights: Tensor, u: Tensor) -> Tensor:
@@ -87,16 +86,19 @@ def proposal_depths(density: Tensor, near: float, far: float, u: Tensor) -> Tens
     Dilated weights keep thin parts and silhouettes covered.
     """
     batch, count, steps = density.shape
-    alpha = 1.0 - torch.exp(-density * (2.0 * (far - near) / steps))
-    weights = alpha * _transmittance(alpha)
+    weights = _weights(density * (2.0 * (far - near) / steps))
     weights = F.max_pool1d(weights, 3, stride=1, padding=1) + 0.002
     edges = torch.linspace(near, far, steps + 1, device=density.device).expand(batch, count, -1)
     return sample_pdf(edges, weights, u)
 
 
-def _transmittance(alpha: Tensor) -> Tensor:
-    passed = torch.cumprod(1.0 - alpha + 1e-10, -1)
-    return torch.cat([torch.ones_like(passed[..., :1]), passed[..., :-1]], -1)
+def _weights(thickness: Tensor) -> Tensor:
+    """What the optical `thickness` [...,S] of intervals hides, each behind those before it: alpha times transmittance.
+
+    By sums, because the gradient of torch's cumulative product makes a GPU wait.
+    """
+    before = F.pad(thickness[..., :-1], (1, 0)).cumsum(-1)
+    return torch.exp(-before) * (1.0 - torch.exp(-thickness))
 
 
 def march(
@@ -108,8 +110,7 @@ def march(
     [B,P,C], the depth [B,P] and the weights [B,P,S-1]. What no sample covers shows `background` [B,P,C], if any.
     Depth is the mean over the weights (infinite where there are none), or, if `far` is given, with `far` behind.
     """
-    alpha = 1.0 - torch.exp(-densities * (depths[..., 1:] - depths[..., :-1]))
-    weights = alpha * _transmittance(alpha)
+    weights = _weights(densities * (depths[..., 1:] - depths[..., :-1]))
     # sum_i w_i (c_i + c_i+1) / 2, without building the averaged colours
     halves = F.pad(weights, (0, 1)) + F.pad(weights, (1, 0))
     color = 0.5 * (halves[..., None, :] @ colors).squeeze(-2)

@@ -73,25 +73,28 @@ class VolumeRenderer:
         config, device = self.config, rays.origins.device
         if chunk is None:
             chunk = _CPU_CHUNK if device.type == "cpu" else _GPU_CHUNK
-        reach = self._reach(grid) if grid is not None and rays.origins.shape[1] > _MANY else None
+        # a GPU would wait for the number of rays to skip: not in the steps of a fit, which draw at random
+        skips = device.type == "cpu" or random is None
+        reach = self._reach(grid) if grid is not None and skips and rays.origins.shape[1] > _MANY else None
         per_code = max(1, chunk // len(planes))
         again = torch.is_grad_enabled() and rays.origins.shape[1] > per_code
         pieces: list[Marched] = []
-        low, high = torch.inf, -torch.inf
+        reached: list[Tensor] = []
         chunks = zip(rays.origins.split(per_code, 1), rays.directions.split(per_code, 1), strict=True)
         for (o, d), limits in zip(chunks, self._limits(rays, per_code), strict=False):
             u = self._quantiles((*o.shape[:2], samples or config.fine_samples), random, grid is not None, device)
             if grid is not None:
-                render = functools.partial(self._proposed, planes, o, d, grid, reach, u)
+                render = functools.partial(self._proposed, planes, o, d, grid, reach, u, skips)
             else:
                 jitter = _uniform((*o.shape[:2], config.coarse_samples), random, device)
                 render = functools.partial(self._two_passes, planes, o, d, limits, jitter, u)
-            piece, nearest, farthest = checkpoint(render, use_reentrant=False) if again else render()
+            piece, extremes = checkpoint(render, use_reentrant=False) if again else render()
             pieces.append(piece)
-            low, high = min(low, nearest), max(high, farthest)
+            reached.append(extremes)
         features, depth, alpha = (torch.cat(parts, 1) for parts in zip(*pieces, strict=True))
         if not config.empty_outside:
-            depth = depth.clamp(low, high)
+            nearest, farthest = torch.stack(reached).unbind(1)
+            depth = depth.clamp(nearest.amin(), farthest.amax())
         return RayColors(features * 2.0 - 1.0, depth, alpha)
 
     @torch.no_grad()
@@ -124,8 +127,8 @@ class VolumeRenderer:
 
     def _two_passes(
         self, planes: TriPlanes, origins: Tensor, directions: Tensor, limits: Limits, jitter: Tensor, u: Tensor
-    ) -> tuple[Marched, float, float]:
-        """EG3D's way, with the nearest and the farthest sample."""
+    ) -> tuple[Marched, Tensor]:
+        """EG3D's way, with the depths [2] of the nearest and of the farthest sample."""
         config = self.config
         depths = stratified_depths(*limits, jitter, config.disparity)
         sigma, color = self._evaluate(planes, origins, directions, depths)
@@ -138,12 +141,20 @@ class VolumeRenderer:
             color = torch.cat([color, more_color], -2)
             color = color.gather(-2, order[..., None].expand_as(color))
         feature, depth, weights = self._march(sigma, color, depths, self._behind(planes, origins, directions))
-        return (feature, depth, weights.sum(-1)), float(depths.min()), float(depths.max())
+        return (feature, depth, weights.sum(-1)), torch.stack(depths.detach().aminmax())
 
     def _proposed(
-        self, planes: TriPlanes, origins: Tensor, directions: Tensor, grid: Tensor, reach: Tensor | None, u: Tensor
-    ) -> tuple[Marched, float, float]:
-        """Evaluate only the rays that meet something; the others show the background. `reach` quickly finds most."""
+        self,
+        planes: TriPlanes,
+        origins: Tensor,
+        directions: Tensor,
+        grid: Tensor,
+        reach: Tensor | None,
+        u: Tensor,
+        skips: bool,
+    ) -> tuple[Marched, Tensor]:
+        """Evaluate rays; with `skips` only those that meet something, and the others show the background. `reach` quickly finds
+        most."""
         config, count = self.config, origins.shape[1]
         behind = self._behind(planes, origins, directions)
         shape = (len(planes), count, self.color_channels)
@@ -154,15 +165,16 @@ class VolumeRenderer:
         if reach is not None:
             rays = _marked(self._may_meet(reach, origins, directions))
         looks = self._look(grid, _some(origins, rays), _some(directions, rays))
-        occupied = _marked(self._visible(looks))
-        looks, rays = _some(looks, occupied), rays.gather(1, occupied)
+        if skips:
+            occupied = _marked(self._visible(looks))
+            looks, rays = _some(looks, occupied), rays.gather(1, occupied)
         if rays.shape[1]:
             depths = self._propose(looks, _some(u, rays))
             sigma, found = self._evaluate(planes, _some(origins, rays), _some(directions, rays), depths)
             found, distance, weights = self._march(sigma, found, depths, _some(color, rays))
             color = color.scatter(1, rays[..., None].expand_as(found), found)
             depth, alpha = depth.scatter(1, rays, distance), alpha.scatter(1, rays, weights.sum(-1))
-        return (color, depth, alpha), config.near, config.far
+        return (color, depth, alpha), depth.new_empty(2)  # all depths count
 
     @torch.no_grad()
     def _look(self, grid: Tensor, origins: Tensor, directions: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -17,7 +19,11 @@ def correct(camera: Camera, offsets: Tensor) -> Camera:
     x, y, z = offsets[:, :3].unbind(-1)
     zero = torch.zeros_like(x)
     skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
-    rotation = torch.linalg.matrix_exp(skew)
+    # Rodrigues' formula; torch's matrix_exp makes a GPU wait
+    angle = (offsets[:, :3].square().sum(1) + 1e-12).sqrt()[:, None, None]
+    half = torch.sinc(angle / (2.0 * math.pi))
+    one = torch.eye(3, device=offsets.device)
+    rotation = one + torch.sinc(angle / math.pi) * skew + 0.5 * half * half * (skew @ skew)
     cam2world = camera.cam2world.clone()
     cam2world[:, :3] = rotation @ camera.cam2world[:, :3]
     intrinsics = camera.intrinsics.clone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +43,11 @@ class Reconstruction:
     guide: Guide | None = None
     detail: Detail | None = None
     """The local detail [1] of every scene, if there is any."""
+
+    @functools.cached_property
+    def front(self) -> Camera:
+        """The camera [1] in front of the head, on the device."""
+        return self.bundle.info.front.to(self.bundle.generator.device)
 
     def begin(self, step: int, generator: Generator, codes: Tensor) -> None:
         """Start a step with the current `codes` [M,num_ws,w_dim]."""
@@ -89,8 +95,7 @@ class Reconstruction:
 
     def warping(self, generator: Generator, scene: Scene, cameras: Camera, images: Tensor, seen: Render) -> Tensor:
         """Distance [B] between the frontal render and `images` [B,3,R,R] warped to the front (Eq. 11 of Ko et al.)."""
-        zero = torch.zeros(len(images), device=images.device)
-        front = self.bundle.info.camera(zero, zero).to(images.device)
+        front = Camera(*(each.expand(len(images), -1, -1) for each in vars(self.front).values()))
         with torch.no_grad():
             render = generator.render(scene, front, images.shape[-1], superresolution=False)
         warped = warp(images, seen, cameras, render, front)
@@ -111,7 +116,8 @@ class Reconstruction:
         settings = self.settings
         assert settings.rays_per_view is not None
         count, size = len(images), images.shape[-1]
-        pixels = torch.randint(size * size, (count, settings.rays_per_view), generator=self.random).to(images.device)
+        shape, device = (count, settings.rays_per_view), self.random.device
+        pixels = torch.randint(size * size, shape, generator=self.random, device=device).to(images.device)
         grouped = Rays(*(r.reshape(len(scene), -1, 3) for r in cameras.rays_through(pixel_centers(pixels, size))))
         rays = generator.render_rays(scene, grouped, self.random, 1 << 20, settings.samples)
         target = images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)

@@ -41,8 +41,10 @@ class Problem:
     """What an encoder has read beyond the code; only tuning sees it."""
 
     def random(self, stage: int) -> torch.Generator:
-        """The stage's own source of randomness, so that a stage can run again without those before it."""
-        return torch.Generator().manual_seed((self.seed * 101 + stage) % (1 << 63))
+        """The stage's own source of randomness, so that a stage can run again without those before it; on the device, so
+        that nothing waits for numbers of the host."""
+        device = self.bundle.generator.device
+        return torch.Generator(device).manual_seed((self.seed * 101 + stage) % (1 << 63))
 
     @property
     def yaws(self) -> Tensor:
@@ -83,9 +85,9 @@ def _whole_passes(
     for views, weight in problem.supervision(len(track) > 1):
         share = torch.full((1,), weight / len(views), device=views.images.device)
         for row in range(len(views)):
-            camera = _cameras(views, [row], offsets)
+            camera = _cameras(views, slice(row, row + 1), offsets)
             scene = reconstruction.scene(generator, track.at(camera))
-            one, moving = views[row], offsets is not None
+            one, moving = views[row : row + 1], offsets is not None
             yield reconstruction.whole(generator, scene, camera, one.images, share, moving=moving, mattes=one.mattes)
 
 
@@ -105,38 +107,42 @@ def _sampled_pass(
     sources = problem.supervision(len(track) > 1)
     limits = (settings.views_per_step, settings.between_per_step)[: len(sources)]
     drawn = [
-        torch.randperm(len(views), generator=random)[:limit].tolist()
+        torch.randperm(len(views), generator=random, device=random.device)[:limit]
         for (views, _), limit in zip(sources, limits, strict=True)
     ]
-    seen = [
-        replace(views[rows], cameras=_cameras(views, rows, offsets))
-        for (views, _), rows in zip(sources, drawn, strict=True)
-    ]
+    seen = [_drawn(views, rows, offsets) for (views, _), rows in zip(sources, drawn, strict=True)]
     sample = functools.reduce(Views.followed_by, seen)
-    shares = [weight / len(rows) for (_, weight), rows in zip(sources, drawn, strict=True) for _ in rows]
+    weights = [weight for _, weight in sources]
     codes = track.grouped(sample.cameras)
     scene, device = reconstruction.scene(generator, codes), codes.device
-    weights = torch.tensor(shares, device=device)
-    losses = [reconstruction.rays(generator, scene, sample.cameras, sample.images, weights, sample.mattes)]
+    shares = torch.cat([torch.full((len(r),), w / len(r), device=device) for w, r in zip(weights, drawn, strict=True)])
+    losses = [reconstruction.rays(generator, scene, sample.cameras, sample.images, shares, sample.mattes)]
     if settings.whole_resolution is not None:
-        first = [0, len(drawn[0])][: len(sources)]
+        first = slice(0, 1 + (len(sources) - 1) * len(drawn[0]), len(drawn[0]))  # the first target, and frame in between
         own = slice(None) if len(codes) == 1 else first
-        weights = torch.tensor([weight for _, weight in sources], device=device)
+        counts = torch.cat([torch.full((1,), weight, device=device) for weight in weights])
         size, moving = min(settings.whole_resolution, generator.raw_resolution), offsets is not None
-        few = sample[first]
-        pictures = (few.cameras, few.images, weights, size, moving, few.mattes)
+        mattes = None if sample.mattes is None else sample.mattes[first]
+        pictures = (sample.cameras[first], sample.images[first], counts, size, moving, mattes)
         losses.append(reconstruction.whole(generator, scene[own], *pictures))
     keys = min(len(drawn[0]), 1 + (settings.depth_codes or len(track)))
     if len(track) > 1 and settings.depth and keys > 1:
         size = generator.raw_resolution
-        pixels = torch.randint(size * size, (1, settings.depth_rays or size * size), generator=random)
+        shape = (1, settings.depth_rays or size * size)
+        pixels = torch.randint(size * size, shape, generator=random, device=random.device)
         rays = sample.cameras[0].rays_through(pixel_centers(pixels.to(device), size))
-        others = (scene[[i]] for i in range(1, keys))
-        losses.append(_depth_loss(problem, reconstruction, generator, scene[[0]], others, rays))
+        others = (scene[i : i + 1] for i in range(1, keys))
+        losses.append(_depth_loss(problem, reconstruction, generator, scene[:1], others, rays))
     return total(losses)
 
 
-def _cameras(views: Views, rows: list[int], offsets: Tensor | None) -> Camera:
+def _drawn(views: Views, rows: Tensor, offsets: Tensor | None) -> Views:
+    """Views for a step, which asks for no frames and times: `rows` [B] stay on the device."""
+    mattes = None if views.mattes is None else views.mattes[rows]
+    return Views(views.images[rows], _cameras(views, rows, offsets), (), (), mattes)
+
+
+def _cameras(views: Views, rows: Tensor | slice, offsets: Tensor | None) -> Camera:
     """Cameras of some views, moved by `offsets` [N,6] (see `poses.correct`)."""
     chosen = views.cameras[rows]
     return chosen if offsets is None else correct(chosen, offsets[rows])
@@ -146,8 +152,9 @@ def _whole_depth_pass(
     problem: Problem, reconstruction: Reconstruction, generator: Generator, track: LatentTrack
 ) -> Losses:
     """Eq. 6 at one view, drawn at random, with whole depth maps and all codes."""
-    order = torch.randperm(len(track), generator=reconstruction.random).tolist()
-    rays = problem.views.cameras[order[0]].rays(generator.raw_resolution)
+    random = reconstruction.random
+    order = torch.randperm(len(track), generator=random, device=random.device).to(track.codes.device)
+    rays = problem.views.cameras[order[:1]].rays(generator.raw_resolution)
     own, *rest = track.codes[order].split(1)
     # one at a time: the scenes of many codes do not fit into memory at once
     others = (reconstruction.scene(generator, code) for code in rest)
@@ -188,7 +195,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
         t = step / settings.wplus_steps
         code = start + shared + apart
         reconstruction.begin(step, generator, code)
-        noise = torch.randn(code.shape, generator=random).to(code.device)
+        noise = torch.randn(code.shape, generator=random, device=code.device)
         noisy = code + noise * (settings.code_noise * spread * max(0.0, 1.0 - t / 0.75) ** 2)
         track = LatentTrack(noisy, torch.zeros(1, device=mean.device))
         moved = offsets if settings.pose_lr and t >= _POSE_START else None
@@ -234,18 +241,19 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(2))
     shared = torch.zeros(len(problem.views), 1, code.shape[-1], device=code.device, requires_grad=True)
     apart = torch.zeros(len(problem.views), *code.shape[1:], device=code.device, requires_grad=True)
+    track = LatentTrack(code + shared.detach() + apart.detach(), problem.yaws)
 
     def passes(step: int) -> Iterator[Losses]:
         codes = code + shared + apart
         reconstruction.begin(step, generator, codes)
-        yield from _passes(problem, reconstruction, generator, LatentTrack(codes, problem.yaws))
+        yield from _passes(problem, reconstruction, generator, track.with_codes(codes))
         if settings.distance:
             yield {"distance": settings.distance * latent_distance(codes, code)}
 
     optimise(
         _code_groups(settings, shared, apart, settings.latent_lr), passes, settings.latent_steps, "latents", progress
     )
-    return LatentTrack((code + shared + apart).detach(), problem.yaws)
+    return track.with_codes((code + shared + apart).detach())
 
 
 def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> Generator:

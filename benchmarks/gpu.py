@@ -1,0 +1,187 @@
+"""Everything worth measuring on a GPU, in ten minutes: `python benchmarks/gpu.py`.
+
+Whether it agrees with the CPU; the time and the memory of a step of every stage, our way and naively; where the host waits for
+the device; a whole run of the main command. Parts that do not fit into `--minutes` are left out, and named. With `--tiny` the
+script runs through in seconds, on a CPU too, which shows that it works and measures nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from problems import full_size_bundle, problem, tiny_bundle
+from reference import finished, reference, sentence
+from results import publish, table
+from step import naive_step
+
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.device import choose_device
+from inv3d.core.inversion.settings import PRESETS, FitSettings
+from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
+from inv3d.core.latents import LatentTrack
+from inv3d.core.metrics.image import psnr
+from inv3d.memory import peak_memory_mb
+from inv3d.pipeline import VideoJob, video_to_head
+from inv3d.video.material import Recording
+
+CPU = torch.device("cpu")
+STEPS = 12
+STAGES = ("W+", "latents", "tuning")
+
+
+class Clock:
+    """The minutes that are left, and what was left out for want of them."""
+
+    def __init__(self, minutes: float) -> None:
+        self.end = time.monotonic() + 60.0 * minutes
+        self.left_out: list[str] = []
+
+    def allows(self, part: str) -> bool:
+        """Whether there is time for a part, which is noted otherwise."""
+        if time.monotonic() < self.end:
+            return True
+        self.left_out.append(part)
+        return False
+
+
+def memory_mb(device: torch.device) -> float:
+    """Peak memory of the device since the last call, or of this process on a CPU."""
+    if device.type != "cuda":
+        return float(peak_memory_mb())
+    peak = torch.cuda.max_memory_allocated(device) / 2**20
+    torch.cuda.reset_peak_memory_stats(device)
+    return float(peak)
+
+
+def codes_of(bundle: Bundle, count: int) -> torch.Tensor:
+    """Codes [count,num_ws,w_dim] near the mean, the same on all devices."""
+    space = bundle.generator.code_space
+    noise = torch.randn(count, space.num_ws, space.w_dim, generator=torch.Generator().manual_seed(0))
+    return bundle.generator.mean_w + 0.1 * noise.to(bundle.generator.device)
+
+
+@torch.no_grad()
+def agreement(own: Bundle, other: Bundle) -> dict[str, float]:
+    """PSNR (dB) between renders of one head by two copies of a model, and the largest difference of their depths."""
+    renders = []
+    for bundle in (own, other):
+        camera = bundle.info.camera(torch.tensor([0.4]), torch.tensor([0.1])).to(bundle.generator.device)
+        renders.append(bundle.generator(codes_of(bundle, 1), camera))
+    first, second = renders
+    depths = (first.depth.cpu() - second.depth.cpu()).abs()
+    return {"psnr": float(psnr(first.image.cpu(), second.image.cpu())), "depth": float(depths.max())}
+
+
+def stages(task: Problem, device: torch.device) -> dict[str, dict[str, float]]:
+    """Seconds of a step of each stage (without the first), peak memory, and how often the host waits in a step."""
+    times: dict[str, list[float]] = {}
+
+    def note(stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
+        finished(device)
+        times.setdefault(stage, []).append(time.perf_counter())
+
+    found: dict[str, dict[str, float]] = {}
+    track = LatentTrack(codes_of(task.bundle, len(task.views)), task.yaws)
+    runs = (lambda: fit_wplus(task, note), lambda: fit_latents(task, track.codes[:1], note), lambda: tune(task, track, note))
+    for stage, run in zip(STAGES, runs, strict=True):
+        memory_mb(device)
+        waits = waited(device, run)
+        steps = times[stage]
+        found[stage] = {
+            "seconds": (steps[-1] - steps[0]) / (len(steps) - 1), "memory_mb": memory_mb(device), "waits": waits / len(steps),
+        }  # fmt: skip
+    return found
+
+
+def waited(device: torch.device, run: Any) -> int:
+    """How often the host waits for the device during a `run`; 0 on a CPU."""
+    if device.type != "cuda":
+        run()
+        return 0
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            run()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return sum("synchroniz" in str(each.message) for each in told)
+
+
+def whole_run(clip: Path, device: torch.device, settings: FitSettings) -> dict[str, Any]:
+    """The main command on a clip: seconds of its stages, and peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        material = Recording.of(clip)
+        job = VideoJob(material=material, out=Path(folder, "head"), latents=True, settings=settings, device=device)
+        memory_mb(device)
+        start = time.perf_counter()
+        run = video_to_head(job)
+        seconds = time.perf_counter() - start
+    return {"seconds": seconds, "memory_mb": memory_mb(device), "stages": run["seconds"], "means": run["means"]}
+
+
+def measure(device: torch.device, tiny: bool, clock: Clock) -> tuple[dict[str, Any], str]:
+    """All results, and their tables."""
+    views, steps = (3, 2) if tiny else (9, STEPS)
+    plain = reference(device)
+    results: dict[str, Any] = {"device": str(device), "torch": torch.__version__, "reference": plain}
+    text = [sentence(plain)]
+    makers = {"tiny": tiny_bundle} if tiny else {"demo": lambda at: load_bundle("demo", at), "full size": full_size_bundle}
+    rows: list[list[Any]] = []
+    for size, make in makers.items():
+        bundle = make(device)
+        if clock.allows(f"{size}: agreement with the CPU"):
+            same = results[f"{size}, agreement"] = agreement(bundle, make(CPU))
+            text.append(f"{size}: renders agree with the CPU's to {same['psnr']:.0f} dB, depths to {same['depth']:.1e}.\n\n")
+        for name in ("fast", "paper"):
+            settings = replace(PRESETS[name], wplus_steps=steps, latent_steps=steps, tuning_steps=steps)
+            if not clock.allows(f"{size}: steps of {name}"):
+                continue
+            task = problem(bundle, views, settings, device)
+            found = results[f"{size}, {name}"] = stages(task, device)
+            for stage, case in found.items():
+                rows.append([size, name, stage, case["seconds"], case["memory_mb"] / 1024, case["waits"]])
+        if clock.allows(f"{size}: a naive step"):
+            task = problem(bundle, views, PRESETS["paper"], device)
+            track = LatentTrack(codes_of(bundle, views), task.yaws)
+            naive_step(task, track, 2)  # the first calls prepare kernels
+            memory_mb(device)
+            case = {"seconds": naive_step(task, track, 2 if tiny else None), "memory_mb": memory_mb(device)}
+            results[f"{size}, naive"] = case
+            rows.append([size, "naive", "tuning", case["seconds"], case["memory_mb"] / 1024, None])
+    text.append(table(["size", "way", "stage", "seconds a step", "peak memory (GB)", "waits a step"], rows) + "\n\n")
+    if not tiny:
+        for name in ("fast", "paper"):
+            if clock.allows(f"the main command, {name}"):
+                run = results[f"main command, {name}"] = whole_run(Path("samples/headturn.mp4"), device, PRESETS[name])
+                text.append(
+                    f"`inv3d video samples/headturn.mp4 --latents --preset {name}`: {run['seconds']:.0f} s, "
+                    f"{run['memory_mb'] / 1024:.1f} GB.\n\n"
+                )
+    if clock.left_out:
+        results["left out"] = clock.left_out
+        text.append("Left out for want of time: " + "; ".join(clock.left_out) + ".\n")
+    return results, "".join(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--tiny", action="store_true", help="Run through with tiny sizes.")
+    options = parser.parse_args()
+    device = choose_device(options.device).device
+    results, text = measure(device, options.tiny, Clock(options.minutes))
+    publish("gpu-tiny" if options.tiny else "gpu", results, text)
+
+
+if __name__ == "__main__":
+    main()

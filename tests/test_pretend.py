@@ -1,0 +1,173 @@
+"""Every stage on a device that is not there (see `pretend`): nothing mixes devices, and steps do not make the host wait."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from inv3d import pipeline
+from inv3d.core.bundle import load_bundle
+from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D
+from inv3d.core.encoders.store import load_encoder
+from inv3d.core.generator import TriplaneGenerator, volume
+from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, RenderingConfig, SuperResolutionConfig
+from inv3d.core.inversion import reconstruction, stages
+from inv3d.core.inversion.invert import Footage, invert
+from inv3d.core.inversion.settings import PRESETS, OutputSettings
+from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
+from inv3d.core.metrics.consistency import depth_consistency
+from inv3d.core.views import Views
+from inv3d.export.orbit import write_orbit
+from inv3d.export.pictures import save_png
+from inv3d.export.sides import shots
+from inv3d.photos import PhotoJob, photos_to_heads
+from inv3d.pipeline import VideoJob
+from inv3d.video.material import Recording
+from tests.people import portraits
+from tests.pretend import DEVICE, DevicesMixedError, pretended
+
+FEW = OutputSettings(orbit_frames=4, orbit_resolution=16, held_out=2, mesh_cells=12, texture=64)
+
+
+@pytest.fixture(scope="module")
+def there():
+    with pretended() as made:
+        yield made
+
+
+def small(settings, steps=2):
+    """A preset with few steps, rays and pixels."""
+    rays = {"rays_per_view": 8, "whole_resolution": 16, "depth_rays": 8} if settings.rays_per_view else {}
+    return replace(
+        settings, wplus_steps=steps, latent_steps=steps, tuning_steps=steps, output=FEW, warping=0.1, smoothness=0.1, **rays
+    )
+
+
+def config_of(kind, demo):
+    """Networks of a few thousand weights: like `demo`'s, or like EG3D's, whose pictures go through super-resolution."""
+    sizes = {"plane_resolution": 16, "channel_base": 256, "channel_max": 16, "raw_resolution": 16, "w_dim": 16, "z_dim": 8}
+    if kind == "grid":
+        rendering = replace(demo.info.generator.rendering, proposal_grid=8, fine_samples=4)
+        return replace(
+            demo.info.generator, **sizes, canonical=CanonicalConfig(16, 8), rendering=rendering, inject_resolution=8
+        )
+    return GeneratorConfig(
+        **sizes, c_dim=0, plane_channels=4, color_channels=8, rendering=RenderingConfig(coarse_samples=4, fine_samples=4),
+        superresolution=SuperResolutionConfig((8, 8), 16),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["grid", "eg3d"])
+def bundle(request, there, demo):
+    torch.manual_seed(0)
+    config = config_of(request.param, demo)
+    generator = TriplaneGenerator(config).to(DEVICE).eval().requires_grad_(False)
+    loaded = load_bundle("demo", DEVICE)
+    return replace(loaded, info=loaded.info.changed(generator=config), generator=generator, statistics=None)
+
+
+@pytest.fixture(scope="module")
+def footage(bundle):
+    """Flat pictures of a few sides, on the host, as they are cut out of a clip."""
+    yaw = torch.linspace(-0.6, 0.6, 4)
+    size = bundle.info.generator.resolution
+    images, mattes = 0.1 * torch.randn(4, 3, size, size), torch.rand(4, 1, size, size)
+    views = Views(images, bundle.info.camera(yaw, 0 * yaw), tuple(range(4)), tuple(map(float, range(4))), mattes)
+    return Footage(views[[0, 3]], views[[1]], views[[2]])
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_all_presets_fit(bundle, footage, preset):
+    head = invert(footage, bundle, small(PRESETS[preset]), latents=True).head
+    assert head.generator.device == DEVICE and head.track.codes.device == DEVICE
+
+
+def test_a_head_is_rendered_measured_and_exported(bundle, footage, tmp_path):
+    settings = replace(small(PRESETS["fast"]), latent_steps=1, tuning_steps=0, wplus_steps=0)
+    head = invert(footage, bundle, settings, latents=True).head.showing(footage.fitted)
+    write_orbit(head, tmp_path / "orbit.mp4", 4, 16, 64)
+    assert depth_consistency(head, 2, 8) >= 0.0
+    assert len(shots(head, footage.targets, 16)) > 3
+    head.save(tmp_path / "head")
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_steps_make_the_host_wait_for_nothing(bundle, footage, there, preset):
+    """What the host reads, and what it sends from its own memory, stops the queue of kernels."""
+    settings = replace(small(PRESETS[preset]), warping=0.0)  # no preset has it; its frontal render waits
+    problem = Problem(bundle, footage.targets.to(DEVICE), footage.between.to(DEVICE), settings, 0)
+    found = {}
+
+    def note(stage, step, steps, losses):
+        found[stage] = dict(there.waits)  # the first step prepares what all need
+        there.waits.clear()
+
+    code, _ = fit_wplus(problem, note)
+    track = fit_latents(problem, code, note)
+    tune(problem, track, note)
+    assert found == {"W+": {}, "latents": {}, "tuning": {}}
+
+
+def test_reading_a_loss_is_counted(bundle, footage, there):
+    problem = Problem(bundle, footage.targets.to(DEVICE), None, replace(small(PRESETS["fast"], 1)), 0)
+    seen = []
+    fit_wplus(problem, lambda stage, step, steps, losses: (there.waits.clear(), sum(losses.values()), seen.append(dict(there.waits))))
+    (waits,) = seen
+    assert len(waits) == 1 and "loop.py" in next(iter(waits)) and set(waits.values()) == {1}
+
+
+FAULTS = {
+    "pixels": (reconstruction, "pixel_centers", lambda made: made.cpu()),
+    "targets": (reconstruction, "resize", lambda made: made.cpu()),
+    "jitter": (volume, "_uniform", lambda made: made.cpu()),
+    "prior": (stages, "latent_distance", lambda made: (made.cpu()[None] + made[None])[0]),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_planted_faults_are_caught(bundle, footage, monkeypatch, name):
+    where, function, spoil = FAULTS[name]
+    own = getattr(where, function)
+    monkeypatch.setattr(where, function, lambda *values: spoil(own(*values)))
+    with pytest.raises(DevicesMixedError):
+        fit_wplus(Problem(bundle, footage.targets.to(DEVICE), None, small(PRESETS["fast"], 1), 0))
+
+
+def test_a_generator_of_the_host_draws_nothing_on_the_device(there):
+    with pytest.raises(DevicesMixedError):
+        torch.rand(2, generator=torch.Generator(), device=DEVICE)
+
+
+def test_what_a_gpu_refuses_is_refused(there):
+    ours, others = torch.zeros(3, device=DEVICE), torch.ones(3)
+    for mixed in (
+        lambda: ours + others, lambda: torch.cat([ours, others]), lambda: torch.stack([ours.sum(), others.sum()]),
+        lambda: others[ours.long()], lambda: torch.nn.functional.linear(ours, torch.eye(3)), ours.numpy,
+    ):  # fmt: skip
+        with pytest.raises(DevicesMixedError):
+            mixed()
+    assert (ours + others.sum()).device == DEVICE  # a number may come from the host
+
+
+def test_gradients_cross_between_devices(there):
+    leaf = torch.ones(3, requires_grad=True)
+    (leaf.to(DEVICE) * torch.ones(3, device=DEVICE)).cumprod(0).sum().backward()
+    assert leaf.grad is not None and leaf.grad.device == torch.device("cpu")
+
+
+def test_a_clip_and_a_photo_become_heads(bundle, clip, tmp_path, monkeypatch):
+    """Both commands with everything they write."""
+    monkeypatch.setattr(pipeline, "load_bundle", lambda name, device: bundle)
+    settings = replace(small(PRESETS["fast"], 1), warping=0.0, smoothness=0.0)
+    job = VideoJob(material=Recording.of(clip), out=tmp_path / "clip", views=2, latents=True, settings=settings, device=DEVICE)
+    assert pipeline.video_to_head(job)["device"] == DEVICE.type
+    photo = tmp_path / "photo.png"
+    save_png(photo, portraits("photo-900")[0])
+    job = PhotoJob(settings=settings, encoder=NO_ENCODER, refine=1, tune=1, device=DEVICE)
+    (result,) = photos_to_heads([photo], [tmp_path / "photo"], job)
+    assert result.error is None and (tmp_path / "photo" / "report.html").exists()
+
+
+def test_the_encoder_reads_photos(there):
+    codes = load_encoder("demo", PREIM3D, DEVICE)(torch.zeros(1, 3, 64, 64, device=DEVICE))
+    assert codes.device == DEVICE
