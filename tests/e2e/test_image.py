@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from inv3d.core.encoders.kinds import PREIM3D
+from inv3d.core.encoders.kinds import E3DGE, PREIM3D
 from inv3d.core.training.renders import Renders
 from inv3d.core.training.source import PEOPLE
 from tests.people import still
@@ -97,14 +97,14 @@ def shards(demo, tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_an_encoder_is_trained_in_one_process_or_several(shards, processes):
+@pytest.mark.parametrize(("recipe", "processes"), [(PREIM3D, 1), (PREIM3D, 2), (E3DGE, 2)])
+def test_an_encoder_is_trained_in_one_process_or_several(shards, recipe, processes):
     module = ("-m", "torch.distributed.run", "--nproc-per-node", str(processes), "-m", "inv3d")
     start = ("-m", "inv3d") if processes == 1 else module
-    command = [sys.executable, *start, "train", "encoder", "--recipe", PREIM3D, "--folder", str(shards)]
+    command = [sys.executable, *start, "train", "encoder", "--recipe", recipe, "--folder", str(shards)]
     command += ["--scale", "0.0005", "--threads", "1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("wrote ") == 1
-    assert len(load_file(shards / "preim3d.safetensors")) > 100
-    assert Image.open(shards / "grid.png").size == (5 * 24, 6 * 24)
+    assert len(load_file(shards / f"{recipe}.safetensors")) > 100
+    assert Image.open(shards / "grid.png").size == ((5 * 24, 6 * 24) if recipe == PREIM3D else (5 * 24, 3 * 24))

@@ -136,10 +136,9 @@ class LocalTrainer(AveragedTraining[LocalBranch]):
         self, scene: Scene, cameras: Camera, images: Tensor, random: torch.Generator
     ) -> tuple[Losses, tuple[Tensor, Tensor]]:
         """L_rec of renders against `images` [B,3,R,R], and patches of both for the discriminator."""
-        fit, generator, patch, count = self.recipe.fit, self.bundle.generator, self.recipe.patch, len(images)
-        size = images.shape[-1]
-        corner = torch.randint(size - patch + 1, (2,), generator=random).tolist()
-        top, left = corner
+        fit, generator, count, size = self.recipe.fit, self.bundle.generator, len(images), images.shape[-1]
+        patch = min(self.recipe.patch, size)
+        top, left = torch.randint(size - patch + 1, (2,), generator=random).tolist()
         window = (slice(top, top + patch), slice(left, left + patch))
         if fit.rays_per_view is None:
             render = generator.render(scene, cameras, None, random, 1 << 16)
@@ -174,7 +173,7 @@ class LocalTrainer(AveragedTraining[LocalBranch]):
         return torch.full((count,), 1.0 / count, device=self.device)
 
     @torch.no_grad()
-    def grid(self, pictures: int = 4, sides: tuple[float, ...] = (-40.0, 0.0, 40.0)) -> Tensor:
+    def grid(self, pictures: int = 3, sides: tuple[float, ...] = (-40.0, 40.0)) -> Tensor:
         """Some pictures, and beside each the render of its code, then with detail: from its own side and from the `sides`
         (degrees); [3,H,W]."""
         generator, info, known = self.bundle.generator, self.bundle.info, self.residuals
