@@ -200,10 +200,14 @@ def _determinant(basis: _Basis) -> float:
 
 
 def _without_retired(data: Any) -> Any:
-    """An option of earlier versions, which was always off: local features come with an encoder."""
-    if isinstance(data, dict) and data.get("detail_channels", 0) is None:
-        return {name: value for name, value in data.items() if name != "detail_channels"}
-    return data
+    """Without an option of earlier versions, which was always off: local features come with an encoder.
+
+    What a validator has seen counts as Python's, where strict tuples are no lists, as JSON has them.
+    """
+    if isinstance(data, dict):
+        retired = "detail_channels" if data.get("detail_channels", 0) is None else None
+        return {name: _without_retired(value) for name, value in data.items() if name != retired}
+    return tuple(map(_without_retired, data)) if isinstance(data, list) else data
 
 
 SoundConfig = Annotated[GeneratorConfig, BeforeValidator(_without_retired), AfterValidator(sound)]
