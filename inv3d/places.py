@@ -72,7 +72,8 @@ def is_video(path: Path) -> bool:
 def find_inputs(folder: Path) -> list[Path]:
     """The clips and photos in a folder, in order, without hidden files. Raises InputError if there are none, or if the
     folder cannot be read."""
-    found = [path for path in _inside(folder) if _is_photo(path) or (is_video(path) and _is_plain(path))]
+    photos = photo_endings()
+    found = [path for path in _inside(folder) if (path.suffix.lower() in photos or is_video(path)) and _is_plain(path)]
     if not found:
         raise InputError(f"there are no clips or photos in the folder {folder}", "name a folder with clips, such as MP4 files")
     return found
@@ -123,7 +124,8 @@ def _exists(place: Path) -> bool:
 
 
 def _photos_in(folder: Path) -> list[Path]:
-    return [path for path in _inside(folder) if _is_photo(path)]
+    photos = photo_endings()
+    return [path for path in _inside(folder) if path.suffix.lower() in photos and _is_plain(path)]
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -132,10 +134,6 @@ def _inside(folder: Path) -> list[Path]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"the folder {folder} cannot be read: {reason}", "check its permissions") from error
-
-
-def _is_photo(path: Path) -> bool:
-    return path.suffix.lower() in photo_endings() and _is_plain(path)
 
 
 def _is_plain(path: Path) -> bool:

@@ -97,12 +97,13 @@ def _manifest(path: Path, known: Known) -> Iterator[Row]:
 
 
 def _refuse_unknown(row: Mapping[str, object], place: str, known: Known) -> None:
+    columns = known.columns
     for name in row:
         if name in known.of_the_batch and name != OUT:
             raise UsageError(f"{place}, column {name}: this option is for the whole batch", f"use: inv3d batch --{name}")
-        if name not in known.columns:
-            near = difflib.get_close_matches(name, known.columns, 1)
-            hint = f"did you mean {near[0]}?" if near else f"the columns are {', '.join(known.columns)}"
+        if name not in columns:
+            near = difflib.get_close_matches(name, columns, 1)
+            hint = f"did you mean {near[0]}?" if near else f"the columns are {', '.join(columns)}"
             raise UsageError(f"{place}, column {name}: there is no such option", hint)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 OF_THE_BATCH = ("out", "device", "force", "resume", "json", "debug")
 """Options of all commands that concern the batch as a whole."""
+OF_NO_HEAD = {VIDEO: ("replay", "encoder"), IMAGE: ()}
+"""Options, by command, for what is no head: a batch makes heads."""
 
 
 def options_of(*commands: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -35,7 +37,8 @@ def options_of(*commands: Callable[..., None]) -> Callable[[Callable[..., None]]
             hints = get_type_hints(each, include_extras=True)
             for name, parameter in inspect.signature(each).parameters.items():
                 own = each is function
-                if parameter.kind is inspect.Parameter.VAR_KEYWORD or (not own and _is_argument(hints[name])):
+                other = not own and (_is_argument(hints[name]) or name in OF_NO_HEAD[each.__name__])
+                if parameter.kind is inspect.Parameter.VAR_KEYWORD or other:
                     continue
                 default = parameter.default
                 kind = inspect.Parameter.KEYWORD_ONLY
@@ -74,7 +77,7 @@ class Options:
             name: {
                 _name(each): each
                 for each in command.params
-                if each.param_type_name == "option" and _name(each) not in (*OF_THE_BATCH, "help")
+                if each.param_type_name == "option" and _name(each) not in (*OF_THE_BATCH, *OF_NO_HEAD[name], "help")
             }
             for name, command in self.commands.items()
         }
@@ -149,13 +152,15 @@ def jobs_of(rows: Iterable[Row], options: Options, given: Mapping[str, str], fol
     """
     from inv3d.batch.job import Job
     from inv3d.places import name_of
+    from inv3d.video.picture import photo_endings
 
+    photos = photo_endings()
     jobs: list[Job] = []
     taken: dict[str, str] = {}
     unused = set(given)
     for row in rows:
         inputs = tuple(Path(os.path.abspath(each)) for each in row.inputs)  # noqa: PTH100 - keeps links
-        command = row.command or _command_for(inputs)
+        command = row.command or _command_for(inputs, photos)
         own = options.by_command[command]
         unused -= own.keys()
         for name in row.options:
@@ -198,11 +203,9 @@ def _owner(options: Options, name: str) -> str:
     return next(command for command, own in options.by_command.items() if name in own)
 
 
-def _command_for(inputs: tuple[Path, ...]) -> str:
+def _command_for(inputs: tuple[Path, ...], photos: Container[str]) -> str:
     """What an input is for: a single photo is turned into a head by itself, anything else is a clip or shows one person."""
-    from inv3d.video.picture import photo_endings
-
-    single = len(inputs) == 1 and inputs[0].suffix.lower() in photo_endings() and not inputs[0].is_dir()
+    single = len(inputs) == 1 and inputs[0].suffix.lower() in photos and not inputs[0].is_dir()
     return IMAGE if single else VIDEO
 
 

@@ -3,7 +3,7 @@ import typer
 
 from inv3d.cli.app import app
 from inv3d.cli.manifest import Row
-from inv3d.cli.requests import OF_THE_BATCH, Options, jobs_of
+from inv3d.cli.requests import OF_NO_HEAD, OF_THE_BATCH, Options, jobs_of
 from inv3d.core.errors import ModelError, UsageError
 
 
@@ -27,11 +27,11 @@ def test_every_option_of_the_commands_is_one_of_the_batch(program, options):
     for command in ("video", "image"):
         for each in program.commands[command].params:
             if each.param_type_name == "option":
-                assert set(each.opts) <= of_batch
-                assert (each.opts[0].removeprefix("--") in options.known.options) != (
-                    each.opts[0].removeprefix("--") in OF_THE_BATCH
-                )
+                name = each.opts[0].removeprefix("--")
+                assert name in OF_NO_HEAD[command] or set(each.opts) <= of_batch
+                assert (name in options.by_command[command]) == (name not in (*OF_THE_BATCH, *OF_NO_HEAD[command]))
     assert {"views", "latents", "encoder", "refine", "seed", "head"} <= set(options.known.options)
+    assert "replay" not in options.known.options  # it makes no head
 
 
 def test_only_what_was_given_counts(program, options):
@@ -88,8 +88,8 @@ def test_a_model_that_is_missing_ends_the_batch_before_it_starts(tmp_path, optio
 
 
 def test_an_option_that_no_input_takes_is_refused(tmp_path, options):
-    with pytest.raises(UsageError, match="--encoder has no effect: none of the inputs are for `inv3d image`"):
-        jobs_of([Row(("a.mp4",))], options, {"encoder": "none"}, tmp_path)
+    with pytest.raises(UsageError, match="--tune has no effect: none of the inputs are for `inv3d image`"):
+        jobs_of([Row(("a.mp4",))], options, {"tune": "3"}, tmp_path)
 
 
 @pytest.mark.parametrize("out", ["/x", "../x", "a/../../x", "logs", "summary.csv", "journal.jsonl/x", "x.partial", "x.log/y", ".", "a" * 300])

@@ -90,7 +90,7 @@ def test_nothing_is_started_if_a_manifest_is_wrong(folder, tmp_path):
         (tmp_path / "jobs.csv").write_text(f"input,{column}\n{folder / 'turn.mp4'},0\n")
         fails(2, words, "batch", tmp_path / "jobs.csv", "--out", tmp_path / "heads")
     fails(3, "no clips or photos", "batch", tmp_path, "--out", tmp_path / "heads")
-    fails(2, "--encoder has no effect", "batch", folder / "turn.mp4", "--encoder", "none", "--out", tmp_path / "heads")
+    fails(2, "--tune has no effect", "batch", folder / "turn.mp4", "--tune", "3", "--out", tmp_path / "heads")
     fails(4, "no model named", "batch", folder, "--model", "ffhq", "--out", tmp_path / "heads")
     fails(2, "cannot be written", "batch", folder, "--out", folder / "text.mp4" / "heads")
     assert not (tmp_path / "heads").exists() and sorted(folder.iterdir()) == before
