@@ -91,6 +91,16 @@ class Figures:
     geometry: float
 
 
+@dataclass(frozen=True)
+class Row:
+    """Figures of an edit of a person's head, by inversion and by the space of the direction."""
+
+    inversion: str
+    space: str
+    edit: str
+    figures: Figures
+
+
 def views_of(seed: int, degrees: Sequence[float], bundle: Bundle, renderer: PeopleRenderer) -> Views:
     """A person from known cameras."""
     yaws = torch.tensor(degrees).deg2rad()
@@ -175,30 +185,35 @@ def main() -> None:
     bundle = load_bundle("demo")
     with torch.no_grad():
         reader, renderer = Reader(bundle), renderer_of(None)
-    rows: dict[str, dict[str, list[Figures]]] = {}
-    each: dict[str, dict[str, list[Figures]]] = {}
-    consistency = []
+    found: list[Row] = []
+    consistency: list[tuple[float, float]] = []
     for seed in SEEDS[: options.people]:
         for name, head in inversions(seed, bundle, renderer).items():
-            for (space, edit), figures in edits_of(head, reader).items():
-                rows.setdefault(name, {}).setdefault(space, []).append(figures)
-                each.setdefault(edit, {}).setdefault(space, []).append(figures)
+            found += [Row(name, space, edit, figures) for (space, edit), figures in edits_of(head, reader).items()]
             if len(head.track) > 1:
                 assert bundle.directions is not None
                 after = edited(head, bundle.directions[EDITED[0]])
                 consistency.append((depth_consistency(head, 6), depth_consistency(after, 6)))
+        write(found, consistency)  # those that are there, if it is stopped
+
+
+def write(found: Sequence[Row], consistency: Sequence[tuple[float, float]]) -> None:
+    """Publish the means over the people so far."""
     header = ["AA", "AD", "AD/AA", "ID", "geometry"]
     lines: dict[str, list[list[Any]]] = {}
-    for title, part in (("inversion", rows), ("edit", each)):
-        lines[title] = [[name, space, *means(part[name][space])] for name in part for space in SPACES]
+    for title in ("inversion", "edit"):
+        for name in dict.fromkeys(getattr(row, title) for row in found):
+            for space in SPACES:
+                own = [row.figures for row in found if getattr(row, title) == name and row.space == space]
+                lines.setdefault(title, []).append([name, space, *means(own)])
     before, after = (statistics.mean(values) for values in zip(*consistency, strict=True))
     text = (
-        f"{options.people} people, edits of {STRENGTH:g} deviations ({', '.join(EDITED)}), yaws {', '.join(f'{yaw:g}' for yaw in YAWS)}; "
+        f"{len(consistency)} people, edits of {STRENGTH:g} deviations ({', '.join(EDITED)}), yaws {', '.join(f'{yaw:g}' for yaw in YAWS)}; "
         f"{SIZE} pixels, by the generator alone. AD/AA compares at equal AA. Geometry in thousandths of a world unit (a head is about 300 wide).\n\n"
         + "\n\n".join(table([title, "directions", *header], lines[title]) for title in lines)
         + f"\n\nDepth consistency of {len(VIEWS)} codes, world units: {before:.5f} before, {after:.5f} after {EDITED[0]}={STRENGTH:+g}."
     )
-    publish("edits", {"people": options.people, **lines, "depth_consistency": [before, after]}, text)
+    publish("edits", {"people": len(consistency), **lines, "depth_consistency": [before, after]}, text)
 
 
 if __name__ == "__main__":
