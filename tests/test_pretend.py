@@ -22,6 +22,7 @@ from inv3d.export.pictures import save_png
 from inv3d.export.sides import shots
 from inv3d.photos import PhotoJob, photos_to_heads
 from inv3d.pipeline import VideoJob
+from inv3d.video import track
 from inv3d.video.material import Recording
 from tests.people import portraits
 from tests.pretend import DEVICE, DevicesMixedError, pretended
@@ -155,9 +156,11 @@ def test_gradients_cross_between_devices(there):
     assert leaf.grad is not None and leaf.grad.device == torch.device("cpu")
 
 
+@pytest.mark.parametrize("bundle", ["grid"], indirect=True)
 def test_a_clip_and_a_photo_become_heads(bundle, clip, tmp_path, monkeypatch):
     """Both commands with everything they write."""
     monkeypatch.setattr(pipeline, "load_bundle", lambda name, device: bundle)
+    monkeypatch.setattr(track, "MAX_FRAMES", 5)
     settings = replace(small(PRESETS["fast"], 1), warping=0.0, smoothness=0.0)
     job = VideoJob(material=Recording.of(clip), out=tmp_path / "clip", views=2, latents=True, settings=settings, device=DEVICE)
     assert pipeline.video_to_head(job)["device"] == DEVICE.type
