@@ -26,6 +26,8 @@ from inv3d.core.views import from_bytes, to_bytes
 KIND = "residuals"
 _ROWS = 50  # in a shard
 _DEPTH_SIDE = 64
+_SAME = 0.02
+"""Largest difference of codes that another device may make."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def draw_residuals(
     folder: Path,
     report: Callable[[str], None],
 ) -> None:
-    """Write the shards that `folder` lacks, of at most `counts` heads of the generator's own pictures `inside`, which are
+    """Write the shards that `folder` lacks or has from another encoder, of at most `counts` heads of the generator's own pictures `inside`, which are
     seen twice, and of pictures `outside` of its domain, which are seen once."""
     rows = [(inside, head) for head in range(min(counts[0], len(inside["image"])))]
     if outside is not None:
@@ -73,13 +75,21 @@ def draw_residuals(
     device = bundle.generator.device
     for index in range(math.ceil(len(rows) / _ROWS)):
         path = folder / f"{KIND}-{index:04d}.safetensors"
-        if path.exists():
+        if path.exists() and _made_by(encoder, path, device):
             continue
         made = []
         for source, head in rows[index * _ROWS : (index + 1) * _ROWS]:
             made.append(_pair(bundle, encoder, *_pictures(source, head), device))
             at_times(f"{KIND} {index * _ROWS + len(made)}/{len(rows)}")
         dataset.write_shard(path, {name: torch.stack([each[name] for each in made]) for name in made[0]})
+
+
+@torch.no_grad()
+def _made_by(encoder: E3dge, path: Path, device: torch.device) -> bool:
+    """Whether a shard has the codes that the encoder reads in its pictures."""
+    shard = load_file(path)
+    codes = encoder(from_bytes(shard["images"][:1, 0]).to(device)).codes
+    return torch.allclose(codes.cpu(), shard["codes"][:1], atol=_SAME)
 
 
 def _pictures(source: Mapping[str, Tensor], head: int) -> tuple[Tensor, Tensor]:

@@ -1,3 +1,5 @@
+import copy
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -47,7 +49,7 @@ def residuals(folder):
 
 def trainer(demo, encoder, residuals, recipe=TINY):
     torch.manual_seed(0)
-    branch = e3dge_recipe.copy.deepcopy(encoder.local).requires_grad_(True)
+    branch = copy.deepcopy(encoder.local).requires_grad_(True)
     return LocalTrainer(demo, branch, recipe, residuals, CPU)
 
 
@@ -68,8 +70,19 @@ def test_the_room_behind_drawn_heads_is_one_colour(residuals):
     assert float(corner.std(1).max()) < 1.0
 
 
-def test_finished_pairs_are_kept(demo, encoder, folder):
-    draw_residuals(demo, None, load_images(folder, "samples"), None, (9, 0), folder, lambda line: None)
+def test_finished_pairs_are_kept_and_those_of_another_encoder_are_not(demo, encoder, folder, tmp_path):
+    inside = load_images(folder, "samples")
+    path = shutil.copy(folder / "residuals-0000.safetensors", tmp_path / "residuals-0000.safetensors")
+    whole = path.read_bytes()
+
+    def draw(own):
+        draw_residuals(demo, own, inside, None, (1, 0), tmp_path, lambda line: None)
+        return path.read_bytes() == whole
+
+    assert draw(encoder)
+    other = copy.deepcopy(encoder)
+    other.codes.styles[0].linear.bias.data += 1.0
+    assert not draw(other)
 
 
 def test_ingredients_can_be_left_out(demo, encoder, residuals):
