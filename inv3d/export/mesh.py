@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import trimesh
 from numpy.typing import NDArray
+from scipy.ndimage import grey_closing
 from skimage.filters import gaussian
 from skimage.measure import marching_cubes
 
@@ -16,6 +17,7 @@ from inv3d.export.decimate import decimate, without_small_parts
 
 _SMALLEST_PART = 0.02  # of the largest part's faces; smaller parts are floating debris
 _CLEARANCE = 0.01  # of a cell: how near a vertex may come to a corner of the grid
+_NARROW = 0.014  # of the grid's side: half as wide as tunnels that are filled
 _STEEPNESS = 0.02  # of the field's range: how much the cutting plane's field grows within a cell
 _STAND = 0.05  # of a head's height that is cut off at least, so that it stands
 
@@ -31,7 +33,7 @@ def extract_mesh(head: Head, resolution: int = 144, triangles: int = 60_000, fla
     scene = _frontal_scene(head)
     level = generator.levels(scene, resolution)[0].cpu().numpy()
     # voxel-sized ripples are noise of the field, not part of the head
-    level = gaussian(level, 0.7, mode="nearest", preserve_range=True)
+    level = _without_tunnels(gaussian(level, 0.7, mode="nearest", preserve_range=True))
     cut = neck(level > 0.0) if flat and (level > 0.0).any() else 0
     if cut:
         above = np.arange(resolution) - cut + 0.5  # cells above the cut
@@ -76,6 +78,14 @@ def head_width(mesh: trimesh.Trimesh) -> float:
     """How wide the head of a mesh is: from side to side above the middle of the face, hair and ears included."""
     upper = mesh.vertices[mesh.vertices[:, 1] > 0]
     return float(np.ptp((upper if len(upper) else mesh.vertices)[:, 0]))
+
+
+def _without_tunnels(level: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A field without tunnels and slits as narrow as those of a mouth that is a little open: laid flat, their walls would take
+    most of a texture."""
+    size = 2 * round(_NARROW * len(level)) + 1
+    closed: NDArray[np.float32] = grey_closing(level, size=(size, size, size), mode="nearest")
+    return closed
 
 
 def neck(inside: NDArray[np.bool_]) -> int:

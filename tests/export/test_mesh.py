@@ -97,3 +97,13 @@ def test_the_width_of_a_head_does_not_count_its_shoulders():
     bust = trimesh.util.concatenate([head, shoulders.apply_translation([0, -0.25, 0])])
     assert head_width(bust) == pytest.approx(0.3)
     assert head_width(bust.apply_translation([0, -1, 0])) == pytest.approx(0.7)
+
+
+def test_tunnels_are_filled_and_the_rest_stays():
+    """Of a ball with a narrow hole through it."""
+    x, y, z = np.meshgrid(*[np.linspace(-1, 1, 72)] * 3, indexing="ij")
+    ball = 0.7 - np.sqrt(x**2 + y**2 + z**2)
+    drilled = np.minimum(ball, np.hypot(x, y) - 0.035).astype(np.float32)
+    filled = module._without_tunnels(drilled)
+    assert drilled[36, 36, 36] < 0 < filled[36, 36, 36]
+    assert (filled >= drilled).all() and (filled > 0).sum() < 1.01 * (ball > 0).sum()
