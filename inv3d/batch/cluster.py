@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import socket
 import sys
 import threading
 import time
@@ -19,7 +21,7 @@ from inv3d.core.errors import UsageError
 _TICK = 0.2
 _AHEAD = 1
 """Attempts that wait in the cluster, so that a free machine has something to do at once, and a cluster that can grow does."""
-_PATIENCE = 30.0
+_PATIENCE, _ANSWER = 30.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,9 @@ class RayPool:
             import ray
         except ImportError as error:
             raise UsageError("--ray needs Ray, which is not installed", 'pip install "inv3d[batch]"') from error
+        _reach(address)
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR", namespace="inv3d")
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, namespace="inv3d")
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UsageError(
@@ -137,6 +140,19 @@ class RayPool:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             seconds = round(time.monotonic() - start, 2)
             return attempt, Ending(None, seconds=seconds, message=f"its worker was lost ({reason})")
+
+
+def _reach(address: str) -> None:
+    """Raises UsageError if nobody answers at an address; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address == "auto":
+        return
+    try:
+        socket.create_connection((host, int(port)), _ANSWER).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise UsageError(
+            f"there is no Ray cluster at {address}: {error}", "use auto, HOST:PORT or ray://HOST:PORT; leave out --ray to use this machine"
+        ) from error
 
 
 def work(arguments: tuple[str, ...], log: Path, threads: int, program: tuple[str, ...]) -> Ending:

@@ -3,6 +3,7 @@ import sys
 import threading
 from collections import Counter
 from contextlib import redirect_stdout
+from types import ModuleType
 
 import pytest
 
@@ -38,6 +39,14 @@ def test_ray_may_be_missing(monkeypatch):
     with pytest.raises(UsageError, match="is not installed") as caught, RayPool.at("auto", 1.0, "auto", None):
         pass
     assert caught.value.hint == 'pip install "inv3d[batch]"'
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere", "x:y", "127.0.0.1:99999999", ""])
+def test_there_may_be_no_cluster(monkeypatch, address):
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    with pytest.raises(UsageError, match="no Ray cluster at") as caught, RayPool.at(address, 1.0, "auto", None):
+        pass
+    assert "HOST:PORT" in caught.value.hint
 
 
 def test_only_the_batch_itself_prints(capsys):
