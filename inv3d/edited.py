@@ -206,7 +206,8 @@ class _Editor:
     def _add(self, edit: Edit) -> None:
         before = self.head
         self.head = before.edited([*before.edits, edit])
-        check_distance(before.track.codes, self.head.track.codes, self.statistics, edit)
+        fitted = before.origin or before
+        check_distance(fitted.track.codes, before.track.codes, self.head.track.codes, self.statistics, edit)
 
 
 def yaws_across(head: Head) -> Tensor:

@@ -151,6 +151,7 @@ def test_a_sheet_has_yaws_across_and_strengths_down(made, tmp_path):
 
 def test_edits_that_add_up_to_too_much_write_nothing(made, head, demo, tmp_path, monkeypatch):
     monkeypatch.setattr("inv3d.core.editing.edits.FURTHEST", 0.1)
+    monkeypatch.setattr("inv3d.core.editing.edits._FURTHER", 0.0)
     first = component(code_statistics(demo.generator, demo.info.front), 0)
     away = 1.0 if first.reading(head.track.codes) > 0.0 else -1.0
     fails(2, "takes the head further", "edit", made[0], "--component", f"0={away}", "--out", tmp_path / "out")

@@ -15,6 +15,7 @@ from inv3d.core.errors import UsageError
 
 FURTHEST = 1.5
 """The distance (see `CodeStatistics.distance`) that codes may be moved to; one code of the model's own in 10,000 lies at 1.4."""
+_FURTHER = 0.5  # than a fit that ended far from the model's own codes
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,15 @@ def _check_reach(direction: Direction, strength: float, reading: float) -> None:
         )
 
 
-def check_distance(before: Tensor, after: Tensor, statistics: CodeStatistics, edit: Edit) -> None:
+def check_distance(fitted: Tensor, before: Tensor, after: Tensor, statistics: CodeStatistics, edit: Edit) -> None:
     """Edits add up: that of codes `before` to `after` [M,num_ws,w_dim] may end as far from the mean as the model's own codes
-    reach, or go back towards it. Raises UsageError."""
-    old, new = (statistics.distance(codes.mean((0, 1))) for codes in (before, after))
-    if new > max(FURTHEST, old):
+    reach, or a little further than the codes of the fit, or go back towards the mean. Raises UsageError."""
+    own, old, new = (statistics.distance(codes.mean((0, 1))) for codes in (fitted, before, after))
+    most = max(FURTHEST, own + _FURTHER)
+    if new > max(most, old):
         raise UsageError(
             f"{edit} takes the head further than the model holds: its code would lie {new:.2f} from the mean, where the "
-            f"model's own lie 1.0 and {FURTHEST:g} is possible",
+            f"model's own lie 1.0 and {most:.2f} is possible",
             "use smaller strengths or fewer edits",
         )
 

@@ -54,9 +54,10 @@ def test_the_limit_counts_what_earlier_edits_did():
 def test_edits_may_add_up_to_what_the_model_holds():
     statistics = CodeStatistics(torch.zeros(4), torch.tensor(1.0), torch.eye(4), torch.ones(4))
     edit, near, far, further = Edit("age", 2.0, 0, 4, CODES[0]), CODES, CODES + 1.6, CODES + 2.0
-    check_distance(near, CODES + 1.4, statistics, edit)
-    check_distance(further, far, statistics, edit)  # back towards the mean
-    with pytest.raises(UsageError, match=r"age=\+2 takes the head further .* 1.60 from the mean, .* 1.5 is possible"):
-        check_distance(near, far, statistics, edit)
-    with pytest.raises(UsageError):
-        check_distance(far, further, statistics, edit)
+    check_distance(near, near, CODES + 1.4, statistics, edit)
+    check_distance(near, further, far, statistics, edit)  # back towards the mean
+    check_distance(far, far, further, statistics, edit)  # a little further than a fit that is itself far away
+    with pytest.raises(UsageError, match=r"age=\+2 takes the head further .* 1.60 from the mean, .* 1.50 is possible"):
+        check_distance(near, near, far, statistics, edit)
+    with pytest.raises(UsageError, match=r"2.10 is possible"):
+        check_distance(far, further, CODES + 2.2, statistics, edit)
