@@ -14,7 +14,10 @@ from typing import Any
 
 import torch
 from results import publish, table
+from torch import Tensor
+from torch.nn import functional as F
 
+from inv3d.core.generator import Render
 from inv3d.core.helpers import AUTO, OWN
 from inv3d.core.inversion.invert import Inverted, invert
 from inv3d.core.inversion.settings import FAST
@@ -31,6 +34,7 @@ FIGURES = {
     "perceptual": "perceptual",
     "face_distance": "face distance",
 }
+CLEAR, RIM = 0.02, 3  # coverage of a matte's pixel that shows the room alone; pixels beside the head that are left out
 
 
 def fitted(clip: Path, model: str) -> tuple[Suited, Inverted]:
@@ -43,6 +47,13 @@ def fitted(clip: Path, model: str) -> tuple[Suited, Inverted]:
     footage = cut_footage(material, bundle, material.select(track, 9, settings.output.held_out))
     seen = suited(bundle, AUTO, footage.targets)
     return seen, invert(footage.without_room(bundle), seen.bundle, settings, latents=True)
+
+
+def spilt(render: Render, matte: Tensor) -> float:
+    """The mean coverage of a render where a frame's `matte` [1,1,S,S] shows the room alone."""
+    size = render.alpha.shape[-2:]
+    nearby = F.max_pool2d(F.interpolate(matte, size, mode="area"), 2 * RIM + 1, 1, RIM)
+    return float(render.alpha[nearby < CLEAR].mean())
 
 
 def rows_of(clip: Path, model: str) -> list[dict[str, Any]]:
@@ -64,10 +75,11 @@ def rows_of(clip: Path, model: str) -> list[dict[str, Any]]:
         renders = some.with_frames(alone, footage.held_out.cameras)
         seconds = (time.perf_counter() - start) / len(renders)
         figures = means(evaluate(footage.held_out, (render.image for render in renders), seen.bundle, judges))
-        assert figures is not None
-        rows.append(
-            {"clip": clip.name, "frames": len(kept), **asdict(figures), "seconds": seconds, "gathered": gathered}
-        )
+        assert figures is not None and footage.held_out.mattes is not None
+        mattes = footage.held_out.mattes.split(1)
+        outside = sum(spilt(render, matte) for render, matte in zip(renders, mattes, strict=True)) / len(renders)
+        timed = {"seconds": seconds, "gathered": gathered}
+        rows.append({"clip": clip.name, "frames": len(kept), **asdict(figures), "spilt": outside, **timed})
     return rows
 
 
@@ -78,10 +90,10 @@ def main() -> None:
     options = parser.parse_args()
     rows = [row for clip in options.clips for row in rows_of(clip, options.model)]
     lines = [
-        [row["clip"], row["frames"] or "none: the generator alone", *(row[name] for name in FIGURES), row["seconds"]]
+        [row["clip"], row["frames"] or "none: the generator alone", *(row[name] for name in FIGURES), f"{row['spilt']:.2%}", row["seconds"]]
         for row in rows
     ]
-    header = ["clip", "frames that lend colours", *FIGURES.values(), "seconds a picture"]
+    header = ["clip", "frames that lend colours", *FIGURES.values(), "coverage outside the matte", "seconds a picture"]
     text = f"Frames that were never used, model `{options.model}`, preset `fast`.\n\n" + table(header, lines)
     publish("detail", rows, text)
 
