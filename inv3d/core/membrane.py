@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from inv3d.core.filters import resized
 
-_ACROSS = 48  # points of a lattice per side of the picture
+_ACROSS = 32  # points of a lattice per side of the picture
 _NEAREST = 0.01  # world units within which all points are equally near
 _ALIKE = 0.1  # difference of colours at which materials count as different: hair tells little of skin
 _TRUSTED = 0.5  # below, nothing is known
@@ -69,7 +69,7 @@ class Surface:
             return values.new_zeros(len(values), self.points.shape[1])
         distance = torch.cdist(known.points.T, self.points.T)
         alike = torch.exp(-0.5 * (torch.cdist(known.colours.T, self.colours.T) / _ALIKE).square()).clamp(min=1e-3)
-        shares = weights[:, None] * alike / (distance.square() + _NEAREST**2) ** 1.5
+        shares = weights[:, None] * alike / (distance + _NEAREST) ** 3
         nearest = (distance / alike).amin(0)
         return values @ shares / shares.sum(0) * torch.exp(-nearest / _REACH)
 
