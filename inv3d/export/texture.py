@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import trimesh
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,8 +24,11 @@ from inv3d.export.pictures import to_floats
 from inv3d.export.raster import Floats, project, rasterise, sample
 from inv3d.export.unwrap import Unwrapped
 
-_SHARPNESS = 4  # exponent of the weights: the best picture counts most, and seams stay soft
-_FIELD = 1e-4  # weight of the radiance field's colour
+_SHARPNESS = 16  # exponent of the cosine to a picture: a blend of pictures that disagree a little shows none of them
+_TRUSTING = 4  # exponent of the trust in a picture
+_LEAST_FACING, _LEAST_TRUST = 0.25, 0.04  # cosine and trust below which the radiance field knows better
+_FIELD = 1e-15  # weight of the radiance field's colour, which counts where no picture does
+_ROUNDS = 20  # of smoothing the normals that choose pictures: an eye comes from one picture, whatever its lids do
 _HIDDEN = 0.012  # of the head's height: a point that lies so much behind the surface is hidden
 _SOLID = 0.9  # coverage of a pixel that shows the head alone; mattes of people are not wholly opaque inside
 _RIM = 2  # pixels next to the background that are not trusted either
@@ -112,18 +116,31 @@ def colors_of(mesh: trimesh.Trimesh) -> NDArray[np.uint8]:
 
 def _weights(mesh: trimesh.Trimesh, shots: Sequence[Shot]) -> NDArray[np.float64]:
     """How much each of S shots counts at each vertex, [V,S]."""
-    points, normals = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.vertex_normals)
+    points, normals = np.asarray(mesh.vertices, np.float64), _smooth_normals(mesh)
     tolerance = _HIDDEN * float(np.ptp(points[:, 1]))
     columns = []
     for shot in shots:
         seen = project(points, shot.camera)
         position = shot.camera.position[0].cpu().numpy()
         facing = (normals * (position - points)).sum(1) / np.linalg.norm(position - points, axis=1)
-        visible = (facing > 0) & ~_hidden(seen.places, seen.depth, mesh, tolerance)
+        visible = (facing > _LEAST_FACING) & ~_hidden(seen.places, seen.depth, mesh, tolerance)
         visible &= ((seen.places > 0) & (seen.places < 1)).all(1)
         trust = sample(shot.trust[..., None], seen.places)[:, 0]
-        columns.append(np.where(visible, facing * trust, 0.0) ** _SHARPNESS)
+        visible &= trust > _LEAST_TRUST
+        columns.append(np.where(visible, facing, 0.0) ** _SHARPNESS * trust**_TRUSTING)
     return np.stack(columns, 1) if columns else np.zeros((len(points), 0))
+
+
+def _smooth_normals(mesh: trimesh.Trimesh) -> NDArray[np.float64]:
+    """The normals [V,3] of the vertices, averaged over their neighbourhood."""
+    count, (start, end) = len(mesh.vertices), mesh.edges_unique.T
+    rows, columns = np.r_[start, end, :count], np.r_[end, start, :count]
+    near = coo_array((np.ones(len(rows)), (rows, columns)), shape=(count, count)).tocsr()
+    normals: NDArray[np.float64] = np.array(mesh.vertex_normals, np.float64)
+    for _ in range(_ROUNDS):
+        normals = near @ normals
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True).clip(1e-12)
+    return normals
 
 
 def _hidden(places: Floats, depth: Floats, mesh: trimesh.Trimesh, tolerance: float) -> NDArray[np.bool_]:

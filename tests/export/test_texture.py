@@ -57,7 +57,7 @@ def test_every_side_takes_the_picture_that_sees_it_best(surface):
 def test_vertices_have_the_colours_of_the_texture(surface):
     mesh, opened = surface
     shots = [plain(RED, -60), plain(GREEN, 60)]
-    at_texels = sample(bake(mesh, opened, shots, 256), opened.uv * [1, -1] + [0, 1])
+    at_texels = sample(bake(mesh, opened, shots, 512), opened.uv * [1, -1] + [0, 1])
     off = np.abs(bake_vertices(mesh, shots)[opened.origin] - at_texels)
     assert np.quantile(off, 0.9) < 12
     assert (bake_vertices(mesh, []) == mesh.visual.vertex_colors[:, :3]).all()  # the field's own
