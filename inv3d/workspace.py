@@ -185,9 +185,9 @@ class Workspace:
                 )
 
     def _hold(self, undo: ExitStack) -> None:
-        """Create the folder and lock it; `undo` receives a callback that removes it if it is empty."""
-        made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
-        for path in reversed(made):
+        """Create the folder and lock it; `undo` receives callbacks that remove it, and parents that it needed, if empty."""
+        made = [path for path in self.folder.parents if not path.exists()]
+        for path in (*reversed(made), self.folder):  # the folder of a run that is continued was there before
             undo.callback(_remove_empty, path)
         while True:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -80,6 +80,15 @@ def test_finished_stages_are_loaded_instead_of_made_again(tmp_path):
         assert kept.keys() == ones().keys() and all(torch.equal(kept[name], ones()[name]) for name in kept)
 
 
+def test_a_run_that_was_continued_leaves_nothing_beside_its_output(tmp_path):
+    unfinished(tmp_path / "out")
+    with space(tmp_path / "out", resume=True) as run:
+        run.begin(JOB)
+        write(run)
+        run.finish()
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
 def test_a_stage_is_not_taken_from_another_job_or_under_another_name(tmp_path):
     folder = unfinished(tmp_path / "out")
     with space(tmp_path / "other") as run:

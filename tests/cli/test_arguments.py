@@ -107,7 +107,9 @@ def test_numbers_of_every_command_have_a_range(words, function, name, rule):
 
 def test_there_are_numbers_to_check():
     assert len(NUMBERS) >= 25
-    assert {words[0] for words, _ in commands()} == {"video", "image", "render", "export", "edit", "view", "models", "train", "doctor"}
+    assert {words[0] for words, _ in commands()} == {
+        "video", "image", "batch", "render", "export", "edit", "view", "models", "train", "doctor"
+    }  # fmt: skip
 
 
 def test_every_command_shows_an_example_and_has_one_style_of_help():
