@@ -110,14 +110,20 @@ ANGLE = Number(-360.0, 360.0)
 
 
 @dataclass(frozen=True)
-class Angles:
-    """Angles in degrees, and the text that they were parsed from."""
+class Parsed:
+    """What was parsed from a `text`, by which it is shown."""
 
     text: str
-    degrees: tuple[float, ...]
 
     def __str__(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True)
+class Angles(Parsed):
+    """Angles in degrees, and the text that they were parsed from."""
+
+    degrees: tuple[float, ...]
 
 
 def angles(text: str | Angles) -> Angles:
@@ -139,14 +145,10 @@ TRIANGLES = Number(100, 10_000_000, whole=True)
 
 
 @dataclass(frozen=True)
-class Levels:
+class Levels(Parsed):
     """Numbers of triangles in descending order, one for each level of detail, and the text that they were parsed from."""
 
-    text: str
     triangles: tuple[int, ...]
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def levels(text: str | Levels) -> Levels:
@@ -170,14 +172,10 @@ def levels(text: str | Levels) -> Levels:
 
 
 @dataclass(frozen=True)
-class Seeds:
+class Seeds(Parsed):
     """Seeds, one for each head, and the text that they were parsed from."""
 
-    text: str
     numbers: tuple[int, ...]
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def seeds(text: str | Seeds) -> Seeds:
@@ -198,26 +196,18 @@ def seeds(text: str | Seeds) -> Seeds:
 
 
 @dataclass(frozen=True)
-class WhichHead:
+class WhichHead(Parsed):
     """A head's number counted from the left, or its position (x, y) in pixels, and the text that it was parsed from."""
 
-    text: str
     choice: int | tuple[float, float]
-
-    def __str__(self) -> str:
-        return self.text
 
 
 @dataclass(frozen=True)
-class Assignment:
+class Assignment(Parsed):
     """A name or a number with a strength, and the text that they were parsed from."""
 
-    text: str
     name: str | int
     strength: float
-
-    def __str__(self) -> str:
-        return self.text
 
 
 STRENGTH = Number(-100, 100)
@@ -249,15 +239,11 @@ def numbered_strength(text: str) -> Assignment:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Taken(Parsed):
     """A name, the head that it is taken from, and the text that they were parsed from."""
 
-    text: str
     name: str
     head: Path
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def taken(text: str) -> Taken:
@@ -269,16 +255,12 @@ def taken(text: str) -> Taken:
 
 
 @dataclass(frozen=True)
-class Range:
+class Range(Parsed):
     """A name or a number with the strengths that it goes through, and the text that they were parsed from."""
 
-    text: str
     name: str | int
     start: float
     end: float
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def strength_range(text: str) -> Range:
@@ -300,15 +282,11 @@ def strength_range(text: str) -> Range:
 
 
 @dataclass(frozen=True)
-class Layers:
+class Layers(Parsed):
     """The first and the last of some layers, and the text that they were parsed from."""
 
-    text: str
     first: int
     last: int
-
-    def __str__(self) -> str:
-        return self.text
 
 
 LAYER = Number(0, 4095, whole=True)

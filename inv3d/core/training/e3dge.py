@@ -26,13 +26,11 @@ from inv3d.core.training.geometry import GeometryWeights, geometry_losses
 from inv3d.core.training.loop import Losses
 from inv3d.core.training.networks import jitter
 from inv3d.core.training.pictures import Pictures
-from inv3d.core.training.renders import Renders
+from inv3d.core.training.renders import GUIDE_CELLS, SAMPLES, SMALL_SAMPLES, Renders
 from inv3d.core.views import from_bytes
 
 _PAPER_FIT = FitSettings(pixel=1.0, perceptual=0.8, identity=0.1)
 _PAPER_GEOMETRY = GeometryWeights()
-_PAPER_SAMPLES = Renders("samples", 80_000, 100, 1, 256, math.radians(30), math.radians(20), 0.7)
-_GUIDE_CELLS = 20
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class GlobalRecipe:
     geometry_rays: int = 1024
     """Points on the surface, and as many around it, of every rendered picture."""
     sample_shards: int = 100
-    samples: Renders = _PAPER_SAMPLES
+    samples: Renders = SAMPLES
     seed: int = 7
 
     def scaled(self, factor: float) -> GlobalRecipe:
@@ -75,7 +73,7 @@ SMALL_GLOBAL = GlobalRecipe(
     geometry=GeometryWeights(surface=0.5, depth=2.0, around=0.5),
     geometry_rays=192,
     sample_shards=24,
-    samples=Renders("samples", 80_000, 100, 2, 128, math.radians(45), math.radians(20), 1.0),
+    samples=SMALL_SAMPLES,
 )
 """For models like the embedded one on a CPU: random pixels and small views instead of whole pictures."""
 
@@ -119,7 +117,7 @@ class GlobalTrainer(AveragedTraining[E3dge]):
         """Losses of renders of predicted `codes` [B,...] against `images`, and of their shapes against those of the `true`
         codes."""
         recipe, generator = self.recipe, self.bundle.generator
-        scene = generator.scene(codes, guide_cells=_GUIDE_CELLS)
+        scene = generator.scene(codes, guide_cells=GUIDE_CELLS)
         one_each = recipe.fit.rays_per_view is None
         parts: list[Losses] = []
         size = images.shape[-1]
@@ -134,7 +132,7 @@ class GlobalTrainer(AveragedTraining[E3dge]):
         if recipe.geometry is not None:
             few = recipe.geometry_rays
             with torch.no_grad():
-                exact = generator.scene(true, guide_cells=_GUIDE_CELLS)
+                exact = generator.scene(true, guide_cells=GUIDE_CELLS)
             part = Rays(*(each[:, :few] for each in rays))
             parts.append(
                 geometry_losses(

@@ -23,11 +23,11 @@ from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.adversary import Adversary
 from inv3d.core.training.averaged import AveragedTraining
 from inv3d.core.training.loop import Losses
+from inv3d.core.training.renders import GUIDE_CELLS
 from inv3d.core.training.residuals import Residuals
 from inv3d.core.views import from_bytes
 
 _PAPER_FIT = FitSettings(pixel=1.0, perceptual=0.8, identity=0.1)
-_GUIDE_CELLS = 20
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class LocalTrainer(AveragedTraining[LocalBranch]):
             aligned = (self.network.read(moved, far, asked_camera),)
         detail = Detail(self.network.read(residual, depth, camera), self.network.film, aligned)
         codes = known.codes[rows].to(self.device)
-        scene = self.bundle.generator.scene(codes, detail, guide_cells=_GUIDE_CELLS)
+        scene = self.bundle.generator.scene(codes, detail, guide_cells=GUIDE_CELLS)
         seen, patches = self._compared(scene, asked_camera, target, random)
         if self.adversary is not None:
             self._patches = patches

@@ -24,12 +24,10 @@ from inv3d.core.training.averaged import AveragedTraining
 from inv3d.core.training.loop import Losses
 from inv3d.core.training.networks import jitter
 from inv3d.core.training.pictures import Pictures
-from inv3d.core.training.renders import Renders
+from inv3d.core.training.renders import GUIDE_CELLS, SAMPLES, SMALL_SAMPLES, Renders
 from inv3d.core.views import from_bytes
 
 _PAPER_FIT = FitSettings(pixel=1.0, perceptual=0.8, identity=0.4)
-_PAPER_SAMPLES = Renders("samples", 80_000, 100, 1, 256, math.radians(30), math.radians(20), 0.7)
-_GUIDE_CELLS = 20
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class EncoderRecipe:
     around_yaw: float = math.radians(20)
     around_pitch: float = math.radians(5)
     sample_shards: int = 100
-    samples: Renders = _PAPER_SAMPLES
+    samples: Renders = SAMPLES
     seed: int = 6
 
     def code_weight(self, step: int) -> float:
@@ -94,7 +92,7 @@ SMALL = EncoderRecipe(
     around_views=1,
     around_heads=2,
     sample_shards=24,
-    samples=Renders("samples", 80_000, 100, 2, 128, math.radians(45), math.radians(20), 1.0),
+    samples=SMALL_SAMPLES,
 )
 """For models like the embedded one on a CPU: random pixels and small views instead of whole pictures."""
 
@@ -151,7 +149,7 @@ class EncoderTrainer(AveragedTraining[Encoder]):
         recipe, generator, count = self.recipe, self.bundle.generator, len(codes)
         images, yaw, pitch = images[:count].to(self.device), yaw[:count], pitch[:count]
         cameras = self._cameras(yaw, pitch)
-        scene = generator.scene(codes, guide_cells=_GUIDE_CELLS)
+        scene = generator.scene(codes, guide_cells=GUIDE_CELLS)
         compared = Reconstruction(self.bundle, recipe.fit, random)
 
         def shares(heads: int) -> Tensor:

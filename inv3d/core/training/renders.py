@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,3 +75,11 @@ class Renders:
             dataset.write_shard(path, self.shard(bundle, index, drawn))
             minutes = (time.perf_counter() - start) * (shards - index - 1) / 60
             report(f"{self.kind} {index + 1}/{shards}, about {minutes:.0f} min to go")
+
+
+SAMPLES = Renders("samples", 80_000, 100, 1, 256, math.radians(30), math.radians(20), 0.7)
+"""The generator's own pictures that encoders learn from. Recipes share them: they find each other's in a folder."""
+SMALL_SAMPLES = Renders("samples", 80_000, 100, 2, 128, math.radians(45), math.radians(20), 1.0)
+"""The same for models like the embedded one."""
+GUIDE_CELLS = 20
+"""Cells per side of the guide to occupied space in the renders that encoders are compared by."""
