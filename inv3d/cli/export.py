@@ -145,8 +145,12 @@ def export(
 
 def _tell_likeness(tell: Callable[[str], None], like: Likeness | None) -> None:
     if like is not None:
-        tell(f"  compared with the head from eight sides: {like.around:.1f} dB; its face: {like.face:.1f} dB")
+        face = "" if like.face is None else f"; inside the face: {like.face:.1f} dB"
+        tell(f"  compared with the head from eight sides: {like.around:.1f} dB{face}")
 
 
 def _psnr(like: Likeness | None) -> dict[str, float]:
-    return {} if like is None else {"psnr": round(like.around, 2), "psnr_face": round(like.face, 2)}
+    if like is None:
+        return {}
+    face = {} if like.face is None else {"psnr_face": round(like.face, 2)}
+    return {"psnr": round(like.around, 2), **face}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ from inv3d.export.texture import Shot, inside, own_shot, photo_shot
 _AROUND = tuple((float(yaw), 0.0) for yaw in range(0, 360, 45))
 _SHOTS = (*((float(yaw), 0.0) for yaw in (*range(-90, 91, 30), 120, 180, 240)), (0.0, 50.0), (180.0, 50.0), (0.0, -40.0), (180.0, -40.0))
 _NEAR = 25.0  # degrees between cameras that see nearly the same
-_FACE = 45.0  # degrees of yaw up to which a side shows the face
+_FACE_YAW = 45.0  # degrees up to which a side shows the face
+_FACE = torch.tensor([[-0.115, -0.185, 0.07], [0.115, 0.10, 0.30]])  # where an aligned head has it; world units
 
 Show = Callable[[Camera, int], tuple[NDArray[np.float32], NDArray[np.bool_]]]
 """What an export looks like: for a camera and a size, colours [size,size,3] in [0,1] and which pixels are covered."""
@@ -61,11 +62,11 @@ def _more(cameras: Camera, others: Camera) -> Camera:
 
 @dataclass(frozen=True)
 class Likeness:
-    """PSNR (dB) between an export and its head, inside the silhouette: over eight sides, and over those that show the
-    face."""
+    """PSNR (dB) between an export and its head: inside the silhouette from eight sides, and inside the `face` from those
+    that show it, if the model has heads."""
 
     around: float
-    face: float
+    face: float | None
 
 
 def likeness(head: Head, show: Show, resolution: int = 128) -> Likeness:
@@ -77,7 +78,8 @@ def likeness_each(head: Head, shows: Sequence[Show], resolution: int = 128) -> l
     """The same for several exports of one head, which are compared with the same renders."""
     cameras = sides(head)
     renders = head.frontal().render_each(cameras, lambda render: render, resolution)
-    return [_compared(cameras, renders, show) for show in shows]
+    found = [_compared(cameras, renders, show) for show in shows]
+    return [replace(each, face=None) for each in found] if head.bundle.info.subject == "things" else found
 
 
 def _compared(cameras: Camera, renders: Sequence[Render], show: Show) -> Likeness:
@@ -87,10 +89,21 @@ def _compared(cameras: Camera, renders: Sequence[Render], show: Show) -> Likenes
         colors, covered = show(cameras[i], len(own))
         within = torch.nn.functional.interpolate(inside(render).cpu(), own.shape[:2], mode="bilinear")[0, 0].numpy()
         both = covered & (within > 0)
-        squares.append(((colors - own)[both] ** 2).reshape(-1))
-        if abs(math.remainder(_AROUND[i][0], 360)) <= _FACE:
-            faces.append(squares[-1])
+        error = (colors - own) ** 2
+        squares.append(error[both].reshape(-1))
+        if abs(math.remainder(_AROUND[i][0], 360)) <= _FACE_YAW:
+            faces.append(error[both & _face(render, cameras[i], len(own))].reshape(-1))
     return Likeness(_psnr(squares), _psnr(faces))
+
+
+def _face(render: Render, camera: Camera, size: int) -> NDArray[np.bool_]:
+    """Which pixels [size,size] show the face."""
+    depth = torch.nn.functional.interpolate(render.depth, (size, size), mode="bilinear").reshape(1, -1, 1)
+    origins, directions = camera.rays(size)
+    low, high = _FACE.to(depth.device)
+    points = (origins + directions * depth)[0]
+    shown: NDArray[np.bool_] = ((points > low) & (points < high)).all(1).reshape(size, size).cpu().numpy()
+    return shown
 
 
 def _psnr(squares: list[NDArray[np.float32]]) -> float:

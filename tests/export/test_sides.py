@@ -50,6 +50,22 @@ def test_likeness_is_the_psnr_of_what_both_cover(head):
     assert found.around == pytest.approx(20.0, abs=0.01) and found.face == pytest.approx(20.0, abs=0.01)
 
 
+def test_shoulders_are_not_in_the_face_and_things_have_none(head):
+    front = head.frontal()
+
+    def show(camera, size):
+        own = front.render(camera, size).image[0].clamp(-1, 1).add(1).div(2).permute(1, 2, 0).numpy()
+        off = np.full((size, size, 1), 0.1, np.float32)
+        off[-size // 7 :] = 0.8
+        return own + off, np.ones((size, size), bool)
+
+    found = likeness(head, show, 24)
+    assert found.face == pytest.approx(20.0, abs=0.01) and found.around < 19
+    info = head.bundle.info.model_copy(update={"subject": "things"})
+    thing = dataclasses.replace(head, bundle=dataclasses.replace(head.bundle, info=info))
+    assert likeness(thing, show, 24) == dataclasses.replace(found, face=None)
+
+
 def test_what_covers_nothing_is_like_nothing(head):
     blank = likeness(head, lambda camera, size: (np.zeros((size, size, 3)), np.zeros((size, size), bool)), 16)
     assert blank.around == 0 and blank.face == 0

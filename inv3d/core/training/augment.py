@@ -42,8 +42,8 @@ def degrade(image: Tensor, generator: torch.Generator, noise: float) -> Tensor:
 
 
 def photographed(image: Tensor, generator: torch.Generator) -> Tensor:
-    """What cameras and codecs do to pictures [B,3,R,R] in [-1,1], R a multiple of 8: gamma, colour casts, grey, lost
-    resolution, blur by motion and focus, blocks of compression, grain."""
+    """What lamps, cameras and codecs do to pictures [B,3,R,R] in [-1,1], R a multiple of 8: uneven light, gamma, colour
+    casts, grey, lost resolution, blur by motion and focus, blocks of compression, grain."""
     batch = len(image)
 
     def uniform(low: float = 0.0, high: float = 1.0, channels: int = 1) -> Tensor:
@@ -53,6 +53,7 @@ def photographed(image: Tensor, generator: torch.Generator) -> Tensor:
         return uniform() < share
 
     light = ((image + 1.0) / 2.0).clamp(1e-4, 1.0) ** uniform(-0.45, 0.45).exp()
+    light = light * uneven(batch, image.shape[-1], generator)
     grey = light.mean(1, keepdim=True)
     light = grey + (light - grey) * torch.where(sometimes(0.15), 0.0, uniform(0.5, 1.4))
     light = light * uniform(-0.25, 0.25, 3).exp() * uniform(-0.35, 0.35).exp() + uniform(-0.08, 0.08)
@@ -61,6 +62,14 @@ def photographed(image: Tensor, generator: torch.Generator) -> Tensor:
     image = torch.where(sometimes(0.4), smeared(image, generator), image)
     image = torch.where(sometimes(0.5), compressed(image, uniform().flatten()), image)
     return (image + torch.randn(image.shape, generator=generator) * 0.12 * uniform() ** 3).clamp(-1.0, 1.0)
+
+
+def uneven(batch: int, size: int, generator: torch.Generator) -> Tensor:
+    """Gains [B,1,size,size] of lamps and shades that reach only a part of half of the pictures."""
+    field = torch.randn(batch, 1, 3, 3, generator=generator)
+    amount = 0.5 * torch.rand(batch, 1, 1, 1, generator=generator)
+    amount = amount * (torch.rand(batch, 1, 1, 1, generator=generator) < 0.5)
+    return torch.exp(amount * F.interpolate(field, size=(size, size), mode="bicubic", align_corners=False))
 
 
 def pixelated(image: Tensor, share: Tensor) -> Tensor:

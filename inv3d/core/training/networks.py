@@ -93,6 +93,10 @@ class AlignerTrainer(NetworkTrainer):
         # backs of heads, which teach little, come half as often
         views = torch.where(images["yaw"][heads, views].abs() <= self.known_yaw, views, others)
         picture, alpha = self.pick(heads, views)
+        # mirror images are as good as other people
+        mirrored = uniform(0, 1) < 0.5
+        picture, alpha = (torch.where(mirrored[:, None, None, None], one.flip(-1), one) for one in (picture, alpha))
+        yaw = torch.where(mirrored, -images["yaw"][heads, views], images["yaw"][heads, views])
         canvas = picture.shape[-1]
         # half of the crops are nearly right, as in the last iterations of the alignment
         near = uniform(0, 1) < 0.5
@@ -116,7 +120,6 @@ class AlignerTrainer(NetworkTrainer):
         image, covered = occluded(image, covered, generator)
         cos, sin = roll.cos(), roll.sin()
         dx, dy = ((canvas / 2 - center) / size[:, None]).unbind(-1)
-        yaw = images["yaw"][heads, views]
         target = torch.stack(
             [cos * dx + sin * dy, cos * dy - sin * dx, (own / size).log(), -roll, yaw,
              images["pitch"][heads, views]], -1,
