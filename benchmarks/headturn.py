@@ -120,7 +120,7 @@ class Fits:
 
         if row.views not in self._wplus:
             self._wplus[row.views] = fit_wplus(problem())
-        code, offsets = self._wplus[row.views]
+        code, offsets, _ = self._wplus[row.views]
         prepared = refine_cameras(prepared, offsets.cpu())
         codes = LatentTrack(code, torch.zeros(1, device=self.device))
         if row.several:

@@ -93,7 +93,7 @@ def main() -> None:
                 before.append(angles(wrong.cameras, views.cameras))
                 for name, settings in ways.items():
                     weighed = settings.weighing(bundle.perceptual_scale)
-                    _, offsets = fit_wplus(Problem(bundle, wrong.to(device), None, weighed, seed=0))
+                    _, offsets, _ = fit_wplus(Problem(bundle, wrong.to(device), None, weighed, seed=0))
                     after[name].append(angles(correct(wrong.cameras, offsets.cpu()), views.cameras))
             shown = "aligner" if disturbance is None else f"{disturbance:.0f}"
             errors = [torch.cat(before), *(torch.cat(errors) for errors in after.values())]

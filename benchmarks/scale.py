@@ -39,7 +39,7 @@ def measure(what: str, value: int) -> dict[str, float]:
         settings = replace(settings, rays_per_view=value)
     task = problem(bundle, value if what in ("views", "codes") and value > 1 else 9, settings, device)
     start = time.perf_counter()
-    code, _ = fit_wplus(task)
+    code, *_ = fit_wplus(task)
     track = LatentTrack(code, torch.zeros(1))
     if (what == "codes" and value > 1) or what == "rays per view":
         track = fit_latents(task, code)

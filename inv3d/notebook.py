@@ -14,9 +14,9 @@ from PIL import Image
 
 from inv3d.core.camera import Camera
 from inv3d.core.device import choose_device
-from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.head import Head
 from inv3d.core.helpers import AUTO, OWN
+from inv3d.core.inversion.methods import course_of
 from inv3d.core.inversion.settings import FitSettings, preset_named
 from inv3d.core.views import Views
 from inv3d.destination import check_destination
@@ -29,7 +29,7 @@ from inv3d.export.pictures import to_array
 from inv3d.export.save import Exported, Wanted, save
 from inv3d.export.textured import paint_vertices
 from inv3d.export.views import read_views
-from inv3d.photos import PhotoJob, photos_to_heads, steps_of_code
+from inv3d.photos import PhotoJob, photos_to_heads
 from inv3d.pipeline import VideoJob, video_to_head
 from inv3d.places import find_material, output_of, outputs_of
 from inv3d.video.choose import HeadChoice
@@ -169,10 +169,13 @@ def from_photo(
     photo: Place,
     out: Place | None = None,
     *,
-    encoder: str = PREIM3D,
+    method: str | None = None,
+    camera: str | None = None,
+    warping: float | None = None,
+    encoder: str | None = None,
     refine_pose: int = 0,
     refine: int | None = None,
-    tune: int = 0,
+    tune: int | None = None,
     model: str = "demo",
     perceptual: str = AUTO,
     identity: str = OWN,
@@ -188,12 +191,11 @@ def from_photo(
     """The head in one photo, as `inv3d image` makes it; its output folder is `out` (default: beside the photo). Raises
     Inv3dError, ValueError for other words than those of the command."""
     on = choose_device(device).device
-    settings = _settings(preset, detail, on)
+    course = course_of(_settings(preset, detail, on), method, camera, warping, encoder, refine_pose, refine, tune)
     (folder,) = outputs_of([Path(photo)], None if out is None else Path(out))
     job = PhotoJob(
-        model=model, encoder=encoder, refine_pose=refine_pose, refine=steps_of_code(refine, encoder, settings), tune=tune,
-        perceptual=perceptual, identity=identity, settings=settings, seed=seed, device=on, force=force, resume=resume, head=head,
-        background=Background.parse(background),
+        model=model, **vars(course), perceptual=perceptual, identity=identity, seed=seed, device=on, force=force, resume=resume,
+        head=head, background=Background.parse(background),
     )  # fmt: skip
     (result,) = photos_to_heads([Path(photo)], [folder], job)
     if result.error is not None:

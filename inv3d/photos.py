@@ -21,7 +21,7 @@ from inv3d.core.files import disk_errors
 from inv3d.core.helpers import AUTO, OWN
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.loop import Progress, silent
-from inv3d.core.inversion.settings import FitSettings, preset_for
+from inv3d.core.inversion.settings import SPACES, FitSettings, preset_for
 from inv3d.core.library import input_digest
 from inv3d.core.views import Views
 from inv3d.destination import read_made
@@ -41,20 +41,16 @@ AROUND = math.radians(30)
 """How far the orbit extends beyond the front and the side that a photo shows, in radians."""
 
 
-def steps_of_code(asked: int | None, encoder: str, settings: FitSettings) -> int:
-    """The W+ steps that were asked for; if none were, 0 after an encoder, otherwise those of the preset."""
-    if asked is not None:
-        return asked
-    return settings.wplus_steps if encoder == NO_ENCODER else 0
-
-
 @dataclass(frozen=True, kw_only=True)
 class PhotoJob:
     """How photos are inverted: by the `encoder` (or `NO_ENCODER`), then by `refine_pose` steps on the camera, by `refine`
-    steps on the code and the camera, and by `tune` steps on the generator; without an encoder the code begins at the mean. `settings` None takes the device's
-    preset; the networks are those of `VideoJob`; `head` says which of several heads is meant."""
+    steps on the code and the camera, and by `tune` steps on the generator; without an encoder the code begins at the mean.
+    `settings` None takes the device's preset; `method` and `camera` name what they were made from, if anything (see
+    `course_of`). The networks are those of `VideoJob`; `head` says which of several heads is meant."""
 
     model: str = "demo"
+    method: str | None = None
+    camera: str | None = None
     encoder: str = "preim3d"
     refine_pose: int = 0
     refine: int = 0
@@ -84,10 +80,7 @@ class PhotoJob:
     @property
     def fit(self) -> FitSettings:
         """Settings with this job's numbers of steps."""
-        return replace(
-            self.settings or preset_for(self.device), pose_steps=self.refine_pose, wplus_steps=self.refine,
-            tuning_steps=self.tune,
-        )  # fmt: skip
+        return (self.settings or preset_for(self.device)).with_steps(self.refine_pose, self.refine, self.tune)
 
 
 @dataclass(frozen=True)
@@ -225,7 +218,7 @@ def _finish(
         low, high = (math.degrees(limit) for limit in head.shown_range)
         source = Source(
             photo.name,
-            _method(job),
+            described(job),
             f"The photo shows the head from {yaw:.0f}°; the orbit goes from {low:.0f}° to {high:.0f}°. What the photo does "
             "not show is its mirror image where that fits, and the model's guess elsewhere.",
             "One photo.",
@@ -239,10 +232,12 @@ def _finish(
     return run.model_dump(mode="json")
 
 
-def _method(job: PhotoJob) -> str:
-    """A description of how a photo was inverted."""
-    parts = ["mean code" if job.encoder == NO_ENCODER else f"encoder {job.encoder}"]
-    stages = ((job.refine_pose, "camera steps"), (job.refine, "W+ steps"), (job.tune, "tuning steps"))
+def described(job: PhotoJob) -> str:
+    """A description of how a photo is inverted."""
+    parts = [] if job.method is None else [f"method {job.method} (camera {job.camera})"]
+    parts.append("mean code" if job.encoder == NO_ENCODER else f"encoder {job.encoder}")
+    space = SPACES[job.fit.space]
+    stages = ((job.refine_pose, "camera steps"), (job.refine, f"{space} steps"), (job.tune, "tuning steps"))
     parts += [f"{steps} {what}" for steps, what in stages if steps]
     return ", ".join(parts)
 

@@ -148,6 +148,9 @@ def test_a_clip_and_a_photo_become_heads(clip, tmp_path, monkeypatch):
     inv3d.from_photo(tmp_path / "face.png", **plain)
     job = jobs.pop()[2]
     assert not job.settings.output.frames and job.background == Background((255, 255, 255)) and job.head == (310, 220)
+    inv3d.from_photo(tmp_path / "face.png", method="pti", camera="given", tune=5)
+    job = jobs.pop()[2]
+    assert (job.method, job.camera, job.encoder, job.tune, job.fit.pose_lr) == ("pti", "given", "none", 5, 0.0)
     # as the command: without an encoder the code is optimised
     inv3d.from_photo(tmp_path / "face.png", encoder="none", preset="draft")
     assert jobs.pop()[2].refine == DRAFT.wplus_steps

@@ -9,9 +9,10 @@ import torch
 from inv3d import photos
 from inv3d.core.encoders.kinds import NO_ENCODER
 from inv3d.core.errors import InputError, UsageError
+from inv3d.core.inversion.methods import course_of
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.views import Views
-from inv3d.photos import PhotoJob, align_photos, photos_to_heads, shown_range
+from inv3d.photos import PhotoJob, align_photos, described, photos_to_heads, shown_range
 from inv3d.video.photo import Aligned
 from tests.test_destination import made
 from tests.trees import tree
@@ -49,6 +50,13 @@ def test_photos_that_cannot_be_used_are_reported_and_left_out(demo, tmp_path, mo
     views = align_photos([tmp_path / name for name in ("a.png", "b.png", "c.png")], demo, lines.append)
     assert len(views) == 2 and lines == ["left out: no head was found in b.png"]
     assert align_photos([tmp_path / "b.png"], demo, lines.append) is None
+
+
+def test_the_report_says_how_a_photo_was_inverted():
+    plain = PhotoJob(settings=FAST, refine=2)
+    assert described(plain) == "encoder preim3d, 2 W+ steps"
+    course = course_of(FAST, "3dinv", "given", refine=16, tune=3)
+    assert described(PhotoJob(**vars(course))) == "method 3dinv (camera given), encoder preim3d, 16 W steps, 3 tuning steps"
 
 
 @pytest.mark.parametrize("resume", [True, False])

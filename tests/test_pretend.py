@@ -103,7 +103,7 @@ def test_steps_make_the_host_wait_for_nothing(bundle, footage, there, preset):
         found[stage] = dict(there.waits)  # the first step prepares what all need
         there.waits.clear()
 
-    code, _ = fit_wplus(problem, note)
+    code, *_ = fit_wplus(problem, note)
     track = fit_latents(problem, code, note)
     tune(problem, track, note)
     assert found == {"W+": {}, "latents": {}, "tuning": {}}

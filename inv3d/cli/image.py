@@ -12,6 +12,7 @@ import typer
 from inv3d.cli.arguments import output_path, some_path
 from inv3d.cli.options import (
     STEPS,
+    WARPING,
     Background,
     ChosenHead,
     Debug,
@@ -27,6 +28,7 @@ from inv3d.cli.options import (
     check_folder,
 )
 from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D, check_encoder_name, described
+from inv3d.core.inversion import methods
 
 if TYPE_CHECKING:
     from inv3d.photos import PhotoResult
@@ -39,9 +41,41 @@ def image(
             parser=some_path, metavar="PHOTO...", help="Photos, folders of photos, or patterns such as 'faces/*.png'."
         ),
     ],
+    method: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Method of optimisation: {methods.described()}.",
+            show_default="none: one pass of the encoder, and what the options ask for",
+        ),
+    ] = None,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            metavar="free|given",
+            help="What the method does with the camera: "
+            + ", ".join(f"{name} ({what})" for name, what in methods.CAMERAS.items())
+            + ".",
+            show_default=methods.FREE,
+        ),
+    ] = None,
+    warping: Annotated[
+        float | None,
+        typer.Option(
+            parser=WARPING,
+            metavar="WEIGHT",
+            help="Weight of the warping loss of 3dinv, which moves the camera; for starts that are far off.",
+            show_default="0",
+        ),
+    ] = None,
     encoder: Annotated[
-        str, typer.Option(metavar="NAME", help=f"Encoder: {described()} or {NO_ENCODER} (optimise from the mean code).")
-    ] = PREIM3D,
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Encoder: {described()} or {NO_ENCODER} (optimise from the mean code).",
+            show_default=f"{PREIM3D}, or none with a method that starts at the mean",
+        ),
+    ] = None,
     refine_pose: Annotated[
         int,
         typer.Option(parser=STEPS, metavar="NUMBER", help="Optimisation steps on the camera alone, after an encoder."),
@@ -52,12 +86,18 @@ def image(
             parser=STEPS,
             metavar="NUMBER",
             help="Optimisation steps on the code and the camera.",
-            show_default="0 after an encoder, otherwise the preset's",
+            show_default="0 after an encoder alone, otherwise the preset's",
         ),
     ] = None,
     tune: Annotated[
-        int, typer.Option(parser=STEPS, metavar="NUMBER", help="Pivotal tuning steps on the generator.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            parser=STEPS,
+            metavar="NUMBER",
+            help="Pivotal tuning steps on the generator.",
+            show_default="0, or the preset's with a method that tunes",
+        ),
+    ] = None,
     model: Model = "demo",
     perceptual: Perceptual = "auto",
     identity: Identity = "own",
@@ -81,9 +121,10 @@ def image(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Turn photos into 3D heads, each with one pass of an encoder.
+    """Turn photos into 3D heads, each with one pass of an encoder, or with a method of optimisation.
 
-    Examples: inv3d image face.png --encoder preim3d; inv3d image face.png --refine 100 --tune 100; inv3d image photos/
+    Examples: inv3d image face.png --encoder preim3d; inv3d image face.png --refine 100 --tune 100; inv3d image face.png
+    --method 3dinv; inv3d image photos/
 
     Writes the same output folder as `inv3d video`.
     """
@@ -96,19 +137,20 @@ def image(
     from inv3d.core.inversion.settings import preset_named
     from inv3d.estimate import photo_seconds
     from inv3d.export import background as backgrounds
-    from inv3d.photos import PhotoJob, photos_to_heads, steps_of_code
+    from inv3d.photos import PhotoJob, photos_to_heads
+    from inv3d.photos import described as course_in_words
     from inv3d.places import find_photos, outputs_of
     from inv3d.workspace import check_output
 
     tell = teller(as_json)
     choice = choose_device(device)
-    check_encoder_name(encoder)
+    if encoder is not None:
+        check_encoder_name(encoder)
     settings = preset_named(preset, choice.device).taking(frames=detail == "frames")
-    refine = steps_of_code(refine, encoder, settings)
+    course = methods.course_of(settings, method, camera, warping, encoder, refine_pose, refine, tune)
     job = PhotoJob(
-        model=model, encoder=encoder, refine_pose=refine_pose, refine=refine, tune=tune, perceptual=perceptual, identity=identity,
-        settings=settings, seed=seed, device=choice.device, force=force, resume=resume,
-        head=head.choice if head else None, background=backgrounds.Background.parse(background),
+        model=model, **vars(course), perceptual=perceptual, identity=identity, seed=seed, device=choice.device, force=force,
+        resume=resume, head=head.choice if head else None, background=backgrounds.Background.parse(background),
     )  # fmt: skip
     found = find_photos(photos)
     outputs = outputs_of(found, out)
@@ -117,11 +159,9 @@ def image(
         if not (resume and folder.exists()):
             check_output(folder, found, force, resume)
     check_prepared(model)
-    require_head(read_info(model), fit=refine_pose + refine + tune > 0)
+    require_head(read_info(model), fit=course.refine_pose + course.refine + course.tune > 0)
     seconds = photo_seconds(job, len(found))
-    start = "no encoder" if encoder == NO_ENCODER else f"encoder {encoder}"
-    moves = f"{refine_pose} camera steps, " if refine_pose else ""
-    tell(f"{_count(len(found))}: {start}, {moves}{refine} W+ steps, {tune} tuning steps, model {model}")
+    tell(f"{_count(len(found))}: {course_in_words(job)}, model {model}")
     tell(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}")
     finished: list[PhotoResult] = []
 

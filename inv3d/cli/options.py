@@ -29,6 +29,7 @@ _PARTIAL = ".partial"
 PIXELS = Number(16, 8192, whole=True)
 SEED = Number(0, LARGEST_SEED, whole=True)
 STEPS = Number(0, 100_000, whole=True)
+WARPING = Number(0, 1000)
 FACTOR = Number(0.0001, 1000)
 PITCH = Number(-89, 89)
 

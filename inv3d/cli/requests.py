@@ -132,10 +132,12 @@ def _checks() -> dict[str, Callable[[str], object]]:
     from inv3d.core.bundle import check_prepared
     from inv3d.core.encoders.kinds import check_encoder_name
     from inv3d.core.helpers import AUTO, OWN, check_helpers
+    from inv3d.core.inversion.methods import method_named
     from inv3d.core.inversion.settings import preset_named
 
     return {
         "preset": lambda name: preset_named(name, torch.device("cpu")), "model": check_prepared, "encoder": check_encoder_name,
+        "method": method_named,
         "perceptual": lambda name: check_helpers(name, OWN), "identity": lambda name: check_helpers(AUTO, name),
     }  # fmt: skip
 

@@ -86,6 +86,31 @@ def test_what_cannot_be_used_is_told_in_one_line(photos, tmp_path):
     assert not list(photos.glob("*-inv3d*"))
 
 
+def test_a_method_makes_a_head_that_offers_what_any_head_does(photos, tmp_path):
+    short = ("--preset", "draft", "--refine", "8", "--tune", "2")
+    run = inv3d("image", photos / "head.png", "--method", "3dinv", "--warping", "1", *short, "--out", tmp_path / "head")
+    assert run.returncode == 0, run.stderr
+    facts = json.loads((tmp_path / "head" / "run.json").read_text())
+    assert (facts["method"], facts["camera"], facts["encoder"]) == ("3dinv", "free", PREIM3D)
+    assert (facts["refine_pose"], facts["refine"], facts["tune"]) == (1, 8, 2)
+    codes = load_file(tmp_path / "head" / "head" / "codes.safetensors")["codes"]
+    assert bool((codes == codes[:, :1]).all())
+    assert "method 3dinv (camera free), encoder preim3d" in (tmp_path / "head" / "report.html").read_text()
+    edit = inv3d("edit", tmp_path / "head", "age=+1", "--out", tmp_path / "older")
+    assert edit.returncode == 0, edit.stderr
+    picture = inv3d("render", tmp_path / "older", "--yaw", "30", "--resolution", "32", "--out", tmp_path / "turned.png")
+    assert picture.returncode == 0, picture.stderr
+
+
+def test_methods_and_options_that_do_not_go_together_are_told_in_one_line(photos):
+    head = photos / "head.png"
+    fails(2, "no method 'sg3'", "image", head, "--method", "sg3")
+    fails(2, "does not start with --encoder e3dge", "image", head, "--method", "3dinv", "--encoder", "e3dge")
+    fails(2, "belongs to a method", "image", head, "--camera", "free")
+    fails(2, "is not a number", "image", head, "--method", "3dinv", "--warping", "much")
+    assert not list(photos.glob("*-inv3d*"))
+
+
 @pytest.fixture
 def shards(demo, tmp_path):
     """Small pictures of both domains, so that none are drawn."""

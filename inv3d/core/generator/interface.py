@@ -113,6 +113,12 @@ class Generator(nn.Module, ABC):
         """The backdrop alone, [B,3,S,S] in [-1,1]. Raises ValueError for a model without one."""
 
     @property
+    def noise_maps(self) -> dict[str, Tensor]:
+        """The fixed noise [S,S] of the layers that shape a scene, by its names in the state dictionary; empty for models
+        without noise."""
+        return {}
+
+    @property
     def device(self) -> torch.device:
         return self.mean_w.device
 

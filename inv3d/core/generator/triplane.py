@@ -29,6 +29,7 @@ from inv3d.core.generator.superresolution import SuperResolution
 from inv3d.core.generator.volume import VolumeRenderer
 
 _EG3D_LEVEL = 10.0  # raw density that the public scripts take for the surface
+_SYNTHESIS, _NOISE = "backbone.synthesis.", ".noise_const"
 
 
 class TriplaneScene(Scene):
@@ -103,6 +104,10 @@ class TriplaneGenerator(Generator):
     @property
     def box(self) -> float:
         return self.config.rendering.box
+
+    @property
+    def noise_maps(self) -> dict[str, Tensor]:
+        return {name: each for name, each in self.named_buffers() if name.startswith(_SYNTHESIS) and name.endswith(_NOISE)}
 
     @property
     def has_backdrop(self) -> bool:

@@ -15,10 +15,11 @@ from inv3d.core.encoders.inverter import Start
 from inv3d.core.generator import Detail
 from inv3d.core.head import Head
 from inv3d.core.inversion.loop import Progress, silent
+from inv3d.core.inversion.noise import with_noise
 from inv3d.core.inversion.outliers import MOST_BELOW, fidelity
 from inv3d.core.inversion.poses import correct, interpolate_offsets
 from inv3d.core.inversion.settings import FitSettings
-from inv3d.core.inversion.stages import Problem, fit_latents, fit_pose, fit_wplus, tune
+from inv3d.core.inversion.stages import Pivot, Problem, fit_latents, fit_pose, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
 from inv3d.core.matting import laid_on, mattes, room_colour
 from inv3d.core.views import Views
@@ -103,8 +104,9 @@ def invert(
     section 3). Stages of no steps are skipped.
 
     The code starts at the mean, or at the `start` of an encoder, whose local detail, read once code and cameras are final,
-    the head keeps; a single view is seen from the side that the encoder reads. The head is shown from the yaws of its
-    targets. `look` sees the code before it is refined further.
+    the head keeps; a single view is seen from the side that the encoder reads. In W it starts at the mean of the vectors
+    that the encoder gives for each layer: the vector from which they are together least far. The head is shown from the
+    yaws of its targets. `look` sees the code before it is refined further.
     """
     device = bundle.generator.device
     settings = settings.weighing(bundle.perceptual_scale)
@@ -113,22 +115,26 @@ def invert(
         return {key: tensor.to(device) for key, tensor in keep(name, make).items()}
 
     def problem() -> Problem:
-        return Problem(bundle, footage.targets.to(device), footage.between.to(device), settings, seed, detail)
+        return Problem(fitted, footage.targets.to(device), footage.between.to(device), settings, seed, detail)
 
+    fitted = bundle
     detail: Detail | None = None
     if start is not None and start.angles is not None and len(footage.targets) == 1:
         footage = footage.seen_from(bundle.info.camera(*start.angles.cpu().unbind(-1)))
     code = bundle.generator.code_space.repeat(bundle.mean_code[None]) if start is None else start.codes
+    if settings.space == "w":
+        code = code.mean(1, keepdim=True).expand_as(code)
     left_out: tuple[tuple[int, float], ...] = ()
     if settings.pose_steps:
         moved = stage("pose", lambda: {"offsets": fit_pose(problem(), code, progress)})["offsets"]
         footage = refine_cameras(footage, moved.cpu())
     if settings.wplus_steps:
         given = None if start is None else code
-        names = ("code", "offsets")
-        made = stage("wplus", lambda: dict(zip(names, fit_wplus(problem(), progress, given), strict=True)))
-        code = made["code"]
-        footage, left_out = without_outliers(refine_cameras(footage, made["offsets"].cpu()), code, bundle)
+        pivot = Pivot.of(stage("wplus", lambda: fit_wplus(problem(), progress, given).state()))
+        code = pivot.code
+        if pivot.noise:
+            fitted = replace(bundle, generator=with_noise(bundle.generator, pivot.noise))
+        footage, left_out = without_outliers(refine_cameras(footage, pivot.offsets.cpu()), code, fitted)
     look(footage.targets, code)
     if start is not None and start.read_detail is not None:
         detail = start.read_detail(footage.targets.to(device), code)
@@ -136,7 +142,7 @@ def invert(
     if latents and settings.latent_steps and len(footage.targets) > 1:
         codes = stage("latents", lambda: {"codes": fit_latents(problem(), code, progress).codes})["codes"]
         track = LatentTrack(codes, problem().yaws)
-    generator = bundle.generator
+    generator = fitted.generator
     if settings.tuning_steps:
         generator = copy.deepcopy(generator)
         generator.load_state_dict(stage("tuned", lambda: dict(tune(problem(), track, progress).state_dict())))

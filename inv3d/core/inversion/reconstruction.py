@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -88,19 +88,22 @@ class Reconstruction:
         if moving and settings.warping:
             difference = self.warping(generator, scene, cameras, targets, render)
             losses["warping"] = settings.warping * (weights * difference).sum()
-        if settings.smoothness and not moving:
+        if settings.smoothness:
             smooth = depth_smoothness(render.depth, render.alpha)
             losses["smoothness"] = settings.smoothness * (weights * smooth).sum()
         return losses
 
     def warping(self, generator: Generator, scene: Scene, cameras: Camera, images: Tensor, seen: Render) -> Tensor:
-        """Distance [B] between the frontal render and `images` [B,3,R,R] warped to the front (Eq. 11 of Ko et al.)."""
+        """Perceptual distance [B] between `images` [B,3,R,R] and the frontal render, warped to `cameras` over the surface
+        that they see, `seen` (Eq. 11 of Ko et al.); the gradient reaches the cameras alone."""
         front = Camera(*(each.expand(len(images), -1, -1) for each in vars(self.front).values()))
+        size = seen.depth.shape[-1]
+        images = resize(images, size)
         with torch.no_grad():
-            render = generator.render(scene, front, images.shape[-1], superresolution=False)
-        warped = warp(images, seen, cameras, render, front)
-        difference = (warped - render.image_raw).abs().flatten(1).mean(1)
-        return self.bundle.perceptual.distance(warped, render.image_raw) + difference
+            frontal = generator.render(scene, front, size, superresolution=False)
+        # what the front does not show is taken from the image itself, and adds nothing to the distance
+        surface = replace(seen, image_raw=images, depth=seen.depth.detach())
+        return self.bundle.perceptual.distance(warp(frontal.image_raw, frontal, front, surface, cameras), images)
 
     def rays(
         self,

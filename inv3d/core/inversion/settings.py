@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from inv3d.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+Space = Literal["w", "w+"]
+"""`w`: all layers read the same vector. `w+`: each has its own."""
+SPACES: dict[Space, str] = {"w": "W", "w+": "W+"}
+"""What the spaces are called on screen."""
+POSE_LR = 5e-3
+"""The rate of cameras that are to move, for settings that have none: radians, image widths, logarithms."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,11 @@ class FitSettings:
     """The fraction of the tuning steps, at their end, during which the rate decays."""
     pose_lr: float = 0.0
     """Rate of the camera refinement during the W+ stage; 0 keeps the estimated cameras."""
+    pose_start: float = 0.25
+    """The fraction of the W+ stage after which cameras move: before that, a code that began at the mean is still close to
+    the mean head."""
+    space: Space = "w+"
+    """Where the code is searched for; also in `w` it has a vector for each layer, all the same."""
     shared_w: bool = False
     """Whether codes move in all layers together (W), and in each apart (W+) at a third of the rate."""
     code_noise: float = 0.05
@@ -56,6 +70,8 @@ class FitSettings:
     perceptual: float = 1.0
     """For distances of the scale of LPIPS (AlexNet); `invert` divides it by the scale of the network in use."""
     pixel: float = 0.1
+    tuning_pixel: float | None = None
+    """The same during tuning; None takes `pixel`."""
     absolute: float = 0.0
     """Weight of the mean absolute error of pixels, beside the squared error that `pixel` weighs."""
     identity: float = 1.0
@@ -70,8 +86,11 @@ class FitSettings:
 
     coverage: float = 1.0
     """Difference of the rendered coverage and the mattes, where mattes are known."""
+    noise: float = 0.0
+    """Weight of the regularisation of the generator's noise maps, which are then searched for with the code (Karras et al.
+    2020, appendix D); 0 keeps them. For models that have some."""
     warping: float = 0.0
-    """Weight of the warping loss while cameras move (Ko et al. 2023, Eq. 11)."""
+    """Weight of the warping loss while cameras move (Ko et al. 2023, Eq. 11); it scales with the network as `perceptual`."""
     smoothness: float = 0.0
     """Weight of the depth smoothness during tuning (Ko et al. 2023, Eq. 12)."""
 
@@ -100,9 +119,24 @@ class FitSettings:
         """The size of whole views during tuning."""
         return self.tuning_resolution or self.whole_resolution
 
+    @property
+    def searching(self) -> FitSettings:
+        """The settings of the stages before tuning, which leave the generator's surface as it is."""
+        return replace(self, smoothness=0.0)
+
+    @property
+    def tuning(self) -> FitSettings:
+        """The settings of tuning."""
+        pixel = self.pixel if self.tuning_pixel is None else self.tuning_pixel
+        return replace(self, whole_resolution=self.tuning_size, pixel=pixel)
+
+    def with_steps(self, pose: int, code: int, tuning: int) -> FitSettings:
+        """The same settings with so many steps on the cameras alone, on the one code, and on the generator."""
+        return replace(self, pose_steps=pose, wplus_steps=code, tuning_steps=tuning)
+
     def weighing(self, scale: float) -> FitSettings:
         """The same settings for a perceptual network whose distances are `scale` times those of LPIPS (AlexNet)."""
-        return replace(self, perceptual=self.perceptual / scale)
+        return replace(self, perceptual=self.perceptual / scale, warping=self.warping / scale)
 
     def taking(self, frames: bool) -> FitSettings:
         """The same settings, with renders that take their colours from the `frames` or not."""

@@ -6,6 +6,7 @@ import copy
 import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,18 +15,13 @@ from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera, Rays, pixel_centers
 from inv3d.core.generator import Detail, Generator, Scene
 from inv3d.core.inversion.loop import Losses, Progress, optimise, silent, total
+from inv3d.core.inversion.noise import free_noise, noise_regularisation, normalise
 from inv3d.core.inversion.objective import depth_agreement, latent_distance
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.reconstruction import Reconstruction
-from inv3d.core.inversion.settings import FitSettings
+from inv3d.core.inversion.settings import POSE_LR, SPACES, FitSettings
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
-
-_POSE_LR = 5e-3
-"""The rate of cameras that move alone, where the settings have none."""
-_POSE_START = (
-    0.25  # fraction of the W+ stage after which cameras move: before that, the code is still close to the mean head
-)
 
 
 @dataclass(frozen=True)
@@ -176,43 +172,72 @@ def _depth_loss(
     return {"depth": problem.settings.depth * depth_agreement(depth, rest, len(problem.views))}
 
 
-def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """One code [1,num_ws,w_dim] for all views (Eq. 3), and camera offsets [N,6] (see `poses.correct`).
+class Pivot(NamedTuple):
+    """What all views have in common, and what tuning begins at: one code [1,num_ws,w_dim], offsets [N,6] of the cameras
+    (see `poses.correct`), and those noise maps of the generator that were searched for, by name."""
+
+    code: Tensor
+    offsets: Tensor
+    noise: dict[str, Tensor]
+
+    def state(self) -> dict[str, Tensor]:
+        """Its tensors by name."""
+        return {"code": self.code, "offsets": self.offsets, **self.noise}
+
+    @staticmethod
+    def of(state: dict[str, Tensor]) -> Pivot:
+        """The pivot of a `state`."""
+        rest = dict(state)
+        return Pivot(rest.pop("code"), rest.pop("offsets"), rest)
+
+
+def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | None = None) -> Pivot:
+    """One code for all views (Eq. 3), in W+ or in W, with the cameras and the noise maps if they are free (Ko et al. 2023,
+    Eq. 6 and 13).
 
     From the mean code, or from the code `start` [1,num_ws,w_dim] of an encoder, which the prior then holds on to.
     """
-    settings, generator = problem.settings, problem.bundle.generator
+    settings = problem.settings.searching
     random = problem.random(1)
     reconstruction = Reconstruction(problem.bundle, settings, random)
     mean, spread = problem.bundle.mean_code, problem.bundle.code_spread
+    generator, noise = free_noise(problem.bundle.generator) if settings.noise else (problem.bundle.generator, {})
     if start is None:
         start = generator.code_space.repeat(mean[None])
     shared = torch.zeros(1, 1, len(mean), device=mean.device, requires_grad=True)
-    apart = torch.zeros_like(start).requires_grad_()
+    apart = torch.zeros_like(start).requires_grad_(settings.space == "w+")
     offsets = torch.zeros(len(problem.views), 6, device=mean.device, requires_grad=True)
+    disturbed = shared if settings.space == "w" else start
 
     def passes(step: int) -> Iterator[Losses]:
         t = step / settings.wplus_steps
+        normalise(noise.values())
         code = start + shared + apart
         reconstruction.begin(step, generator, code)
-        noise = torch.randn(code.shape, generator=random, device=code.device)
-        noisy = code + noise * (settings.code_noise * spread * max(0.0, 1.0 - t / 0.75) ** 2)
+        disturbance = torch.randn(disturbed.shape, generator=random, device=code.device)
+        noisy = code + disturbance * (settings.code_noise * spread * max(0.0, 1.0 - t / 0.75) ** 2)
         track = LatentTrack(noisy, torch.zeros(1, device=mean.device))
-        moved = offsets if settings.pose_lr and t >= _POSE_START else None
+        moved = offsets if settings.pose_lr and t >= settings.pose_start else None
         yield from _passes(problem, reconstruction, generator, track, moved)
         yield {"prior": settings.prior * latent_distance(code, start)}
+        if noise:
+            yield {"noise": settings.noise * noise_regularisation(noise.values())}
 
     groups = _code_groups(settings, shared, apart, settings.wplus_lr)
     if settings.pose_lr:
         groups.append(([offsets], settings.pose_lr))
-    optimise(groups, passes, settings.wplus_steps, "W+", progress)
-    return (start + shared + apart).detach(), offsets.detach()
+    if noise:
+        groups.append((list(noise.values()), settings.wplus_lr))
+    optimise(groups, passes, settings.wplus_steps, SPACES[settings.space], progress)
+    normalise(noise.values())
+    found = {name: each.detach() for name, each in noise.items()}
+    return Pivot((start + shared + apart).detach(), offsets.detach(), found)
 
 
 def fit_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Tensor:
     """Camera offsets [N,6] (see `poses.correct`) with which renders of the one `code` [1,num_ws,w_dim] meet the views best
     (E3DGE, section 4.4)."""
-    settings, generator = problem.settings, problem.bundle.generator
+    settings, generator = problem.settings.searching, problem.bundle.generator
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(4))
     offsets = torch.zeros(len(problem.views), 6, device=code.device, requires_grad=True)
     track = LatentTrack(code, torch.zeros(1, device=code.device))
@@ -221,15 +246,17 @@ def fit_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Ten
         reconstruction.begin(step, generator, code)
         yield from _passes(problem, reconstruction, generator, track, offsets)
 
-    optimise([([offsets], settings.pose_lr or _POSE_LR)], passes, settings.pose_steps, "pose", progress)
+    optimise([([offsets], settings.pose_lr or POSE_LR)], passes, settings.pose_steps, "pose", progress)
     return offsets.detach()
 
 
 def _code_groups(settings: FitSettings, shared: Tensor, apart: Tensor, rate: float) -> list[tuple[list[Tensor], float]]:
-    """Parameters and their rates: W+ codes, or the part that their layers share [N,1,w_dim] and, more slowly, the rest.
+    """Parameters and their rates: W+ codes, or the part that their layers share [N,1,w_dim] and, in W+, more slowly, the rest.
 
     With few pixels a step, layers that move together find their way through the noise.
     """
+    if settings.space == "w":
+        return [([shared], rate)]
     if settings.shared_w:
         return [([shared], rate), ([apart], rate / 3.0)]
     return [([apart], rate)]
@@ -237,7 +264,7 @@ def _code_groups(settings: FitSettings, shared: Tensor, apart: Tensor, rate: flo
 
 def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> LatentTrack:
     """One code per view, starting from the single code (section 3.2), with the three regularisers."""
-    settings, generator = problem.settings, problem.bundle.generator
+    settings, generator = problem.settings.searching, problem.bundle.generator
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(2))
     shared = torch.zeros(len(problem.views), 1, code.shape[-1], device=code.device, requires_grad=True)
     apart = torch.zeros(len(problem.views), *code.shape[1:], device=code.device, requires_grad=True)
@@ -258,7 +285,7 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
 
 def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> Generator:
     """Pivotal tuning (Roich et al. 2021): the codes are fixed, all weights of a copy of the generator are optimised."""
-    settings = replace(problem.settings, whole_resolution=problem.settings.tuning_size)
+    settings = problem.settings.tuning
     problem = replace(problem, settings=settings)
     generator = copy.deepcopy(problem.bundle.generator).requires_grad_(True)
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(3), detail=problem.detail)

@@ -19,21 +19,21 @@ def surface_points(render: Render, camera: Camera) -> Tensor:
     return origins + directions * render.depth.flatten(1)[..., None]
 
 
-def warp(image: Tensor, seen: Render, camera: Camera, canonical: Render, canonical_camera: Camera) -> Tensor:
-    """`image` [B,3,H,W], taken by `camera`, as it looks from `canonical_camera` [B,3,r,r]; differentiable in `camera`.
+def warp(image: Tensor, seen: Render, camera: Camera, other: Render, other_camera: Camera) -> Tensor:
+    """`image` [B,3,H,W], taken by `camera`, as it looks from `other_camera` [B,3,r,r]; differentiable in both cameras.
 
-    `canonical` says where the surface is, `seen` (a render by `camera`) which part of it the image shows. What it does
-    not show is filled with the canonical render itself, so that it adds nothing to a comparison.
+    `other` says where the surface is, `seen` (a render by `camera`) which part of it the image shows. What it does not
+    show is filled with `other.image_raw`.
     """
-    size = canonical.depth.shape[-1]
-    points = surface_points(canonical, canonical_camera)
+    size = other.depth.shape[-1]
+    points = surface_points(other, other_camera)
     uv, distance = camera.project(points)  # Eq. 10
     grid = (2.0 * uv - 1.0).reshape(-1, size, size, 2)
     found = F.grid_sample(image, grid, padding_mode="border", align_corners=False)
     nearest = F.grid_sample(seen.depth, grid, padding_mode="border", align_corners=False)[:, 0]
     visible = (distance.reshape_as(nearest) < nearest + _HIDDEN) & (grid.abs().amax(-1) < 1.0)
-    visible = visible & (canonical.alpha[:, 0] > _SOLID)
-    return torch.where(visible[:, None], found, canonical.image_raw)
+    visible = visible & (other.alpha[:, 0] > _SOLID)
+    return torch.where(visible[:, None], found, other.image_raw)
 
 
 def depth_smoothness(depth: Tensor, alpha: Tensor) -> Tensor:

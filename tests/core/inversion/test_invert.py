@@ -112,6 +112,12 @@ def test_without_a_start_the_code_is_the_mean(demo, code):
     assert torch.equal(made.head.track.codes[0, 3], demo.mean_code)
 
 
+def test_in_w_an_encoders_code_begins_at_the_mean_of_its_vectors(demo, code):
+    apart = code + torch.linspace(-1.0, 1.0, code.shape[1])[:, None]
+    made = invert(Footage.of_one(views(demo, code, (0.2,), 0)), demo, dataclasses.replace(NONE, space="w"), start=Start(apart))
+    assert torch.allclose(made.head.track.codes, code, atol=1e-5)
+
+
 def test_steps_bring_a_photo_nearer_and_kept_stages_are_not_run_again(demo, code):
     photo = Footage.of_one(views(demo, code, (0.2,), 0))
     kept, told = {}, []

@@ -51,7 +51,8 @@ def fitted(problem):
 
 
 def test_wplus_comes_nearer_to_the_views(problem, fitted):
-    code, offsets = fitted
+    code, offsets, noise = fitted
+    assert noise == {}  # the model has no noise maps
     generator = problem.bundle.generator
     mean = LatentTrack(generator.code_space.repeat(generator.mean_w[None]), torch.zeros(1))
     assert error(problem, generator, LatentTrack(code, torch.zeros(1))) < 0.6 * error(problem, generator, mean)
@@ -59,9 +60,9 @@ def test_wplus_comes_nearer_to_the_views(problem, fitted):
 
 
 def test_the_same_seed_gives_the_same_code(problem, fitted):
-    again, _ = fit_wplus(problem)
+    again, *_ = fit_wplus(problem)
     assert torch.equal(again, fitted[0])
-    other, _ = fit_wplus(dataclasses.replace(problem, seed=1))
+    other, *_ = fit_wplus(dataclasses.replace(problem, seed=1))
     assert not torch.equal(other, fitted[0])
 
 
@@ -94,7 +95,7 @@ def test_whole_images_go_the_papers_way(problem):
     settings = dataclasses.replace(PAPER, wplus_steps=1, latent_steps=1, tuning_steps=1, depth_rays=32, samples=4)
     views = dataclasses.replace(problem.views[[0, 2]])
     paper = dataclasses.replace(problem, views=views, between=problem.between[[0]], settings=settings)
-    code, offsets = fit_wplus(paper)
+    code, offsets, _ = fit_wplus(paper)
     assert not offsets.any()  # the paper keeps its cameras
     seen = []
     fit_latents(paper, code, lambda stage, step, steps, losses: seen.append(set(losses)))
@@ -165,9 +166,31 @@ def test_a_disturbed_camera_comes_back(problem):
     wrong = correct(problem.views.cameras, torch.tensor([[0.0, 0.06, 0.0, 0.0, 0.0, 0.0]] * 3))
     settings = dataclasses.replace(problem.settings, wplus_steps=40, warping=0.3)
     views = dataclasses.replace(problem.views, cameras=wrong)
-    _, offsets = fit_wplus(dataclasses.replace(problem, views=views, settings=settings))
+    _, offsets, _ = fit_wplus(dataclasses.replace(problem, views=views, settings=settings))
     before = (wrong.yaw - problem.yaws).abs().mean()
     assert (correct(wrong, offsets).yaw - problem.yaws).abs().mean() < 0.7 * before
+
+
+def test_in_w_all_layers_read_the_same_vector(problem):
+    code, *_ = fit_wplus(dataclasses.replace(problem, settings=dataclasses.replace(problem.settings, space="w", wplus_steps=2)))
+    assert torch.equal(code, code[:, :1].expand_as(code)) and not torch.equal(code[0, 0], problem.bundle.mean_code)
+
+
+@pytest.mark.parametrize(("wait", "moves"), [(0.0, True), (0.9, False)])
+def test_cameras_wait_for_the_code(problem, wait, moves):
+    settings = dataclasses.replace(problem.settings, wplus_steps=2, pose_start=wait)
+    assert bool(fit_wplus(dataclasses.replace(problem, settings=settings)).offsets.any()) == moves
+
+
+def test_tuning_alone_smooths_and_has_its_own_weight_of_pixels(problem, fitted):
+    """A search would smooth the surface by leaving the person."""
+    settings = dataclasses.replace(problem.settings, wplus_steps=1, tuning_steps=1, smoothness=1.0, pixel=0.0, tuning_pixel=2.0)
+    few, told = dataclasses.replace(problem, settings=settings), []
+    fit_wplus(few, lambda stage, step, steps, losses: told.append(dict(losses)))
+    tune(few, LatentTrack(fitted[0], torch.zeros(1)), lambda stage, step, steps, losses: told.append(dict(losses)))
+    search, tuning = told
+    assert "smoothness" not in search and search["pixel"] == 0.0
+    assert tuning["smoothness"] > 0.0 and tuning["pixel"] > 0.0
 
 
 ONLY = {"perceptual": 0.0, "pixel": 0.0, "absolute": 0.0, "identity": 0.0, "prior": 0.0, "pose_lr": 0.0}
@@ -196,7 +219,7 @@ def test_identity_alone_makes_the_person_more_alike(problem):
             renders = generator(code, views.cameras, 32).image
             return float(problem.bundle.identity.similarity(renders, views.images).mean())
 
-    code, _ = fit_wplus(dataclasses.replace(problem, settings=settings))
+    code, *_ = fit_wplus(dataclasses.replace(problem, settings=settings))
     assert likeness(code) > likeness(generator.code_space.repeat(generator.mean_w[None])) + 0.05
 
 
@@ -205,7 +228,7 @@ def test_the_prior_holds_the_code_to_the_mean(problem):
 
     def moved(prior: float) -> float:
         settings = dataclasses.replace(problem.settings, prior=prior)
-        code, _ = fit_wplus(dataclasses.replace(problem, settings=settings))
+        code, *_ = fit_wplus(dataclasses.replace(problem, settings=settings))
         return float((code - mean).square().mean())
 
     assert moved(30.0) < 0.3 * moved(0.0)

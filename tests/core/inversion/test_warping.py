@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from inv3d.core.camera import look_at
 from inv3d.core.generator import Render
 from inv3d.core.inversion.poses import correct
+from inv3d.core.inversion.reconstruction import Reconstruction
+from inv3d.core.inversion.settings import FAST
 from inv3d.core.inversion.warping import depth_smoothness, surface_points, warp
 
 angle = st.floats(-1.2, 1.2)
@@ -46,6 +48,27 @@ def mismatch(scene, offset: float) -> torch.Tensor:
 def test_the_right_camera_warps_best_and_the_gradient_points_to_it(scene):
     right, left, too_far = (mismatch(scene, offset) for offset in (0.0, -0.08, 0.08))
     assert right[0] < 0.7 * min(left[0], too_far[0])
+    assert left[1] < 0 < too_far[1]
+
+
+def test_the_warping_loss_draws_a_camera_to_where_the_front_fits_the_image(demo):
+    """Equation 11; the render that says where the surface is comes from the wrong camera, too."""
+    code = demo.generator.mapping(torch.randn(1, demo.generator.z_dim, generator=torch.Generator().manual_seed(3)))
+    camera = demo.info.camera(torch.tensor([0.25]), torch.zeros(1))
+    compared = Reconstruction(demo, FAST, torch.Generator())
+    with torch.no_grad():
+        image, scene = demo.generator(code, camera, 48).image, demo.generator.scene(code)
+
+    def loss(offset: float) -> tuple[float, float]:
+        offsets = torch.tensor([[0.0, offset, 0.0, 0.0, 0.0, 0.0]], requires_grad=True)
+        moved = correct(camera, offsets)
+        seen = demo.generator.render(scene, moved, 48, superresolution=False)
+        found = compared.warping(demo.generator, scene, moved, image, seen).sum()
+        (gradient,) = torch.autograd.grad(found, offsets)
+        return float(found.detach()), float(gradient[0, 1])
+
+    right, left, too_far = (loss(offset) for offset in (0.0, -0.1, 0.1))
+    assert right[0] < 0.6 * min(left[0], too_far[0])
     assert left[1] < 0 < too_far[1]
 
 
