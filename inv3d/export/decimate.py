@@ -80,7 +80,7 @@ def as_manifold(points: Points, triangles: Triangles) -> tuple[Points, Triangles
     origin = np.empty(fans.max() + 1, np.int64)
     origin[fans] = triangles.reshape(-1)
     triangles = fans.reshape(-1, 3).astype(np.int64)
-    points = _pulled_apart(points[origin], triangles, np.bincount(origin)[origin] > 1)
+    points = _pulled_apart(points[origin], triangles)
     return _without_double_edges(points, triangles, forward, backward)
 
 
@@ -140,10 +140,12 @@ def _outer_neighbours(points: Points, triangles: Triangles, forward: Indices, ba
     return backward[chosen]
 
 
-def _pulled_apart(points: Points, triangles: Triangles, doubled: NDArray[np.bool_]) -> Points:
-    """Move the `doubled` vertices, which share their place with another, a little towards their own neighbours."""
+def _pulled_apart(points: Points, triangles: Triangles) -> Points:
+    """Move vertices that share their place with another, fans of one vertex or not, a little towards their own neighbours:
+    in a plane, edges that collapse leave vertices anywhere, also where others are."""
+    _, place, counts = np.unique(points.astype(np.float32), axis=0, return_inverse=True, return_counts=True)
     moved = points.copy()
-    for vertex in np.flatnonzero(doubled):
+    for vertex in np.flatnonzero(counts[place] > 1):
         around = triangles[(triangles == vertex).any(1)]
         moved[vertex] += _APART * (points[around[around != vertex]].mean(0) - points[vertex])
     return moved

@@ -19,6 +19,7 @@ _SMALLEST_PART = 0.02  # of the largest part's faces; smaller parts are floating
 _CLEARANCE = 0.01  # of a cell: how near a vertex may come to a corner of the grid
 _NARROW = 0.014  # of the grid's side: half as wide as tunnels that are filled
 _STEEPNESS = 0.02  # of the field's range: how much the cutting plane's field grows within a cell
+_SHOWN = 0.92  # of the height of pictures, at their centre, in which a head is seen from all sides
 _STAND = 0.05  # of a head's height that is cut off at least, so that it stands
 
 
@@ -26,15 +27,19 @@ _STAND = 0.05  # of a head's height that is cut off at least, so that it stands
 def extract_mesh(head: Head, resolution: int = 144, triangles: int = 60_000, flat: bool = False) -> trimesh.Trimesh:
     """The head's surface, y up and facing +z, in the generator's world units, from the code of the frontal view.
 
-    A closed manifold of at most `triangles` triangles (4 or more), wound outwards; with `flat` it ends in a plane at the
-    neck, on which it can stand. Raises InputError if the density has no surface.
+    A closed manifold of at most `triangles` triangles (4 or more), wound outwards. It ends in a plane on which it can stand:
+    with `flat` at the neck, otherwise where pictures end. Raises InputError if the density has no surface.
     """
-    generator = head.generator
+    generator, info = head.generator, head.bundle.info
     scene = _frontal_scene(head)
     level = generator.levels(scene, resolution)[0].cpu().numpy()
     # voxel-sized ripples are noise of the field, not part of the head
     level = _without_tunnels(gaussian(level, 0.7, mode="nearest", preserve_range=True))
-    cut = neck(level > 0.0) if flat and (level > 0.0).any() else 0
+    # the generator has learned nothing of what lies below its pictures
+    lowest = _SHOWN * info.radius / (2 * info.focal)
+    cut = max(0, round((0.5 - lowest / generator.box) * resolution))
+    if flat and (level > 0.0).any():
+        cut = max(cut, neck(level > 0.0))
     if cut:
         above = np.arange(resolution) - cut + 0.5  # cells above the cut
         level = np.minimum(level, above[:, None] * (_STEEPNESS * float(np.ptp(level))))
@@ -50,7 +55,7 @@ def extract_mesh(head: Head, resolution: int = 144, triangles: int = 60_000, fla
     mesh = decimate(without_small_parts(mesh, _SMALLEST_PART), triangles)
     if cut:
         plane = cut * cell - generator.box / 2
-        mesh.vertices[mesh.vertices[:, 1] < plane + cell / 2, 1] = plane  # fewer triangles leave it a little
+        mesh.vertices[mesh.vertices[:, 1] < plane + cell / 4, 1] = plane  # fewer triangles leave it a little
     return _coloured(generator, scene, mesh)
 
 

@@ -18,7 +18,11 @@ from inv3d.export.pictures import to_floats
 from inv3d.export.texture import Shot, inside, own_shot, photo_shot
 
 _AROUND = tuple((float(yaw), 0.0) for yaw in range(0, 360, 45))
-_SHOTS = (*((float(yaw), 0.0) for yaw in (*range(-90, 91, 30), 120, 180, 240)), (0.0, 50.0), (180.0, 50.0), (0.0, -40.0), (180.0, -40.0))
+_SHOTS = (
+    *((float(yaw), 0.0) for yaw in (*range(-90, 91, 30), 120, 180, 240)),
+    (0.0, 50.0), (180.0, 50.0), (0.0, -40.0), (180.0, -40.0),
+)  # fmt: skip
+_FRONT = 12.0  # preference for the front: both eyes and the mouth come from one picture, not from two that differ
 _NEAR = 25.0  # degrees between cameras that see nearly the same
 _FACE_YAW = 45.0  # degrees up to which a side shows the face
 _FACE = torch.tensor([[-0.115, -0.185, 0.07], [0.115, 0.10, 0.30]])  # where an aligned head has it; world units
@@ -44,7 +48,8 @@ def shots(head: Head, photos: Views | None = None, resolution: int | None = None
     if photos is not None:
         cameras = _more(photos.cameras.to(head.generator.device), cameras)
     renders = head.frontal().render_each(cameras, lambda render: render, resolution, size=size, sparse=True)
-    found = [own_shot(render, cameras[i]) for i, render in enumerate(renders)]
+    frontal = (torch.maximum(cameras.yaw.abs(), cameras.pitch.abs()) < 1e-3).tolist()
+    found = [own_shot(each, cameras[i], _FRONT if frontal[i] else 1.0) for i, each in enumerate(renders)]
     if photos is not None:
         images = photos.images if photos.fine is None else from_bytes(photos.fine)
         found += [photo_shot(image, renders[i], cameras[i]) for i, image in enumerate(images)]

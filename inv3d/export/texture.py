@@ -41,17 +41,18 @@ _OWN_TRUST = 0.4  # of the head's own renders next to a photo
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture of the head: `image` [H,W,3] in [0,1], its camera, and how far each of its pixels can be trusted,
-    `trust` [h,w] in [0,1]."""
+    """A picture of the head: `image` [H,W,3] in [0,1], its camera, how far each of its pixels can be trusted,
+    `trust` [h,w] in [0,1], and how many times a texture prefers it to others that see as much."""
 
     image: NDArray[np.float32]
     camera: Camera
     trust: NDArray[np.float32]
+    preference: float = 1.0
 
 
-def own_shot(render: Render, camera: Camera) -> Shot:
+def own_shot(render: Render, camera: Camera, preference: float = 1.0) -> Shot:
     """One of the head's own renders, trusted where it shows the head alone."""
-    return Shot(to_floats(render.image), camera, inside(render).mul(_OWN_TRUST)[0, 0].cpu().numpy())
+    return Shot(to_floats(render.image), camera, inside(render).mul(_OWN_TRUST)[0, 0].cpu().numpy(), preference)
 
 
 def photo_shot(image: Tensor, render: Render, camera: Camera) -> Shot:
@@ -127,7 +128,7 @@ def _weights(mesh: trimesh.Trimesh, shots: Sequence[Shot]) -> NDArray[np.float64
         visible &= ((seen.places > 0) & (seen.places < 1)).all(1)
         trust = sample(shot.trust[..., None], seen.places)[:, 0]
         visible &= trust > _LEAST_TRUST
-        columns.append(np.where(visible, facing, 0.0) ** _SHARPNESS * trust**_TRUSTING)
+        columns.append(np.where(visible, facing, 0.0) ** _SHARPNESS * trust**_TRUSTING * shot.preference)
     return np.stack(columns, 1) if columns else np.zeros((len(points), 0))
 
 

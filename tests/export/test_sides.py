@@ -36,6 +36,12 @@ def test_with_frames_the_renders_show_what_photos_would(head, monkeypatch):
     assert front.trust[tuple(side // 2 for side in front.trust.shape)] > 0.3
 
 
+def test_the_front_is_preferred_to_other_sides(head, monkeypatch):
+    monkeypatch.setattr(module, "_SHOTS", ((30.0, 0.0), (0.0, 0.0), (0.0, 50.0), (180.0, 0.0)))
+    first, front, *others = module.shots(head, resolution=16)
+    assert front.preference > 4 and {shot.preference for shot in (first, *others)} == {1.0}
+
+
 def test_likeness_is_the_psnr_of_what_both_cover(head):
     """A picture that is off by 0.1 everywhere, and by more outside the silhouette, has 20 dB."""
     front = head.frontal()

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +54,13 @@ def test_every_side_takes_the_picture_that_sees_it_best(surface):
     left, right, behind = colors_at(surface, texture, [(-0.9, 0, 0.4), (0.9, 0, 0.4), (0, 0, -1)])
     assert left == pytest.approx(RED, abs=0.05) and right == pytest.approx(GREEN, abs=0.05)
     assert behind == pytest.approx((0.5, 0.5, 0.5 - 0.4), abs=0.06)  # the field's own
+
+
+def test_a_picture_that_is_preferred_reaches_further(surface):
+    middle, shots = [(0, 0, 1)], [plain(RED, -30), plain(GREEN, 20)]
+    assert colors_at(surface, bake(*surface, shots, 128), middle)[0, 1] > 0.6
+    shots[0] = dataclasses.replace(shots[0], preference=12.0)
+    assert colors_at(surface, bake(*surface, shots, 128), middle)[0, 1] < 0.4
 
 
 def test_vertices_have_the_colours_of_the_texture(surface):
