@@ -16,6 +16,8 @@ from typing import Any
 
 import typer
 
+from inv3d.core.inversion.methods import CAMERAS
+
 LARGEST_SEED = (1 << 63) - 1
 MOST_ANGLES = 360
 MOST_SEEDS = 10_000
@@ -45,6 +47,13 @@ def background(text: str) -> str:
             Background.parse(text)
         except ValueError as error:
             raise _refuse(text, str(error).removeprefix("not ")) from error
+    return text
+
+
+def camera(text: str) -> str:
+    """What a method does with the camera: one of `CAMERAS`. Raises Refused."""
+    if text not in CAMERAS:
+        raise _refuse(text, " or ".join(CAMERAS))
     return text
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inv3d.cli.arguments import camera as parsed_camera
 from inv3d.cli.arguments import output_path, some_path
 from inv3d.cli.options import (
     STEPS,
@@ -52,6 +53,7 @@ def image(
     camera: Annotated[
         str | None,
         typer.Option(
+            parser=parsed_camera,
             metavar="free|given",
             help="What the method does with the camera: "
             + ", ".join(f"{name} ({what})" for name, what in methods.CAMERAS.items())

@@ -17,6 +17,7 @@ from inv3d.cli.arguments import (
     Refused,
     angles,
     background,
+    camera,
     detail,
     device_name,
     folder_path,
@@ -223,6 +224,12 @@ def test_inputs_that_cannot_be_seen_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root
     with pytest.raises(InputError, match="cannot be read: permission denied"):
         input_path(str(tmp_path))
+
+
+def test_a_camera_is_free_or_given():
+    assert [camera(text) for text in ("free", "given")] == ["free", "given"]
+    with pytest.raises(Refused, match="fixed is not free or given"):
+        camera("fixed")
 
 
 def test_details_come_from_the_frames_or_from_the_model():

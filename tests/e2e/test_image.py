@@ -92,7 +92,7 @@ def test_a_method_makes_a_head_that_offers_what_any_head_does(photos, tmp_path):
     assert run.returncode == 0, run.stderr
     facts = json.loads((tmp_path / "head" / "run.json").read_text())
     assert (facts["method"], facts["camera"], facts["encoder"]) == ("3dinv", "free", PREIM3D)
-    assert (facts["refine_pose"], facts["refine"], facts["tune"]) == (1, 8, 2)
+    assert (facts["refine_pose"], facts["refine"], facts["tune"]) == (8, 8, 2)
     codes = load_file(tmp_path / "head" / "head" / "codes.safetensors")["codes"]
     assert bool((codes == codes[:, :1]).all())
     assert "method 3dinv (camera free), encoder preim3d" in (tmp_path / "head" / "report.html").read_text()
@@ -107,6 +107,7 @@ def test_methods_and_options_that_do_not_go_together_are_told_in_one_line(photos
     fails(2, "no method 'sg3'", "image", head, "--method", "sg3")
     fails(2, "does not start with --encoder e3dge", "image", head, "--method", "3dinv", "--encoder", "e3dge")
     fails(2, "belongs to a method", "image", head, "--camera", "free")
+    fails(2, "fixed is not free or given", "image", head, "--method", "3dinv", "--camera", "fixed")
     fails(2, "is not a number", "image", head, "--method", "3dinv", "--warping", "much")
     assert not list(photos.glob("*-inv3d*"))
 

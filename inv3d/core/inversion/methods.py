@@ -16,14 +16,16 @@ FREE, GIVEN = "free", "given"
 CAMERAS = {FREE: "optimised with the code", GIVEN: "kept as the aligner reads it"}
 """What a method does with the camera."""
 _NOISE = 1e5  # weight of the regularisation of noise maps (Karras et al. 2020)
-_ALONE = 8  # one step on the camera alone, for so many steps on the code
+_ALONE = 40  # steps on the camera alone, if there are as many on the code
+_ALONE_RATE = 3.0  # how much faster the camera moves then: in so many steps by 25 degrees
 
 
 @dataclass(frozen=True)
 class Method:
     """A method: the `space` in which one code is searched for, whether it starts where an encoder says (otherwise at the
     mean), whether the generator is tuned to the photo then, and with which weights of depth smoothness (Ko et al. 2023,
-    Eq. 14) and, while the camera moves, of the warping loss (Eq. 13), both relative to the perceptual term."""
+    Eq. 14; relative to the squared error) and, while the camera moves, of the warping loss (Eq. 13; relative to the perceptual
+    term)."""
 
     name: str
     purpose: str
@@ -40,18 +42,19 @@ class Method:
         them at random: its small whole pictures show too little. Neither identity nor a prior takes part. The camera
         of a code that is `encoded` need not wait for it.
         """
-        whole = preset.rays_per_view is None
+        whole, rate = preset.rays_per_view is None, preset.pose_lr or POSE_LR
         return replace(
             preset,
             space=self.space,
             noise=_NOISE,
-            pose_lr=(preset.pose_lr or POSE_LR) if camera == FREE else 0.0,
+            pose_lr=rate if camera == FREE else 0.0,
+            alone_lr=_ALONE_RATE * rate,
             pose_start=0.0 if encoded else preset.pose_start,
             pixel=0.0 if whole else preset.pixel,
             tuning_pixel=1.0 if whole else preset.tuning_pixel,
             identity=0.0,
             prior=0.0,
-            smoothness=self.smoothness * preset.perceptual,
+            smoothness=self.smoothness * (1.0 if whole else preset.pixel),
             warping=self.warping * preset.perceptual if camera == FREE else 0.0,
         )
 
@@ -156,7 +159,7 @@ def _course_of_method(
     if warping is not None:
         method = replace(method, warping=warping)
     encoded = encoder != NO_ENCODER
-    alone = refine // _ALONE if encoded and camera == FREE else 0
+    alone = min(refine, _ALONE) if encoded and camera == FREE else 0
     return Course(method.name, camera, encoder, alone, refine, tune, method.settings(preset, camera, encoded))
 
 

@@ -57,6 +57,8 @@ class FitSettings:
     """The fraction of the tuning steps, at their end, during which the rate decays."""
     pose_lr: float = 0.0
     """Rate of the camera refinement during the W+ stage; 0 keeps the estimated cameras."""
+    alone_lr: float | None = None
+    """The rate of cameras that move alone; None takes `pose_lr`, or `POSE_LR` where that is 0."""
     pose_start: float = 0.25
     """The fraction of the W+ stage after which cameras move: before that, a code that began at the mean is still close to
     the mean head."""

@@ -246,7 +246,8 @@ def fit_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Ten
         reconstruction.begin(step, generator, code)
         yield from _passes(problem, reconstruction, generator, track, offsets)
 
-    optimise([([offsets], settings.pose_lr or POSE_LR)], passes, settings.pose_steps, "pose", progress)
+    rate = settings.alone_lr or settings.pose_lr or POSE_LR
+    optimise([([offsets], rate)], passes, settings.pose_steps, "pose", progress)
     return offsets.detach()
 
 

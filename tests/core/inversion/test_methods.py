@@ -19,7 +19,7 @@ def test_without_a_method_an_encoder_alone_or_the_presets_steps_from_the_mean():
 @pytest.mark.parametrize(
     ("name", "space", "encoder", "tune", "alone"),
     [
-        ("3dinv", "w", "preim3d", DRAFT.tuning_steps, DRAFT.wplus_steps // 8),
+        ("3dinv", "w", "preim3d", DRAFT.tuning_steps, 40),
         ("sg2", "w", "none", 0, 0),
         ("sg2-w+", "w+", "none", 0, 0),
         ("pti", "w", "none", DRAFT.tuning_steps, 0),
@@ -92,7 +92,7 @@ def test_ours_starts_at_the_mean_for_a_model_without_an_encoder():
 
 def test_steps_may_be_other_than_the_presets():
     course = course_of(FAST, "3dinv", refine=16, tune=3)
-    assert (course.fit.pose_steps, course.fit.wplus_steps, course.fit.tuning_steps) == (2, 16, 3)
+    assert (course.fit.pose_steps, course.fit.wplus_steps, course.fit.tuning_steps) == (16, 16, 3)
     assert dataclasses.replace(course.settings, warping=0.0) == course_of(FAST, "3dinv", warping=0.0).settings
 
 
