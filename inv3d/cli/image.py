@@ -46,8 +46,9 @@ def image(
         str | None,
         typer.Option(
             metavar="NAME",
-            help=f"Method of optimisation: {methods.described()}.",
-            show_default="none: one pass of the encoder, and what the options ask for",
+            # the first sign keeps click from filling the lines
+            help=f"\b\nMethod of optimisation, instead of one pass:\n{methods.described()}",
+            show_default=False,
         ),
     ] = None,
     camera: Annotated[

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from inv3d import load
 from inv3d.core.encoders.kinds import E3DGE, PREIM3D
 from inv3d.core.training.renders import Renders
 from inv3d.core.training.source import PEOPLE
@@ -96,10 +97,8 @@ def test_a_method_makes_a_head_that_offers_what_any_head_does(photos, tmp_path):
     codes = load_file(tmp_path / "head" / "head" / "codes.safetensors")["codes"]
     assert bool((codes == codes[:, :1]).all())
     assert "method 3dinv (camera free), encoder preim3d" in (tmp_path / "head" / "report.html").read_text()
-    edit = inv3d("edit", tmp_path / "head", "age=+1", "--out", tmp_path / "older")
-    assert edit.returncode == 0, edit.stderr
-    picture = inv3d("render", tmp_path / "older", "--yaw", "30", "--resolution", "32", "--out", tmp_path / "turned.png")
-    assert picture.returncode == 0, picture.stderr
+    older = load(tmp_path / "head").edited({"age": 1.0})
+    assert older.render(yaw=30, resolution=32).size == (32, 32)
 
 
 def test_methods_and_options_that_do_not_go_together_are_told_in_one_line(photos):

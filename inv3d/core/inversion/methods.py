@@ -63,14 +63,13 @@ METHODS = {
     method.name: method
     for method in (
         Method(
-            "3dinv", "code and camera from networks, then searched for together, then tuned with a smooth surface",
-            "w", encoded=True, tuned=True, smoothness=1.0,
+            "3dinv", "code in W and camera from networks, then tuned", "w", encoded=True, tuned=True, smoothness=1.0
         ),
-        Method("sg2", "one vector for all layers, from the mean: coarse, edits best", "w"),
-        Method("sg2-w+", "a vector for each layer, from the mean: nearer to the photo, worse from other sides", "w+"),
-        Method("pti", "sg2, then the generator tuned: near to the photo, and edits well", "w", tuned=True),
+        Method("sg2", "code in W from the mean; coarse, edits best", "w"),
+        Method("sg2-w+", "code in W+; nearer, worse from other sides", "w+"),
+        Method("pti", "sg2, then tuned; near, and edits well", "w", tuned=True),
     )
-}  # fmt: skip
+}
 """Ko et al. 2023, *3D GAN Inversion with Pose Optimization*, and the methods that it is compared with."""
 
 
@@ -172,7 +171,7 @@ def method_named(name: str) -> Method:
 
 def described() -> str:
     """The methods for a help text, a line each."""
-    return "; ".join(f"{method.name} ({method.purpose})" for method in METHODS.values())
+    return "\n".join(f"{method.name}: {method.purpose}" for method in METHODS.values())
 
 
 def _with_start() -> str:
