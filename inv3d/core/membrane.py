@@ -19,6 +19,7 @@ _ACROSS = 32  # points of a lattice per side of the picture
 _NEAREST = 0.01  # world units within which all points are equally near
 _ALIKE = 0.1  # difference of colours at which materials count as different: hair tells little of skin
 _TRUSTED = 0.5  # below, nothing is known
+_HUE, _BRIGHTNESS = 0.25, 0.45  # differences that light makes; where they are larger, one shows skin and the other cloth
 _REACH = 0.3  # world units over which a correction fades, more where the material differs
 
 
@@ -95,7 +96,10 @@ class Membrane:
     def correction(self, wanted: Tensor, present: Tensor, trust: Tensor) -> Tensor:
         """What to add to colours of the pixels [C,P], of which `present` [C,L] are those at the lattice's points, so that
         they become `wanted` [C,L] where these may be trusted (`trust` [L] from 0 to 1), and fit to that elsewhere."""
-        known = trust > _TRUSTED
-        values = (wanted - present)[:, known]
-        carried = self.surface.carried(self.surface[known], values, trust[known])
+        difference = wanted - present
+        brightness = difference.mean(0)
+        hue = (difference - brightness).norm(dim=0)
+        by_light = torch.exp(-(hue / _HUE).square() - (brightness / _BRIGHTNESS).square())
+        known = torch.minimum(trust, by_light) > _TRUSTED
+        carried = self.surface.carried(self.surface[known], difference[:, known], (trust * by_light)[known])
         return self.lattice.fill(carried)[:, self.pixels]

@@ -64,3 +64,17 @@ def test_colours_become_what_is_wanted_where_that_is_trusted():
     wanted = torch.where(left, 0.5, 0.0).expand(3, -1)
     shift = membrane.correction(wanted, membrane.surface.colours, left.float()).reshape(3, size, size)
     assert (shift[..., :30] - 0.1).abs().max() < 1e-3 and 0.03 < shift[..., -1].mean() < 0.09
+
+
+@pytest.mark.parametrize(("skin", "cloth"), [((0.8, 0.6, 0.5), (0.1, 0.5, 0.4)), ((0.8, 0.6, 0.5), (0.1, 0.1, 0.1))])
+def test_skin_in_the_place_of_cloth_is_no_light(skin, cloth):
+    """Where what is wanted is another material, nothing is learned of the light; a lamp that dims all is."""
+    size = 64
+    mask, pixels = torch.ones(size, size, dtype=torch.bool), torch.arange(size * size)
+    surface = Surface(torch.zeros(3, size * size), torch.full((3, size * size), 0.5))
+    membrane = Membrane.over(mask, pixels, surface)
+    present = torch.tensor(cloth)[:, None].expand(-1, len(membrane.rows))
+    everywhere = torch.ones(len(membrane.rows))
+    other = membrane.correction(torch.tensor(skin)[:, None].expand_as(present), present, everywhere)
+    lit = membrane.correction(present + 0.25, present, everywhere)
+    assert other.abs().max() == 0 and lit.min() > 0.2
