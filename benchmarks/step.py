@@ -35,9 +35,9 @@ VIEWS = 9
 
 def _all_views(task: Problem) -> tuple[Views, torch.Tensor]:
     """Targets and frames in between, and how much each counts [V]."""
-    sources = task.supervision(True)
-    weights = [weight / len(views) for views, weight in sources for _ in range(len(views))]
-    return functools.reduce(Views.followed_by, (views for views, _ in sources)), torch.tensor(weights)
+    lessons = task.lessons(True)
+    weights = [lesson.weight / len(lesson.views) for lesson in lessons for _ in range(len(lesson.views))]
+    return functools.reduce(Views.followed_by, (lesson.views for lesson in lessons)), torch.tensor(weights)
 
 
 def naive_step(task: Problem, track: LatentTrack, calls: int | None) -> float:

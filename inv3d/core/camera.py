@@ -46,6 +46,14 @@ class Camera:
     def to(self, device: torch.device | str) -> Camera:
         return Camera(self.cam2world.to(device), self.intrinsics.to(device))
 
+    def mirrored(self) -> Camera:
+        """The cameras that see the mirror image (x -> -x) of what these see, as the mirror image of what they see."""
+        flip = self.cam2world.new_tensor([-1.0, 1.0, 1.0, 1.0])
+        intrinsics = self.intrinsics.clone()
+        intrinsics[:, 0, 1:] *= -1.0
+        intrinsics[:, 0, 2] += 1.0
+        return Camera(flip[:, None] * self.cam2world * flip, intrinsics)
+
     @property
     def position(self) -> Tensor:
         """Camera centres in the world, [B,3]."""

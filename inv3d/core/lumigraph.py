@@ -208,9 +208,7 @@ class Lumigraph:
     @functools.cached_property
     def _reflected(self) -> Lumigraph:
         """The mirror images of the frames, seen by the mirror images of their cameras."""
-        mirror = torch.diag(self.depth.new_tensor([-1.0, 1.0, 1.0, 1.0]))
-        camera = replace(self.camera, cam2world=mirror @ self.camera.cam2world @ mirror)
-        return Lumigraph(self.pictures.flip(3), camera, self.depth.flip(3))
+        return Lumigraph(self.pictures.flip(3), self.camera.mirrored(), self.depth.flip(3))
 
     def _nearest(self, eye: Tensor, most: int) -> list[int]:
         """The `most` frames whose cameras look from the most similar directions."""

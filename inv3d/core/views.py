@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -48,6 +48,11 @@ class Views:
         images = torch.cat([self.images, others.images])
         mattes, fine = _both(self.mattes, others.mattes), _both(self.fine, others.fine)
         return Views(images, cameras, self.frames + others.frames, self.times + others.times, mattes, fine)
+
+    def mirrored(self) -> Views:
+        """Their mirror images, as the mirror image of the subject shows them."""
+        mattes, fine = (None if each is None else each.flip(3) for each in (self.mattes, self.fine))
+        return replace(self, images=self.images.flip(3), cameras=self.cameras.mirrored(), mattes=mattes, fine=fine)
 
     def to(self, device: torch.device | str) -> Views:
         mattes, fine = (None if each is None else each.to(device) for each in (self.mattes, self.fine))

@@ -41,6 +41,17 @@ def test_rotations_are_rotations_and_look_at_the_origin(yaw, pitch, roll):
     assert torch.allclose(torch.linalg.cross(origins, directions), torch.zeros(1, 1, 3), atol=1e-5)
 
 
+def test_mirrored_cameras_see_mirror_images():
+    """Where a camera sees a point, its mirror image sees that of the point in the mirrored picture."""
+    camera = look_at(torch.tensor([0.7]), torch.tensor([0.2]))
+    turned = Camera(camera.cam2world, torch.tensor([[[4.0, 0.1, 0.45], [0.0, 4.2, 0.52], [0.0, 0.0, 1.0]]]))
+    points = torch.randn(1, 5, 3, generator=torch.Generator().manual_seed(1)) * 0.2
+    (place, far), (other, as_far) = turned.project(points), turned.mirrored().project(points * torch.tensor([-1.0, 1.0, 1.0]))
+    assert torch.allclose(other[..., 0], 1.0 - place[..., 0], atol=1e-5)
+    assert torch.allclose(other[..., 1], place[..., 1], atol=1e-5) and torch.allclose(far, as_far, atol=1e-5)
+    assert float(turned.mirrored().yaw) == pytest.approx(-0.7, abs=1e-5)
+
+
 def test_vector_round_trip():
     camera = look_at(torch.tensor([0.1, -0.7]), torch.tensor([0.2, 0.0]))
     again = Camera.from_vector(camera.vector())

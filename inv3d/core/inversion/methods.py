@@ -39,8 +39,8 @@ class Method:
         """The losses and variables of the method, with the steps and rates of a preset.
 
         The code is searched for by the perceptual term alone, as in the papers, and by that of pixels where a preset draws
-        them at random: its small whole pictures show too little. Neither identity nor a prior takes part. The camera
-        of a code that is `encoded` need not wait for it.
+        them at random: its small whole pictures show too little. Neither identity nor a prior nor mirror images take
+        part. The camera of a code that is `encoded` need not wait for it.
         """
         whole, rate = preset.rays_per_view is None, preset.pose_lr or POSE_LR
         return replace(
@@ -54,6 +54,7 @@ class Method:
             tuning_pixel=1.0 if whole else preset.tuning_pixel,
             identity=0.0,
             prior=0.0,
+            symmetry=0.0,
             smoothness=self.smoothness * (1.0 if whole else preset.pixel),
             warping=self.warping * preset.perceptual if camera == FREE else 0.0,
         )

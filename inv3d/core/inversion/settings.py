@@ -85,6 +85,8 @@ class FitSettings:
     """Losses of in-between frames (section 3.2)."""
     depth: float = 1.0
     """Agreement of the codes' depth maps (Eq. 6)."""
+    symmetry: float = 0.0
+    """Losses of mirror images during tuning, for the sides that no view shows (Yin et al. 2023, SPI)."""
 
     coverage: float = 1.0
     """Difference of the rendered coverage and the mattes, where mattes are known."""
@@ -124,7 +126,7 @@ class FitSettings:
     @property
     def searching(self) -> FitSettings:
         """The settings of the stages before tuning, which leave the generator's surface as it is."""
-        return replace(self, smoothness=0.0)
+        return replace(self, smoothness=0.0, symmetry=0.0)
 
     @property
     def tuning(self) -> FitSettings:
@@ -171,6 +173,7 @@ FAST = FitSettings(
     distance=4.0,
     interpolation=1.0,
     depth=8.0,
+    symmetry=0.5,
     coverage=0.3,
     rays_per_view=200,
     views_per_step=4,

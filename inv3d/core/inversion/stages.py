@@ -24,6 +24,21 @@ from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
 
 
+_FILMED = 0.3  # radians of yaw around views within which their mirror images tell nothing new
+_MIRRORED_PER_STEP = 1
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Views that a step learns from: how much they count together, how many of them a step with random pixels draws (None:
+    all), and whether it renders one of them whole."""
+
+    views: Views
+    weight: float
+    per_step: int | None
+    whole: bool = True
+
+
 @dataclass(frozen=True)
 class Problem:
     """The data of an inversion: targets sorted by yaw, frames in between (may be empty), the model and the settings."""
@@ -46,12 +61,29 @@ class Problem:
     def yaws(self) -> Tensor:
         return self.views.cameras.yaw
 
-    def supervision(self, several_codes: bool) -> list[tuple[Views, float]]:
-        """The data of a step, with their weights: the targets and, with several codes, the frames in between."""
-        weight = self.settings.interpolation
-        if several_codes and weight and self.between is not None and len(self.between):
-            return [(self.views, 1.0), (self.between, weight)]
-        return [(self.views, 1.0)]
+    @property
+    def searching(self) -> Problem:
+        """The problem of the stages before tuning."""
+        return replace(self, settings=self.settings.searching)
+
+    def lessons(self, several_codes: bool) -> list[Lesson]:
+        """What a step learns from: the targets, with several codes the frames in between, and mirror images of sides that
+        no view shows."""
+        settings = self.settings
+        lessons = [Lesson(self.views, 1.0, settings.views_per_step)]
+        if several_codes and settings.interpolation and self.between is not None and len(self.between):
+            lessons.append(Lesson(self.between, settings.interpolation, settings.between_per_step))
+        if settings.symmetry and len(self._other_sides):
+            lessons.append(Lesson(self._other_sides, settings.symmetry, _MIRRORED_PER_STEP, whole=False))
+        return lessons
+
+    @functools.cached_property
+    def _other_sides(self) -> Views:
+        """The mirror images of views from where no view is near."""
+        every = self.views if self.between is None else self.views.followed_by(self.between)
+        mirrored = replace(every, fine=None).mirrored()
+        nearest = (mirrored.cameras.yaw[:, None] - every.cameras.yaw).abs().amin(1)
+        return mirrored[(nearest > _FILMED).nonzero()[:, 0].tolist()]
 
 
 def _passes(
@@ -78,8 +110,9 @@ def _whole_passes(
     offsets: Tensor | None,
 ) -> Iterator[Losses]:
     """Whole images one by one; their gradients add up (section 3.1), so memory is that of one."""
-    for views, weight in problem.supervision(len(track) > 1):
-        share = torch.full((1,), weight / len(views), device=views.images.device)
+    for lesson in problem.lessons(len(track) > 1):
+        views = lesson.views
+        share = torch.full((1,), lesson.weight / len(views), device=views.images.device)
         for row in range(len(views)):
             camera = _cameras(views, slice(row, row + 1), offsets)
             scene = reconstruction.scene(generator, track.at(camera))
@@ -100,21 +133,21 @@ def _sampled_pass(
     Everything shares the scene of the drawn views; memory does not depend on the number of views.
     """
     settings, random = problem.settings, reconstruction.random
-    sources = problem.supervision(len(track) > 1)
-    limits = (settings.views_per_step, settings.between_per_step)[: len(sources)]
+    lessons = problem.lessons(len(track) > 1)
     drawn = [
-        torch.randperm(len(views), generator=random, device=random.device)[:limit]
-        for (views, _), limit in zip(sources, limits, strict=True)
+        torch.randperm(len(lesson.views), generator=random, device=random.device)[: lesson.per_step] for lesson in lessons
     ]
-    seen = [_drawn(views, rows, offsets) for (views, _), rows in zip(sources, drawn, strict=True)]
+    seen = [_drawn(lesson.views, rows, offsets) for lesson, rows in zip(lessons, drawn, strict=True)]
     sample = functools.reduce(Views.followed_by, seen)
-    weights = [weight for _, weight in sources]
     codes = track.grouped(sample.cameras)
     scene, device = reconstruction.scene(generator, codes), codes.device
-    shares = torch.cat([torch.full((len(r),), w / len(r), device=device) for w, r in zip(weights, drawn, strict=True)])
+    shares = torch.cat(
+        [torch.full((len(r),), one.weight / len(r), device=device) for one, r in zip(lessons, drawn, strict=True)]
+    )
     losses = [reconstruction.rays(generator, scene, sample.cameras, sample.images, shares, sample.mattes)]
     if settings.whole_resolution is not None:
-        first = slice(0, 1 + (len(sources) - 1) * len(drawn[0]), len(drawn[0]))  # the first target, and frame in between
+        weights = [lesson.weight for lesson in lessons if lesson.whole]
+        first = slice(0, 1 + (len(weights) - 1) * len(drawn[0]), len(drawn[0]))  # the first target, and frame in between
         own = slice(None) if len(codes) == 1 else first
         counts = torch.cat([torch.full((1,), weight, device=device) for weight in weights])
         size, moving = min(settings.whole_resolution, generator.raw_resolution), offsets is not None
@@ -197,8 +230,8 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
 
     From the mean code, or from the code `start` [1,num_ws,w_dim] of an encoder, which the prior then holds on to.
     """
-    settings = problem.settings.searching
-    random = problem.random(1)
+    problem = problem.searching
+    settings, random = problem.settings, problem.random(1)
     reconstruction = Reconstruction(problem.bundle, settings, random)
     mean, spread = problem.bundle.mean_code, problem.bundle.code_spread
     generator, noise = free_noise(problem.bundle.generator) if settings.noise else (problem.bundle.generator, {})
@@ -237,7 +270,8 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
 def fit_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Tensor:
     """Camera offsets [N,6] (see `poses.correct`) with which renders of the one `code` [1,num_ws,w_dim] meet the views best
     (E3DGE, section 4.4)."""
-    settings, generator = problem.settings.searching, problem.bundle.generator
+    problem = problem.searching
+    settings, generator = problem.settings, problem.bundle.generator
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(4))
     offsets = torch.zeros(len(problem.views), 6, device=code.device, requires_grad=True)
     track = LatentTrack(code, torch.zeros(1, device=code.device))
@@ -265,7 +299,8 @@ def _code_groups(settings: FitSettings, shared: Tensor, apart: Tensor, rate: flo
 
 def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> LatentTrack:
     """One code per view, starting from the single code (section 3.2), with the three regularisers."""
-    settings, generator = problem.settings.searching, problem.bundle.generator
+    problem = problem.searching
+    settings, generator = problem.settings, problem.bundle.generator
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(2))
     shared = torch.zeros(len(problem.views), 1, code.shape[-1], device=code.device, requires_grad=True)
     apart = torch.zeros(len(problem.views), *code.shape[1:], device=code.device, requires_grad=True)
@@ -286,8 +321,8 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
 
 def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> Generator:
     """Pivotal tuning (Roich et al. 2021): the codes are fixed, all weights of a copy of the generator are optimised."""
-    settings = problem.settings.tuning
-    problem = replace(problem, settings=settings)
+    problem = replace(problem, settings=problem.settings.tuning)
+    settings = problem.settings
     generator = copy.deepcopy(problem.bundle.generator).requires_grad_(True)
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(3), detail=problem.detail)
     weights = [p for p in generator.parameters() if p.requires_grad]

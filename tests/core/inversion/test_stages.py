@@ -104,13 +104,35 @@ def test_whole_images_go_the_papers_way(problem):
 
 def test_frames_in_between_teach_several_codes_alone(problem):
     def learned(problem: Problem, several_codes: bool) -> list[tuple[tuple[int, ...], float]]:
-        return [(views.frames, weight) for views, weight in problem.supervision(several_codes)]
+        return [(lesson.views.frames, lesson.weight) for lesson in problem.lessons(several_codes)]
 
     halved = dataclasses.replace(problem, settings=dataclasses.replace(problem.settings, interpolation=0.5))
     assert learned(halved, several_codes=False) == [((0, 2, 4), 1.0)]
     assert learned(halved, several_codes=True) == [((0, 2, 4), 1.0), ((1, 3), 0.5)]
     alone = dataclasses.replace(problem, settings=dataclasses.replace(problem.settings, interpolation=0.0))
     assert learned(alone, several_codes=True) == [((0, 2, 4), 1.0)]
+
+
+def test_mirror_images_teach_the_sides_that_nobody_filmed(problem):
+    """Of views to the left alone, those far from the middle: when tuning, with one code too, and never whole."""
+    mirrored = dataclasses.replace(problem, between=None, settings=dataclasses.replace(problem.settings, symmetry=0.25))
+    assert [len(lesson.views) for lesson in mirrored.lessons(True)] == [3]  # both sides were filmed
+    left = dataclasses.replace(mirrored, views=problem.views[[0, 1]], between=problem.between[[0]])
+    *_, lesson = left.lessons(False)
+    assert lesson.views.frames == (0,) and lesson.weight == 0.25 and not lesson.whole
+    assert float(lesson.views.cameras.yaw) == pytest.approx(0.6, abs=1e-4)
+    assert lesson.views.images.equal(problem.views.images[[0]].flip(3))
+    assert len(left.searching.lessons(True)) == 2  # mirror images have no offsets of their own
+
+
+def test_a_head_that_was_filmed_from_one_side_is_searched_for_and_tuned(problem):
+    settings = dataclasses.replace(problem.settings, wplus_steps=4, latent_steps=1, tuning_steps=2, symmetry=0.25)
+    left = Problem(problem.bundle, problem.views[[0, 1]], problem.between[[0]], settings, seed=0)
+    code = fit_wplus(left).code
+    track = fit_latents(left, code)
+    drawn = []
+    tune(left, track, lambda stage, step, steps, losses: drawn.append(losses["pixel"]))
+    assert len(drawn) == 2 and all(loss == loss for loss in drawn)
 
 
 def test_drawn_views_stand_for_all(problem, fitted, monkeypatch):
