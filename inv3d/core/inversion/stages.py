@@ -23,7 +23,6 @@ from inv3d.core.inversion.settings import POSE_LR, SPACES, FitSettings
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
 
-
 _FILMED = 0.3  # radians of yaw around views within which their mirror images tell nothing new
 _MIRRORED_PER_STEP = 1
 
