@@ -138,6 +138,7 @@ def from_video(
     *,
     views: int = 9,
     latents: bool = False,
+    turn: float | None = None,
     model: str = "demo",
     perceptual: str = AUTO,
     identity: str = OWN,
@@ -157,7 +158,7 @@ def from_video(
     material, on = find_material(places), choose_device(device).device
     folder = output_of(places, material) if out is None else Path(out)
     job = VideoJob(
-        material=material, out=folder, views=views, latents=latents, model=model, perceptual=perceptual, identity=identity,
+        material=material, out=folder, views=views, latents=latents, turn=turn, model=model, perceptual=perceptual, identity=identity,
         settings=_settings(preset, detail, on).scaled(effort), seed=seed, device=on, force=force, resume=resume, head=head,
         background=Background.parse(background),
     )  # fmt: skip

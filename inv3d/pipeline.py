@@ -46,7 +46,8 @@ _MOST_LOST = 5
 class VideoJob:
     """One clip, or photographs of one person, to invert. `out` is the output folder; `settings` None takes the device's
     preset; `perceptual` and `identity` name the networks of the losses (see `helpers`); `head` says which of several
-    heads is meant, and `background` what the orbit shows behind it."""
+    heads is meant, `background` what the orbit shows behind it, and `turn` how far the head turns to its further side
+    (degrees), where that is known better than it can be read."""
 
     material: Material
     out: Path
@@ -62,6 +63,7 @@ class VideoJob:
     resume: bool = False
     head: HeadChoice | None = None
     background: Background = KEEP
+    turn: float | None = None
 
     @property
     def fit(self) -> FitSettings:
@@ -158,15 +160,16 @@ def video_to_head(
             bundle = ready_bundle(job.model, job.perceptual, job.identity, job.device)
             settings = settings_for(bundle, job.fit)
         identity = {
-            "sha256": material.digest, "views": job.views, "latents": job.latents,
+            "sha256": material.digest, "views": job.views, "latents": job.latents, "turn": job.turn,
             "model": job.model, "fingerprint": bundle.fingerprint, "perceptual": choice_of_perceptual(job.perceptual),
             "identity": job.identity, "seed": job.seed, "settings": asdict(settings), "head": in_words(job.head),
             "device": job.device.type, "version": inv3d.__version__,
         }  # fmt: skip
         workspace.begin(identity, space_needed(bundle, settings))
-        with workspace.discarded_on(InputError):
+        with workspace.discarded_on(InputError, UsageError):
             with clock("track"):
                 found = workspace.value("track", HeadTrack, lambda: _tracked(job, bundle, progress))
+                found = found if job.turn is None else found.turning(math.radians(job.turn))
             with clock("cut"):
                 selection = material.select(found, job.views, settings.output.held_out)
                 advice = advise(found, selection.targets)

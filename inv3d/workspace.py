@@ -154,11 +154,11 @@ class Workspace:
         return made
 
     @contextmanager
-    def discarded_on(self, kind: type[Exception]) -> Iterator[None]:
-        """Remove everything if `kind` is raised: nothing of an unusable input is worth keeping."""
+    def discarded_on(self, *kinds: type[Exception]) -> Iterator[None]:
+        """Remove everything if one of `kinds` is raised: nothing of an unusable input is worth keeping."""
         try:
             yield
-        except kind:
+        except kinds:
             self._worthless = True
             raise
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from inv3d.video.material import Material
 
 VIEWS = Number(1, 1000, whole=True)
+TURN = Number(10, 120)
 
 
 def video(
@@ -58,6 +59,16 @@ def video(
     latents: Annotated[
         bool, typer.Option("--latents/--no-latents", help="Fit one latent code per view, for faces that move.")
     ] = False,
+    turn: Annotated[
+        float | None,
+        typer.Option(
+            parser=TURN,
+            metavar="DEGREES",
+            help="How far the head turns to its further side, where you know it: 90 is a profile, and profiles of photographed "
+            "people are often read as 55 to 75.",
+            show_default="as it is read",
+        ),
+    ] = None,
     model: Model = "demo",
     perceptual: Perceptual = "auto",
     identity: Identity = "own",
@@ -129,7 +140,7 @@ def video(
     job = VideoJob(
         material=material, out=out, views=views, latents=latents, model=model, perceptual=perceptual, identity=identity,
         settings=settings, seed=seed, device=choice.device, force=force, resume=resume,
-        head=head.choice if head else None, background=backgrounds.Background.parse(background),
+        head=head.choice if head else None, background=backgrounds.Background.parse(background), turn=turn,
     )  # fmt: skip
     check_prepared(model)
     check_output(out, material.files, force, resume)

@@ -138,6 +138,7 @@ class TurnRun(Run):
 
     views: Count
     latents: bool
+    turn: Degrees | None = None
     frames: FrameFacts
 
 

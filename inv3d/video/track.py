@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inv3d.core.crops import Crops
-from inv3d.core.errors import InputError
+from inv3d.core.errors import InputError, UsageError
 from inv3d.core.networks.aligner import Aligner
 from inv3d.video.choose import HeadChoice, choose
 from inv3d.video.decode import FailedFrame, Frame, frames, probe
@@ -30,6 +30,7 @@ _BLANK = 16  # of 255: the level of black with noise and vignetting
 _OUTLIER = 6.0  # median absolute deviations from the smooth path
 _BRIDGED = 0.5  # seconds: a head that is seen so shortly before and after is on the smooth path between
 _FOLLOWED = 0.15  # confidence of a head that is followed: it cannot vanish from one frame to the next, nor
+_MISREAD = 1.8  # times that a furthest yaw may have been misread
 _WAY, _GROWTH, _TURN = 0.08, 1.1, 0.2  # move by this part of its crop, grow by this factor, turn by these radians
 
 
@@ -71,6 +72,21 @@ class HeadTrack:
     def yaw_range(self) -> tuple[float, float]:
         """Leftmost and rightmost yaw in radians."""
         return float(self.yaws.min()), float(self.yaws.max())
+
+    def turning(self, furthest: float) -> HeadTrack:
+        """The same, with yaws in proportion, of which the furthest from the front is `furthest` (radians).
+
+        Raises UsageError if that is not near to what was read.
+        """
+        read = float(self.yaws.abs().max())
+        if not furthest / _MISREAD <= read <= furthest * _MISREAD:
+            asked, found = round(math.degrees(furthest)), round(math.degrees(read))
+            raise UsageError(
+                f"--turn {asked} is too far from the {found} degrees that were read",
+                "look at the yaws in preview.png, or leave --turn out",
+            )
+        factor = furthest / read
+        return replace(self, frames=tuple(replace(frame, yaw=factor * frame.yaw) for frame in self.frames))
 
 
 def placed(frame: Frame, located: Located) -> TrackedFrame:

@@ -69,6 +69,7 @@ def test_bad_clips_end_with_one_line_and_leave_nothing(clip, tmp_path):
     fails(3, "turns only", "video", tmp_path / "still.mp4")
     fails(3, "half.mp4", "video", tmp_path / "half.mp4")
     fails(3, "40 views were requested", "video", clip, "--views", "40", "--out", tmp_path / "many")
+    fails(2, "--turn 30 is too far", "video", clip, "--turn", "30", "--out", tmp_path / "turned")
     assert sorted(tmp_path.iterdir()) == before
 
 

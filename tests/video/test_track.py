@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from inv3d.core.errors import InputError
+from inv3d.core.errors import InputError, UsageError
 from inv3d.video.decode import Frame
 from inv3d.video.locate import align, search
 from inv3d.video.track import HeadTrack, TrackedFrame, smooth, track
@@ -126,3 +126,13 @@ def test_a_head_that_is_followed_need_not_be_convincing(clip, demo, monkeypatch)
     monkeypatch.setattr("inv3d.video.track.align", doubtful)
     found = track(clip, demo.aligner)
     assert len(found.frames) >= 26 and not [f for f in found.failed if f.reason == "no head found"]
+
+
+def test_yaws_follow_what_is_known_of_the_turn():
+    frames = tuple(TrackedFrame(i, i / 10, 50, 50, 40, 0.0, yaw, 0.1, 0.9) for i, yaw in enumerate((-1.0, -0.5, 0.1)))
+    found = HeadTrack(frames, ()).turning(1.4)
+    assert found.yaws.tolist() == pytest.approx([-1.4, -0.7, 0.14])
+    assert all(frame.pitch == 0.1 for frame in found.frames)
+    for wrong in (0.5, 1.9):
+        with pytest.raises(UsageError, match="57 degrees that were read"):
+            HeadTrack(frames, ()).turning(wrong)
