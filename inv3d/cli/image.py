@@ -47,7 +47,7 @@ def image(
         typer.Option(
             metavar="NAME",
             # the first sign keeps click from filling the lines
-            help=f"\b\nMethod of optimisation, instead of one pass:\n{methods.described()}",
+            help=f"\b\nMethod of optimisation, instead of one pass:\n{methods.described()}.",
             show_default=False,
         ),
     ] = None,

@@ -172,7 +172,7 @@ def method_named(name: str) -> Method:
 
 def described() -> str:
     """The methods for a help text, a line each."""
-    return "\n".join(f"{method.name}: {method.purpose}" for method in METHODS.values())
+    return ";\n".join(f"{method.name}: {method.purpose}" for method in METHODS.values())
 
 
 def _with_start() -> str:
