@@ -66,9 +66,9 @@ METHODS = {
         Method(
             "3dinv", "code in W and camera from networks, then tuned", "w", encoded=True, tuned=True, smoothness=1.0
         ),
-        Method("sg2", "code in W from the mean; coarse, edits best", "w"),
-        Method("sg2-w+", "code in W+; nearer, worse from other sides", "w+"),
-        Method("pti", "sg2, then tuned; near, and edits well", "w", tuned=True),
+        Method("sg2", "code in W from the mean, coarse, edits best", "w"),
+        Method("sg2-w+", "code in W+, nearer, worse from other sides", "w+"),
+        Method("pti", "sg2, then tuned, near, and edits well", "w", tuned=True),
     )
 }
 """Ko et al. 2023, *3D GAN Inversion with Pose Optimization*, and the methods that it is compared with."""
