@@ -27,6 +27,7 @@ from inv3d.core.helpers import LPIPS, has_perceptual, load_perceptual
 from inv3d.core.people.renderer import PeopleRenderer
 from inv3d.core.people.store import people_basis
 from inv3d.core.training.source import PEOPLE
+from inv3d.export.sides import in_face
 
 SEED = 500
 SIZE = 256
@@ -96,7 +97,6 @@ def compare(
     _, full = structural_similarity(a, b, channel_axis=2, data_range=1.0, full=True)
     origins, directions = camera.rays(SIZE)
     points = (origins + directions * exact.depth.reshape(1, -1, 1))[0]
-    x, y, z = points.unbind(-1)
     solid = exact.alpha.reshape(-1) > 0.99
     chosen = solid.nonzero()[:, 0]
     chosen = chosen[torch.randperm(len(chosen), generator=random)[:NORMAL_PIXELS]]
@@ -110,7 +110,7 @@ def compare(
         "depth": 100 * float((render.depth - exact.depth).abs().reshape(-1)[solid].median()) / surface.width,
         "normal": normal_error(bundle, scene, ours[chosen], normals[chosen]),
     }
-    face = (solid & (x.abs() < 0.115) & (y > -0.185) & (y < 0.10) & (z > 0.07) & (z < 0.30)).reshape(SIZE, SIZE).numpy()
+    face = (solid & in_face(points)).reshape(SIZE, SIZE).numpy()
     if face.sum() > 600 and abs(float(camera.yaw)) < math.radians(75):
         row |= {
             "face_psnr": -10 * math.log10(float(((a - b)[face] ** 2).mean())),

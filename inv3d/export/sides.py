@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from inv3d.core.camera import Camera
 from inv3d.core.generator import Render
@@ -105,10 +106,14 @@ def _face(render: Render, camera: Camera, size: int) -> NDArray[np.bool_]:
     """Which pixels [size,size] show the face."""
     depth = torch.nn.functional.interpolate(render.depth, (size, size), mode="bilinear").reshape(1, -1, 1)
     origins, directions = camera.rays(size)
-    low, high = _FACE.to(depth.device)
-    points = (origins + directions * depth)[0]
-    shown: NDArray[np.bool_] = ((points > low) & (points < high)).all(1).reshape(size, size).cpu().numpy()
+    shown: NDArray[np.bool_] = in_face((origins + directions * depth)[0]).reshape(size, size).cpu().numpy()
     return shown
+
+
+def in_face(points: Tensor) -> Tensor:
+    """Which world points [...,3] lie where an aligned head has its face."""
+    low, high = _FACE.to(points.device)
+    return ((points > low) & (points < high)).all(-1)
 
 
 def _psnr(squares: list[NDArray[np.float32]]) -> float:
