@@ -1,7 +1,9 @@
 """The texture of a mesh, baked from pictures of the head.
 
 A texel, and a vertex of a mesh without texture, takes its colour mostly from the picture that sees it best: from the front,
-unhidden, where the picture can be trusted. What no picture shows keeps the colour of the radiance field.
+unhidden, where the picture can be trusted. Only fine detail comes from that picture alone; coarse colours are a blend of all
+that see the texel, so that no seam shows where the best picture changes (Allène et al. 2008; Burt and Adelson 1983). What no
+picture shows keeps the colour of the radiance field.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numpy as np
 import torch
 import trimesh
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from scipy.sparse import coo_array
 from torch import Tensor
 from torch.nn import functional as F
@@ -24,7 +27,9 @@ from inv3d.export.pictures import to_floats
 from inv3d.export.raster import Floats, project, rasterise, sample
 from inv3d.export.unwrap import Unwrapped
 
-_SHARPNESS = 16  # exponent of the cosine to a picture: a blend of pictures that disagree a little shows none of them
+_SHARPNESS = 16  # exponent of the cosine to a picture, for detail: a blend of pictures that disagree a little shows none
+_SOFTNESS = 2  # the same for coarse colours, which pictures that disagree a little have in common
+_COARSE = 0.02  # standard deviation of the blur that leaves the coarse colours, of a picture's size
 _TRUSTING = 4  # exponent of the trust in a picture
 _LEAST_FACING, _LEAST_TRUST = 0.25, 0.04  # cosine and trust below which the radiance field knows better
 _FIELD = 1e-15  # weight of the radiance field's colour, which counts where no picture does
@@ -92,22 +97,40 @@ def _painted(
     mesh: trimesh.Trimesh, shots: Sequence[Shot], corners: NDArray[np.int64], shares: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """The colours [N,3] in [0,1] of points on a mesh: the `corners` [N,3] between which each lies, and their `shares` [N,3]."""
-    weights = _weights(mesh, shots)
-    colors = np.zeros((len(corners), 3), np.float32)
+    facing, trust = _seen(mesh, shots)
+    coarse = [_coarse(shot) for shot in shots]
+    detail = [shot.image - low for shot, low in zip(shots, coarse, strict=True)]
     points, field = np.asarray(mesh.vertices), colors_of(mesh)[:, :3] / np.float32(255)
+    bands = (
+        (coarse, trust * facing**_SOFTNESS, field),
+        (detail, trust * facing**_SHARPNESS, np.zeros_like(field)),
+    )
+    colors = np.zeros((len(corners), 3), np.float32)
     for start in range(0, len(corners), _TEXELS):
         part = slice(start, start + _TEXELS)
         corner, share = corners[part], shares[part]
         place = np.einsum("nkc,nk->nc", points[corner], share)
-        color = _FIELD * np.einsum("nkc,nk->nc", field[corner], share)
-        total = np.full(len(corner), _FIELD)
-        for shot, weight in zip(shots, weights.T, strict=True):
-            amount = (weight[corner] * share).sum(1)
-            seen = np.flatnonzero(amount > _FIELD / 10)
-            color[seen] += amount[seen, None] * sample(shot.image, project(place[seen], shot.camera).places)
-            total[seen] += amount[seen]
-        colors[part] = color / total[:, None]
-    return colors
+        for pictures, weights, unseen in bands:
+            color = _FIELD * np.einsum("nkc,nk->nc", unseen[corner], share)
+            total = np.full(len(corner), _FIELD)
+            for image, shot, weight in zip(pictures, shots, weights.T, strict=True):
+                amount = (weight[corner] * share).sum(1)
+                seen = np.flatnonzero(amount > _FIELD / 10)
+                color[seen] += amount[seen, None] * sample(image, project(place[seen], shot.camera).places)
+                total[seen] += amount[seen]
+            colors[part] += color / total[:, None]
+    return colors.clip(0, 1)
+
+
+def _coarse(shot: Shot) -> NDArray[np.float32]:
+    """A shot's picture [H,W,3] without its detail, blurred where it can be trusted only."""
+    height, width = shot.image.shape[:2]
+    trust = torch.from_numpy(shot.trust > _LEAST_TRUST).float()[None, None]
+    known = F.interpolate(trust, (height, width), mode="bilinear")[0, 0].numpy()[..., None]
+    sigma = (_COARSE * height, _COARSE * height, 0)
+    blurred: NDArray[np.float32] = gaussian_filter(shot.image * known, sigma)
+    blurred /= gaussian_filter(known, sigma).clip(1e-3)
+    return blurred
 
 
 def colors_of(mesh: trimesh.Trimesh) -> NDArray[np.uint8]:
@@ -115,12 +138,14 @@ def colors_of(mesh: trimesh.Trimesh) -> NDArray[np.uint8]:
     return np.asarray(mesh.visual.vertex_colors)  # type: ignore[union-attr]
 
 
-def _weights(mesh: trimesh.Trimesh, shots: Sequence[Shot]) -> NDArray[np.float64]:
-    """How much each of S shots counts at each vertex, [V,S]."""
+def _seen(mesh: trimesh.Trimesh, shots: Sequence[Shot]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The cosine at which each vertex faces each of S shots, 0 where a shot does not show it, and how much it counts there
+    otherwise, both [V,S]."""
     points, normals = np.asarray(mesh.vertices, np.float64), _smooth_normals(mesh)
     tolerance = _HIDDEN * float(np.ptp(points[:, 1]))
-    columns = []
-    for shot in shots:
+    shape = (len(points), len(shots))
+    facings, trusts = np.zeros(shape), np.zeros(shape)
+    for i, shot in enumerate(shots):
         seen = project(points, shot.camera)
         position = shot.camera.position[0].cpu().numpy()
         facing = (normals * (position - points)).sum(1) / np.linalg.norm(position - points, axis=1)
@@ -128,8 +153,9 @@ def _weights(mesh: trimesh.Trimesh, shots: Sequence[Shot]) -> NDArray[np.float64
         visible &= ((seen.places > 0) & (seen.places < 1)).all(1)
         trust = sample(shot.trust[..., None], seen.places)[:, 0]
         visible &= trust > _LEAST_TRUST
-        columns.append(np.where(visible, facing, 0.0) ** _SHARPNESS * trust**_TRUSTING * shot.preference)
-    return np.stack(columns, 1) if columns else np.zeros((len(points), 0))
+        facings[:, i] = np.where(visible, facing, 0.0)
+        trusts[:, i] = trust**_TRUSTING * shot.preference
+    return facings, trusts
 
 
 def _smooth_normals(mesh: trimesh.Trimesh) -> NDArray[np.float64]:

@@ -57,10 +57,21 @@ def test_every_side_takes_the_picture_that_sees_it_best(surface):
 
 
 def test_a_picture_that_is_preferred_reaches_further(surface):
-    middle, shots = [(0, 0, 1)], [plain(RED, -30), plain(GREEN, 20)]
+    middle, shots = [(0, 0, 1)], [plain(RED, -50), plain(GREEN, 10)]
     assert colors_at(surface, bake(*surface, shots, 128), middle)[0, 1] > 0.6
     shots[0] = dataclasses.replace(shots[0], preference=12.0)
     assert colors_at(surface, bake(*surface, shots, 128), middle)[0, 1] < 0.4
+
+
+def test_detail_comes_from_the_best_picture_and_coarse_colours_from_all(surface):
+    """The better picture has stripes finer than what pictures share; the other is plain and brighter."""
+    stripes = np.broadcast_to(np.where(np.arange(256) // 4 % 2, 0.7, 0.3)[None, :, None], (256, 256, 3))
+    best = Shot(stripes.astype(np.float32), camera(10), np.ones((32, 32), np.float32))
+    texture = bake(*surface, [best, plain((0.8, 0.8, 0.8), -40)], 512)
+    mesh, opened = surface
+    front = mesh.vertices[opened.origin] @ [0, 0, 1] > 0.19
+    colors = sample(texture, opened.uv[front] * [1, -1] + [0, 1])[:, 0] / 255
+    assert 0.55 < colors.mean() < 0.68 and np.ptp(np.quantile(colors, [0.1, 0.9])) > 0.3
 
 
 def test_vertices_have_the_colours_of_the_texture(surface):
