@@ -9,8 +9,8 @@ from inv3d import pipeline
 from inv3d.core.bundle import load_bundle
 from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D
 from inv3d.core.encoders.store import load_encoder
-from inv3d.core.generator import TriplaneGenerator, volume
-from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, RenderingConfig, SuperResolutionConfig
+from inv3d.core.generator import volume
+from inv3d.core.generator.config import CanonicalConfig
 from inv3d.core.inversion import reconstruction, stages
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.settings import PRESETS, OutputSettings
@@ -24,6 +24,7 @@ from inv3d.photos import PhotoJob, photos_to_heads
 from inv3d.pipeline import VideoJob
 from inv3d.video import track
 from inv3d.video.material import Recording
+from tests import tiny
 from tests.people import portraits
 from tests.pretend import DEVICE, DevicesMixedError, pretended
 
@@ -44,27 +45,17 @@ def small(settings, steps=2):
     )
 
 
-def config_of(kind, demo):
-    """Networks of a few thousand weights: like `demo`'s, or like EG3D's, whose pictures go through super-resolution."""
-    sizes = {"plane_resolution": 16, "channel_base": 256, "channel_max": 16, "raw_resolution": 16, "w_dim": 16, "z_dim": 8}
-    if kind == "grid":
-        rendering = replace(demo.info.generator.rendering, proposal_grid=8, fine_samples=4)
-        return replace(
-            demo.info.generator, **sizes, canonical=CanonicalConfig(16, 8), rendering=rendering, inject_resolution=8
-        )
-    return GeneratorConfig(
-        **sizes, c_dim=0, plane_channels=4, color_channels=8, rendering=RenderingConfig(coarse_samples=4, fine_samples=4),
-        superresolution=SuperResolutionConfig((8, 8), 16),
-    )  # fmt: skip
+def like_demo(demo):
+    """Networks of a few thousand weights like `demo`'s."""
+    rendering = replace(demo.info.generator.rendering, proposal_grid=8, fine_samples=4)
+    sizes = {**tiny.SIZES, "canonical": CanonicalConfig(16, 8), "inject_resolution": 8}
+    return replace(demo.info.generator, **sizes, rendering=rendering)
 
 
 @pytest.fixture(scope="module", params=["grid", "eg3d"])
 def bundle(request, there, demo):
-    torch.manual_seed(0)
-    config = config_of(request.param, demo)
-    generator = TriplaneGenerator(config).to(DEVICE).eval().requires_grad_(False)
-    loaded = load_bundle("demo", DEVICE)
-    return replace(loaded, info=loaded.info.changed(generator=config), generator=generator, statistics=None)
+    config = like_demo(demo) if request.param == "grid" else tiny.CONFIG
+    return tiny.with_generator(load_bundle("demo", DEVICE), config, DEVICE)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +83,7 @@ def test_a_head_is_rendered_measured_and_exported(bundle, footage, tmp_path):
     head.save(tmp_path / "head")
 
 
-@pytest.mark.parametrize("preset", ["fast", "paper"])
+@pytest.mark.parametrize("preset", ["fast", "paper-fast", "paper"])
 def test_steps_make_the_host_wait_for_nothing(bundle, footage, there, preset):
     """What the host reads, and what it sends from its own memory, stops the queue of kernels."""
     settings = replace(small(PRESETS[preset]), warping=0.0)  # no preset has it; its frontal render waits

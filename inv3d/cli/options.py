@@ -62,7 +62,7 @@ Preset = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="Preset: draft (a first look), fast, fine (slower and better), paper, or auto (paper on CUDA, fast on a CPU).",
+        help="Preset: draft (a first look), fast, fine (slower and better), paper, paper-fast, or auto (paper on CUDA, fast on a CPU).",
     ),
 ]
 Model = Annotated[str, typer.Option(metavar="NAME", help="Model to use; `inv3d models list` shows all.")]

@@ -6,6 +6,7 @@ The tri-plane generator (EG3D) implements it. No module outside this folder know
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -62,6 +63,11 @@ class Scene(ABC):
     @abstractmethod
     def __getitem__(self, rows: slice | list[int]) -> Scene:
         """The scene of some of the codes."""
+
+    @abstractmethod
+    def held(self) -> tuple[Scene, Callable[[], None]]:
+        """The scene apart from how it was made, for several backward passes, and a function that sends the gradients that
+        they left in it on to the codes and to the weights of the generator, once."""
 
 
 class Generator(nn.Module, ABC):

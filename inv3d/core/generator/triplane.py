@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
@@ -46,6 +47,22 @@ class TriplaneScene(Scene):
     def __getitem__(self, rows: slice | list[int]) -> TriplaneScene:
         grid = self.grid if self.grid is None or len(self.grid) == 1 else self.grid[rows]
         return TriplaneScene(self.codes[rows], self.planes[rows], grid, self.own_cells)
+
+    def held(self) -> tuple[TriplaneScene, Callable[[], None]]:
+        names = ("features", "film", "background", "canonical")
+        made = {name: tensor for name in names if (tensor := getattr(self.planes, name)) is not None}
+        leaves = {name: tensor.detach().requires_grad_(tensor.requires_grad) for name, tensor in made.items()}
+        codes = self.codes.detach().requires_grad_(self.codes.requires_grad)
+        scene = TriplaneScene(codes, dataclasses.replace(self.planes, **leaves), self.grid, self.own_cells)
+        pairs = [(self.codes, codes), *((made[name], leaves[name]) for name in made)]
+
+        def send_on() -> None:
+            reached = [(whole, leaf) for whole, leaf in pairs if leaf.grad is not None]
+            torch.autograd.backward([whole for whole, _ in reached], [leaf.grad for _, leaf in reached])
+            for _, leaf in reached:
+                leaf.grad = None
+
+        return scene, send_on
 
 
 class TriplaneGenerator(Generator):

@@ -1,4 +1,4 @@
-"""Steps, weights and rates of an inversion. Four presets: the paper's, and three for CPUs."""
+"""Steps, weights and rates of an inversion. Presets: the paper's and its fast twin, and three for CPUs."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class FitSettings:
     rays_per_view: int | None = None
     """Random pixels per view and step for the pixel losses; None renders whole images."""
     views_per_step: int | None = None
-    """With random pixels: targets that a step looks at, drawn at random; None takes all."""
+    """Targets that a step looks at, drawn at random; None takes all."""
     between_per_step: int | None = None
     """The same for the frames in between."""
     whole_resolution: int | None = None
@@ -154,6 +154,9 @@ class FitSettings:
 
 PAPER = FitSettings()
 
+PAPER_FAST = replace(PAPER, name="paper-fast", views_per_step=4, between_per_step=2, depth_codes=1)
+"""The paper's losses with the same expected gradient, from some of the views and one depth map in every step."""
+
 FAST = FitSettings(
     name="fast",
     wplus_steps=200,
@@ -198,7 +201,7 @@ DRAFT = replace(
 )
 """For CPUs: a first look at a head, to see whether a clip is worth more."""
 
-PRESETS = {"draft": DRAFT, "paper": PAPER, "fast": FAST, "fine": FINE}
+PRESETS = {preset.name: preset for preset in (DRAFT, FAST, FINE, PAPER_FAST, PAPER)}
 
 
 def preset_for(device: torch.device) -> FitSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
-from inv3d.core.camera import Camera, Rays, pixel_centers
+from inv3d.core.camera import Rays, pixel_centers
 from inv3d.core.generator import Detail, Generator, Scene
 from inv3d.core.inversion.loop import Losses, Progress, optimise, silent, total
 from inv3d.core.inversion.noise import free_noise, noise_regularisation, normalise
@@ -29,8 +29,8 @@ _MIRRORED_PER_STEP = 1
 
 @dataclass(frozen=True)
 class Lesson:
-    """Views that a step learns from: how much they count together, how many of them a step with random pixels draws (None:
-    all), and whether it renders one of them whole."""
+    """Views that a step learns from: how much they count together, how many of them a step draws (None: all), and whether a
+    step with random pixels renders one of them whole."""
 
     views: Views
     weight: float
@@ -95,10 +95,8 @@ def _passes(
     """The losses of a step: of the views and, for several codes, of the frames in between and the common geometry."""
     if problem.settings.rays_per_view is not None:
         yield _sampled_pass(problem, reconstruction, generator, track, offsets)
-        return
-    yield from _whole_passes(problem, reconstruction, generator, track, offsets)
-    if len(track) > 1 and problem.settings.depth:
-        yield _whole_depth_pass(problem, reconstruction, generator, track)
+    else:
+        yield from _whole_passes(problem, reconstruction, generator, track, offsets)
 
 
 def _whole_passes(
@@ -108,15 +106,31 @@ def _whole_passes(
     track: LatentTrack,
     offsets: Tensor | None,
 ) -> Iterator[Losses]:
-    """Whole images one by one; their gradients add up (section 3.1), so memory is that of one."""
-    for lesson in problem.lessons(len(track) > 1):
-        views = lesson.views
-        share = torch.full((1,), lesson.weight / len(views), device=views.images.device)
-        for row in range(len(views)):
-            camera = _cameras(views, slice(row, row + 1), offsets)
-            scene = reconstruction.scene(generator, track.at(camera))
-            one, moving = views[row : row + 1], offsets is not None
-            yield reconstruction.whole(generator, scene, camera, one.images, share, moving=moving, mattes=one.mattes)
+    """Whole images one by one, and Eq. 6 at one of the targets; their gradients add up (section 3.1), so memory is that of
+    one. Every scene is made once: that of a single code for all images, those of several codes for their target and for
+    Eq. 6.
+    """
+    settings, several = problem.settings, len(track) > 1
+    lessons = problem.lessons(several)
+    drawn = _drawn_rows(lessons, reconstruction.random)
+    shared = None if several else reconstruction.scene(generator, track.codes).held()
+    others: list[Scene] = []
+    for lesson, rows in zip(lessons, drawn, strict=True):
+        share = torch.full((1,), lesson.weight / len(rows), device=track.codes.device)
+        for row in rows.split(1):
+            one = _drawn(lesson.views, row, offsets)
+            scene, send_on = shared or reconstruction.scene(generator, track.at(one.cameras)).held()
+            moving = offsets is not None
+            yield reconstruction.whole(generator, scene, one.cameras, one.images, share, moving=moving, mattes=one.mattes)
+            if several and settings.depth and lesson is lessons[0]:
+                if 0 < len(others) == len(rows) - 1:
+                    rays = one.cameras.rays(generator.raw_resolution)
+                    yield _depth_loss(problem, reconstruction, generator, scene, others[: settings.depth_codes], rays)
+                others.append(scene)
+            if shared is None:
+                send_on()
+    if shared is not None:
+        shared[1]()
 
 
 def _sampled_pass(
@@ -133,9 +147,7 @@ def _sampled_pass(
     """
     settings, random = problem.settings, reconstruction.random
     lessons = problem.lessons(len(track) > 1)
-    drawn = [
-        torch.randperm(len(lesson.views), generator=random, device=random.device)[: lesson.per_step] for lesson in lessons
-    ]
+    drawn = _drawn_rows(lessons, random)
     seen = [_drawn(lesson.views, rows, offsets) for lesson, rows in zip(lessons, drawn, strict=True)]
     sample = functools.reduce(Views.followed_by, seen)
     codes = track.grouped(sample.cameras)
@@ -164,29 +176,16 @@ def _sampled_pass(
     return total(losses)
 
 
+def _drawn_rows(lessons: Sequence[Lesson], random: torch.Generator) -> list[Tensor]:
+    """The views [B] of every lesson that a step looks at, in random order; they stay on the device."""
+    return [torch.randperm(len(one.views), generator=random, device=random.device)[: one.per_step] for one in lessons]
+
+
 def _drawn(views: Views, rows: Tensor, offsets: Tensor | None) -> Views:
-    """Views for a step, which asks for no frames and times: `rows` [B] stay on the device."""
-    mattes = None if views.mattes is None else views.mattes[rows]
-    return Views(views.images[rows], _cameras(views, rows, offsets), (), (), mattes)
-
-
-def _cameras(views: Views, rows: Tensor | slice, offsets: Tensor | None) -> Camera:
-    """Cameras of some views, moved by `offsets` [N,6] (see `poses.correct`)."""
-    chosen = views.cameras[rows]
-    return chosen if offsets is None else correct(chosen, offsets[rows])
-
-
-def _whole_depth_pass(
-    problem: Problem, reconstruction: Reconstruction, generator: Generator, track: LatentTrack
-) -> Losses:
-    """Eq. 6 at one view, drawn at random, with whole depth maps and all codes."""
-    random = reconstruction.random
-    order = torch.randperm(len(track), generator=random, device=random.device).to(track.codes.device)
-    rays = problem.views.cameras[order[:1]].rays(generator.raw_resolution)
-    own, *rest = track.codes[order].split(1)
-    # one at a time: the scenes of many codes do not fit into memory at once
-    others = (reconstruction.scene(generator, code) for code in rest)
-    return _depth_loss(problem, reconstruction, generator, reconstruction.scene(generator, own), others, rays)
+    """Views for a step, which asks for no frames and times: `rows` [B] stay on the device. Their cameras are moved by
+    `offsets` [N,6] (see `poses.correct`)."""
+    mattes, cameras = None if views.mattes is None else views.mattes[rows], views.cameras[rows]
+    return Views(views.images[rows], cameras if offsets is None else correct(cameras, offsets[rows]), (), (), mattes)
 
 
 def _depth_loss(

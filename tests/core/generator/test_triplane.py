@@ -5,6 +5,7 @@ from inv3d.core.camera import Camera, Rays, look_at
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.generator.config import GeneratorConfig, RenderingConfig
 from inv3d.core.training.demo import demo_config
+from tests.tiny import CONFIG
 
 from ..conftest import relative
 
@@ -66,6 +67,43 @@ def test_several_cameras_share_one_codes_planes(small, monkeypatch):
     assert calls == [1]
     alone = torch.cat([small(codes, cameras(yaw), 16).image for yaw in (-0.5, 0.0, 0.5)])
     assert torch.allclose(together.image, alone, atol=1e-4)
+
+
+@pytest.mark.parametrize("config", [demo_config(), CONFIG], ids=["demo", "super-resolution"])
+def test_a_held_scene_gathers_gradients_and_sends_them_on(config):
+    """Two backward passes through one scene are worth two scenes, for codes and for weights."""
+    torch.manual_seed(0)
+    generator = TriplaneGenerator(config)
+    codes = generator.mapping(torch.randn(1, generator.z_dim)).detach().requires_grad_()
+    learned = {"codes": codes, **dict(generator.named_parameters())}
+
+    def gradients() -> dict[str, torch.Tensor]:
+        found = {name: tensor.grad.clone() for name, tensor in learned.items() if tensor.grad is not None}
+        for tensor in learned.values():
+            tensor.grad = None
+        return found
+
+    def look(scene, yaw: float) -> None:
+        generator.render(scene, cameras(yaw), 8).image.square().mean().backward()
+
+    for yaw in (-0.4, 0.4):
+        look(generator.scene(codes), yaw)
+    expected = gradients()
+    scene, send_on = generator.scene(codes).held()
+    for yaw in (-0.4, 0.4):
+        look(scene, yaw)
+    assert codes.grad is None
+    send_on()
+    found = gradients()
+    assert found.keys() == expected.keys() and "codes" in found
+    # sums of many numbers in another order
+    assert all(torch.allclose(found[name], expected[name], rtol=1e-3, atol=1e-6) for name in found)
+
+
+def test_a_held_scene_without_gradients_sends_nothing(small):
+    scene, send_on = small.scene(small.mapping(torch.randn(1, 66))).held()
+    assert not small.render(scene, cameras(0.0), 8).image.requires_grad
+    send_on()
 
 
 def test_cameras_are_grouped_by_code(small):

@@ -6,12 +6,13 @@ import torch
 from inv3d.core.camera import Rays, look_at
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.reconstruction import Reconstruction
-from inv3d.core.inversion.settings import FAST, PAPER, PRESETS, preset_for
-from inv3d.core.inversion.stages import Problem, _sampled_pass, fit_latents, fit_wplus, tune
+from inv3d.core.inversion.settings import FAST, PAPER, PAPER_FAST, PRESETS, preset_for
+from inv3d.core.inversion.stages import Problem, _sampled_pass, _whole_passes, fit_latents, fit_wplus, tune
 from inv3d.core.inversion.warping import depth_smoothness
 from inv3d.core.latents import LatentTrack
 from inv3d.core.metrics.consistency import mean_deviation
 from inv3d.core.views import Views
+from tests import tiny
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,12 @@ def problem(demo) -> Problem:
         depth_rays=64,
     )
     return Problem(demo, views[[0, 2, 4]], views[[1, 3]], settings, seed=0)
+
+
+@pytest.fixture(scope="module")
+def upscaled(problem) -> Problem:
+    """The same of a small generator with super-resolution, for which the views mean nothing."""
+    return dataclasses.replace(problem, bundle=tiny.with_generator(problem.bundle))
 
 
 def error(problem, generator, track) -> float:
@@ -91,15 +98,56 @@ def test_tuning_changes_a_copy_and_lowers_the_error(problem, fitted):
     assert not any(p.requires_grad for p in tuned.parameters())
 
 
-def test_whole_images_go_the_papers_way(problem):
-    settings = dataclasses.replace(PAPER, wplus_steps=1, latent_steps=1, tuning_steps=1, depth_rays=32, samples=4)
-    views = dataclasses.replace(problem.views[[0, 2]])
-    paper = dataclasses.replace(problem, views=views, between=problem.between[[0]], settings=settings)
+def test_whole_images_go_the_papers_way(upscaled):
+    paper = dataclasses.replace(upscaled, settings=dataclasses.replace(PAPER, wplus_steps=1, latent_steps=1))
     code, offsets, _ = fit_wplus(paper)
     assert not offsets.any()  # the paper keeps its cameras
     seen = []
     fit_latents(paper, code, lambda stage, step, steps, losses: seen.append(set(losses)))
     assert {"perceptual", "pixel", "identity", "depth", "distance"} <= seen[0]
+
+
+def test_whole_images_share_what_a_code_looks_like(upscaled, monkeypatch):
+    """Planes are made once a step: of a single code for all views, of several for a view and for the depth term."""
+    calls = []
+    synthesis = upscaled.bundle.generator.backbone.synthesis
+    own = synthesis.forward
+    monkeypatch.setattr(synthesis, "forward", lambda *values: calls.append(len(values[0])) or own(*values))
+    paper = dataclasses.replace(upscaled, settings=dataclasses.replace(PAPER, wplus_steps=1, latent_steps=1))
+    told = []
+
+    def count(stage, step, steps, losses):
+        told.append((len(calls), losses.get("depth")))
+        calls.clear()
+
+    fit_latents(paper, fit_wplus(paper, count).code, count)
+    assert [calls for calls, _ in told] == [1, 5]
+    assert told[0][1] is None and told[1][1] > 0.0
+
+
+def test_drawn_whole_views_stand_for_all(problem, fitted, monkeypatch):
+    steps, drawn, compared = 300, {}, []
+    settings = dataclasses.replace(PAPER_FAST, views_per_step=2, between_per_step=1)
+    problem = dataclasses.replace(problem, settings=settings)
+    reconstruction = Reconstruction(problem.bundle, settings, problem.random(3))
+    track = LatentTrack(fitted[0].repeat(3, 1, 1), problem.yaws)
+
+    def whole(self, generator, scene, cameras, images, weights, **options):
+        yaw = round(float(cameras.yaw), 3)
+        drawn[yaw] = drawn.get(yaw, 0.0) + float(weights) / steps
+        return {"pixel": torch.zeros((), requires_grad=True)}
+
+    class Flat:
+        def held(self):
+            return self, lambda: None
+
+    monkeypatch.setattr(Reconstruction, "scene", lambda self, generator, codes: Flat())
+    monkeypatch.setattr(Reconstruction, "whole", whole)
+    monkeypatch.setattr(Reconstruction, "depth", lambda self, generator, scene, rays: compared.append(scene) or torch.zeros(1))
+    for _ in range(steps):
+        list(_whole_passes(problem, reconstruction, problem.bundle.generator, track, None))
+    assert drawn == pytest.approx({-0.6: 1 / 3, 0.0: 1 / 3, 0.6: 1 / 3, -0.3: 1 / 2, 0.3: 1 / 2}, rel=0.15)
+    assert len(compared) == 2 * steps and len({id(scene) for scene in compared[:2]}) == 2
 
 
 def test_frames_in_between_teach_several_codes_alone(problem):
