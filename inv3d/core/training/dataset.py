@@ -235,10 +235,9 @@ def generate(
     Raises UsageError if `folder` has shards of another source.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.glob("*.safetensors")) and source_of(folder) is not source:
-        raise UsageError(
-            f"{folder} already has data of {source_of(folder).name}", "choose another folder for another source"
-        )
+    found = source_of(folder, source)
+    if found is not source:
+        raise UsageError(f"{folder} already has data of {found.name}", "choose another folder for another source")
     makers = {
         "points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard, "twins": twin_shard,
         "patches": patch_shard,

@@ -162,11 +162,12 @@ TOONS, PEOPLE = _Toons(), _People()
 SOURCES: dict[str, Source] = {"toons": TOONS, "people": PEOPLE}
 
 
-def source_of(folder: Path) -> Source:
-    """The source of the shards in `folder`, recognised by the size of their latents; `TOONS` if there are none."""
+def source_of(folder: Path, otherwise: Source = TOONS) -> Source:
+    """The source of the shards in `folder`, recognised by the size of their latents; `otherwise` if there are none that
+    were drawn."""
+    by_width = {source.identity_dim: source for source in SOURCES.values()}
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, "pt") as shard:
-            if "z" in shard.keys():  # noqa: SIM118  (no mapping)
-                width = shard.get_slice("z").get_shape()[1]
-                return next((source for source in SOURCES.values() if source.identity_dim == width), TOONS)
-    return TOONS
+            if "z" in shard.keys() and (width := shard.get_slice("z").get_shape()[1]) in by_width:  # noqa: SIM118
+                return by_width[width]
+    return otherwise

@@ -189,6 +189,10 @@ def test_finished_parts_become_a_bundle(data, tmp_path, monkeypatch):
 
 def test_the_source_is_told_by_the_shards(data, tmp_path):
     assert source_of(data) is TOONS and source_of(tmp_path) is TOONS
+    dataset.write_shard(tmp_path / "encoder.safetensors", {"weight": torch.zeros(1)})
+    dataset.write_shard(tmp_path / "inside-0000.safetensors", {"z": torch.zeros(2, 7)})  # a generator's own pictures
+    assert source_of(tmp_path, PEOPLE) is PEOPLE
+    dataset.generate(tmp_path, dataset.DataPlan(0, 0, 0, 0, 0, 0), False, print, PEOPLE)  # may be drawn beside them
     dataset.write_shard(tmp_path / "points-0000.safetensors", {"z": torch.zeros(2, PEOPLE.identity_dim)})
     assert source_of(tmp_path) is PEOPLE
     with pytest.raises(UsageError):
