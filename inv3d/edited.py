@@ -117,7 +117,7 @@ def standings(head: Head) -> list[Standing]:
     space, found = head.generator.code_space, []
     for direction in head.bundle.directions or ():
         first, last = space.layers(direction.span)
-        reading = direction.reading(head.track.codes[:, first : last + 1], first)
+        reading = direction.reading(head.wplus[:, first : last + 1], first)
         found.append(Standing(direction, reading, *reach(direction, reading)))
     return found
 
@@ -189,7 +189,7 @@ class _Editor:
     def move(self, direction: Direction, strength: float) -> None:
         """Raises UsageError if that is further than the model holds."""
         head = self.head
-        self._add(make_edit(direction, strength, head.track.codes, head.generator.code_space, self.layers))
+        self._add(make_edit(direction, strength, head.wplus, head.generator.code_space, self.layers))
 
     def take(self, name: str, other: Head, whose: str) -> None:
         """Raises UsageError for unknown names, InputError for a head of another model."""
@@ -200,14 +200,14 @@ class _Editor:
                 "take from heads of the same model",
             )
         traits = () if bundle.directions is None else bundle.directions.traits
-        codes = other.track.codes.to(head.track.codes)
-        self._add(take(name, traits, head.track.codes, codes, head.generator.code_space, whose, self.layers))
+        codes = other.wplus.to(head.wplus)
+        self._add(take(name, traits, head.wplus, codes, head.generator.code_space, whose, self.layers))
 
     def _add(self, edit: Edit) -> None:
         before = self.head
         self.head = before.edited([*before.edits, edit])
         fitted = before.origin or before
-        check_distance(fitted.track.codes, before.track.codes, self.head.track.codes, self.statistics, edit)
+        check_distance(fitted.wplus, before.wplus, self.head.wplus, self.statistics, edit)
 
 
 def yaws_across(head: Head) -> Tensor:

@@ -28,12 +28,12 @@ from inv3d.core.latents import LatentTrack
 from inv3d.core.lumigraph import DEPTH_RESOLUTION, Lumigraph
 from inv3d.core.records import Degrees, Record, read_record, write_record
 from inv3d.core.views import Views
-from inv3d.core.weights import MOST_ROWS, Refuse, Shape, read_tensors, shapes_of
+from inv3d.core.weights import MOST_ROWS, Refuse, Shape, has_tensor, read_tensors, shapes_of
 
 HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safetensors", "detail.safetensors"
 FRAMES, EDITS = "frames.safetensors", "edits.safetensors"
 MOST_EDITS = 64
-_DISPLACEMENTS = "displacements"
+_CODES, _WTRI, _DISPLACEMENTS = "codes", "wtri", "displacements"
 _LARGEST = 65504.0  # the largest float16
 _HINT = "name an output folder of `inv3d video` or `inv3d image`; if this is one, make it again"
 
@@ -98,6 +98,11 @@ class Head:
         """Pixels per side up to which pictures show more, where its frames have more than the model renders."""
         size = 0 if self.lumigraph is None else self.lumigraph.size
         return size if size > self.generator.resolution else None
+
+    @property
+    def wplus(self) -> Tensor:
+        """The codes of the track [K,num_ws,w_dim], or those of W+ that are nearest to them: what directions read."""
+        return self.generator.space_of(self.track.codes).narrowed(self.track.codes)
 
     @functools.cached_property
     def _guide(self) -> Guide | None:
@@ -237,7 +242,8 @@ class Head:
         origin = self.origin or self
         if not edits:
             return origin
-        track = LatentTrack(displaced(origin.track.codes, edits), origin.track.yaws)
+        codes = origin.track.codes
+        track = LatentTrack(displaced(codes, edits, self.generator.space_of(codes)), origin.track.yaws)
         return dataclasses.replace(origin, track=track, edits=tuple(edits), origin=origin)
 
     def camera(self, yaw: Tensor, pitch: Tensor) -> Camera:
@@ -265,7 +271,8 @@ class Head:
         there are any."""
         folder.mkdir(parents=True, exist_ok=True)
         track = (self.origin or self).track
-        codes = {"codes": track.codes.cpu().contiguous(), "yaws": track.yaws.cpu().contiguous()}
+        name = _WTRI if self.generator.space_of(track.codes) == self.generator.wtri_space else _CODES
+        codes = {name: track.codes.cpu().contiguous(), "yaws": track.yaws.cpu().contiguous()}
         (folder / CODES).write_bytes(save(codes))
         if self.edits:
             displacements = torch.stack([edit.displacement for edit in self.edits])
@@ -364,11 +371,13 @@ def _read(
 
 
 def _read_track(path: Path, latents: int, bundle: Bundle) -> LatentTrack:
-    """The codes of a head. Raises InputError if they are not `latents` codes of the model at ascending yaws."""
-    space = bundle.generator.code_space
-    shapes: dict[str, Shape] = {"codes": (None, space.num_ws, space.w_dim), "yaws": (None,)}
+    """The codes of a head, in W+ or W_tri. Raises InputError if they are not `latents` codes of the model at ascending yaws."""
+    name, space = _CODES, bundle.generator.code_space
+    if bundle.generator.wtri_space is not None and has_tensor(path, _WTRI, _refuse(path)):
+        name, space = _WTRI, bundle.generator.wtri_space
+    shapes: dict[str, Shape] = {name: (None, space.num_ws, space.w_dim), "yaws": (None,)}
     tensors = _read(path, shapes)
-    codes, yaws = tensors["codes"], tensors["yaws"]
+    codes, yaws = tensors[name], tensors["yaws"]
     if not len(codes) == len(yaws) == latents:
         raise _refuse(path)(f"it has {len(codes)} codes and {len(yaws)} yaws where {HEAD} lists {latents}")
     if not bool((yaws.diff() >= 0.0).all()) or float(yaws.abs().max()) > math.tau:

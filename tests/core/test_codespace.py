@@ -4,6 +4,21 @@ import torch
 from inv3d.core.codespace import CodeSpace
 
 SPACE = CodeSpace(4, 2, {"shape": slice(0, 1), "looks": slice(1, 4), "sr": slice(3, 4)})
+FINER = CodeSpace(5, 2, {"xy": slice(1, 3)}, origins=(0, 1, 2, 1, 3))
+
+
+def test_codes_of_w_plus_mean_the_same_in_a_finer_space_and_come_back():
+    codes = torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0))
+    wide = FINER.widened(codes)
+    assert wide.shape == (3, 5, 2) and torch.equal(FINER.take(wide, "xy"), codes[:, 1:3])
+    assert torch.allclose(FINER.narrowed(wide), codes)
+    assert SPACE.widened(codes) is codes and SPACE.narrowed(codes) is codes
+
+
+def test_the_nearest_codes_of_w_plus_are_means():
+    wide = torch.zeros(1, 5, 2)
+    wide[:, 1], wide[:, 3], wide[:, 4] = 1.0, 3.0, 5.0
+    assert FINER.narrowed(wide)[0, :, 0].tolist() == [0.0, 2.0, 0.0, 5.0]
 
 
 def test_a_span_is_taken_by_its_name():

@@ -152,6 +152,8 @@ def test_a_description_that_makes_no_sense_is_refused(change, said, head, tmp_pa
         (lambda t: t | {"codes": t["codes"][:, :-1]}, "codes has shape"),
         (lambda t: t | {"codes": t["codes"][..., :-1]}, "codes has shape"),
         (lambda t: t | {"codes": t["codes"][0]}, "codes has shape"),
+        (lambda t: {"wtri": t["codes"], "yaws": t["yaws"]}, r"wtri has shape \[3, 10, 256\], not"),
+        (lambda t: t | {"wtri": t["codes"].clone()}, "codes is unknown"),
         (lambda t: t | {"codes": t["codes"].int()}, "codes contains I32"),
         (lambda t: t | {"codes": t["codes"] * torch.nan}, "codes contains NaN"),
         (lambda t: t | {"codes": t["codes"] * 1e20}, "codes contains larger values"),
@@ -304,7 +306,7 @@ def test_only_frames_finer_than_the_model_ask_for_larger_pictures(head):
 
 def smiling(head: Head, strength: float = 1.0) -> Head:
     smile = head.bundle.directions["smile"]
-    return head.edited([*head.edits, make_edit(smile, strength, head.track.codes, head.generator.code_space)])
+    return head.edited([*head.edits, make_edit(smile, strength, head.wplus, head.generator.code_space)])
 
 
 def test_an_edited_head_comes_back_with_the_codes_of_the_fit(head, tmp_path):
@@ -323,6 +325,34 @@ def test_without_its_edits_a_head_is_the_one_that_was_fitted(head, tmp_path):
     assert torch.equal(again.edited(()).track.codes, head.track.codes) and again.edited(()).origin is None
     once = smiling(smiling(head)).edited(smiling(head).edits)
     assert torch.allclose(once.track.codes, smiling(head).track.codes) and once.origin is head
+
+
+def apart(head: Head) -> Head:
+    """The head with codes in W_tri, whose planes differ."""
+    space = head.generator.wtri_space
+    codes = space.widened(head.track.codes)
+    codes = codes + 0.1 * torch.randn(codes.shape, generator=torch.Generator().manual_seed(5))
+    return dataclasses.replace(head, track=head.track.with_codes(codes))
+
+
+def test_a_head_in_w_tri_comes_back_with_its_edits(head, tmp_path):
+    own = smiling(apart(head))
+    own.save(tmp_path)
+    again = Head.load(tmp_path)
+    camera = head.camera(torch.tensor([0.3]), torch.zeros(1))
+    assert torch.equal(again.origin.track.codes, own.origin.track.codes)
+    assert torch.equal(again.render(camera, 24).image, own.render(camera, 24).image)
+
+
+def test_an_edit_moves_the_vectors_of_all_planes_alike(head):
+    own = apart(head)
+    space = head.generator.wtri_space
+    moved = smiling(own).track.codes - own.track.codes
+    expected = smiling(head).track.codes - head.track.codes
+    assert torch.allclose(moved, space.widened(expected), atol=1e-5)
+    xy, xz, yz = (space.take(moved, name) for name in ("xy", "xz", "yz"))
+    assert torch.allclose(xy, xz, atol=1e-5) and torch.allclose(xz, yz, atol=1e-5) and float(xy.abs().max()) > 0.0
+    assert torch.allclose(smiling(own).wplus - own.wplus, expected, atol=1e-5)
 
 
 def test_the_front_of_an_edited_head_is_edited(head):

@@ -36,7 +36,7 @@ class Edit:
 def make_edit(
     direction: Direction, strength: float, codes: Tensor, space: CodeSpace, layers: tuple[int, int] | None = None
 ) -> Edit:
-    """An edit of `codes` [M,num_ws,w_dim], in the `layers` (first and last) or in those of the direction.
+    """An edit of `codes` [M,num_ws,w_dim] of W+, in the `layers` (first and last) or in those of the direction.
 
     Raises UsageError if the code space does not have the layers, or if the edit takes the codes further than the model
     holds.
@@ -79,7 +79,7 @@ def _check_reach(direction: Direction, strength: float, reading: float) -> None:
 
 
 def check_distance(fitted: Tensor, before: Tensor, after: Tensor, statistics: CodeStatistics, edit: Edit) -> None:
-    """Edits add up: that of codes `before` to `after` [M,num_ws,w_dim] may end as far from the mean as the model's own codes
+    """Edits add up: that of codes `before` to `after` [M,num_ws,w_dim] of W+ may end as far from the mean as the model's own codes
     reach, or a little further than the codes of the fit, or go back towards the mean. Raises UsageError."""
     own, old, new = (statistics.distance(codes.mean((0, 1))) for codes in (fitted, before, after))
     most = max(FURTHEST, own + _FURTHER)
@@ -91,8 +91,8 @@ def check_distance(fitted: Tensor, before: Tensor, after: Tensor, statistics: Co
         )
 
 
-def displaced(codes: Tensor, edits: Sequence[Edit]) -> Tensor:
-    """Codes [M,num_ws,w_dim] after all edits."""
+def displaced(codes: Tensor, edits: Sequence[Edit], space: CodeSpace) -> Tensor:
+    """Codes [M,num_ws,w_dim] of a `space` after all edits, which move the vectors that stand for one of W+ alike."""
     for edit in edits:
-        codes = codes + edit.displacement.to(codes)
+        codes = codes + space.widened(edit.displacement.to(codes))
     return codes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -10,6 +11,8 @@ from torch.nn import functional as F
 
 from inv3d.core.generator.config import GeneratorConfig
 from inv3d.core.generator.layers import FullyConnected, NoiseMode, SynthesisBlock
+
+_PLANES = 3
 
 
 def normalize_second_moment(x: Tensor) -> Tensor:
@@ -77,6 +80,9 @@ class SynthesisNetwork(nn.Module):
     """Codes [B,num_ws,w_dim] to an image of 3 * plane_channels channels at plane_resolution.
 
     The block at resolution r uses (convs + 1) codes; its torgb shares a code with the first conv of the next block.
+
+    Codes of W_tri (Oh and Jo 2023, section 3.2) have the vectors of the last block once for each plane: first those that
+    come before, of which its first conv's is one, then three times the block's, then one that is read after the planes.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -96,16 +102,18 @@ class SynthesisNetwork(nn.Module):
             if resolution == config.inject_resolution:
                 self.inject = FullyConnected(config.w_dim, channels * resolution * resolution, scale=0.3)
             previous = channels
+            self.num_last = block.num_convs + 1
 
-    def blocks(self, codes: Tensor, noise_mode: NoiseMode) -> list[tuple[Tensor, Tensor]]:
-        """Features and image of every resolution, from coarse to fine."""
+    def blocks(
+        self, codes: Tensor, noise_mode: NoiseMode, resolutions: Sequence[int] | None = None
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Features and image of every resolution, or of the first `resolutions`, from coarse to fine."""
         x: Tensor | None = None
         image: Tensor | None = None
         outputs: list[tuple[Tensor, Tensor]] = []
         index = 0
-        for resolution in self.resolutions:
-            block = self.get_submodule(f"b{resolution}")
-            assert isinstance(block, SynthesisBlock)
+        for resolution in self.resolutions if resolutions is None else resolutions:
+            block = self._block(resolution)
             x, image = block(x, image, codes[:, index : index + block.num_convs + 1], noise_mode)
             if resolution == self.inject_resolution:
                 x = x + self.inject(codes[:, index]).reshape(x.shape)
@@ -113,8 +121,28 @@ class SynthesisNetwork(nn.Module):
             outputs.append((x, image))
         return outputs
 
+    def _block(self, resolution: int) -> SynthesisBlock:
+        block = self.get_submodule(f"b{resolution}")
+        assert isinstance(block, SynthesisBlock)
+        return block
+
+    @property
+    def origins(self) -> tuple[int, ...]:
+        """The vector of W+ that each vector of W_tri stands for."""
+        first, end = self.num_ws - self.num_last, self.num_ws
+        return (*range(first + 1), *(*range(first, end),) * _PLANES, end - 1)
+
     def forward(self, codes: Tensor, noise_mode: NoiseMode = "const") -> Tensor:
-        return self.blocks(codes, noise_mode)[-1][1]
+        if codes.shape[1] == self.num_ws:
+            return self.blocks(codes, noise_mode)[-1][1]
+        *earlier, last = self.resolutions
+        before = self.blocks(codes, noise_mode, earlier)
+        x, image = before[-1] if before else (None, None)
+        first = self.num_ws - self.num_last + 1
+        apart = codes[:, first:-1].chunk(_PLANES, 1)
+        # in turn rather than in one batch, which would round differently, and take as long
+        images = [self._block(last)(x, image, own, noise_mode)[1] for own in apart]
+        return torch.cat([each.chunk(_PLANES, 1)[plane] for plane, each in enumerate(images)], 1)
 
 
 class Backbone(nn.Module):

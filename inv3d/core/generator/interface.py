@@ -83,6 +83,18 @@ class Generator(nn.Module, ABC):
         """The structure of the codes."""
 
     @property
+    def wtri_space(self) -> CodeSpace | None:
+        """W_tri, whose codes a generator with planes takes in the place of those of its `code_space`, if it has planes."""
+        return None
+
+    def space_of(self, codes: Tensor) -> CodeSpace:
+        """The space of `codes` [...,num_ws,w_dim]. Raises ValueError if they are of none."""
+        for space in (self.code_space, self.wtri_space):
+            if space is not None and codes.shape[-2:] == (space.num_ws, space.w_dim):
+                return space
+        raise ValueError(f"codes of shape {tuple(codes.shape)} are not this generator's")
+
+    @property
     @abstractmethod
     def mean_w(self) -> Tensor:
         """The mean code [w_dim] as tracked during training."""
@@ -142,7 +154,7 @@ class Generator(nn.Module, ABC):
         guide: Guide | None = None,
         guide_cells: int | None = None,
     ) -> Scene:
-        """The scene of `codes` [M,num_ws,w_dim], with the local `detail` of a picture if given.
+        """The scene of `codes` [M,num_ws,w_dim], of W+ or of `wtri_space`, with the local `detail` of a picture if given.
 
         `guide` says where to look for the surface; by default the scene finds out itself, with `guide_cells` cells a
         side (default: the model's own). Raises ValueError for a detail that the model cannot read.

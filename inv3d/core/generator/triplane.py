@@ -103,6 +103,18 @@ class TriplaneGenerator(Generator):
         return CodeSpace(count, self.config.w_dim, spans)
 
     @property
+    def wtri_space(self) -> CodeSpace:
+        """The spans `xy`, `xz` and `yz` are those of the planes, in their order (`legacy` models see no y and z together: their
+        third plane is another (z,x)); `sr` is read after the planes, by a model without super-resolution for its decoder and
+        background."""
+        synthesis = self.backbone.synthesis
+        count, own = len(synthesis.origins), synthesis.num_last
+        first = count - 1 - 3 * own
+        planes = {name: slice(first + i * own, first + (i + 1) * own) for i, name in enumerate(("xy", "xz", "yz"))}
+        spans = {"shared": slice(0, first), **planes, "sr": slice(count - 1, count)}
+        return CodeSpace(count, self.config.w_dim, spans, synthesis.origins)
+
+    @property
     def mean_w(self) -> Tensor:
         return self.backbone.mapping.w_avg
 
@@ -149,7 +161,7 @@ class TriplaneGenerator(Generator):
         return TriplaneScene(codes, self.planes(codes, detail), None if guide is None else guide.density, own)
 
     def planes(self, codes: Tensor, detail: Detail | None = None) -> TriPlanes:
-        """Tri-planes of `codes` [M,num_ws,w_dim]."""
+        """Tri-planes of `codes` [M,num_ws,w_dim], of W+ or W_tri."""
         config = self.config
         image = self.backbone.synthesis(codes)
         size = config.plane_resolution
@@ -222,7 +234,7 @@ class TriplaneGenerator(Generator):
         raw = features[:, :3]
         image = raw
         if superresolution and self.superresolution is not None:
-            w = self.code_space.take(scene.codes, "sr")
+            w = self.space_of(scene.codes).take(scene.codes, "sr")
             image = self.superresolution(features, w.repeat_interleave(views, 0))
         maps = (rays.depth.reshape(-1, 1, size, size), rays.alpha.reshape(-1, 1, size, size))
         return Render(image, raw, *maps)

@@ -13,8 +13,8 @@ CODES = torch.zeros(3, 5, 4)
 
 def test_an_edit_moves_all_codes_alike_in_the_layers_of_its_direction():
     edit = make_edit(direction(), 1.5, CODES, SPACE)
-    moved = displaced(torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0)), [edit])
-    before = displaced(moved, [make_edit(direction(), -1.5, CODES, SPACE)])
+    moved = displaced(torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0)), [edit], SPACE)
+    before = displaced(moved, [make_edit(direction(), -1.5, CODES, SPACE)], SPACE)
     assert torch.allclose(moved[:, :2] - before[:, :2], 1.5 * direction().step.expand(3, 2, 4), atol=1e-6)
     assert torch.equal(moved[:, 2:], before[:, 2:])
 
@@ -46,7 +46,7 @@ def test_a_head_beyond_the_limit_may_come_back():
 
 
 def test_the_limit_counts_what_earlier_edits_did():
-    moved = displaced(CODES, [make_edit(direction(), 4.0, CODES, SPACE)])
+    moved = displaced(CODES, [make_edit(direction(), 4.0, CODES, SPACE)], SPACE)
     with pytest.raises(UsageError, match="more than the model holds"):
         make_edit(direction(), 4.0, moved, SPACE)
 

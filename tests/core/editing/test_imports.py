@@ -12,6 +12,7 @@ from inv3d.core.editing.imports import read_directions
 from inv3d.core.errors import ModelError, UsageError
 
 LAYERS, DIMS = 5, 8
+SPACE = CodeSpace(LAYERS, DIMS)
 CODES = torch.randn(500, DIMS, generator=torch.Generator().manual_seed(2)) * torch.linspace(0.5, 2.0, DIMS) + 0.3
 ROWS = torch.randn(LAYERS, DIMS, generator=torch.Generator().manual_seed(3))
 
@@ -47,14 +48,14 @@ def test_a_step_is_one_deviation_of_the_models_own_codes(file, value, tmp_path):
     readings = torch.tensor([smile.reading(code) for code in own])
     assert (smile.name, smile.span) == ("smile", None) and smile.about == f"imported from {file}"
     assert float(readings.mean()) == pytest.approx(0.0, abs=1e-3) and float(readings.std()) == pytest.approx(1.0, abs=1e-3)
-    moved = displaced(own[:1], [make_edit(smile, 2.0, own[:1], CodeSpace(LAYERS, DIMS))])
+    moved = displaced(own[:1], [make_edit(smile, 2.0, own[:1], SPACE)], SPACE)
     assert smile.reading(moved) - smile.reading(own[:1]) == pytest.approx(2.0, abs=1e-2)
 
 
 def test_layers_of_a_direction_of_w_plus_move_by_their_own_steps(tmp_path):
     (smile,) = read(written(tmp_path / "smile.pt", ROWS))
     codes = CODES[:1, None].expand(-1, LAYERS, -1)
-    moved = displaced(codes, [make_edit(smile, 1.0, codes, CodeSpace(LAYERS, DIMS), (1, 2))]) - codes
+    moved = displaced(codes, [make_edit(smile, 1.0, codes, SPACE, (1, 2))], SPACE) - codes
     assert torch.allclose(moved[0, 1:3], smile.step[1:3], atol=1e-6) and not moved[0, 3:].any()
 
 

@@ -21,7 +21,7 @@ def codes(count: int, seed: int) -> torch.Tensor:
 
 def test_a_trait_is_taken_in_its_own_dimensions_of_its_own_spans():
     own, other = codes(3, 1), codes(2, 2)
-    moved = displaced(own, [take("hair", HAIR, own, other, SPACE, "bob")])
+    moved = displaced(own, [take("hair", HAIR, own, other, SPACE, "bob")], SPACE)
     for span, axes in (("shape", [0]), ("looks", [1, 2])):
         before, after, wanted = (SPACE.take(each, span).mean((0, 1)) for each in (own, moved, other))
         rest = [i for i in range(4) if i not in axes]
@@ -31,14 +31,14 @@ def test_a_trait_is_taken_in_its_own_dimensions_of_its_own_spans():
 
 def test_all_codes_move_alike():
     own = codes(3, 1)
-    moved = displaced(own, [take("hair", HAIR, own, codes(1, 2), SPACE, "bob")]) - own
+    moved = displaced(own, [take("hair", HAIR, own, codes(1, 2), SPACE, "bob")], SPACE) - own
     assert torch.allclose(moved, moved[:1].expand(3, -1, -1), atol=1e-6) and moved.abs().max() > 0.1
 
 
 @pytest.mark.parametrize(("name", "rows"), [("shape", [0, 1]), ("looks", [2, 3, 4]), ("code", [0, 1, 2, 3, 4])])
 def test_spans_and_whole_codes_are_exchanged(name, rows):
     own, other = codes(1, 1), codes(1, 2)
-    moved = displaced(own, [take(name, (), own, other, SPACE, "bob")])
+    moved = displaced(own, [take(name, (), own, other, SPACE, "bob")], SPACE)
     for row in range(5):
         assert torch.allclose(moved[:, row], (other if row in rows else own)[:, row], atol=1e-6)
 
@@ -46,7 +46,7 @@ def test_spans_and_whole_codes_are_exchanged(name, rows):
 def test_layers_limit_what_is_taken():
     own, other = codes(1, 1), codes(1, 2)
     edit = take("code", (), own, other, SPACE, "bob", (1, 2))
-    moved = displaced(own, [edit])
+    moved = displaced(own, [edit], SPACE)
     assert torch.allclose(moved[:, 1:3], other[:, 1:3], atol=1e-6) and torch.equal(moved[:, 3:], own[:, 3:])
     assert (edit.first, edit.last) == (1, 2)
     with pytest.raises(UsageError, match="no layer 5"):

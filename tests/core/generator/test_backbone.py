@@ -53,6 +53,40 @@ def test_gradient_of_planes_matches_reference(tiny, reference):
     assert relative(codes.grad, reference("backbone/grad_ws_of_mean_planes_times_cos0.37i")) < 1e-4
 
 
+def planes_of(generator, codes):
+    return generator.backbone.synthesis(codes).chunk(3, 1)
+
+
+def test_planes_with_equal_vectors_are_those_of_w_plus(tiny, reference):
+    codes = reference("backbone/ws")
+    wide = tiny.wtri_space.widened(codes)
+    assert torch.equal(tiny.backbone.synthesis(wide), tiny.backbone.synthesis(codes))
+
+
+@pytest.mark.parametrize(("span", "plane"), [("xy", 0), ("xz", 1), ("yz", 2)])
+def test_every_plane_keeps_its_own_third_of_a_block_evaluated_with_its_own_vectors(tiny, reference, span, plane):
+    space, codes = tiny.wtri_space, reference("backbone/ws")
+    other = codes.clone()
+    other[:, -3:] += 0.5
+    mixed = space.widened(codes)
+    mixed[:, space.spans[span]] = other[:, -3:]
+    # the block before reads the first of these vectors, too: it keeps its own
+    whole = space.widened(other)
+    whole[:, space.spans["shared"]] = codes[:, :12]
+    found, before, all_of_them = (planes_of(tiny, each) for each in (mixed, space.widened(codes), whole))
+    for i in range(3):
+        assert torch.equal(found[i], all_of_them[i] if i == plane else before[i])
+    assert not torch.allclose(found[plane], before[plane], atol=1e-3)
+
+
+def test_a_backbone_of_one_block_has_planes_of_their_own():
+    config = GeneratorConfig(z_dim=4, w_dim=4, plane_resolution=4, channel_base=32, channel_max=4, superresolution=None)
+    generator = TriplaneGenerator(config)
+    codes = torch.randn(2, generator.code_space.num_ws, 4)
+    wide = generator.wtri_space.widened(codes)
+    assert torch.equal(generator.backbone.synthesis(wide), generator.backbone.synthesis(codes))
+
+
 @pytest.mark.parametrize(
     ("model", "config"),
     [("ffhq512-128", eg3d_ffhq()), ("afhqcats512-128", eg3d_ffhq()), ("shapenetcars128-64", eg3d_shapenet_cars())],

@@ -193,6 +193,33 @@ def test_gradients_reach_codes_weights_and_cameras():
     assert unused == []
 
 
+def test_codes_of_w_tri_with_equal_planes_render_as_those_of_w_plus(demo):
+    generator = demo.generator
+    codes = generator.mapping(torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(3)))
+    codes = codes + 0.1 * torch.randn(codes.shape, generator=torch.Generator().manual_seed(4))
+    wide = generator.wtri_space.widened(codes)
+    assert generator.space_of(codes) is not None and generator.space_of(wide) == generator.wtri_space
+    with torch.no_grad():
+        expected, found = (generator(each, cameras(0.4), 32) for each in (codes, wide))
+    assert torch.equal(found.image, expected.image) and torch.equal(found.depth, expected.depth)
+
+
+def test_super_resolution_reads_a_vector_of_its_own(tiny, reference):
+    space, camera = tiny.wtri_space, Camera.from_vector(reference("camera/c25")[1:2])
+    codes = space.widened(reference("backbone/ws")[:1])
+    other = codes.clone()
+    other[:, space.spans["sr"]] += 1.0
+    expected = tiny(reference("backbone/ws")[:1], camera, 8)
+    found, changed = tiny(codes, camera, 8), tiny(other, camera, 8)
+    assert torch.equal(found.image, expected.image)
+    assert torch.equal(changed.image_raw, found.image_raw) and not torch.allclose(changed.image, found.image)
+
+
+def test_codes_of_no_space_are_refused(demo):
+    with pytest.raises(ValueError, match=r"\(1, 11, 256\) are not"):
+        demo.generator.space_of(torch.zeros(1, 11, 256))
+
+
 def test_rays_that_the_box_cuts_are_sampled_within_it():
     """Through fog of one density a ray loses what the length of its way through the box says."""
     config = GeneratorConfig(
