@@ -25,6 +25,7 @@ from inv3d.cli.options import (
     Model,
     Perceptual,
     Preset,
+    Searched,
     Seed,
     check_folder,
 )
@@ -101,6 +102,7 @@ def image(
             show_default="0, or the preset's with a method that tunes",
         ),
     ] = None,
+    space: Searched = None,
     model: Model = "demo",
     perceptual: Perceptual = "auto",
     identity: Identity = "own",
@@ -150,7 +152,7 @@ def image(
     if encoder is not None:
         check_encoder_name(encoder)
     settings = preset_named(preset, choice.device).taking(frames=detail == "frames")
-    course = methods.course_of(settings, method, camera, warping, encoder, refine_pose, refine, tune)
+    course = methods.course_of(settings, method, camera, warping, encoder, refine_pose, refine, tune, space)
     job = PhotoJob(
         model=model, **vars(course), perceptual=perceptual, identity=identity, seed=seed, device=choice.device, force=force,
         resume=resume, head=head.choice if head else None, background=backgrounds.Background.parse(background),

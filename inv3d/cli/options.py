@@ -22,6 +22,7 @@ from inv3d.cli.arguments import (
     output_path,
     which_head,
 )
+from inv3d.core.inversion.settings import Space
 
 _PARTIAL = ".partial"
 """The suffix of an output folder's name until the output is complete."""
@@ -63,6 +64,15 @@ Preset = Annotated[
     typer.Option(
         metavar="NAME",
         help="Preset: draft (a first look), fast, fine (slower and better), paper, paper-fast, or auto (paper on CUDA, fast on a CPU).",
+    ),
+]
+Searched = Annotated[
+    Space | None,
+    typer.Option(
+        "--space",
+        help="Where codes are searched for: one vector for all layers (w), one for each (w+), or also one for each plane of "
+        "those that make them (wtri), which is nearer to the input and further from the model's own heads.",
+        show_default=False,
     ),
 ]
 Model = Annotated[str, typer.Option(metavar="NAME", help="Model to use; `inv3d models list` shows all.")]

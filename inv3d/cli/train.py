@@ -11,7 +11,7 @@ import typer
 
 from inv3d.cli.arguments import Number, folder_path, input_path, output_path
 from inv3d.cli.options import FACTOR, Debug, Device, Force, Json, Model, check_file, check_folder
-from inv3d.core.encoders.kinds import INGREDIENTS, PREIM3D, described
+from inv3d.core.encoders.kinds import PREIM3D, check_ingredients, described, ingredients
 
 if TYPE_CHECKING:
     import torch
@@ -314,7 +314,7 @@ def train_encoder(
     ] = True,
     without: Annotated[
         list[str],
-        typer.Option(metavar="NAME", help=f"Leave an ingredient of e3dge out, for the paper's ablations: {', '.join(INGREDIENTS)}."),
+        typer.Option(metavar="NAME", help=f"Leave an ingredient out, for the paper's ablations; {ingredients()}."),
     ] = [],  # noqa: B006 - typer copies it
     scale: Scale = 1.0,
     device: Device = "auto",
@@ -337,8 +337,7 @@ def train_encoder(
 
     if recipe not in RECIPES:
         raise UsageError(f"there is no recipe '{recipe}'", f"choose one of: {', '.join(RECIPES)}")
-    if unknown := [name for name in without if name not in INGREDIENTS]:
-        raise UsageError(f"there is no ingredient '{unknown[0]}'", f"choose among: {', '.join(INGREDIENTS)}")
+    check_ingredients(recipe, without)
     own = jobs.join_processes(_start(device, threads))
     bundle = load_bundle(model, own)
     folder = folder or Path("runs", f"encoder-{model}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ from inv3d.cli.options import (
     Model,
     Perceptual,
     Preset,
+    Searched,
     Seed,
     check_folder,
 )
@@ -69,6 +71,7 @@ def video(
             show_default="as it is read",
         ),
     ] = None,
+    space: Searched = None,
     model: Model = "demo",
     perceptual: Perceptual = "auto",
     identity: Identity = "own",
@@ -131,6 +134,7 @@ def video(
     tell = teller(as_json)
     choice = choose_device(device)
     settings = preset_named(preset, choice.device).scaled(effort).taking(frames=detail == "frames")
+    settings = settings if space is None else replace(settings, space=space)
     material = find_material(inputs)
     out = out or output_of(inputs, material)
     check_folder(out)

@@ -90,9 +90,12 @@ class ModelInfo(Record):
 
 
 class Perceptual(Protocol):
-    """Perceptual distance [B] of two batches of images [B,3,R,R] in [-1,1]."""
+    """Compares two batches of images [B,3,R,R] in [-1,1]: their perceptual distance [B], and the cosine similarity [B] of
+    what they show as a whole."""
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor: ...
+
+    def similarity(self, a: Tensor, b: Tensor) -> Tensor: ...
 
 
 class Identity(Protocol):

@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from inv3d import load
-from inv3d.core.encoders.kinds import E3DGE, PREIM3D
+from inv3d.core.encoders.kinds import E3DGE, PREIM3D, WTRI
 from inv3d.core.training.renders import Renders
 from inv3d.core.training.source import PEOPLE
 from tests.people import still
@@ -122,7 +122,7 @@ def shards(demo, tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(("recipe", "processes"), [(PREIM3D, 1), (PREIM3D, 2), (E3DGE, 2)])
+@pytest.mark.parametrize(("recipe", "processes"), [(PREIM3D, 1), (PREIM3D, 2), (E3DGE, 2), (WTRI, 1)])
 def test_an_encoder_is_trained_in_one_process_or_several(shards, recipe, processes):
     module = ("-m", "torch.distributed.run", "--nproc-per-node", str(processes), "-m", "inv3d")
     start = ("-m", "inv3d") if processes == 1 else module
@@ -132,4 +132,4 @@ def test_an_encoder_is_trained_in_one_process_or_several(shards, recipe, process
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("wrote ") == 1
     assert len(load_file(shards / f"{recipe}.safetensors")) > 100
-    assert Image.open(shards / "grid.png").size == ((5 * 24, 6 * 24) if recipe == PREIM3D else (5 * 24, 3 * 24))
+    assert Image.open(shards / "grid.png").size == {PREIM3D: (5 * 24, 6 * 24), E3DGE: (5 * 24, 3 * 24), WTRI: (5 * 24, 6 * 24)}[recipe]

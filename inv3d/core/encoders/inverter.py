@@ -14,10 +14,11 @@ from torch import Tensor
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
 from inv3d.core.encoders.e3dge import E3dge
-from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER
+from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER, WTRI
 from inv3d.core.encoders.local import resized
 from inv3d.core.encoders.pyramid import Encoder
-from inv3d.core.encoders.store import check_decoded, check_encoder, load_e3dge, load_encoder
+from inv3d.core.encoders.store import check_decoded, check_encoder, load_e3dge, load_encoder, load_wtri
+from inv3d.core.encoders.wtri import Wtri
 from inv3d.core.generator import Detail
 from inv3d.core.matting import laid_on, mattes, room_colour
 from inv3d.core.views import Views
@@ -33,7 +34,7 @@ ReadDetail = Callable[[Views, Tensor], Detail]
 
 @dataclass(frozen=True)
 class Start:
-    """Codes [N,num_ws,w_dim] of N views. Encoders that read the side, too, give yaw and pitch [N,2] (radians), and those
+    """Codes [N,num_ws,w_dim] of N views, in W+ or W_tri. Encoders that read the side, too, give yaw and pitch [N,2] (radians), and those
     that read local detail, the function to do it with, once codes and cameras are final."""
 
     codes: Tensor
@@ -103,6 +104,18 @@ class E3dgeInverter:
         return self.encoder.local.detail(bundle.generator, code, one.images, one.cameras, sides)
 
 
+@dataclass(frozen=True)
+class WtriInverter:
+    """The encoder into W_tri, which compares every view with renders from the view's own camera."""
+
+    encoder: Wtri
+
+    @torch.no_grad()
+    def __call__(self, views: Views, bundle: Bundle) -> Start:
+        device = bundle.generator.device
+        return Start(self.encoder.encoded(bundle.generator, views.images.to(device), views.cameras.to(device)))
+
+
 def sides_of(bundle: Bundle, camera: Camera) -> list[Camera]:
     """The sides that the residual of a picture is aligned to: its own, and one to the left and to the right."""
     known = math.radians(bundle.info.known_yaw)
@@ -120,6 +133,10 @@ def load_inverter(bundle: Bundle, name: str) -> Inverter | None:
         check_encoder(parts.config.codes, bundle)
         check_decoded(parts.config.local, bundle)
         return E3dgeInverter(parts)
+    if name == WTRI:
+        passes = load_wtri(bundle.name, device)
+        check_encoder(passes.config, bundle)
+        return WtriInverter(passes)
     encoder = load_encoder(bundle.name, name, device)
     check_encoder(encoder.config, bundle)
     return EncoderInverter(encoder)

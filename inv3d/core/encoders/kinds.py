@@ -1,22 +1,41 @@
 """The kinds of encoders and their purposes; light enough to be imported for help texts."""
 
+from collections.abc import Sequence
+
 from inv3d.core.errors import UsageError
 
-PREIM3D, E3DGE, NO_ENCODER = "preim3d", "e3dge", "none"
+PREIM3D, E3DGE, WTRI, NO_ENCODER = "preim3d", "e3dge", "wtri", "none"
 """With `NO_ENCODER`, optimisation starts at the mean code."""
 ENCODERS = {
     PREIM3D: "one pass from a photo to a code, Li et al. 2023",
     E3DGE: "one pass from a photo to a code and local detail, Lan et al. 2025",
+    WTRI: "five passes to a code with a part for each plane, Oh and Jo 2023",
 }
 """Names and purposes. Each name is a recipe of `inv3d train encoder` and a file beside a model's other parts."""
 
-INGREDIENTS = ("geometry", "local", "alignment", "novel-views", "adversarial")
-"""What the training of E3DGE can do without (`inv3d train encoder --without`), for the paper's ablations."""
+INGREDIENTS = {
+    E3DGE: ("geometry", "local", "alignment", "novel-views", "adversarial"),
+    WTRI: ("planes", "cycle"),
+}
+"""What the training of an encoder can do without (`inv3d train encoder --without`), for its paper's ablations."""
 
 
 def described() -> str:
     """The list of encoders for a help text."""
     return ", ".join(f"{name} ({purpose})" for name, purpose in ENCODERS.items())
+
+
+def ingredients() -> str:
+    """The ingredients of each recipe for a help text."""
+    return "; ".join(f"of {recipe}: {', '.join(names)}" for recipe, names in INGREDIENTS.items())
+
+
+def check_ingredients(recipe: str, without: Sequence[str]) -> None:
+    """Raises UsageError for what a recipe does not have."""
+    own = INGREDIENTS.get(recipe, ())
+    if unknown := [name for name in without if name not in own]:
+        hint = f"choose among: {', '.join(own)}" if own else "leave --without out"
+        raise UsageError(f"the recipe {recipe} has no ingredient '{unknown[0]}'", hint)
 
 
 def check_encoder_name(name: str) -> None:

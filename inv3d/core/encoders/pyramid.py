@@ -1,8 +1,10 @@
-"""Encoders of one aligned image into W+, under the names of their public weights (pSp, e4e, PREIM3D).
+"""Encoders of one aligned image into W+, under the names of their public weights (pSp, e4e, PREIM3D), and those of ReStyle,
+which read a render beside the image.
 
 All stand on the residual trunk of IR-SE50. `PyramidEncoder` reads every code off a level of a feature pyramid that suits
 it: the first three off the coarsest, the next four off the middle, the others off the finest (Richardson et al. 2021);
-`LastLayerEncoder` reads all off the coarsest level, as the published PREIM3D does.
+`LastLayerEncoder` reads all off the coarsest level, as the published PREIM3D does, and so does `CoarsestEncoder`, with
+convolutions for each code, as ReStyle's (Alaluf et al. 2021).
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ from inv3d.core.generator.layers import FullyConnected
 from inv3d.core.networks.arcface import SE50_UNITS, WIDTHS, residual_body, stem
 from inv3d.core.records import STRICT
 
-Kind = Literal["pyramid", "offsets", "last-layer"]
-"""`pyramid` is pSp; `offsets` (e4e) reads one code for all and what the others add to it; `last-layer` PREIM3D as
-published."""
+Kind = Literal["pyramid", "finest", "offsets", "last-layer", "coarsest"]
+"""`pyramid` is pSp, and `finest` the same with all codes off its finest level; `offsets` (e4e) reads one code for all and what
+the others add to it; `last-layer` PREIM3D as published; `coarsest` ReStyle."""
 _COARSE, _MIDDLE = 3, 7
 _POOLED = 7
 _SLOPE = 0.01
@@ -82,15 +84,16 @@ class StyleBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Aligned images [B,3,R,R] in [-1,1] to codes [B,num_ws,w_dim]: what a subclass reads, plus the mean code."""
+    """Aligned images [B,3*pictures,R,R] in [-1,1], so many `pictures` at a time one after the other, to codes
+    [B,num_ws,w_dim]: what a subclass reads, plus the mean code."""
 
     mean_code: Tensor
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, pictures: int = 1) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("mean_code", torch.zeros(config.num_ws, config.w_dim), persistent=False)
-        self.input_layer = stem(config.widths[0])
+        self.input_layer = stem(config.widths[0], 3 * pictures)
         self.body = residual_body(config.widths, config.units, squeeze=True)
 
     def levels(self, image: Tensor) -> list[Tensor]:
@@ -115,14 +118,15 @@ class Encoder(nn.Module):
 
 
 class PyramidEncoder(Encoder):
-    """pSp's GradualStyleEncoder and, as `offsets`, e4e's Encoder4Editing with all of its stages."""
+    """pSp's GradualStyleEncoder and, as `offsets`, e4e's Encoder4Editing with all of its stages. Code i is read off the level
+    `tiers[i]`, 0 for the coarsest."""
 
-    def __init__(self, config: EncoderConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: EncoderConfig, pictures: int = 1) -> None:
+        super().__init__(config, pictures)
         _, fine, middle, coarse = config.widths
+        self.tiers = [2 if config.kind == "finest" else _tier(row) for row in range(config.num_ws)]
         size = config.input_size // 16
-        sizes = [size if row < _COARSE else 2 * size if row < _MIDDLE else 4 * size for row in range(config.num_ws)]
-        self.styles = nn.ModuleList(StyleBlock(coarse, config, each) for each in sizes)
+        self.styles = nn.ModuleList(StyleBlock(coarse, config, size << tier) for tier in self.tiers)
         self.latlayer1 = nn.Conv2d(middle, coarse, 1)
         self.latlayer2 = nn.Conv2d(fine, coarse, 1)
 
@@ -130,7 +134,7 @@ class PyramidEncoder(Encoder):
         fine, middle, coarse = levels
         second = _grown(coarse, middle) + self.latlayer1(middle)
         first = _grown(second, fine) + self.latlayer2(fine)
-        maps = [coarse] * _COARSE + [second] * (_MIDDLE - _COARSE) + [first] * (self.config.num_ws - _MIDDLE)
+        maps = [(coarse, second, first)[tier] for tier in self.tiers]
         codes = torch.stack([style(x) for style, x in zip(self.styles, maps, strict=True)], 1)
         if self.config.kind == "offsets":
             codes = torch.cat([codes[:, :1], codes[:, :1] + codes[:, 1:]], 1)
@@ -140,8 +144,8 @@ class PyramidEncoder(Encoder):
 class LastLayerEncoder(Encoder):
     """The encoder of the published PREIM3D command (BackboneEncoderUsingLastLayerIntoWPlus): no pyramid."""
 
-    def __init__(self, config: EncoderConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: EncoderConfig, pictures: int = 1) -> None:
+        super().__init__(config, pictures)
         channels, width = config.widths[-1], config.code_width
         self.output_layer_2 = nn.Sequential(
             nn.BatchNorm2d(channels), nn.AdaptiveAvgPool2d(_POOLED), nn.Flatten(),
@@ -154,11 +158,29 @@ class LastLayerEncoder(Encoder):
         return codes.unflatten(1, (self.config.num_ws, self.config.w_dim))
 
 
+class CoarsestEncoder(Encoder):
+    """ReStyle's encoder for StyleGAN2 (its BackboneEncoder): no pyramid, but convolutions for each code."""
+
+    def __init__(self, config: EncoderConfig, pictures: int = 1) -> None:
+        super().__init__(config, pictures)
+        size = config.input_size // 16
+        self.styles = nn.ModuleList(StyleBlock(config.widths[-1], config, size) for _ in range(config.num_ws))
+
+    def read(self, levels: list[Tensor]) -> Tensor:
+        return torch.stack([style(levels[-1]) for style in self.styles], 1)
+
+
+def _tier(row: int) -> int:
+    """The level of the pyramid off which pSp reads a code."""
+    return (row >= _COARSE) + (row >= _MIDDLE)
+
+
 def _grown(x: Tensor, like: Tensor) -> Tensor:
     """`x` at the size of `like`, as pSp does it."""
     return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=True)
 
 
-def build_encoder(config: EncoderConfig) -> Encoder:
-    """The encoder of a `config`, with random weights."""
-    return LastLayerEncoder(config) if config.kind == "last-layer" else PyramidEncoder(config)
+def build_encoder(config: EncoderConfig, pictures: int = 1) -> Encoder:
+    """The encoder of a `config`, with random weights, that reads so many `pictures` together."""
+    kinds: dict[str, type[Encoder]] = {"last-layer": LastLayerEncoder, "coarsest": CoarsestEncoder}
+    return kinds.get(config.kind, PyramidEncoder)(config, pictures)

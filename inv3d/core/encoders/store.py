@@ -14,20 +14,22 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.encoders.e3dge import E3dge, E3dgeConfig
-from inv3d.core.encoders.kinds import E3DGE
+from inv3d.core.encoders.kinds import E3DGE, WTRI
 from inv3d.core.encoders.local import LocalConfig
 from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, build_encoder
+from inv3d.core.encoders.wtri import Wtri, WtriConfig
 from inv3d.core.errors import ModelError
 from inv3d.core.files import write_whole
 from inv3d.core.library import model_folder
 from inv3d.core.records import reason
 from inv3d.core.weights import Refuse, outline, read_metadata, read_tensors, shapes_of
 
-Stored = TypeVar("Stored", Encoder, E3dge)
+Stored = TypeVar("Stored", Encoder, E3dge, Wtri)
 Config = TypeVar("Config")
 
 _CODES: TypeAdapter[EncoderConfig] = TypeAdapter(EncoderConfig)
 _PARTS: TypeAdapter[E3dgeConfig] = TypeAdapter(E3dgeConfig)
+_PASSES: TypeAdapter[WtriConfig] = TypeAdapter(WtriConfig)
 _KEY, _MEAN = "encoder", "mean_code"
 
 
@@ -36,7 +38,7 @@ def encoder_file(model: str, name: str) -> Path:
     return model_folder(model) / f"{name}.safetensors"
 
 
-def save_encoder(encoder: Encoder | E3dge, path: Path, dtype: torch.dtype = torch.float16) -> None:
+def save_encoder(encoder: Encoder | E3dge | Wtri, path: Path, dtype: torch.dtype = torch.float16) -> None:
     """Write an encoder with its configuration and mean code, whole or not at all."""
     state: dict[str, Tensor] = {**encoder.state_dict(), _MEAN: encoder.mean_code}
     kept = {key: (t.to(dtype) if t.is_floating_point() else t).cpu().contiguous() for key, t in state.items()}
@@ -52,6 +54,11 @@ def load_encoder(model: str, name: str, device: torch.device | str = "cpu") -> E
 def load_e3dge(model: str, device: torch.device | str = "cpu") -> E3dge:
     """The encoder of E3DGE of a model, as `load_encoder`."""
     return _load(model, E3DGE, _PARTS, E3dge, device)
+
+
+def load_wtri(model: str, device: torch.device | str = "cpu") -> Wtri:
+    """The encoder into W_tri of a model, as `load_encoder`."""
+    return _load(model, WTRI, _PASSES, Wtri, device)
 
 
 def _load(
@@ -74,10 +81,13 @@ def _load(
     return encoder.eval().requires_grad_(False).to(device)
 
 
-def check_encoder(config: EncoderConfig, bundle: Bundle) -> None:
+def check_encoder(config: EncoderConfig | WtriConfig, bundle: Bundle) -> None:
     """Raises ModelError if an encoder gives codes that the generator cannot take: it belongs to another model."""
-    space = bundle.generator.code_space
-    if (config.num_ws, config.w_dim) != (space.num_ws, space.w_dim):
+    space, finer = bundle.generator.code_space, bundle.generator.wtri_space
+    # that of W_tri may have been trained for W+, as the paper's baseline
+    spaces = [finer, space] if isinstance(config, WtriConfig) and finer is not None else [space]
+    if (config.num_ws, config.w_dim) not in [(each.num_ws, each.w_dim) for each in spaces]:
+        space = spaces[0]
         raise ModelError(
             f"the encoder of '{bundle.name}' gives {config.num_ws} codes of {config.w_dim} numbers, not {space.num_ws} of "
             f"{space.w_dim}",

@@ -19,7 +19,7 @@ from inv3d.core.inversion.noise import with_noise
 from inv3d.core.inversion.outliers import MOST_BELOW, fidelity
 from inv3d.core.inversion.poses import correct, interpolate_offsets
 from inv3d.core.inversion.settings import FitSettings
-from inv3d.core.inversion.stages import Pivot, Problem, fit_latents, fit_pose, fit_wplus, tune
+from inv3d.core.inversion.stages import Pivot, Problem, fit_latents, fit_pose, fit_wplus, in_space, tune
 from inv3d.core.latents import LatentTrack
 from inv3d.core.matting import laid_on, mattes, room_colour
 from inv3d.core.views import Views
@@ -104,9 +104,8 @@ def invert(
     section 3). Stages of no steps are skipped.
 
     The code starts at the mean, or at the `start` of an encoder, whose local detail, read once code and cameras are final,
-    the head keeps; a single view is seen from the side that the encoder reads. In W it starts at the mean of the vectors
-    that the encoder gives for each layer: the vector from which they are together least far. The head is shown from the
-    yaws of its targets. `look` sees the code before it is refined further.
+    the head keeps; a single view is seen from the side that the encoder reads. It is brought into the space of the settings
+    (see `in_space`). The head is shown from the yaws of its targets. `look` sees the code before it is refined further.
     """
     device = bundle.generator.device
     settings = settings.weighing(bundle.perceptual_scale)
@@ -122,8 +121,7 @@ def invert(
     if start is not None and start.angles is not None and len(footage.targets) == 1:
         footage = footage.seen_from(bundle.info.camera(*start.angles.cpu().unbind(-1)))
     code = bundle.generator.code_space.repeat(bundle.mean_code[None]) if start is None else start.codes
-    if settings.space == "w":
-        code = code.mean(1, keepdim=True).expand_as(code)
+    code = in_space(code, settings.space, bundle.generator)
     left_out: tuple[tuple[int, float], ...] = ()
     if settings.pose_steps:
         moved = stage("pose", lambda: {"offsets": fit_pose(problem(), code, progress)})["offsets"]

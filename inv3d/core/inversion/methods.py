@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D
+from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D, WTRI
 from inv3d.core.errors import UsageError
 from inv3d.core.inversion.settings import POSE_LR, FitSettings, Space
 
@@ -102,21 +102,27 @@ def course_of(
     refine_pose: int = 0,
     refine: int | None = None,
     tune: int | None = None,
+    space: Space | None = None,
 ) -> Course:
     """What was asked for, with everything that was not filled in: without a method, one pass of an encoder, or the preset's
-    steps from the mean code; with one, its start and the preset's steps.
+    steps from the mean code; with one, its start and the preset's steps. A `space` takes the place of the method's, or of W+.
 
     Raises UsageError for what does not go together.
     """
     if method is not None:
-        return _course_of_method(preset, method_named(method), camera, warping, encoder, refine_pose, refine, tune)
+        chosen = method_named(method)
+        chosen = chosen if space is None else replace(chosen, space=space)
+        return _course_of_method(preset, chosen, camera, warping, encoder, refine_pose, refine, tune)
     for option, value in (("--camera", camera), ("--warping", warping)):
         if value is not None:
             raise UsageError(f"{option} {value} belongs to a method", f"add --method {next(iter(METHODS))}, or another one")
     encoder = PREIM3D if encoder is None else encoder
     if refine is None:
         refine = preset.wplus_steps if encoder == NO_ENCODER else 0
-    return Course(None, None, encoder, refine_pose, refine, tune or 0, preset)
+    if space is not None and not refine:
+        raise UsageError(f"--space {space} does nothing without steps on the code", "use --refine 1 or more, or leave it out")
+    space = space or ("wtri" if encoder == WTRI else preset.space)
+    return Course(None, None, encoder, refine_pose, refine, tune or 0, replace(preset, space=space))
 
 
 def _course_of_method(

@@ -19,13 +19,17 @@ def reconstruction(
     image: Tensor, target: Tensor, weights: Tensor, perceptual: Perceptual, identity: Identity, settings: FitSettings
 ) -> Losses:
     """Eq. 3 without its prior: perceptual, pixel and identity terms between whole images [B,3,R,R] and their targets,
-    summed over the images with `weights` [B]."""
+    summed over the images with `weights` [B]; and e4e's similarity term if the settings weigh it."""
     unlike = 1.0 - identity.similarity(image, target)
-    return {
+    losses = {
         "perceptual": settings.perceptual * (weights * perceptual.distance(image, target)).sum(),
         "identity": settings.identity * (weights * unlike).sum(),
         **pixel_terms(image - target, weights, settings),
     }
+    if settings.similarity:
+        unlike = 1.0 - perceptual.similarity(image, target)
+        losses["similarity"] = settings.similarity * (weights * unlike).sum()
+    return losses
 
 
 def pixel_terms(error: Tensor, weights: Tensor, settings: FitSettings) -> Losses:

@@ -10,9 +10,9 @@ from inv3d.core.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-Space = Literal["w", "w+"]
-"""`w`: all layers read the same vector. `w+`: each has its own."""
-SPACES: dict[Space, str] = {"w": "W", "w+": "W+"}
+Space = Literal["w", "w+", "wtri"]
+"""`w`: all layers read the same vector. `w+`: each has its own. `wtri`: those that make the planes have one for each plane."""
+SPACES: dict[Space, str] = {"w": "W", "w+": "W+", "wtri": "W_tri"}
 """What the spaces are called on screen."""
 POSE_LR = 5e-3
 """The rate of cameras that are to move, for settings that have none: radians, image widths, logarithms."""
@@ -63,7 +63,7 @@ class FitSettings:
     """The fraction of the W+ stage after which cameras move: before that, a code that began at the mean is still close to
     the mean head."""
     space: Space = "w+"
-    """Where the code is searched for; also in `w` it has a vector for each layer, all the same."""
+    """Where codes are searched for; also in `w` they have a vector for each layer, all the same."""
     shared_w: bool = False
     """Whether codes move in all layers together (W), and in each apart (W+) at a third of the rate."""
     code_noise: float = 0.05
@@ -77,6 +77,8 @@ class FitSettings:
     absolute: float = 0.0
     """Weight of the mean absolute error of pixels, beside the squared error that `pixel` weighs."""
     identity: float = 1.0
+    similarity: float = 0.0
+    """Weight of how unlike whole pictures are to the perceptual network (e4e, Tov et al. 2021)."""
     prior: float = 1.0
     """Distance to the mean code (L_r in Eq. 3); W+ stage only."""
     distance: float = 1.0

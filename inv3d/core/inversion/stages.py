@@ -13,13 +13,14 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Rays, pixel_centers
+from inv3d.core.errors import UsageError
 from inv3d.core.generator import Detail, Generator, Scene
 from inv3d.core.inversion.loop import Losses, Progress, optimise, silent, total
 from inv3d.core.inversion.noise import free_noise, noise_regularisation, normalise
 from inv3d.core.inversion.objective import depth_agreement, latent_distance
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.reconstruction import Reconstruction
-from inv3d.core.inversion.settings import POSE_LR, SPACES, FitSettings
+from inv3d.core.inversion.settings import POSE_LR, SPACES, FitSettings, Space
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
 
@@ -222,8 +223,23 @@ class Pivot(NamedTuple):
         return Pivot(rest.pop("code"), rest.pop("offsets"), rest)
 
 
+def in_space(codes: Tensor, space: Space, generator: Generator) -> Tensor:
+    """Codes [M,num_ws,w_dim] of any space in another: in W_tri they mean the same, in W+ they are the nearest ones, and in W
+    the vectors from which all of a code are together least far.
+
+    Raises UsageError for W_tri if the generator has no planes.
+    """
+    own = generator.space_of(codes)
+    if space == "wtri":
+        if generator.wtri_space is None:
+            raise UsageError("the model has no planes, and so no W_tri", "use --space w+")
+        return codes if own == generator.wtri_space else generator.wtri_space.widened(codes)
+    codes = own.narrowed(codes)
+    return codes if space == "w+" else codes.mean(1, keepdim=True).expand_as(codes)
+
+
 def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | None = None) -> Pivot:
-    """One code for all views (Eq. 3), in W+ or in W, with the cameras and the noise maps if they are free (Ko et al. 2023,
+    """One code for all views (Eq. 3), in W+, in W or in W_tri, with the cameras and the noise maps if they are free (Ko et al. 2023,
     Eq. 6 and 13).
 
     From the mean code, or from the code `start` [1,num_ws,w_dim] of an encoder, which the prior then holds on to.
@@ -234,9 +250,9 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
     mean, spread = problem.bundle.mean_code, problem.bundle.code_spread
     generator, noise = free_noise(problem.bundle.generator) if settings.noise else (problem.bundle.generator, {})
     if start is None:
-        start = generator.code_space.repeat(mean[None])
+        start = in_space(generator.code_space.repeat(mean[None]), settings.space, generator)
     shared = torch.zeros(1, 1, len(mean), device=mean.device, requires_grad=True)
-    apart = torch.zeros_like(start).requires_grad_(settings.space == "w+")
+    apart = torch.zeros_like(start).requires_grad_(settings.space != "w")
     offsets = torch.zeros(len(problem.views), 6, device=mean.device, requires_grad=True)
     disturbed = shared if settings.space == "w" else start
 
@@ -284,7 +300,8 @@ def fit_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Ten
 
 
 def _code_groups(settings: FitSettings, shared: Tensor, apart: Tensor, rate: float) -> list[tuple[list[Tensor], float]]:
-    """Parameters and their rates: W+ codes, or the part that their layers share [N,1,w_dim] and, in W+, more slowly, the rest.
+    """Parameters and their rates: whole codes, or the part that their layers share [N,1,w_dim] and, but in W, more slowly, the
+    rest.
 
     With few pixels a step, layers that move together find their way through the noise.
     """

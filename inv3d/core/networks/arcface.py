@@ -58,9 +58,9 @@ class Unit(nn.Module):
         return self.res_layer(x) + self.shortcut_layer(x)
 
 
-def stem(width: int) -> nn.Sequential:
+def stem(width: int, channels: int = 3) -> nn.Sequential:
     """The layers before the units, at full resolution."""
-    return nn.Sequential(nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.PReLU(width))
+    return nn.Sequential(nn.Conv2d(channels, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.PReLU(width))
 
 
 def residual_body(widths: Widths, units: Widths, squeeze: bool) -> nn.Sequential:

@@ -36,7 +36,16 @@ class Lpips(nn.Module):
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
         """Perceptual distance [B] of two batches of images [B,3,R,R] in [-1,1]."""
-        if a.shape[-1] > _LARGEST:
-            a, b = (F.interpolate(x, (_LARGEST, _LARGEST), mode="area") for x in (a, b))
-        distance: Tensor = self.network(a, b)
+        distance: Tensor = self.network(_reduced(a), _reduced(b))
         return distance.flatten()
+
+    def similarity(self, a: Tensor, b: Tensor) -> Tensor:
+        """Cosine similarity [B] of the means of the coarsest features."""
+        x, y = (self.network.net(self.network.scaling_layer(_reduced(each)))[-1].mean((2, 3)) for each in (a, b))
+        return F.cosine_similarity(x, y)
+
+
+def _reduced(images: Tensor) -> Tensor:
+    if images.shape[-1] <= _LARGEST:
+        return images
+    return F.interpolate(images, (_LARGEST, _LARGEST), mode="area")

@@ -68,3 +68,7 @@ class PerceptualNetwork(nn.Module):
             for x, y, weight in pairs
         ]
         return torch.stack(stages).sum(0)
+
+    def similarity(self, a: Tensor, b: Tensor) -> Tensor:
+        """Cosine similarity [B] of the means of the coarsest features."""
+        return F.cosine_similarity(self.trunk(a).mean((2, 3)), self.trunk(b).mean((2, 3)))

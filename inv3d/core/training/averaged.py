@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import math
-from abc import ABC
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 
-from inv3d.core.training.loop import Kept, Training, follow
+from inv3d.core.training.loop import Kept, Report, Training, follow
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -31,6 +32,16 @@ class AveragedTraining(Training, ABC, Generic[Network]):
         self.network.train()
         self.parts: dict[str, Kept] = {"encoder": self.network, "average": self.average}
         self.optimizer = torch.optim.AdamW(learning or self.network.parameters(), lr=self.lr, weight_decay=1e-4)
+
+    @abstractmethod
+    def grid(self) -> Tensor:
+        """A picture [3,H,W] of what has been learned so far."""
+
+    def run_showing(self, checkpoint: Path, report: Report, show: Callable[[Tensor], None]) -> None:
+        """Train to the last step (see `run`); `show` is given the `grid` whenever a checkpoint is written."""
+        for step in self.run(checkpoint, report):
+            if self.rank == 0 and (step % self.save_every == 0 or step == self.steps):
+                show(self.grid())
 
     def after_step(self) -> None:
         if distributed.is_initialized():

@@ -23,6 +23,7 @@ from inv3d.core.inversion.reconstruction import resize
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.averaged import AveragedTraining
 from inv3d.core.training.geometry import GeometryWeights, geometry_losses
+from inv3d.core.training.likeness import beside
 from inv3d.core.training.loop import Losses
 from inv3d.core.training.networks import jitter
 from inv3d.core.training.pictures import Pictures
@@ -96,9 +97,7 @@ class GlobalTrainer(AveragedTraining[E3dge]):
         """L_geo + L_code + L_rec (section 4.1), and L_pose (section 4.4)."""
         recipe, pictures, device = self.recipe, self.pictures, self.device
         assert pictures.z is not None
-        rows = torch.randint(len(pictures), (recipe.batch,), generator=random)
-        images = from_bytes(pictures.images[rows])
-        yaw, pitch = pictures.yaw[rows], pictures.pitch[rows]
+        rows, images, yaw, pitch = pictures.drawn(recipe.batch, random)
         # alignments of photographs are not exact
         seen = jitter(images, random).to(device, memory_format=torch.channels_last)
         with half_where_fast(device):
@@ -165,12 +164,4 @@ class GlobalTrainer(AveragedTraining[E3dge]):
         """Some pictures, and beside each what the average makes of it: from its own side, then from the `sides` (degrees);
         [3,H,W]."""
         image = from_bytes(self.pictures.images[:pictures]).to(self.device)
-        found, size = self.average(image), image.shape[-1]
-        rows = []
-        for i in range(len(image)):
-            yaw = torch.cat([self.pictures.yaw[[i]], torch.tensor(sides).deg2rad()])
-            pitch = torch.cat([self.pictures.pitch[[i]], torch.zeros(len(sides))])
-            cameras = self.bundle.info.camera(yaw, pitch).to(self.device)
-            render = self.bundle.generator(found.codes[[i]], cameras, size, superresolution=False)
-            rows.append(torch.cat([image[i], *render.image], 2))
-        return torch.cat(rows, 1).cpu()
+        return beside(self.bundle, image, self.average(image).codes, self.pictures.yaw, self.pictures.pitch, sides)

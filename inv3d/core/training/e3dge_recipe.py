@@ -77,15 +77,10 @@ def train_e3dge(job: EncoderJob, report: Callable[[str], None], show: Show) -> P
     folder.mkdir(parents=True, exist_ok=True)
     path = finished_file(bundle, E3DGE, folder)
 
-    def run(trainer: GlobalTrainer | LocalTrainer, checkpoint: str) -> None:
-        for step in trainer.run(folder / checkpoint, report):
-            if trainer.rank == 0 and (step % trainer.save_every == 0 or step == trainer.steps):
-                show(trainer.grid())
-
     codes = global_recipe(bundle, job.scale, without)
     first_alone(lambda: codes.samples.draw(bundle, folder, codes.sample_shards, report))
     first = make_global_trainer(bundle, make_encoder(bundle, codes, without), codes, folder, device)
-    run(first, f"{E3DGE}-global.pt")
+    first.run_showing(folder / f"{E3DGE}-global.pt", report, show)
     encoder = first.average
     first_alone(lambda: save_encoder(encoder, path))
     if "local" in without:
@@ -102,7 +97,7 @@ def train_e3dge(job: EncoderJob, report: Callable[[str], None], show: Show) -> P
     first_alone(draw)
     branch = copy.deepcopy(encoder.local).requires_grad_(True)
     second = LocalTrainer(bundle, branch, local, Residuals.load(folder), device)
-    run(second, f"{E3DGE}-local.pt")
+    second.run_showing(folder / f"{E3DGE}-local.pt", report, show)
     encoder.local = second.average
     first_alone(lambda: save_encoder(encoder, path))
     return path

@@ -10,19 +10,15 @@ from pathlib import Path
 import torch
 
 from inv3d.core.bundle import Bundle
-from inv3d.core.encoders.kinds import E3DGE, PREIM3D
+from inv3d.core.encoders.kinds import E3DGE, PREIM3D, WTRI
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
 from inv3d.core.encoders.store import save_encoder
-from inv3d.core.errors import InputError
-from inv3d.core.training import dataset
 from inv3d.core.training.e3dge_recipe import train_e3dge
 from inv3d.core.training.job import EncoderJob, Show, finished_file, first_alone
 from inv3d.core.training.outside import OUTSIDE, draw_outside
 from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer
-
-MOST_YAW = math.radians(60)
-"""Pictures from further round say too little about a face."""
+from inv3d.core.training.wtri import train_wtri
 
 
 def recipe_for(bundle: Bundle) -> EncoderRecipe:
@@ -76,23 +72,18 @@ def train_preim3d(job: EncoderJob, report: Callable[[str], None], show: Show) ->
     first_alone(draw)
     path = finished_file(job.bundle, PREIM3D, job.folder)
     trainer = make_trainer(job.bundle, recipe, job.folder, job.device)
-    for step in trainer.run(job.folder / f"{PREIM3D}.pt", report):
-        if trainer.rank == 0 and (step % trainer.save_every == 0 or step == recipe.steps):
-            show(trainer.grid())
+    trainer.run_showing(job.folder / f"{PREIM3D}.pt", report, show)
     first_alone(lambda: save_encoder(trainer.average, path))
     return path
 
 
-RECIPES = {PREIM3D: train_preim3d, E3DGE: train_e3dge}
+RECIPES = {PREIM3D: train_preim3d, E3DGE: train_e3dge, WTRI: train_wtri}
 """How each of `ENCODERS` is trained."""
 
 
 def make_trainer(bundle: Bundle, recipe: EncoderRecipe, folder: Path, device: torch.device) -> EncoderTrainer:
     """A trainer on the shards in `folder`. Raises InputError if there are none."""
-    try:
-        inside = Pictures.of(dataset.load_images(folder, recipe.samples.kind), MOST_YAW, own=True)
-        outside = Pictures.of(dataset.load_images(folder, OUTSIDE), MOST_YAW, own=False)
-    except FileNotFoundError as error:
-        raise InputError(str(error), "name a folder of photographs with --data") from error
+    inside = Pictures.read(folder, recipe.samples.kind, own=True)
+    outside = Pictures.read(folder, OUTSIDE, own=False)
     torch.manual_seed(recipe.seed)
     return EncoderTrainer(bundle, build_encoder(config_for(bundle)), recipe, inside, outside, device)

@@ -35,7 +35,7 @@ class EncoderJob:
     alternating: bool = True
     around: bool = True
     without: frozenset[str] = frozenset()
-    """Ingredients of E3DGE that are left out."""
+    """Ingredients that are left out (see `INGREDIENTS`)."""
 
 
 def finished_file(bundle: Bundle, name: str, folder: Path) -> Path:

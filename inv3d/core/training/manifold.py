@@ -17,7 +17,7 @@ from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.training import dataset
 from inv3d.core.training.attributes import Attribute
 from inv3d.core.training.directions import Group, attribute_step
-from inv3d.core.training.encoders import MOST_YAW
+from inv3d.core.training.pictures import MOST_YAW
 from inv3d.core.training.source import PEOPLE
 from inv3d.core.views import from_bytes
 

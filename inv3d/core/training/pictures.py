@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from pathlib import Path
 
+import torch
 from torch import Tensor
+
+from inv3d.core.errors import InputError
+from inv3d.core.training import dataset
+from inv3d.core.views import from_bytes
+
+MOST_YAW = math.radians(60)
+"""Pictures from further round say too little about a face."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +29,25 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def drawn(
+        self, count: int, random: torch.Generator, mirroring: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """So many of them at random: their rows [B], the pictures [B,3,R,R] in [-1,1], yaw and pitch [B]; with `mirroring`
+        every second time their mirror images."""
+        rows = torch.randint(len(self), (count,), generator=random)
+        images, yaw, pitch = from_bytes(self.images[rows]), self.yaw[rows], self.pitch[rows]
+        if mirroring and torch.rand((), generator=random) < 0.5:
+            images, yaw = images.flip(-1), -yaw
+        return rows, images, yaw, pitch
+
+    @staticmethod
+    def read(folder: Path, kind: str, own: bool) -> Pictures:
+        """Those of the shards of a `kind` in `folder` up to `MOST_YAW`. Raises InputError if there are no shards."""
+        try:
+            return Pictures.of(dataset.load_images(folder, kind), MOST_YAW, own)
+        except FileNotFoundError as error:
+            raise InputError(str(error), "name a folder of photographs with --data") from error
 
     @staticmethod
     def of(shards: dict[str, Tensor], most_yaw: float, own: bool) -> Pictures:

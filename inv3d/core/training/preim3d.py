@@ -18,9 +18,9 @@ from inv3d.core.camera import Camera
 from inv3d.core.device import half_where_fast
 from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.inversion.loop import total
-from inv3d.core.inversion.reconstruction import Reconstruction
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.averaged import AveragedTraining
+from inv3d.core.training.likeness import beside, likeness
 from inv3d.core.training.loop import Losses
 from inv3d.core.training.networks import jitter
 from inv3d.core.training.pictures import Pictures
@@ -126,11 +126,7 @@ class EncoderTrainer(AveragedTraining[Encoder]):
         inside = self.is_inside(step)
         pictures = self.inside if inside else self.outside
         count = recipe.batch if inside else recipe.rendered
-        rows = torch.randint(len(pictures), (count,), generator=random)
-        images = from_bytes(pictures.images[rows])
-        yaw, pitch = pictures.yaw[rows], pictures.pitch[rows]
-        if not inside and torch.rand((), generator=random) < 0.5:
-            images, yaw = images.flip(-1), -yaw
+        rows, images, yaw, pitch = pictures.drawn(count, random, mirroring=not inside)
         # alignments of photographs are not exact
         seen = jitter(images, random).to(self.device, memory_format=torch.channels_last)
         with half_where_fast(self.device):
@@ -150,17 +146,8 @@ class EncoderTrainer(AveragedTraining[Encoder]):
         images, yaw, pitch = images[:count].to(self.device), yaw[:count], pitch[:count]
         cameras = self._cameras(yaw, pitch)
         scene = generator.scene(codes, guide_cells=GUIDE_CELLS)
-        compared = Reconstruction(self.bundle, recipe.fit, random)
-
-        def shares(heads: int) -> Tensor:
-            return torch.full((heads,), 1.0 / heads, device=self.device)
-
         few, size = min(count, recipe.around_heads), recipe.fit.whole_resolution
-        heads = count if recipe.fit.rays_per_view is None else few
-        own = (scene[:heads], cameras[:heads], images[:heads])
-        parts = [compared.whole(generator, *own, shares(heads), size)]
-        if recipe.fit.rays_per_view is not None:
-            parts.append(compared.rays(generator, scene, cameras, images, shares(count)))
+        parts = [likeness(self.bundle, recipe.fit, scene, cameras, images, few, random)]
         weight = recipe.around_weight(step)
         if weight:
             around = self._around(yaw[:few], pitch[:few], random)
@@ -190,10 +177,5 @@ class EncoderTrainer(AveragedTraining[Encoder]):
         rows = []
         for source in (self.outside, self.inside):
             image = from_bytes(source.images[:pictures]).to(self.device)
-            codes, size = self.average(image), image.shape[-1]
-            for i in range(len(image)):
-                yaw = torch.cat([source.yaw[[i]], torch.tensor(sides).deg2rad()])
-                pitch = torch.cat([source.pitch[[i]], torch.zeros(len(sides))])
-                render = self.bundle.generator(codes[[i]], self._cameras(yaw, pitch), size, superresolution=False)
-                rows.append(torch.cat([image[i], *render.image], 2))
-        return torch.cat(rows, 1).cpu()
+            rows.append(beside(self.bundle, image, self.average(image), source.yaw, source.pitch, sides))
+        return torch.cat(rows, 1)

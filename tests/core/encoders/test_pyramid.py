@@ -1,6 +1,7 @@
 """The encoders against numbers of the public code, with weights that a formula fills."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +73,16 @@ def test_the_mean_code_is_added_and_images_of_any_size_are_taken():
         encoder.mean_code.fill_(0.5)
         assert torch.allclose(encoder(picture), plain + 0.5)
         assert encoder(torch.rand(1, 3, 200, 200)).shape == (1, 10, 128)
+
+
+@pytest.mark.parametrize(("kind", "level"), [("coarsest", 2), ("finest", 0)])
+def test_all_codes_are_read_off_one_level(kind, level):
+    encoder = build_encoder(replace(small_config(3, 16), kind=kind), pictures=2).eval()
+    with torch.no_grad():
+        levels = encoder.levels(torch.rand(1, 6, 128, 128))
+        before = encoder.read(levels)
+        levels[level] = levels[level] + torch.rand_like(levels[level])
+        after = encoder.read(levels)
+    assert before.shape == (1, 3, 16)
+    assert all(not torch.allclose(before[:, row], after[:, row], atol=1e-4) for row in range(3))
+    assert (kind == "coarsest") == (not hasattr(encoder, "latlayer1"))

@@ -5,6 +5,8 @@ import torch
 
 from inv3d.core.camera import Camera
 from inv3d.core.encoders.inverter import Start
+from inv3d.core.errors import UsageError
+from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage, invert, without_outliers
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.networks.aligner import Aligner
@@ -116,6 +118,44 @@ def test_in_w_an_encoders_code_begins_at_the_mean_of_its_vectors(demo, code):
     apart = code + torch.linspace(-1.0, 1.0, code.shape[1])[:, None]
     made = invert(Footage.of_one(views(demo, code, (0.2,), 0)), demo, dataclasses.replace(NONE, space="w"), start=Start(apart))
     assert torch.allclose(made.head.track.codes, code, atol=1e-5)
+
+
+def apart(demo, code):
+    """The code in W_tri, with planes that differ."""
+    wide = demo.generator.wtri_space.widened(code)
+    return wide + 0.1 * torch.randn(wide.shape, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_start_in_w_tri_stays_there_or_goes_where_the_settings_say(demo, code):
+    photo, wide = Footage.of_one(views(demo, code, (0.2,), 0)), apart(demo, code)
+
+    def track(space, start):
+        return invert(photo, demo, dataclasses.replace(NONE, space=space), start=Start(start)).head.track.codes
+
+    assert torch.equal(track("wtri", wide), wide)
+    assert torch.equal(track("wtri", code), demo.generator.wtri_space.widened(code))
+    assert torch.equal(track("w+", wide), demo.generator.wtri_space.narrowed(wide))
+    w = track("w", wide)
+    assert w.shape == code.shape and torch.equal(w, w[:, :1].expand_as(w))
+
+
+def test_planes_move_apart_in_w_tri_and_the_head_comes_back(demo, code, tmp_path):
+    photo = Footage.of_one(views(demo, code, (0.2,), 0))
+    quick = dataclasses.replace(QUICK, space="wtri", wplus_steps=2, tuning_steps=1)
+    stages = []
+    made = invert(photo, demo, quick, progress=lambda stage, *step: stages.append(stage))
+    space = demo.generator.wtri_space
+    xy, yz = (space.take(made.head.track.codes, name) for name in ("xy", "yz"))
+    assert stages == ["W_tri", "W_tri", "tuning"] and not torch.allclose(xy, yz)
+    made.head.save(tmp_path)
+    camera = demo.info.camera(torch.tensor([0.1]), torch.zeros(1))
+    assert torch.equal(Head.load(tmp_path).render(camera, 16).image, made.head.render(camera, 16).image)
+
+
+def test_a_model_without_planes_has_no_w_tri(demo, code, monkeypatch):
+    monkeypatch.setattr(type(demo.generator), "wtri_space", None)
+    with pytest.raises(UsageError, match="no planes"):
+        invert(Footage.of_one(views(demo, code, (0.2,), 0)), demo, dataclasses.replace(NONE, space="wtri"))
 
 
 def test_steps_bring_a_photo_nearer_and_kept_stages_are_not_run_again(demo, code):

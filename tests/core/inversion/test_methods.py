@@ -76,6 +76,7 @@ def test_pixels_join_the_search_only_where_they_are_drawn_at_random():
         ({"method": "sg2", "refine": 0}, "--method sg2 without steps on the code is none"),
         ({"method": "sg2", "tune": 5}, "--method sg2 does not tune the generator"),
         ({"method": "3dinv", "tune": 0}, "--method 3dinv without tuning is none"),
+        ({"space": "wtri"}, "--space wtri does nothing without steps on the code"),
         ({"method": "pti", "warping": 1.0}, "--warping draws a camera"),
         ({"method": "3dinv", "camera": "given", "warping": 1.0}, "--warping draws a camera"),
     ],
@@ -84,6 +85,13 @@ def test_what_does_not_go_together_is_refused_with_a_hint(asked, wrong):
     with pytest.raises(UsageError, match="^" + wrong) as error:
         course_of(FAST, **asked)
     assert error.value.hint
+
+
+def test_codes_of_an_encoder_stay_in_its_space_unless_another_is_asked_for():
+    spaces = {name: course_of(FAST, encoder=name).settings.space for name in ("preim3d", "wtri")}
+    assert spaces == {"preim3d": "w+", "wtri": "wtri"}
+    assert course_of(FAST, encoder="wtri", refine=1, space="w").settings.space == "w"
+    assert course_of(FAST, "pti", space="wtri").settings.space == "wtri"
 
 
 def test_ours_starts_at_the_mean_for_a_model_without_an_encoder():

@@ -25,6 +25,12 @@ def test_perceptual_distance_grows_with_the_distortion(demo):
     assert torch.allclose(demo.perceptual.distance(image, -image), demo.perceptual.distance(-image, image))
 
 
+def test_what_pictures_show_as_a_whole_is_alike_for_one_picture_moved_a_little(demo):
+    one, other = (portraits(name) for name in ("front-715", "side-716"))
+    same, moved, different = (demo.perceptual.similarity(one, each) for each in (one, one.roll(2, 3), other))
+    assert float(same) == pytest.approx(1.0, abs=1e-4) and float(same) > float(moved) > float(different)
+
+
 def test_the_typical_distance_is_a_geometric_mean():
     """Twice the distances are twice as typical, and a kind of distortion that a network hardly sees counts as others."""
     image = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1

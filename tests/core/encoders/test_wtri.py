@@ -1,0 +1,142 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from inv3d.core import library
+from inv3d.core.encoders.inverter import WtriInverter, load_inverter
+from inv3d.core.encoders.pyramid import EncoderConfig
+from inv3d.core.encoders.store import check_encoder, load_wtri, save_encoder
+from inv3d.core.encoders.wtri import Wtri, WtriConfig, public_config, small_config
+from inv3d.core.errors import ModelError
+from inv3d.core.views import Views
+
+PART = EncoderConfig("coarsest", 3, 8, 64, widths=(16, 16, 16, 16), units=(1, 1, 1, 1), style_width=16, code_width=16)
+TINY = WtriConfig(PART, replace(PART, kind="finest", num_ws=1), passes=3, render_size=16)
+
+
+@pytest.fixture
+def encoder(demo):
+    """An encoder for the embedded model, as small as can be."""
+    torch.manual_seed(0)
+    space = demo.generator.wtri_space
+    part = replace(PART, num_ws=space.num_ws, w_dim=space.w_dim)
+    made = Wtri(WtriConfig(part, passes=3, render_size=16)).eval()
+    made.mean_code = demo.mean_code.expand_as(made.mean_code)
+    return made
+
+
+def views(demo, *yaws):
+    images = torch.rand(len(yaws), 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    cameras = demo.info.camera(torch.tensor(yaws), torch.zeros(len(yaws)))
+    return Views(images, cameras, tuple(range(len(yaws))), (0.0,) * len(yaws))
+
+
+def test_updates_of_all_passes_are_added_to_the_mean_code(demo, encoder, monkeypatch):
+    seen = []
+
+    def drawn(generator, codes, cameras):
+        seen.append(codes)
+        return torch.zeros(2, 3, 16, 16)
+
+    monkeypatch.setattr(encoder, "drawn", drawn)
+    monkeypatch.setattr(encoder, "forward", lambda images, renders: torch.full((2, 18, 256), 0.5))
+    two = views(demo, 0.1, -0.3)
+    found = encoder.encoded(demo.generator, two.images, two.cameras)
+    assert torch.allclose(found, encoder.mean_code + 1.5)
+    # every pass reads the render of what was read before it
+    assert [float((codes - encoder.mean_code).mean()) for codes in seen] == pytest.approx([0.0, 0.5, 1.0], abs=1e-6)
+
+
+def test_the_gradient_is_that_of_the_last_pass(demo, encoder, monkeypatch):
+    step = torch.ones((), requires_grad=True)
+    monkeypatch.setattr(encoder, "drawn", lambda generator, codes, cameras: torch.zeros(1, 3, 16, 16))
+    monkeypatch.setattr(encoder, "forward", lambda images, renders: step.expand(1, 18, 256))
+    one = views(demo, 0.0)
+    encoder.encoded(demo.generator, one.images, one.cameras, passes=3).mean().backward()
+    assert float(step.grad) == pytest.approx(1.0)
+
+
+def test_a_render_is_seen_from_the_views_own_side(demo, encoder):
+    """The mean head, of one code, from the cameras of two views."""
+    two = views(demo, 0.6, -0.6)
+    left, right = encoder.drawn(demo.generator, encoder.mean_code[None], two.cameras)
+    front = encoder.drawn(demo.generator, encoder.mean_code[None], views(demo, 0.0).cameras)[0]
+    assert left.shape == (3, 16, 16)
+    assert min(float((left - right).abs().mean()), float((left - front).abs().mean())) > 0.05
+
+
+def test_what_a_pass_reads_depends_on_the_render(demo, encoder):
+    image, other = views(demo, 0.0).images, torch.zeros(1, 3, 16, 16)
+    with torch.no_grad():
+        assert not torch.allclose(encoder(image, other), encoder(image, other + 0.5), atol=1e-3)
+
+
+def test_views_are_encoded_each_on_its_own(demo, encoder):
+    two = views(demo, 0.3, -0.2)
+    inverter = WtriInverter(encoder)
+    start = inverter(two, demo)
+    assert start.codes.shape == (2, 18, 256) and not start.codes.requires_grad
+    assert torch.allclose(inverter(two[[1]], demo).codes, start.codes[[1]], atol=1e-3)
+
+
+def test_super_resolution_has_an_encoder_of_its_own():
+    made = Wtri(TINY).eval()
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        before = made(image, image)
+        for parameter in made.superresolution.parameters():
+            parameter.mul_(1.5)
+        after = made(image, image)
+    assert before.shape == (1, 4, 8)
+    assert torch.equal(before[:, :3], after[:, :3]) and not torch.allclose(before[:, 3], after[:, 3])
+
+
+def test_sizes_are_the_models():
+    public, baseline, small = public_config(22, 512, True), public_config(14, 512, False), small_config(18, 256)
+    assert (public.backbone.num_ws, public.num_ws, baseline.num_ws, small.num_ws) == (21, 22, 14, 18)
+    assert public.superresolution.kind == "finest" and baseline.superresolution is small.superresolution is None
+    assert public.passes == small.passes == 5 and public.backbone.input_size == 256
+    assert sum(parameter.numel() for parameter in Wtri(small).parameters()) < 1_600_000
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A model's folder in a library of its own."""
+    monkeypatch.setattr(library, "EMBEDDED", tmp_path)
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "model.json").touch()
+    return tmp_path / "small"
+
+
+def test_the_encoder_comes_back_from_its_file(folder):
+    encoder = Wtri(TINY).eval()
+    encoder.mean_code = torch.randn(4, 8, generator=torch.Generator().manual_seed(1))
+    save_encoder(encoder, folder / "wtri.safetensors", torch.float32)
+    again, image = load_wtri("small"), torch.rand(1, 3, 64, 64)
+    assert again.config == TINY and torch.equal(again.mean_code, encoder.mean_code)
+    assert torch.equal(again(image, image), encoder(image, image))
+
+
+def test_encoders_whose_codes_do_not_go_together_are_refused(folder):
+    encoder = Wtri(TINY)
+    object.__setattr__(encoder.config.superresolution, "w_dim", 16)
+    save_encoder(encoder, folder / "wtri.safetensors")
+    object.__setattr__(encoder.config.superresolution, "w_dim", 8)
+    with pytest.raises(ModelError, match="w_dim should be the same"):
+        load_wtri("small")
+
+
+def test_a_missing_encoder_is_told_with_the_command_that_trains_it(demo, tmp_path, monkeypatch):
+    monkeypatch.setattr("inv3d.core.encoders.store.encoder_file", lambda model, name: tmp_path / name)
+    with pytest.raises(ModelError, match="has no encoder 'wtri'") as caught:
+        load_inverter(demo, "wtri")
+    assert "inv3d train encoder --recipe wtri --model demo" in caught.value.hint
+
+
+def test_codes_of_w_tri_and_of_the_baseline_fit_and_others_do_not(demo):
+    wide, plain = demo.generator.wtri_space, demo.generator.code_space
+    for space in (wide, plain):
+        check_encoder(small_config(space.num_ws, space.w_dim), demo)
+    with pytest.raises(ModelError, match="gives 12 codes of 256 numbers, not 18 of 256"):
+        check_encoder(small_config(12, 256), demo)
