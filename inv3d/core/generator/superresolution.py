@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from inv3d.core.generator.config import SuperResolutionConfig
 from inv3d.core.generator.layers import SynthesisBlock, fir_kernel
@@ -13,8 +14,9 @@ from inv3d.core.generator.layers import SynthesisBlock, fir_kernel
 class SuperResolution(nn.Module):
     """Two skip blocks on top of features [B,C,r,r] and their first three channels as image.
 
-    Covers the public 8XDC and 8X modules (`upsample_first`) and the 4X and 2X ones. With `half_precision` set,
-    renders without gradients run in float16, for which the public models were trained; small gradients would be lost.
+    Covers the public 8XDC and 8X modules (`upsample_first`) and the 4X and 2X ones. With `half_precision` set, renders
+    without gradients run in float16, for which the public models were trained, and those with gradients in bfloat16, in
+    which small ones are not lost; both with the channels of a pixel side by side, as tensor cores read them.
     """
 
     def __init__(self, config: SuperResolutionConfig, in_channels: int, w_dim: int) -> None:
@@ -38,7 +40,17 @@ class SuperResolution(nn.Module):
         )
 
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
-        """`w` [B,1,w_dim] is read by every layer; returns the image [B,3,R,R], not clamped."""
+        """`w` [B,1,w_dim] is read by every layer; returns the image [B,3,R,R], not clamped.
+
+        Of several images with gradients, one is computed at a time, and again in the backward pass: the layers of many do
+        not fit into memory at once.
+        """
+        if len(features) == 1 or not torch.is_grad_enabled():
+            return self._image(features, w)
+        pairs = zip(features.split(1), w.split(1), strict=True)
+        return torch.cat([checkpoint(self._image, *pair, use_reentrant=False) for pair in pairs])
+
+    def _image(self, features: Tensor, w: Tensor) -> Tensor:
         x, image = self.upsampled(features, w)
         return self.block1(x, image, w.repeat(1, 3, 1), self.config.noise_mode)[1]
 
@@ -46,6 +58,7 @@ class SuperResolution(nn.Module):
         """Features and image after the first block."""
         features = self.resize(features)
         image = features[:, :3]
-        if self.half_precision and not torch.is_grad_enabled():
-            features = features.half()
+        if self.half_precision:
+            kind = torch.bfloat16 if torch.is_grad_enabled() else torch.float16
+            features = features.to(kind, memory_format=torch.channels_last)
         return self.block0(features, image, w.repeat(1, 3, 1), self.config.noise_mode)

@@ -30,8 +30,11 @@ from inv3d.core.generator.rays import (
     stratified_depths,
 )
 
-_CPU_CHUNK, _GPU_CHUNK = 4096, 1 << 17
-"""Rays that are sampled and decoded at a time: as many as fit into a processor's cache, or keep a GPU busy."""
+_CPU_RAYS = 4096
+"""Rays that a CPU samples and decodes at a time: as many as fit into its cache."""
+_GPU_SAMPLES = 1 << 21
+"""Samples that a GPU decodes at a time: enough to keep it busy. With gradients they take about 3 GB at EG3D's full size, of
+which one view has 1.6 million."""
 _LOOKS = 20  # along a ray, to see whether it passes the head at all
 _MANY = 4096  # rays for which these looks pay
 _VISIBLE = 1 / 255  # optical depth of a grid cell above which a ray may meet something
@@ -41,6 +44,14 @@ Marched = tuple[Tensor, Tensor, Tensor]
 """Colours [M,P,K], depths [M,P] and alphas [M,P] of rays."""
 Limits = tuple[Tensor | float, Tensor | float]
 """Depths, of all rays or [M,P,1]."""
+
+
+def rays_at_once(device: torch.device, most: int | None, samples: int) -> int:
+    """How many rays of so many `samples` are rendered at a time, at most `most`."""
+    if device.type == "cpu":
+        return _CPU_RAYS if most is None else most
+    fitting = max(1, _GPU_SAMPLES // samples)
+    return fitting if most is None else min(most, fitting)
 
 
 def _marked(marks: Tensor) -> Tensor:
@@ -71,8 +82,8 @@ class VolumeRenderer:
         """Render rays [M,P,3] through M tri-planes, with the density `grid` [M,1,S,S,S] of models that have one; see
         `Generator.render_rays` for the other arguments."""
         config, device = self.config, rays.origins.device
-        if chunk is None:
-            chunk = _CPU_CHUNK if device.type == "cpu" else _GPU_CHUNK
+        fine = samples or config.fine_samples
+        chunk = rays_at_once(device, chunk, fine if grid is not None else config.coarse_samples + fine)
         # a GPU would wait for the number of rays to skip: not in the steps of a fit, which draw at random
         skips = device.type == "cpu" or random is None
         reach = self._reach(grid) if grid is not None and skips and rays.origins.shape[1] > _MANY else None
@@ -82,7 +93,7 @@ class VolumeRenderer:
         reached: list[Tensor] = []
         chunks = zip(rays.origins.split(per_code, 1), rays.directions.split(per_code, 1), strict=True)
         for (o, d), limits in zip(chunks, self._limits(rays, per_code), strict=False):
-            u = self._quantiles((*o.shape[:2], samples or config.fine_samples), random, grid is not None, device)
+            u = self._quantiles((*o.shape[:2], fine), random, grid is not None, device)
             if grid is not None:
                 render = functools.partial(self._proposed, planes, o, d, grid, reach, u, skips)
             else:

@@ -4,6 +4,7 @@ import torch
 from inv3d.core.camera import Camera, Rays, look_at
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.generator.config import GeneratorConfig, RenderingConfig
+from inv3d.core.generator.volume import rays_at_once
 from inv3d.core.training.demo import demo_config
 from tests.tiny import CONFIG
 
@@ -113,6 +114,14 @@ def test_cameras_are_grouped_by_code(small):
     assert torch.allclose(both.image[2:], second.image, atol=1e-4)
     with pytest.raises(ValueError, match="divided evenly"):
         small(codes, cameras(0.0, 0.1, 0.2), 16)
+
+
+def test_a_gpu_counts_samples_and_a_cpu_rays():
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert rays_at_once(gpu, None, 96) > 128 * 128  # a whole view of EG3D's full size
+    assert rays_at_once(gpu, None, 192) == pytest.approx(rays_at_once(gpu, None, 96) / 2, abs=1)
+    assert rays_at_once(gpu, 100, 96) == 100 and rays_at_once(gpu, 1 << 20, 96) == rays_at_once(gpu, None, 96)
+    assert rays_at_once(cpu, None, 96) == rays_at_once(cpu, None, 192) and rays_at_once(cpu, 1 << 20, 96) == 1 << 20
 
 
 def test_chunks_change_nothing(small):
