@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from inv3d.clock import StageClock
+from inv3d.core.device import peak_device_memory_mb
 from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage
 from inv3d.core.inversion.loop import Progress
@@ -91,6 +92,7 @@ def write_output(
         seconds=clock.seconds,
         total_seconds=round(sum(clock.seconds.values()), 2),
         peak_memory_mb=float(peak_memory_mb()),
+        peak_device_memory_mb=float(peak_device_memory_mb(head.generator.device)),
     )
     write_report(folder / "report.html", source, head, targets, renders, metrics, run, folder / "orbit.mp4")
     done("report")

@@ -24,6 +24,13 @@ def figures(means: Mapping[str, Any]) -> str:
     return ", ".join(known)
 
 
+def spent(run: Mapping[str, Any]) -> str:
+    """Time and memory of a run, such as "77 s, peak memory 1.4 GB, of the device 3.2 GB"."""
+    told = f"{run['total_seconds']:.0f} s, peak memory {run['peak_memory_mb'] / 1024:.1f} GB"
+    device = run["peak_device_memory_mb"]
+    return f"{told}, of the device {device / 1024:.1f} GB" if device else told
+
+
 def likeness(means: Mapping[str, Any]) -> str:
     """The first figure of likeness that is known, in a few letters; empty if there is none."""
     for name, pattern in (("identity", "ID {:.2f}"), ("face_distance", "face {:.2f}"), ("lpips", "LPIPS {:.3f}")):

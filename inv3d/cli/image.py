@@ -212,7 +212,7 @@ def _failure(results: list[PhotoResult]) -> Exception:
 
 def _conclude(results: list[PhotoResult], tell: Callable[[str], None], as_json: bool) -> None:
     """Print a few lines on one photo, a table of several."""
-    from inv3d.cli.figures import figures, remarks_on
+    from inv3d.cli.figures import figures, remarks_on, spent
     from inv3d.cli.terminal import table
 
     if len(results) > 1:
@@ -221,7 +221,7 @@ def _conclude(results: list[PhotoResult], tell: Callable[[str], None], as_json: 
             table(("photo", "yaw", "PSNR", "likeness", "seconds", ""), rows, right=("yaw", "PSNR", "seconds"))
     elif (run := results[0].run) is not None:
         means = run["means"]["fit"]
-        tell(f"done in {run['total_seconds']:.0f} s, peak memory {run['peak_memory_mb'] / 1024:.1f} GB")
+        tell(f"done in {spent(run)}")
         whose = " by the generator alone" if run["settings"]["output"]["frames"] else ""
         tell(f"  yaw {run['yaw_degrees']:.0f} degrees{whose}: {figures(means)}")
         for line in remarks_on(run):

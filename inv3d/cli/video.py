@@ -116,7 +116,7 @@ def video(
     metrics.json, report.html and run.json.
     """
     from inv3d.budget import require_head
-    from inv3d.cli.figures import figures, remarks_on
+    from inv3d.cli.figures import figures, remarks_on, spent
     from inv3d.cli.progress import minutes, reporter
     from inv3d.cli.signals import interruptible
     from inv3d.cli.terminal import document, teller
@@ -157,7 +157,7 @@ def video(
     with interruptible(lambda: stopped(out)), reporter(as_json) as progress:
         run = video_to_head(job, progress, progress.tell)
     means = run["means"]
-    tell(f"done in {run['total_seconds']:.0f} s, peak memory {run['peak_memory_mb'] / 1024:.1f} GB")
+    tell(f"done in {spent(run)}")
     for name, title in TITLES.items():
         if means[name]:
             predicted = ", each without its own frame" if name == "fit" and settings.output.frames else ""

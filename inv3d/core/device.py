@@ -56,6 +56,12 @@ def half_where_fast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast)
 
 
+def peak_device_memory_mb(device: torch.device) -> int:
+    """Most memory in MB that PyTorch has held of a device at a time since the start; 0 for a CPU, whose memory is the
+    process's."""
+    return 0 if device.type == "cpu" else round(torch.cuda.max_memory_reserved(device) / (1 << 20))
+
+
 def in_threads(device: torch.device, count: int, one: Callable[[int], Made]) -> list[Made]:
     """`one(i)` for all i below `count`, in order. A CPU computes several at a time with one thread each: a render alone gains
     little from a second thread."""

@@ -108,6 +108,8 @@ class Run(Record):
     seconds: Annotated[dict[Text, Number], Field(max_length=64)] = Field(default_factory=dict)
     total_seconds: Number = 0.0
     peak_memory_mb: Number = 0.0
+    peak_device_memory_mb: Number = 0.0
+    """Of a GPU; 0 where there was none."""
     files: tuple[Text, ...] = ()
     """All files of the folder, by which inv3d recognises its own output."""
 

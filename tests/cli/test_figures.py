@@ -1,6 +1,6 @@
 import pytest
 
-from inv3d.cli.figures import figures, likeness, remarks_on
+from inv3d.cli.figures import figures, likeness, remarks_on, spent
 
 MEANS = {
     "mse": 0.01, "psnr": 23.14, "ms_ssim": 0.9123, "perceptual": 0.2, "identity": 0.953, "lpips": None,
@@ -33,3 +33,9 @@ def test_what_the_figures_mean_is_told(finished, told):
     remarks = list(remarks_on(finished))
     assert len(remarks) == len(told)
     assert all(part in remark for part, remark in zip(told, remarks, strict=True))
+
+
+def test_the_memory_of_a_device_is_told_if_there_is_one():
+    run = {"total_seconds": 76.6, "peak_memory_mb": 1434.0, "peak_device_memory_mb": 0.0}
+    assert spent(run) == "77 s, peak memory 1.4 GB"
+    assert spent({**run, "peak_device_memory_mb": 3277.0}) == "77 s, peak memory 1.4 GB, of the device 3.2 GB"

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from inv3d.core.device import choose_device, half_where_fast
+from inv3d.core.device import choose_device, half_where_fast, peak_device_memory_mb
 from inv3d.core.errors import UsageError
 
 
@@ -23,3 +23,8 @@ def test_cpus_compute_in_bfloat16_only_if_they_have_it(monkeypatch, supported):
     with half_where_fast(torch.device("cpu")):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if supported else torch.float32)
+
+
+def test_the_peak_of_a_gpu_is_what_pytorch_held_of_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda device: (7 if device.index == 1 else 3) << 20)
+    assert [peak_device_memory_mb(torch.device(name)) for name in ("cpu", "cuda:0", "cuda:1")] == [0, 3, 7]

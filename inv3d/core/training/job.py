@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -17,6 +18,8 @@ from inv3d.core.views import Views
 
 Align = Callable[[Sequence[Path]], Views | None]
 """Finds and crops the heads in photographs; None if there are none."""
+_PATIENCE = timedelta(days=30)
+"""How long processes wait for the first one: drawing pictures takes hours. If it fails, `torchrun` ends them."""
 Show = Callable[[Tensor], None]
 """Is given a picture [3,H,W] of what an encoder has learned so far, now and then."""
 
@@ -54,8 +57,13 @@ def join_processes(device: torch.device) -> torch.device:
 
 
 def first_alone(work: Callable[[], None]) -> None:
-    """Let the first process of a group do `work` while the others wait."""
-    if not distributed.is_initialized() or distributed.get_rank() == 0:
+    """Let the first process of a group do `work` while the others wait, on the CPU: GPUs would give up after minutes."""
+    if not distributed.is_initialized():
         work()
-    if distributed.is_initialized():
-        distributed.barrier()
+        return
+    waiting = distributed.new_group(backend="gloo", timeout=_PATIENCE)
+    assert isinstance(waiting, distributed.ProcessGroup)  # every process is a member
+    if distributed.get_rank() == 0:
+        work()
+    distributed.barrier(waiting)
+    distributed.destroy_process_group(waiting)

@@ -109,17 +109,18 @@ class Training(ABC):
         if checkpoint.exists():
             self.load(checkpoint)
         start, first = time.perf_counter() - self.seconds, self.step
-        began, sums = time.perf_counter(), dict[str, list[float]]()
+        began, sums = time.perf_counter(), dict[str, list[Tensor]]()
         while self.step < self.steps:
             for name, loss in self.advance().items():
-                sums.setdefault(name, []).append(float(loss.detach()))
+                sums.setdefault(name, []).append(loss.detach())  # a number would make a GPU wait in every step
             self.seconds = time.perf_counter() - start
             last = self.step == self.steps
-            if self.rank == 0 and (self.step % self.report_every == 0 or last):
-                means = {name: sum(values) / len(values) for name, values in sums.items()}
-                each = (time.perf_counter() - began) / (self.step - first)
-                self._tell(means, each, checkpoint.with_suffix(".jsonl"), report)
+            if self.step % self.report_every == 0 or last:
+                means = everyones({name: torch.stack(values).double().mean() for name, values in sums.items()})
                 sums.clear()
+                if self.rank == 0:
+                    each = (time.perf_counter() - began) / (self.step - first)
+                    self._tell(means, each, checkpoint.with_suffix(".jsonl"), report)
             if self.rank == 0 and (self.step % self.save_every == 0 or last):
                 self.save(checkpoint)
             yield self.step
@@ -130,6 +131,15 @@ class Training(ABC):
         report(f"{self.name} {self.step}/{self.steps}, about {minutes:.0f} min to go: {shown}")
         with log.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": self.step, "seconds_per_step": each, **means}) + "\n")
+
+
+def everyones(means: Losses) -> dict[str, float]:
+    """The losses of the batches of all processes of the group, from those of this one's."""
+    together = torch.stack(list(means.values()))
+    if distributed.is_initialized():
+        distributed.all_reduce(together)
+        together /= distributed.get_world_size()
+    return dict(zip(means, together.tolist(), strict=True))
 
 
 def average_gradients(parameters: Sequence[Tensor]) -> None:
