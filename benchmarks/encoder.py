@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from torch import Tensor
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
 from inv3d.core.encoders.inverter import EncoderInverter
-from inv3d.core.encoders.kinds import NO_ENCODER
+from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D
 from inv3d.core.encoders.pyramid import Encoder, build_encoder
 from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage, invert
@@ -90,7 +90,8 @@ class Row:
     tune: int = 0
 
 
-VARIANTS = {
+Variants = Mapping[str, tuple[str, ...]]
+VARIANTS: Variants = {
     "full": (),
     "plain": ("--no-alternating", "--no-around"),
     "no-alternating": ("--no-alternating",),
@@ -111,18 +112,18 @@ ROWS = (
 )
 
 
-def train_variants(folder: Path, scale: float) -> None:
-    """The encoders that `folder` lacks; all learn from the pictures of the full one."""
-    for name, options in VARIANTS.items():
+def train_variants(folder: Path, scale: float, recipe: str = PREIM3D, variants: Variants = VARIANTS) -> None:
+    """The encoders of a recipe that `folder` lacks; all learn from the pictures of the full one."""
+    for name, options in variants.items():
         own = folder / name
-        if (own / "preim3d.safetensors").exists():
+        if (own / f"{recipe}.safetensors").exists():
             continue
         own.mkdir(parents=True, exist_ok=True)
         if name != "full":
             for shard in (folder / "full").glob("*-*.safetensors"):
                 (own / shard.name).unlink(missing_ok=True)
                 (own / shard.name).symlink_to(shard.resolve())
-        command = [sys.executable, "-m", "inv3d", "train", "encoder", "--folder", str(own), "--scale", str(scale)]
+        command = [sys.executable, "-m", "inv3d", "train", "encoder", "--recipe", recipe, "--folder", str(own), "--scale", str(scale)]
         subprocess.run([*command, *options], check=True, stdout=sys.stderr)
 
 

@@ -17,6 +17,7 @@ import math
 import re
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from inv3d.core.encoders.inverter import Start, load_inverter
 from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.methods import FREE, GIVEN, METHODS, course_of
-from inv3d.core.inversion.settings import preset_named
+from inv3d.core.inversion.settings import FitSettings, preset_named
 from inv3d.core.metrics.image import ms_ssim, mse
 from inv3d.core.metrics.judges import judges_for
 from inv3d.core.people.oddities import Oddities
@@ -108,11 +109,19 @@ def measured(seed: int, row: Row, preset: str, bundle: Bundle) -> dict[str, Any]
     view = photo_of(seed, bundle.generator.resolution)
     camera = camera_of(row, view, bundle, seed)
     course = course_of(preset_named(preset, CPU), row.method, row.camera, row.warping)
+    return figures_of(view, camera, course.fit, lambda: start_of(row, view, bundle, course.encoder, seed), bundle, seed)
+
+
+@torch.no_grad()
+def figures_of(
+    view: Views, camera: Camera, settings: FitSettings, start: Callable[[], Start | None], bundle: Bundle, seed: int
+) -> dict[str, Any]:
+    """Figures of one photo whose inversion begins at a `start`, seen by a `camera`."""
     begun = time.process_time()
-    start = start_of(row, view, bundle, course.encoder, seed)
+    found_start = start()
     with torch.enable_grad():
         footage = Footage.of_one(replace(view, cameras=camera)).without_room(bundle)
-        made = invert(footage, bundle, course.fit, start=start, seed=seed)
+        made = invert(footage, bundle, settings, start=found_start, seed=seed)
     seconds = time.process_time() - begun
     target, found = made.footage.targets.images, made.footage.targets.cameras
     image = made.head.render(found).image

@@ -1,0 +1,124 @@
+"""Tables 1 and 2 of *From 2D Portraits to 3D Realities*, and what more freedom of the code gives and costs:
+`python benchmarks/wtri.py --count 4`.
+
+The first table compares the encoders, from ReStyle's for W+ to that of W_tri with the pose cycle loss, and PTI; the second
+optimisation and PTI in W, W+ and W_tri from the mean code. People, photos and figures are those of `threedinv.py`; the
+camera is as the aligner reads it, LPIPS is measured where its weights are, and ID aside is that of renders from 30 degrees
+further left and right, which no method has seen. Encoders that --folder lacks are trained first (hours); figures that are
+there are not measured again. Needs the extra `train`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from encoder import train_variants
+from poses import estimated
+from results import kept, publish, table
+from threedinv import CPU, SEEDS, figures_of, means, photo_of
+
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.encoders.inverter import Start, WtriInverter
+from inv3d.core.encoders.kinds import NO_ENCODER, WTRI
+from inv3d.core.encoders.wtri import Wtri
+from inv3d.core.inversion.methods import GIVEN, course_of
+from inv3d.core.inversion.settings import SPACES, FitSettings, preset_named
+from inv3d.core.training.wtri import config_for
+
+VARIANTS = {
+    "full": (),
+    "no-cycle": ("--without", "cycle"),
+    "restyle": ("--without", "planes", "--without", "cycle"),
+}
+"""Folders of the trained encoders, and how they are trained; the pictures of the first serve all."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a row inverts: with one pass of a trained encoder, and with settings."""
+
+    name: str
+    settings: FitSettings
+    variant: str | None = None
+
+
+def rows_of(preset: FitSettings) -> dict[str, list[Row]]:
+    """The rows of both tables."""
+    plain = course_of(preset, encoder=WTRI).fit
+    pti = course_of(preset, "pti", GIVEN).fit
+    encoders = {"restyle": "ReStyle (W+)", "no-cycle": "+ W_tri", "full": "+ W_tri + pose cycle loss"}
+    spaces = [
+        Row(f"{name} in {shown}", course.fit)
+        for space, shown in SPACES.items()
+        for name, course in (
+            ("optimisation", course_of(preset, encoder=NO_ENCODER, refine=preset.wplus_steps, space=space)),
+            ("PTI", course_of(preset, "pti", GIVEN, space=space)),
+        )
+    ]
+    return {
+        "Encoders": [*(Row(shown, plain, name) for name, shown in encoders.items()), Row("PTI", pti)],
+        "Spaces": spaces,
+    }
+
+
+def read_encoder(folder: Path, bundle: Bundle) -> Wtri:
+    """A trained encoder, or one in the making: the moving average of its checkpoint."""
+    encoder = Wtri(config_for(bundle, planes=folder.name != "restyle"))
+    encoder.mean_code = bundle.mean_code.expand_as(encoder.mean_code)
+    encoder.load_state_dict(torch.load(folder / f"{WTRI}.pt", map_location="cpu", weights_only=True)["average"])
+    return encoder.eval().requires_grad_(False)
+
+
+def measured(seed: int, row: Row, bundle: Bundle, encoder: Wtri | None) -> dict[str, Any]:
+    """Figures of one person in one row, without those of the camera, which stays."""
+    view = photo_of(seed, bundle.generator.resolution)
+    camera = estimated(view, bundle).cameras
+
+    def start() -> Start | None:
+        return None if encoder is None else WtriInverter(encoder)(estimated(view, bundle), bundle)
+
+    found = figures_of(view, camera, row.settings, start, bundle, seed)
+    return {name: value for name, value in found.items() if not name.startswith("camera")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("runs/wtri"), help="Where encoders and figures are kept.")
+    parser.add_argument("--count", type=int, default=len(SEEDS), help="How many people.")
+    parser.add_argument("--preset", default="fast", help="Steps and rates.")
+    parser.add_argument("--scale", type=float, default=1.0, help="Factor on the steps of the encoders' training.")
+    parser.add_argument("--only", choices=("Encoders", "Spaces"), help="One of the tables; the second needs no training.")
+    options = parser.parse_args()
+    bundle = load_bundle("demo")
+    chosen = {title: rows for title, rows in rows_of(preset_named(options.preset, CPU)).items() if options.only in (None, title)}
+    networks: dict[str | None, Wtri] = {}
+    if "Encoders" in chosen:
+        train_variants(options.folder, options.scale, WTRI, VARIANTS)
+        networks = {name: read_encoder(options.folder / name, bundle) for name in VARIANTS}
+    people, data, parts = SEEDS[: options.count], dict[str, dict[str, Any]](), list[str]()
+    for title, rows in chosen.items():
+        for row in rows:
+            figures = []
+            for seed in people:
+                path = options.folder / f"{options.preset}-{seed}-{re.sub('[^a-z0-9+]+', '-', row.name.lower())}.json"
+                figures.append(kept(path, functools.partial(measured, seed, row, bundle, networks.get(row.variant))))
+            data[row.name] = means(figures)
+            print(row.name, data[row.name], file=sys.stderr, flush=True)
+        names = list(data[rows[0].name])
+        parts.append(table([title, *names], [[row.name, *data[row.name].values()] for row in rows]))
+    head = f"Means of {len(people)} drawn people, preset {options.preset}; encoders trained at scale {options.scale:g}."
+    if options.only:
+        print("\n\n".join([head, *parts]))  # not the whole
+    else:
+        publish("wtri", {"count": len(people), "preset": options.preset, "rows": data}, "\n\n".join([head, *parts]))
+
+
+if __name__ == "__main__":
+    main()
