@@ -55,8 +55,10 @@ def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool
     if settings.rays_per_view is None:
         return _VIEW * (search + settings.tuning_steps) * views * (largest / 64) ** 2
 
+    window = settings.window or 0 if bundle.generator.window_margin is not None else 0
+
     def step(size: int | None) -> float:
-        return 1.2 + 1.0 * (min(size or 0, largest) / 48) ** 2
+        return 1.2 + 1.0 * (min(size or 0, largest) / 48) ** 2 + 2.0 * (min(window, largest) / 48) ** 2
 
     return search * step(settings.whole_resolution) + settings.tuning_steps * step(settings.tuning_size)
 

@@ -54,6 +54,14 @@ class Camera:
         intrinsics[:, 0, 2] += 1.0
         return Camera(flip[:, None] * self.cam2world * flip, intrinsics)
 
+    def window(self, corner: Tensor, side: float) -> Camera:
+        """The cameras that see a square part of what these see: its upper left `corner` [2] (u, v) and its `side`, in
+        widths of the image."""
+        intrinsics = self.intrinsics.clone()
+        intrinsics[:, :2, 2] -= corner
+        intrinsics[:, :2] /= side
+        return Camera(self.cam2world, intrinsics)
+
     @property
     def position(self) -> Tensor:
         """Camera centres in the world, [B,3]."""

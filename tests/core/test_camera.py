@@ -85,3 +85,12 @@ def test_a_dollied_camera_sees_the_origin_at_the_same_size():
         seen = (one.intrinsics @ (local / local[:, 2:])[..., None])[:, :2, 0]
         assert torch.allclose(seen - 0.5, torch.tensor([[0.1 * 4.2647 / 2.7, 0.0]]), atol=1e-4)
     assert torch.allclose(moved.cam2world[:, :3, 3].norm(dim=1), 2.7 * torch.tensor([0.5, 2.0]))
+
+
+def test_a_window_has_the_rays_of_a_part_of_the_image():
+    camera = look_at(torch.tensor([0.3]), torch.tensor([-0.2]))
+    camera = Camera(camera.cam2world, torch.tensor([[[4.0, 0.1, 0.45], [0.0, 3.8, 0.55], [0.0, 0.0, 1.0]]]))
+    every = camera.rays(16).directions.reshape(16, 16, 3)
+    part = camera.window(torch.tensor([3.0, 6.0]) / 16, 8 / 16).rays(8)
+    assert torch.allclose(part.directions.reshape(8, 8, 3), every[6:14, 3:11], atol=1e-6)
+    assert torch.equal(part.origins[0, 0], camera.position[0])

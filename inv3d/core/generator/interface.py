@@ -118,6 +118,12 @@ class Generator(nn.Module, ABC):
     def box(self) -> float:
         """Side of the cube around the origin that holds the surface, world units."""
 
+    @property
+    def window_margin(self) -> int | None:
+        """Rays along the edges of a window of an image (see `render`) whose pixels super-resolution shows otherwise than in
+        the image; None where images need no super-resolution, or where it has no windows."""
+        return None
+
     decoded_features: int
     """Numbers that the colour of a point is decoded from, which a `Detail` scales and shifts."""
 
@@ -191,12 +197,15 @@ class Generator(nn.Module, ABC):
         chunk: int | None = None,
         superresolution: bool = True,
         sparse: bool = False,
+        window: bool = False,
     ) -> Render:
         """Render a scene of M codes from N `cameras`, N a multiple of M; ValueError otherwise.
 
         `resolution` is that of the rays (default: the model's own). Without `superresolution` `image` is `image_raw`,
         which is what a depth map needs. With `sparse` a CPU renders some rays of a picture alone (see `interpolated`), which
-        nobody sees; not for gradients. The other arguments are those of `render_rays`.
+        nobody sees; not for gradients. With `window` the cameras see a part of an image, whose rays are as close as in an
+        image of the model's own size, and so are the pixels that super-resolution makes. The other arguments are those of
+        `render_rays`.
         """
 
     @abstractmethod

@@ -30,33 +30,34 @@ class SuperResolution(nn.Module):
         if config.shared_filter:
             self.register_buffer("resample_filter", fir_kernel())
 
-    def resize(self, x: Tensor) -> Tensor:
-        """Bring [B,C,r,r] to the input resolution."""
-        size = self.config.input_resolution
+    def resize(self, x: Tensor, whole: int | None = None) -> Tensor:
+        """Bring [B,C,r,r] to the input resolution; windows of images [B,C,whole,whole] in proportion."""
+        size = self.config.input_resolution * x.shape[-1] // (whole or x.shape[-1])
         if x.shape[-1] == size:
             return x
         return F.interpolate(
             x, size=(size, size), mode="bilinear", align_corners=False, antialias=self.config.antialias
         )
 
-    def forward(self, features: Tensor, w: Tensor) -> Tensor:
-        """`w` [B,1,w_dim] is read by every layer; returns the image [B,3,R,R], not clamped.
+    def forward(self, features: Tensor, w: Tensor, whole: int | None = None) -> Tensor:
+        """`w` [B,1,w_dim] is read by every layer; returns the image [B,3,R,R], not clamped. `features` [B,C,r,r] may be
+        windows of [B,C,whole,whole].
 
         Of several images with gradients, one is computed at a time, and again in the backward pass: the layers of many do
         not fit into memory at once.
         """
         if len(features) == 1 or not torch.is_grad_enabled():
-            return self._image(features, w)
+            return self._image(features, w, whole)
         pairs = zip(features.split(1), w.split(1), strict=True)
-        return torch.cat([checkpoint(self._image, *pair, use_reentrant=False) for pair in pairs])
+        return torch.cat([checkpoint(self._image, *pair, whole, use_reentrant=False) for pair in pairs])
 
-    def _image(self, features: Tensor, w: Tensor) -> Tensor:
-        x, image = self.upsampled(features, w)
+    def _image(self, features: Tensor, w: Tensor, whole: int | None) -> Tensor:
+        x, image = self.upsampled(features, w, whole)
         return self.block1(x, image, w.repeat(1, 3, 1), self.config.noise_mode)[1]
 
-    def upsampled(self, features: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+    def upsampled(self, features: Tensor, w: Tensor, whole: int | None = None) -> tuple[Tensor, Tensor]:
         """Features and image after the first block."""
-        features = self.resize(features)
+        features = self.resize(features, whole)
         image = features[:, :3]
         if self.half_precision:
             kind = torch.bfloat16 if torch.is_grad_enabled() else torch.float16

@@ -30,6 +30,7 @@ from inv3d.core.generator.superresolution import SuperResolution
 from inv3d.core.generator.volume import VolumeRenderer
 
 _EG3D_LEVEL = 10.0  # raw density that the public scripts take for the surface
+_REACH = 5  # input pixels of super-resolution as far as which a pixel looks, and some of the filters' tails
 _SYNTHESIS, _NOISE = "backbone.synthesis.", ".noise_const"
 
 
@@ -131,6 +132,14 @@ class TriplaneGenerator(Generator):
         return self.config.raw_resolution
 
     @property
+    def window_margin(self) -> int | None:
+        upper, size = self.config.superresolution, self.config.raw_resolution
+        if upper is None or upper.noise_mode == "const":  # noise has its place in the image
+            return None
+        margin = _REACH * max(1, size // upper.input_resolution)
+        return margin if 2 * margin < size else None
+
+    @property
     def box(self) -> float:
         return self.config.rendering.box
 
@@ -217,6 +226,7 @@ class TriplaneGenerator(Generator):
         chunk: int | None = None,
         superresolution: bool = True,
         sparse: bool = False,
+        window: bool = False,
     ) -> Render:
         assert isinstance(scene, TriplaneScene)
         if len(cameras) % len(scene):
@@ -235,7 +245,8 @@ class TriplaneGenerator(Generator):
         image = raw
         if superresolution and self.superresolution is not None:
             w = self.space_of(scene.codes).take(scene.codes, "sr")
-            image = self.superresolution(features, w.repeat_interleave(views, 0))
+            whole = self.config.raw_resolution if window else None
+            image = self.superresolution(features, w.repeat_interleave(views, 0), whole)
         maps = (rays.depth.reshape(-1, 1, size, size), rays.alpha.reshape(-1, 1, size, size))
         return Render(image, raw, *maps)
 

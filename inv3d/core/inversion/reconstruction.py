@@ -93,6 +93,26 @@ class Reconstruction:
             losses["smoothness"] = settings.smoothness * (weights * smooth).sum()
         return losses
 
+    def window(self, generator: Generator, scene: Scene, cameras: Camera, images: Tensor, weights: Tensor, margin: int) -> Losses:
+        """Losses of a random window of every image, rendered by super-resolution with `margin` more rays on each side:
+        small whole renders never see it."""
+        settings, random, size = self.settings, self.random, generator.raw_resolution
+        assert settings.window is not None
+        count = min(settings.window, size)
+        corner = torch.randint(size - count + 1, (2,), generator=random, device=random.device).to(images.device)
+        seen = cameras.window(corner / size, count / size)
+        scale = generator.resolution // size
+        image = generator.render(scene, seen, count, random, 1 << 16, window=True).image
+        cut = slice(margin * scale, (count - margin) * scale)
+        image = image[..., cut, cut]
+        columns, rows = ((corner + margin) * scale)[:, None] + torch.arange(image.shape[-1], device=images.device)
+        target = resize(images, generator.resolution)[..., rows[:, None], columns]
+        near = self.bundle.perceptual.distance(image, target)
+        return {
+            "perceptual": settings.perceptual * (weights * near).sum(),
+            **pixel_terms(image - target, weights, settings),
+        }
+
     def warping(self, generator: Generator, scene: Scene, cameras: Camera, images: Tensor, seen: Render) -> Tensor:
         """Perceptual distance [B] between `images` [B,3,R,R] and the frontal render, warped to `cameras` over the surface
         that they see, `seen` (Eq. 11 of Ko et al.); the gradient reaches the cameras alone."""

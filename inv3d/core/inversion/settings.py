@@ -109,6 +109,9 @@ class FitSettings:
     whole_resolution: int | None = None
     """With random pixels: size at which a step renders one target, and one frame in between, whole, for the perceptual
     and identity losses; None renders none."""
+    window: int | None = None
+    """With random pixels and a model with super-resolution: rays per side of a random window of one target that a step
+    renders at the model's own resolution; None renders none."""
     tuning_resolution: int | None = None
     """The same size during tuning; None takes `whole_resolution`."""
     samples: int | None = None
@@ -184,6 +187,7 @@ FAST = FitSettings(
     views_per_step=4,
     between_per_step=2,
     whole_resolution=48,
+    window=32,
     samples=12,
     depth_rays=384,
     depth_codes=1,

@@ -141,7 +141,8 @@ def _sampled_pass(
     track: LatentTrack,
     offsets: Tensor | None,
 ) -> Losses:
-    """Random pixels of some targets and of some frames in between, one of each whole but small, and some depths.
+    """Random pixels of some targets and of some frames in between, one of each whole but small, of models with
+    super-resolution a window of a target in full, and some depths.
 
     Views come in random order and stand for those that were not drawn, so that the expected gradient is that of all.
     Everything shares the scene of the drawn views; memory does not depend on the number of views.
@@ -166,6 +167,10 @@ def _sampled_pass(
         mattes = None if sample.mattes is None else sample.mattes[first]
         pictures = (sample.cameras[first], sample.images[first], counts, size, moving, mattes)
         losses.append(reconstruction.whole(generator, scene[own], *pictures))
+    if settings.window is not None and generator.window_margin is not None:
+        one = slice(1)
+        target = (sample.cameras[one], sample.images[one], torch.ones(1, device=device))
+        losses.append(reconstruction.window(generator, scene[one], *target, generator.window_margin))
     keys = min(len(drawn[0]), 1 + (settings.depth_codes or len(track)))
     if len(track) > 1 and settings.depth and keys > 1:
         size = generator.raw_resolution

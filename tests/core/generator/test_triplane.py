@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from inv3d.core.camera import Camera, Rays, look_at
 from inv3d.core.generator import TriplaneGenerator
-from inv3d.core.generator.config import GeneratorConfig, RenderingConfig
+from inv3d.core.generator.config import GeneratorConfig, RenderingConfig, SuperResolutionConfig
 from inv3d.core.generator.volume import rays_at_once
 from inv3d.core.training.demo import demo_config
 from tests.tiny import CONFIG
@@ -114,6 +116,30 @@ def test_cameras_are_grouped_by_code(small):
     assert torch.allclose(both.image[2:], second.image, atol=1e-4)
     with pytest.raises(ValueError, match="divided evenly"):
         small(codes, cameras(0.0, 0.1, 0.2), 16)
+
+
+@pytest.mark.parametrize(("raw", "given", "first"), [(32, 32, True), (32, 32, False), (16, 32, True), (32, 16, True)])
+def test_a_window_of_an_image_is_what_the_image_shows_there(raw, given, first):
+    torch.manual_seed(0)
+    upper = SuperResolutionConfig((8, 8), given, upsample_first=first)
+    generator = TriplaneGenerator(replace(CONFIG, raw_resolution=raw, superresolution=upper)).requires_grad_(False)
+    scene = generator.scene(generator.mapping(torch.randn(1, generator.z_dim)))
+    whole = generator.render(scene, cameras(0.3)).image
+    margin, scale = generator.window_margin, generator.resolution // raw
+    side, left, top = 2 * margin + 4, raw - 2 * margin - 4, 0
+    seen = cameras(0.3).window(torch.tensor([left, top]) / raw, side / raw)
+    window = generator.render(scene, seen, side, window=True).image
+    inner = window[..., margin * scale : -margin * scale, margin * scale : -margin * scale]
+    rows, columns = ((corner + margin) * scale for corner in (top, left))
+    assert inner.shape[-1] == 4 * scale
+    assert relative(inner, whole[..., rows : rows + 4 * scale, columns : columns + 4 * scale]) < 1e-4
+
+
+def test_windows_are_for_super_resolution_that_is_alike_everywhere(small):
+    assert small.window_margin is None
+    noisy = replace(CONFIG, superresolution=SuperResolutionConfig((8, 8), 16, noise_mode="const"))
+    assert TriplaneGenerator(noisy).window_margin is None
+    assert TriplaneGenerator(replace(CONFIG, raw_resolution=8)).window_margin is None
 
 
 def test_a_gpu_counts_samples_and_a_cpu_rays():

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from inv3d.core.camera import Rays, look_at
+from inv3d.core.generator import volume
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.reconstruction import Reconstruction
 from inv3d.core.inversion.settings import FAST, PAPER, PAPER_FAST, PRESETS, preset_for
@@ -123,6 +124,29 @@ def test_whole_images_share_what_a_code_looks_like(upscaled, monkeypatch):
     fit_latents(paper, fit_wplus(paper, count).code, count)
     assert [calls for calls, _ in told] == [1, 5]
     assert told[0][1] is None and told[1][1] > 0.0
+
+
+def test_the_fast_presets_learn_what_super_resolution_shows(upscaled):
+    settings = dataclasses.replace(upscaled.settings, tuning_steps=1)
+    track = LatentTrack(upscaled.bundle.generator.mapping(torch.zeros(1, 8)), torch.zeros(1))
+    tuned = tune(dataclasses.replace(upscaled, settings=settings), track).superresolution.state_dict()
+    before = upscaled.bundle.generator.superresolution.state_dict()
+    assert not torch.equal(tuned["block1.conv1.weight"], before["block1.conv1.weight"])
+
+
+def test_a_window_is_compared_with_what_the_image_shows_there(upscaled, monkeypatch):
+    monkeypatch.setattr(volume, "_uniform", lambda shape, random, device: torch.full(shape, 0.5))
+    generator, random = upscaled.bundle.generator, torch.Generator().manual_seed(3)
+    scene, camera = generator.scene(generator.mapping(torch.ones(1, 8))), upscaled.views.cameras[0]
+    image = generator.render(scene, camera, random=random).image
+    reconstruction = Reconstruction(upscaled.bundle, dataclasses.replace(FAST, window=12), random)
+
+    def losses(image) -> dict[str, float]:
+        found = reconstruction.window(generator, scene, camera, image, torch.ones(1), generator.window_margin)
+        return {name: float(loss) for name, loss in found.items()}
+
+    assert max(losses(image).values()) < 1e-5
+    assert losses(image.flip(3))["pixel"] > 1e-5 and losses(image.transpose(2, 3))["pixel"] > 1e-5
 
 
 def test_drawn_whole_views_stand_for_all(problem, fitted, monkeypatch):
