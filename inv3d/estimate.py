@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import torch
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.inversion.settings import FitSettings, OutputSettings
+from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
+from inv3d.core.latents import LatentTrack
+from inv3d.core.views import Views
 from inv3d.export.textured import FINER
 from inv3d.photos import PhotoJob
 from inv3d.pipeline import VideoJob
 
+_TRIAL = 3  # steps of a stage
 _VIEW = 2.7
 """The cost of a 64 px view with its gradient in trial renders; measured."""
 
@@ -21,16 +26,18 @@ _VIEW = 2.7
 def video_seconds(job: VideoJob) -> float:
     """Estimated seconds for a clip or photographs, from small renders timed on the spot."""
     bundle = load_bundle(job.model, job.device)
-    renders = fit_renders(bundle, job.fit, job.views, job.latents) + output_renders(bundle, job.fit.output, job.views)
-    return 5.0 + job.material.seconds_to_track + renders * trial_render(bundle, job.device)
+    render = trial_render(bundle, job.device)
+    fit = fit_seconds(bundle, job.fit, job.views, job.latents, render)
+    return 5.0 + job.material.seconds_to_track + fit + output_renders(bundle, job.fit.output, job.views) * render
 
 
 def photo_seconds(job: PhotoJob, photos: int) -> float:
     """Estimated seconds for a number of `photos`, from small renders timed on the spot."""
     bundle = load_bundle(job.model, job.device)
     alone = replace(job.fit.output, held_out=0)
-    renders = fit_renders(bundle, job.fit, views=1, latents=False) + output_renders(bundle, alone, views=1)
-    return 3.0 + photos * renders * trial_render(bundle, job.device)
+    render = trial_render(bundle, job.device)
+    fit = fit_seconds(bundle, job.fit, 1, False, render)
+    return 3.0 + photos * (fit + output_renders(bundle, alone, views=1) * render)
 
 
 def trial_render(bundle: Bundle, device: torch.device) -> float:
@@ -46,6 +53,47 @@ def trial_render(bundle: Bundle, device: torch.device) -> float:
             return math.inf
         seconds.append(time.perf_counter() - start)
     return min(seconds)
+
+
+def fit_seconds(bundle: Bundle, settings: FitSettings, views: int, latents: bool, render: float) -> float:
+    """Seconds of a fit. A CPU's follow from those of a trial `render`; a GPU, whose small renders say little, makes a few
+    steps of every stage."""
+    if bundle.generator.device.type == "cpu" or not math.isfinite(render):
+        return fit_renders(bundle, settings, views, latents) * render
+    return trial_fit(bundle, settings, views, latents)
+
+
+def trial_fit(bundle: Bundle, settings: FitSettings, views: int, latents: bool) -> float:
+    """Seconds of a fit, from some steps of every stage on flat pictures of so many `views`."""
+    generator, device = bundle.generator, bundle.generator.device
+    few = settings.with_steps(0, _TRIAL, _TRIAL)
+    yaw = torch.linspace(-1.0, 1.0, 2 * views - 1) if views > 1 else torch.zeros(1)
+    images = torch.zeros(len(yaw), 3, generator.resolution, generator.resolution)
+    numbers = tuple(range(len(yaw)))
+    every = Views(images, bundle.info.camera(yaw, 0.0 * yaw), numbers, tuple(map(float, numbers))).to(device)
+    task = Problem(bundle, every[::2], every[1::2], replace(few, latent_steps=_TRIAL), 0)
+    ends: list[float] = []
+
+    def note(stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
+        sum(losses.values())  # waits for the device
+        ends.append(time.perf_counter())
+
+    track = LatentTrack(generator.code_space.repeat(bundle.mean_code[None]).repeat(views, 1, 1), task.yaws)
+    if not latents:
+        track = LatentTrack(track.codes[:1], task.yaws[:1])
+    search = settings.pose_steps + settings.wplus_steps
+    stages: list[tuple[int, Callable[[], object]]] = [
+        (search, lambda: fit_wplus(task, note)),
+        (settings.latent_steps if latents and views > 1 else 0, lambda: fit_latents(task, track.codes[:1], note)),
+        (settings.tuning_steps, lambda: tune(task, track, note)),
+    ]
+    seconds = 0.0
+    for steps, run in stages:
+        if steps:
+            ends.clear()
+            run()
+            seconds += steps * (ends[-1] - ends[0]) / (len(ends) - 1)  # the first step prepares kernels
+    return seconds
 
 
 def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool) -> float:
