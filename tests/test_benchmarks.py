@@ -48,8 +48,11 @@ def test_the_benchmark_of_a_gpu_runs_through(monkeypatch, tmp_path):
     gpu.main()
     found = json.loads((tmp_path / "gpu-tiny.json").read_text())
     assert found["tiny, agreement"]["psnr"] > 100.0  # the CPU with itself
-    assert all(found[f"tiny, {name}"][stage]["seconds"] > 0 for name in ("fast", "paper") for stage in gpu.STAGES)
+    assert all(found[f"tiny, {name}"][stage]["seconds"] > 0 for name in gpu.NAMES for stage in gpu.STAGES)
+    steps = {stage: found["tiny, paper"][stage]["seconds"] for stage in gpu.STAGES}
+    assert math.isclose(found["tiny, paper, fit"]["seconds"], 500 * sum(steps.values()))
+    assert set(found["tiny, times faster than naive"]) == set(gpu.NAMES)
     assert found["tiny, naive"]["seconds"] > 0 and "left out" not in found
     monkeypatch.setattr(sys, "argv", ["gpu.py", "--device", "cpu", "--tiny", "--minutes", "0"])
     gpu.main()
-    assert len(json.loads((tmp_path / "gpu-tiny.json").read_text())["left out"]) == 4
+    assert len(json.loads((tmp_path / "gpu-tiny.json").read_text())["left out"]) == 5

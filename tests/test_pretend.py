@@ -8,6 +8,7 @@ import torch
 from inv3d import pipeline
 from inv3d.core.bundle import load_bundle
 from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D
+from inv3d.core.encoders.pyramid import build_encoder, small_config
 from inv3d.core.encoders.store import load_encoder
 from inv3d.core.generator import volume
 from inv3d.core.generator.config import CanonicalConfig
@@ -16,6 +17,8 @@ from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.settings import PRESETS, OutputSettings
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.metrics.consistency import depth_consistency
+from inv3d.core.training.pictures import Pictures
+from inv3d.core.training.preim3d import SMALL, EncoderTrainer
 from inv3d.core.views import Views
 from inv3d.export.orbit import write_orbit
 from inv3d.export.pictures import save_png
@@ -134,6 +137,14 @@ def test_a_generator_of_the_host_draws_nothing_on_the_device(there):
         torch.rand(2, generator=torch.Generator(), device=DEVICE)
 
 
+def test_a_source_of_the_host_seeds_one_of_the_device(there):
+    there.waits.clear()
+    random, again = (torch.Generator().manual_seed(3) for _ in range(2))
+    first, second = (volume._uniform((50,), random, DEVICE) for _ in range(2))
+    assert first.device == DEVICE and not there.waits
+    assert first.equal(volume._uniform((50,), again, DEVICE)) and not first.equal(second)
+
+
 def test_what_a_gpu_refuses_is_refused(there):
     ours, others = torch.zeros(3, device=DEVICE), torch.ones(3)
     for mixed in (
@@ -169,3 +180,16 @@ def test_a_clip_and_a_photo_become_heads(bundle, clip, tmp_path, monkeypatch):
 def test_the_encoder_reads_photos(there):
     codes = load_encoder("demo", PREIM3D, DEVICE)(torch.zeros(1, 3, 64, 64, device=DEVICE))
     assert codes.device == DEVICE
+
+
+def test_an_encoder_learns(bundle, there):
+    """A round outside of the generator's domain, and one inside; samples along rays are not sent to the device."""
+    space, z = bundle.generator.code_space, torch.randn(3, bundle.generator.z_dim)
+    images = torch.randint(256, (3, 3, 24, 24), dtype=torch.uint8)
+    pictures = Pictures(images, torch.zeros(3), torch.zeros(3), z)
+    recipe = replace(SMALL, batch=3, rendered=2, code_start=0, around_start=0, fit=small(SMALL.fit))
+    encoder = build_encoder(small_config(space.num_ws, space.w_dim))
+    trainer = EncoderTrainer(bundle, encoder, recipe, pictures, pictures, DEVICE)
+    there.waits.clear()
+    assert [{"pixel", "around"} <= set(trainer.advance()) for _ in range(2)] == [True, True]
+    assert not [place for place in there.waits if "volume.py" in place]

@@ -246,7 +246,10 @@ class VolumeRenderer:
 
 
 def _uniform(shape: tuple[int, ...], random: torch.Generator | None, device: torch.device) -> Tensor:
-    """Uniform numbers, or 0.5 without a source of randomness."""
+    """Uniform numbers, or 0.5 without a source of randomness. A device draws its own, from a seed that a source of the host
+    gives: millions of numbers take long there, and to be sent."""
     if random is None:
         return torch.full(shape, 0.5, device=device)
-    return torch.rand(shape, generator=random, device=random.device).to(device)
+    if random.device.type != device.type:
+        random = torch.Generator(device).manual_seed(int(torch.randint(1 << 62, (), generator=random)))
+    return torch.rand(shape, generator=random, device=device)
