@@ -129,6 +129,7 @@ def figures_of(
     return {
         "MSE": float(mse(image, target)),
         "LPIPS": None if lpips is None else float(lpips.distance(image, target)),
+        "perceptual": float(bundle.perceptual.distance(image, target)),
         "MS-SSIM": float(ms_ssim(image, target)),
         "ID": float(bundle.judge.similarity(image, target)),
         "ID aside": float(bundle.judge.similarity(aside(made.head.render, found, bundle), target.expand(2, -1, -1, -1)).mean()),

@@ -3,9 +3,9 @@
 
 The first table compares the encoders, from ReStyle's for W+ to that of W_tri with the pose cycle loss, and PTI; the second
 optimisation and PTI in W, W+ and W_tri from the mean code. People, photos and figures are those of `threedinv.py`; the
-camera is as the aligner reads it, LPIPS is measured where its weights are, and ID aside is that of renders from 30 degrees
-further left and right, which no method has seen. Encoders that --folder lacks are trained first (hours); figures that are
-there are not measured again. Needs the extra `train`.
+camera is as the aligner reads it, LPIPS is measured where its weights are, beside the distance of the model's own perceptual
+network; ID aside is that of renders from 30 degrees further left and right, which no method has seen. Encoders that --folder
+lacks are trained first (hours); figures that are there are not measured again. Needs the extra `train`.
 """
 
 from __future__ import annotations
