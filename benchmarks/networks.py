@@ -29,7 +29,7 @@ from inv3d.video.locate import search
 from inv3d.video.track import SEARCH_SIDE
 
 SEED = 501
-SCENES, HARD, EMPTY = 150, 80, 50
+SCENES, HARD, EMPTY = 150, 80, 500
 FRAME = (SEARCH_SIDE, SEARCH_SIDE * 16 // 9)
 HEAD_OF_CROP = 0.66
 """Height of a head as a share of the generator's crop around it."""

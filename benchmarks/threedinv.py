@@ -79,8 +79,12 @@ STARTS = (
 def photo_of(seed: int, size: int) -> Views:
     """The aligned photo [1,3,size,size] of a drawn person, who looks within about 30 degrees of the camera, with its exact
     camera."""
-    odd = ODDITIES[seed // 4 % len(ODDITIES)] if seed % 4 == 3 else None
-    return exact_views(TestClip(f"person-{seed}", seed, odd), (65 + (7 * seed) % 50,), size)
+    return exact_views(odd_clip(seed), (65 + (7 * seed) % 50,), size)
+
+
+def odd_clip(seed: int) -> TestClip:
+    """The clip of a person, who may have an oddity."""
+    return TestClip(f"person-{seed}", seed, ODDITIES[seed // 4 % len(ODDITIES)] if seed % 4 == 3 else None)
 
 
 def camera_of(row: Row, view: Views, bundle: Bundle, seed: int) -> Camera:
@@ -146,11 +150,9 @@ def aside(render: Any, camera: Camera, bundle: Bundle) -> Tensor:
 
 
 def means(figures: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means over people; None for what was not measured."""
-    return {
-        name: None if any(each[name] is None for each in figures) else float(np.mean([each[name] for each in figures]))
-        for name in figures[0]
-    }
+    """Means over people of whom there is a figure; None for what was not measured."""
+    known = {name: [each[name] for each in figures if each[name] is not None] for name in figures[0]}
+    return {name: float(np.mean(values)) if values else None for name, values in known.items()}
 
 
 def main() -> None:

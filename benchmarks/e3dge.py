@@ -1,0 +1,225 @@
+"""Tables 1, 2 and 4 of *E3DGE* on drawn people that no training has seen, and on photographs: `python benchmarks/e3dge.py`.
+
+Every row inverts one photo: an encoder's pass, with the camera (P) and then camera and code (P+C) optimised after it,
+W+ optimisation or PTI. MAE, SSIM, LPIPS (where its weights are) and ID compare the photo with the render from the camera
+that was found, and exact pictures of the person from 30 degrees to the left and to the right with renders from there
+(aside), each inside the outline. ID is told by the judge, which no fit optimises. As in the NoW protocol, geometry is the
+distance from points of the exact surface to the head's, after rigid alignment, in millimetres of a head 155 mm wide.
+Photographs in `--photos FOLDER` have no truth aside and no exact surface; dlib's face distance is given of them where it is
+installed. Renders are the generator's alone, without the photo's own colours. Figures that --folder has are not made again.
+Needs the extra `train`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import trimesh
+from clips import TestClip
+from headturn import exact_surface, head_width
+from numpy.typing import NDArray
+from poses import estimated
+from results import kept, publish, table
+from scipy.spatial import cKDTree
+from threedinv import ASIDE, means, odd_clip, photo_of
+from torch import Tensor
+
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.camera import Camera
+from inv3d.core.encoders.inverter import load_inverter
+from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER, PREIM3D
+from inv3d.core.errors import InputError
+from inv3d.core.head import Head
+from inv3d.core.inversion.invert import Footage, Inverted, invert
+from inv3d.core.inversion.settings import FAST
+from inv3d.core.metrics.image import ssim
+from inv3d.core.metrics.judges import judges_for
+from inv3d.core.views import Views
+from inv3d.export.mesh import extract_mesh
+from inv3d.pipeline import suited
+from inv3d.video.photo import align_photo
+
+SEEDS = range(660, 672)
+POSE, CODE = 30, 60
+"""Steps of P and C."""
+WIDTH_MM = 155.0
+ROUNDS = 20
+"""Of the rigid alignment."""
+GREY = 0.0
+CPU = torch.device("cpu")
+KINDS = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True)
+class Row:
+    """An encoder, whether its local detail counts, and the steps after it."""
+
+    name: str
+    encoder: str = NO_ENCODER
+    detail: bool = True
+    pose: int = 0
+    code: int = 0
+    tuning: int = 0
+
+
+ROWS = (
+    Row("PREIM3D", PREIM3D),
+    Row("W+ optimisation", code=FAST.wplus_steps),
+    Row("PTI", code=FAST.wplus_steps, tuning=FAST.tuning_steps),
+    Row("E3DGE, codes alone", E3DGE, detail=False),
+    Row("E3DGE", E3DGE),
+    Row("E3DGE + P", E3DGE, pose=POSE),
+    Row("E3DGE + P + C", E3DGE, pose=POSE, code=CODE),
+)
+
+
+def inverted(row: Row, view: Views, bundle: Bundle) -> tuple[Inverted, float]:
+    """The head of one photo and the seconds of one processor that it took."""
+    settings = FAST.with_steps(row.pose, row.code, row.tuning)
+    inverter = load_inverter(bundle, row.encoder)
+    footage = Footage.of_one(view).without_room(bundle)
+    begun = time.process_time()
+    with torch.no_grad():
+        start = None if inverter is None else inverter(view, bundle)
+    if start is not None and not row.detail:
+        start = replace(start, read_detail=None)
+    made = invert(footage, bundle, settings, start=start)
+    return made, time.process_time() - begun
+
+
+def likeness(
+    image: Tensor, target: Tensor, outline: Tensor, bundle: Bundle, suffix: str = ""
+) -> dict[str, float | None]:
+    """MAE (of colours in [0,1]), SSIM, LPIPS and ID of pictures [B,3,R,R] inside an `outline` [B,1,R,R]: what lies behind a
+    head is no matter of inversion."""
+    image, target = (torch.where(outline, each, GREY) for each in (image, target))
+    lpips = judges_for(bundle, False, CPU).lpips
+    return {
+        f"MAE{suffix}": float((image - target).abs().mean()) / 2,
+        f"SSIM{suffix}": float(ssim(image, target).mean()),
+        f"LPIPS{suffix}": None if lpips is None else float(lpips.distance(image, target).mean()),
+        f"ID{suffix}": float(bundle.judge.similarity(image, target).mean()),
+    }
+
+
+def aside(head: Head, found: Camera, clip: TestClip, view: Views, bundle: Bundle) -> dict[str, float | None]:
+    """The likeness from 30 degrees to either side of the camera, within the exact outline."""
+    parameters, size = clip.turn.parameters(view.frames[0]), view.images.shape[-1]
+    shown, exact, outlines = [], [], []
+    for turn in (-ASIDE, ASIDE):
+        there, here = (bundle.info.camera(camera.yaw + turn, camera.pitch) for camera in (view.cameras, found))
+        drawn = clip.renderer().render(parameters, there, size)
+        outlines.append(drawn.alpha.reshape(1, 1, size, size) > 0.5)
+        shown.append(head.render(here).image)
+        exact.append(drawn.image)
+    return likeness(*(torch.cat(each) for each in (shown, exact, outlines)), bundle, " aside")
+
+
+def outline_of(view: Views) -> Tensor:
+    """Where [B,1,R,R] the matte of a view shows the head."""
+    assert view.mattes is not None
+    return view.mattes > 0.5
+
+
+def geometry(head: Head, surface: NDArray[np.float32], clip: TestClip) -> dict[str, float]:
+    """Distances (mm) from points [N,3] of the exact surface to that of the head, after rigid alignment."""
+    points, _ = trimesh.sample.sample_surface(extract_mesh(head), 150_000, seed=0)
+    tree = cKDTree(points)
+    moved = np.asarray(surface, np.float64)
+    for _ in range(ROUNDS):
+        nearest = points[tree.query(moved)[1]]
+        _, moved, _ = trimesh.registration.procrustes(moved, nearest, reflection=False, scale=False)
+    distance = tree.query(moved)[0] * WIDTH_MM / head_width(clip)
+    return {"median mm": float(np.median(distance)), "mean mm": float(distance.mean()), "std mm": float(distance.std())}
+
+
+@torch.no_grad()
+def of_person(seed: int, row: Row, bundle: Bundle) -> dict[str, Any]:
+    """Figures of a drawn person in one row."""
+    clip, view = odd_clip(seed), photo_of(seed, bundle.generator.resolution)
+    with torch.enable_grad():
+        made, seconds = inverted(row, estimated(view, bundle), bundle)
+    found = made.footage.targets
+    return {
+        **likeness(made.head.render(found.cameras).image, found.images, outline_of(found), bundle),
+        **aside(made.head, found.cameras, clip, view, bundle),
+        **geometry(made.head, exact_surface(clip, view.frames[0]), clip),
+        "CPU seconds": seconds,
+    }
+
+
+@torch.no_grad()
+def of_photograph(view: Views, row: Row, bundle: Bundle) -> dict[str, Any]:
+    """Figures of a photograph in one row."""
+    fitted = suited(bundle, "auto", view).bundle
+    with torch.enable_grad():
+        made, seconds = inverted(row, view, fitted)
+    found = made.footage.targets
+    image, judges = made.head.render(found.cameras).image, judges_for(bundle, True, CPU)
+    measured = likeness(image, found.images, outline_of(found), bundle)
+    del measured["ID"]  # the judge knows no photographs
+    compared = None if judges.faces is None else judges.faces.compare(found.images, image).distance
+    return {**measured, "dlib": compared, "CPU seconds": seconds}
+
+
+def aligned(folder: Path, bundle: Bundle) -> dict[str, Views]:
+    """The photographs of a folder in which a head is found, by name."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in KINDS:
+            try:
+                found[path.stem] = align_photo(path, bundle).view
+            except InputError as error:
+                print(f"left out: {error.message}", file=sys.stderr)
+    return found
+
+
+def rows_of(
+    subjects: dict[str, Any], rows: tuple[Row, ...], measure: Callable[[Any, Row, Bundle], dict[str, Any]],
+    bundle: Bundle, folder: Path,
+) -> dict[str, dict[str, Any]]:
+    """Means over the subjects, for each row."""
+    found = {}
+    for row in rows:
+        figures = []
+        for name, subject in subjects.items():
+            path = folder / f"{name}-{re.sub('[^a-z0-9+]+', '-', row.name.lower())}.json"
+            figures.append(kept(path, functools.partial(measure, subject, row, bundle)))
+        found[row.name] = means(figures)
+        print(row.name, found[row.name], file=sys.stderr, flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("runs/e3dge"), help="Where finished figures are kept.")
+    parser.add_argument("--count", type=int, default=len(SEEDS), help="How many people.")
+    parser.add_argument("--photos", type=Path, help="A folder of photographs.")
+    parser.add_argument("--model", default="demo", help="Which model.")
+    options = parser.parse_args()
+    bundle = load_bundle(options.model)
+    people = {str(seed): seed for seed in SEEDS[: options.count]}
+    groups = {f"{len(people)} drawn people": rows_of(people, ROWS, of_person, bundle, options.folder)}
+    if options.photos is not None:
+        photographs = aligned(options.photos, bundle)
+        made = rows_of(photographs, ROWS, of_photograph, bundle, options.folder)
+        groups[f"{len(photographs)} photographs"] = made
+    parts = [
+        table([title, *next(iter(rows.values()))], [[name, *figures.values()] for name, figures in rows.items()])
+        for title, rows in groups.items()
+    ]
+    publish("e3dge", groups, f"Means; P {POSE} steps, C {CODE} steps.\n\n" + "\n\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()
