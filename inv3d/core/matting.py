@@ -2,7 +2,8 @@
 
 The aligner's matte is coarse. It is sharpened by the colours of the picture: where it is uncertain, a pixel is a mixture
 of the colours that surely belong to the head and surely to the room nearby (Porter & Duff's compositing equation,
-solved for alpha along the line between both).
+solved for alpha along the line between both). Where it misses part of a head, such as a shoulder or a cap from one side,
+other pictures of the same head know it by its colours (Bayes' rule, with histograms as Boykov & Jolly 2001 use them).
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ _WINDOWS = (1 / 20, 1 / 32)
 _SURE = 0.85  # coarse matte from which a pixel counts as the head's; below the rest to 1, as the room's
 _DISTINCT = 0.02
 """Squared distance of two colours in [0,1] below which they say little."""
+_BINS = 16  # of each colour channel in histograms
+_RARE = 1e-3  # share of all pixels at which a colour is too rare to tell anything
+_ROUNDS = 2  # of completing mattes: what the first finds is known in the second
 _EMPTY = 0.05  # matte below which a pixel shows the room alone
 
 
@@ -51,24 +55,64 @@ def _mixed(coarse: Tensor, seen: Tensor, radius: int) -> Tensor:
     share = ((seen - room) * apart).sum(1, keepdim=True) / (length + 1e-6)
     # where both colours are known and differ, the picture decides; elsewhere the coarse matte
     trust = length / (length + _DISTINCT) * (heads > 0) * (rooms > 0)
-    # and only as far as the coarse matte is uncertain: nothing far away is pulled in for its colour
-    trust = trust * (4.0 * coarse * (1.0 - coarse) / (4.0 * (1.0 - _SURE) * _SURE)).clamp(max=1.0)
-    return torch.lerp(coarse, share.clamp(0.0, 1.0), trust)
+    return torch.lerp(coarse, share.clamp(0.0, 1.0), trust * _doubt(coarse))
+
+
+def _doubt(coarse: Tensor) -> Tensor:
+    """How uncertain a matte is, from 0 to 1: nothing far away is pulled in for its colour."""
+    return (4.0 * coarse * (1.0 - coarse) / (4.0 * (1.0 - _SURE) * _SURE)).clamp(max=1.0)
+
+
+def completed(matte: Tensor, images: Tensor) -> Tensor:
+    """Coarse mattes [N,1,S,S] of pictures [N,3,R,R] in [-1,1] of one head, with what others know to be of its colours where
+    they are uncertain. They are only raised: a head may also have colours of the room."""
+    seen = (F.interpolate(images, matte.shape[-2:], mode="bilinear", antialias=True) + 1.0) / 2.0
+    bins = (seen * (_BINS - 1)).round().long().clamp(0, _BINS - 1)
+    bins = (bins[:, :1] * _BINS + bins[:, 1:2]) * _BINS + bins[:, 2:]
+    for _ in range(_ROUNDS):
+        head, room = (_frequency(bins, sure) + _RARE for sure in (matte > _SURE, matte < 1.0 - _SURE))
+        known = matte * head / (matte * head + (1.0 - matte) * room)
+        matte = torch.lerp(matte, torch.maximum(known, matte), _doubt(matte))
+    return matte
+
+
+def _frequency(bins: Tensor, chosen: Tensor) -> Tensor:
+    """How frequent the colour of each pixel, by its bin, is among the chosen ones."""
+    counts = torch.bincount(bins[chosen], minlength=_BINS**3).to(torch.float32).reshape(1, 1, _BINS, _BINS, _BINS)
+    for _ in range(2):
+        counts = F.avg_pool3d(counts, 3, 1, 1)
+    return (counts / counts.sum().clamp(min=1.0)).flatten()[bins]
 
 
 @torch.no_grad()
 def mattes(aligner: Aligner, images: Tensor) -> Tensor:
-    """Mattes [N,1,R,R] of aligned pictures [N,3,R,R] in [-1,1]. Raises ValueError if the aligner has learned none."""
+    """Mattes [N,1,R,R] of aligned pictures [N,3,R,R] in [-1,1], each on its own. Raises ValueError if the aligner has learned
+    none."""
+    return _sharpened_each(_coarse(aligner, images), images)
+
+
+@torch.no_grad()
+def mattes_of_one(aligner: Aligner, images: Tensor) -> Tensor:
+    """The same of pictures that show one head, which know of each other."""
+    matte = _coarse(aligner, images)
+    return _sharpened_each(matte if len(images) == 1 else completed(matte, images), images)
+
+
+def _coarse(aligner: Aligner, images: Tensor) -> Tensor:
+    """The aligner's own mattes [N,1,S,S]."""
     device = next(aligner.parameters()).device
-    coarse = []
+    found = []
     for image in images.split(8):
         # a picture and its mirror image, which errs elsewhere
         small = F.interpolate(image, (INPUT_SIZE, INPUT_SIZE), mode="bilinear", antialias=True).to(device)
         both = aligner.matte(torch.cat([small, small.flip(3)]))
-        coarse.append(0.5 * (both[: len(image)] + both[len(image) :].flip(3)))
-    return torch.cat(
-        [sharpened(one[None].to(images), image[None]) for one, image in zip(torch.cat(coarse), images, strict=True)]
-    )
+        found.append(0.5 * (both[: len(image)] + both[len(image) :].flip(3)))
+    return torch.cat(found).to(images)
+
+
+def _sharpened_each(matte: Tensor, images: Tensor) -> Tensor:
+    """Picture by picture: what sharpening needs takes memory."""
+    return torch.cat([sharpened(matte[[i]], images[[i]]) for i in range(len(images))])
 
 
 def room_colour(images: Tensor, matte: Tensor) -> Tensor:

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from inv3d.core.camera import look_at
-from inv3d.core.matting import laid_on, mattes, room_colour, sharpened
+from inv3d.core.matting import completed, laid_on, mattes, mattes_of_one, room_colour, sharpened
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.views import Views, to_bytes
 
@@ -36,6 +36,26 @@ def test_nothing_far_from_the_matte_is_pulled_in(disc, picture):
     picture = picture.clone()
     picture[..., :20, :20] = torch.tensor([0.6, 0.1, -0.2])[:, None, None]
     assert sharpened(F.avg_pool2d(disc, 8), picture)[..., :20, :20].amax() < 0.01
+
+
+def test_other_pictures_of_a_head_know_its_colours(disc, picture):
+    """In the second picture half of the head, and a corner of the room, are uncertain."""
+    both = picture.repeat(2, 1, 1, 1)
+    matte = F.avg_pool2d(disc, 2).repeat(2, 1, 1, 1).clamp(0.02, 0.98)
+    half = SIZE // 4
+    matte[1, :, half:] *= 0.5
+    matte[1, :, :10, :10] = 0.4
+    mended = completed(matte, both)
+    inside = F.avg_pool2d(disc, 2)[0, 0] == 1.0
+    assert mended[1, 0][inside].mean() > 0.9 > 0.8 > matte[1, 0][inside].mean()
+    assert torch.allclose(mended[1, 0, :10, :10], torch.tensor(0.4), atol=0.05)
+    assert (mended >= matte - 1e-6).all() and (mended[0] - matte[0]).mean() < 0.02
+
+
+def test_a_picture_alone_is_told_by_itself(picture):
+    torch.manual_seed(0)
+    aligner = Aligner().eval()
+    assert torch.equal(mattes_of_one(aligner, picture), mattes(aligner, picture))
 
 
 def test_the_room_becomes_one_colour(disc, picture):

@@ -21,7 +21,7 @@ from inv3d.core.inversion.poses import correct, interpolate_offsets
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.inversion.stages import Pivot, Problem, fit_latents, fit_pose, fit_wplus, in_space, tune
 from inv3d.core.latents import LatentTrack
-from inv3d.core.matting import laid_on, mattes, room_colour
+from inv3d.core.matting import laid_on, mattes_of_one, room_colour
 from inv3d.core.views import Views
 
 Tensors = dict[str, Tensor]
@@ -73,7 +73,8 @@ class Footage:
         if not (bundle.generator.has_backdrop and bundle.aligner.has_matte):
             return self
         everything = (self.targets, self.between, self.held_out)
-        found = [mattes(bundle.aligner, views.images) if len(views) else views.images[:, :1] for views in everything]
+        images = torch.cat([views.images for views in everything])
+        found = mattes_of_one(bundle.aligner, images).split([len(views) for views in everything])
         colour = room_colour(self.targets.images, found[0])
         return Footage(*(laid_on(views, matte, colour) for views, matte in zip(everything, found, strict=True)))
 
