@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from inv3d.core.editing.directions import component
 from inv3d.core.errors import InputError
 from inv3d.core.head import CODES, EDITS, Head
 from inv3d.core.latents import LatentTrack
-from inv3d.edited import Taking, changed
+from inv3d.edited import Taking, changed, standings
 from tests.e2e.commands import fails, here
 from tests.export.test_edits import cells
 
@@ -69,6 +70,19 @@ def test_directions_are_listed_with_what_the_head_allows(made):
     assert "--take from another head: hair, beard," in page
     said = json.loads(here("edit", made[1], "--list", "--json").stdout)
     assert all(each["least"] <= 0.0 <= each["most"] for each in said["directions"]) and len(said["edits"]) == 2
+
+
+def test_a_head_in_w_tri_is_edited_as_in_w_plus(head):
+    space = head.generator.wtri_space
+    wide = dataclasses.replace(head, track=head.track.with_codes(space.widened(head.track.codes)))
+    other = dataclasses.replace(head, track=head.track.with_codes(head.track.codes.flip(0) + 0.05))
+    darker, both = SimpleNamespace(name="dark-skin", strength=1.0), []
+    for own in (head, wide):
+        both.append(changed(own, [darker], takes=[Taking("hair", other, "bob"), Taking("looks", wide, "itself")]))
+    assert list(map(str, both[1].edits)) == ["dark-skin=+1", "hair from bob", "looks from itself"]
+    assert torch.allclose(both[1].track.codes, space.widened(both[0].track.codes), atol=1e-4)
+    readings = [[each.reading for each in standings(edited)] for edited in both]
+    assert readings[1] == pytest.approx(readings[0], abs=1e-2)
 
 
 @pytest.mark.parametrize(

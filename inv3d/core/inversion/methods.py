@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D, WTRI
 from inv3d.core.errors import UsageError
-from inv3d.core.inversion.settings import POSE_LR, FitSettings, Space
+from inv3d.core.inversion.settings import POSE_LR, SPACES, FitSettings, Space
 
 FREE, GIVEN = "free", "given"
 CAMERAS = {FREE: "optimised with the code", GIVEN: "kept as the aligner reads it"}
@@ -111,7 +111,12 @@ def course_of(
     """
     if method is not None:
         chosen = method_named(method)
-        chosen = chosen if space is None else replace(chosen, space=space)
+        if space not in (None, chosen.space) and chosen.name.endswith(f"-{chosen.space}"):
+            raise UsageError(
+                f"--space {space} and --method {method}, which searches in {SPACES[chosen.space]}, do not go together",
+                f"use --method {method.removesuffix(f'-{chosen.space}')} --space {space}",
+            )
+        chosen = replace(chosen, space=space or chosen.space)
         return _course_of_method(preset, chosen, camera, warping, encoder, refine_pose, refine, tune)
     for option, value in (("--camera", camera), ("--warping", warping)):
         if value is not None:

@@ -76,6 +76,7 @@ def test_pixels_join_the_search_only_where_they_are_drawn_at_random():
         ({"method": "sg2", "refine": 0}, "--method sg2 without steps on the code is none"),
         ({"method": "sg2", "tune": 5}, "--method sg2 does not tune the generator"),
         ({"method": "3dinv", "tune": 0}, "--method 3dinv without tuning is none"),
+        ({"method": "sg2-w+", "space": "w"}, "--space w and --method sg2-w"),
         ({"space": "wtri"}, "--space wtri does nothing without steps on the code"),
         ({"method": "pti", "warping": 1.0}, "--warping draws a camera"),
         ({"method": "3dinv", "camera": "given", "warping": 1.0}, "--warping draws a camera"),
