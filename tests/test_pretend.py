@@ -7,9 +7,11 @@ import torch
 
 from inv3d import pipeline
 from inv3d.core.bundle import load_bundle
+from inv3d.core.encoders.inverter import WtriInverter
 from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D
 from inv3d.core.encoders.pyramid import build_encoder, small_config
 from inv3d.core.encoders.store import load_encoder
+from inv3d.core.encoders.wtri import Wtri
 from inv3d.core.generator import volume
 from inv3d.core.generator.config import CanonicalConfig
 from inv3d.core.inversion import reconstruction, stages
@@ -19,6 +21,7 @@ from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.metrics.consistency import depth_consistency
 from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.preim3d import SMALL, EncoderTrainer
+from inv3d.core.training.wtri import SMALL_WTRI, WtriTrainer, config_for
 from inv3d.core.views import Views
 from inv3d.export.orbit import write_orbit
 from inv3d.export.pictures import save_png
@@ -193,3 +196,16 @@ def test_an_encoder_learns(bundle, there):
     there.waits.clear()
     assert [{"pixel", "around"} <= set(trainer.advance()) for _ in range(2)] == [True, True]
     assert not [place for place in there.waits if "volume.py" in place]
+
+
+def test_an_encoder_into_w_tri_learns_and_reads_photos(bundle, there):
+    pictures = Pictures(torch.randint(256, (3, 3, 24, 24), dtype=torch.uint8), torch.zeros(3), torch.zeros(3))
+    recipe = replace(SMALL_WTRI, batch=2, cycled=2, fit=small(SMALL_WTRI.fit))
+    config, sizes = config_for(bundle), {"input_size": 64, "widths": (16,) * 4, "units": (1,) * 4, "style_width": 16, "code_width": 16}
+    upper = config.superresolution and replace(config.superresolution, **sizes)
+    config = replace(config, backbone=replace(config.backbone, **sizes), superresolution=upper, passes=2)
+    trainer = WtriTrainer(bundle, Wtri(config), recipe, pictures, DEVICE)
+    assert {"pixel", "cycle"} <= set(trainer.advance())
+    view = Views(torch.zeros(1, 3, 24, 24), bundle.info.front, (0,), (0.0,))
+    codes = WtriInverter(trainer.average)(view, bundle).codes
+    assert codes.device == DEVICE and codes.shape[1] == bundle.generator.wtri_space.num_ws
