@@ -51,7 +51,7 @@ class Regression(Training):
 def main(folder: Path) -> None:
     join_processes(torch.device("cpu"))
     curve, weights = Regression(1).learned(folder)
-    distributed.distributed_c10d._set_pg_timeout(timedelta(seconds=1))
+    distributed.set_timeout(timedelta(seconds=1))
     drawn = folder / "drawn"
     first_alone(lambda: time.sleep(3.0) or drawn.touch())  # type: ignore[func-returns-value]
     told = {"curve": curve, "weights": weights, "waited": drawn.exists()}
