@@ -60,11 +60,9 @@ def like_demo(demo):
 
 @pytest.fixture(scope="module", params=["grid", "eg3d"])
 def bundle(request, there, demo):
-    loaded = load_bundle("demo", DEVICE)
-    if request.param == "grid":
-        return tiny.with_generator(loaded, like_demo(demo), DEVICE)
-    made = tiny.with_generator(loaded, tiny.CONFIG, DEVICE)
-    made.generator.superresolution.half_precision = True  # as `load_bundle` has it on CUDA
+    config = like_demo(demo) if request.param == "grid" else tiny.CONFIG
+    made = tiny.with_generator(load_bundle("demo", DEVICE), config, DEVICE)
+    made.generator.compute_in_half_precision(True)  # as `load_bundle` does on CUDA
     return made
 
 

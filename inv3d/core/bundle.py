@@ -234,10 +234,7 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
     generator = load_module(
         lambda: TriplaneGenerator(info.generator), folder / WEIGHTS, _refuse(folder / WEIGHTS), device
     )
-    upper = generator.superresolution
-    if upper is not None:
-        # the public models clamp where they were trained in float16
-        upper.half_precision = torch.device(device).type == "cuda" and upper.config.clamp is not None
+    generator.compute_in_half_precision(torch.device(device).type == "cuda")
     own = info.perceptual_outputs is not None
     outputs = info.perceptual_outputs if own else read_info(_LENDER).perceptual_outputs
     if outputs is None:

@@ -89,6 +89,7 @@ class SynthesisNetwork(nn.Module):
         super().__init__()
         self.resolutions = [2**i for i in range(2, config.plane_resolution.bit_length())]
         self.inject_resolution = config.inject_resolution
+        self.half_precision = False
         previous = 0
         self.num_ws = 1
         for resolution in self.resolutions:
@@ -112,11 +113,12 @@ class SynthesisNetwork(nn.Module):
         image: Tensor | None = None
         outputs: list[tuple[Tensor, Tensor]] = []
         index = 0
+        kind = torch.bfloat16 if self.half_precision and torch.is_grad_enabled() else torch.float32
         for resolution in self.resolutions if resolutions is None else resolutions:
             block = self._block(resolution)
-            x, image = block(x, image, codes[:, index : index + block.num_convs + 1], noise_mode)
+            x, image = block(x, image, codes[:, index : index + block.num_convs + 1], noise_mode, kind)
             if resolution == self.inject_resolution:
-                x = x + self.inject(codes[:, index]).reshape(x.shape)
+                x = x + self.inject(codes[:, index]).reshape(x.shape).to(x.dtype)
             index += block.num_convs
             outputs.append((x, image))
         return outputs

@@ -202,11 +202,17 @@ class SynthesisBlock(nn.Module):
         self.num_convs = 1 if in_channels == 0 else 2
 
     def forward(
-        self, x: Tensor | None, image: Tensor | None, codes: Tensor, noise_mode: NoiseMode
+        self,
+        x: Tensor | None,
+        image: Tensor | None,
+        codes: Tensor,
+        noise_mode: NoiseMode,
+        kind: torch.dtype = torch.float32,
     ) -> tuple[Tensor, Tensor]:
-        """`codes` [B, num_convs + 1, w_dim]; returns features and image at this block's resolution."""
+        """`codes` [B, num_convs + 1, w_dim]; returns features and image at this block's resolution. The first block begins
+        with numbers of a `kind`, others have that of `x`."""
         if x is None:
-            x = self.const.expand(len(codes), -1, -1, -1)
+            x = self.const.expand(len(codes), -1, -1, -1).to(kind)
         else:
             x = self.conv0(x, codes[:, 0], noise_mode)
         x = self.conv1(x, codes[:, self.num_convs - 1], noise_mode)

@@ -91,6 +91,14 @@ class TriplaneGenerator(Generator):
         self.field = Field(config, self.decoder, self.canonical)
         self.volume = VolumeRenderer(self.field, config)
 
+    def compute_in_half_precision(self, on: bool) -> None:
+        """Whether the convolutions run in 16 bits, as tensor cores like it, where that is accurate enough (see
+        `SynthesisNetwork` and `SuperResolution`)."""
+        self.backbone.synthesis.half_precision = on
+        upper = self.superresolution
+        if upper is not None:  # the public models clamp where they were trained in float16
+            upper.half_precision = on and upper.config.clamp is not None
+
     @property
     def code_space(self) -> CodeSpace:
         count = self.backbone.synthesis.num_ws

@@ -7,6 +7,7 @@ import torch
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.generator.backbone import MappingNetwork, normalize_second_moment
 from inv3d.core.generator.config import GeneratorConfig, eg3d_ffhq, eg3d_shapenet_cars
+from tests.tiny import CONFIG
 
 from ..conftest import DATA, relative
 
@@ -138,3 +139,24 @@ def test_activations_of_mapping_and_backbone_are_those_of_the_configuration():
     assert torch.allclose(mapping.fc0(-joined), -mapping.fc0(joined), atol=1e-5)  # the biases are zero
     x, _ = generator.backbone.synthesis.blocks(mapping(z, camera), "const")[0]
     assert x.min() >= 0.0
+
+
+def test_half_precision_is_for_gradients_and_loses_little():
+    torch.manual_seed(0)
+    generator = TriplaneGenerator(replace(CONFIG, inject_resolution=8))
+    network, codes = generator.backbone.synthesis, torch.randn(1, generator.code_space.num_ws, 16, requires_grad=True)
+    learned = [codes, network.get_submodule("b4").const, network.get_submodule("b16").conv1.weight]
+    weights = torch.randn(1, 12, 16, 16)
+
+    def look() -> tuple[torch.Tensor, list[torch.Tensor]]:
+        image = network(codes)
+        return image, list(torch.autograd.grad((image * weights).mean(), learned))
+
+    image, gradients = look()
+    generator.compute_in_half_precision(True)
+    half, of_half = look()
+    assert half.dtype == torch.float32 and 1e-5 < relative(half.detach(), image.detach()) < 0.02
+    for one, other in zip(of_half, gradients, strict=True):  # of few channels, some of which change their sign
+        assert torch.cosine_similarity(one.flatten(), other.flatten(), 0) > 0.98
+    with torch.no_grad():
+        assert network(codes).equal(image)
