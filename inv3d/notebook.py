@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from inv3d.core.device import choose_device
 from inv3d.core.head import Head
 from inv3d.core.helpers import AUTO, OWN
 from inv3d.core.inversion.methods import course_of
-from inv3d.core.inversion.settings import FitSettings, preset_named
+from inv3d.core.inversion.settings import SPACES, FitSettings, Space, preset_named
 from inv3d.core.views import Views
 from inv3d.destination import check_destination
 from inv3d.edited import changed, write_edited
@@ -139,6 +139,7 @@ def from_video(
     views: int = 9,
     latents: bool = False,
     turn: float | None = None,
+    space: Space | None = None,
     model: str = "demo",
     perceptual: str = AUTO,
     identity: str = OWN,
@@ -156,10 +157,13 @@ def from_video(
     (default: beside the input). Raises Inv3dError, ValueError for other words than those of the command."""
     places = [Path(place) for place in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
     material, on = find_material(places), choose_device(device).device
+    settings = _settings(preset, detail, on).scaled(effort)
+    if space is not None:
+        settings = replace(settings, space=_space(space))
     folder = output_of(places, material) if out is None else Path(out)
     job = VideoJob(
         material=material, out=folder, views=views, latents=latents, turn=turn, model=model, perceptual=perceptual, identity=identity,
-        settings=_settings(preset, detail, on).scaled(effort), seed=seed, device=on, force=force, resume=resume, head=head,
+        settings=settings, seed=seed, device=on, force=force, resume=resume, head=head,
         background=Background.parse(background),
     )  # fmt: skip
     video_to_head(job)
@@ -177,6 +181,7 @@ def from_photo(
     refine_pose: int = 0,
     refine: int | None = None,
     tune: int | None = None,
+    space: Space | None = None,
     model: str = "demo",
     perceptual: str = AUTO,
     identity: str = OWN,
@@ -192,7 +197,7 @@ def from_photo(
     """The head in one photo, as `inv3d image` makes it; its output folder is `out` (default: beside the photo). Raises
     Inv3dError, ValueError for other words than those of the command."""
     on = choose_device(device).device
-    course = course_of(_settings(preset, detail, on), method, camera, warping, encoder, refine_pose, refine, tune)
+    course = course_of(_settings(preset, detail, on), method, camera, warping, encoder, refine_pose, refine, tune, None if space is None else _space(space))
     (folder,) = outputs_of([Path(photo)], None if out is None else Path(out))
     job = PhotoJob(
         model=model, **vars(course), perceptual=perceptual, identity=identity, seed=seed, device=on, force=force, resume=resume,
@@ -207,6 +212,12 @@ def from_photo(
 def _shown(name: str) -> str:
     if name not in maps.MAPS:
         raise ValueError(f"show={name!r} is not one of {', '.join(maps.MAPS)}")
+    return name
+
+
+def _space(name: Space) -> Space:
+    if name not in SPACES:
+        raise ValueError(f"space={name!r} is not one of {', '.join(SPACES)}")
     return name
 
 

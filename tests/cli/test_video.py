@@ -27,4 +27,4 @@ def test_encoders_that_do_not_exist_are_refused(clip, tmp_path):
 
 def test_ingredients_that_do_not_exist_are_refused():
     said = refused("train", "encoder", "--recipe", "e3dge", "--without", "salt")
-    assert said == "there is no ingredient 'salt'"
+    assert said == "the recipe e3dge has no ingredient 'salt'"

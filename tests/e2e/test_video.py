@@ -74,7 +74,7 @@ def test_render_and_export_work_on_the_output(output, tmp_path):
     options = ("--resolution", "64", "--triangles", "8000", "--texture", "256", "--head-width", "15cm")
     done = here("export", output, "--out", tmp_path / "head.obj", *options, "--json")
     facts = json.loads(done.stdout)
-    assert facts["psnr_face"] > 26 and facts["units"] == "metres" and facts["triangles"] <= 8000
+    assert facts["psnr_face"] > 25 and facts["units"] == "metres" and facts["triangles"] <= 8000
     assert {path.name for path in tmp_path.glob("head*")} > {"head.obj", "head.mtl", "head-texture.jpg"}
     (tmp_path / "head.obj").unlink()
     fails(2, "head.mtl exists", "export", output, "--out", tmp_path / "head.obj")
