@@ -197,7 +197,8 @@ def from_photo(
     """The head in one photo, as `inv3d image` makes it; its output folder is `out` (default: beside the photo). Raises
     Inv3dError, ValueError for other words than those of the command."""
     on = choose_device(device).device
-    course = course_of(_settings(preset, detail, on), method, camera, warping, encoder, refine_pose, refine, tune, None if space is None else _space(space))
+    settings, space = _settings(preset, detail, on), None if space is None else _space(space)
+    course = course_of(settings, method, camera, warping, encoder, refine_pose, refine, tune, space)
     (folder,) = outputs_of([Path(photo)], None if out is None else Path(out))
     job = PhotoJob(
         model=model, **vars(course), perceptual=perceptual, identity=identity, seed=seed, device=on, force=force, resume=resume,
