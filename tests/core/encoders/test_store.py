@@ -4,19 +4,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from inv3d.core import library
 from inv3d.core.encoders.pyramid import build_encoder, small_config
 from inv3d.core.encoders.store import check_encoder, load_encoder, save_encoder
 from inv3d.core.errors import ModelError
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A model's folder in a library of its own."""
-    monkeypatch.setattr(library, "EMBEDDED", tmp_path)
-    (tmp_path / "small").mkdir()
-    (tmp_path / "small" / "model.json").touch()
-    return tmp_path / "small"
 
 
 @pytest.mark.parametrize("kind", ["pyramid", "offsets", "last-layer"])

@@ -3,7 +3,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from inv3d.core import library
 from inv3d.core.encoders.inverter import WtriInverter, load_inverter
 from inv3d.core.encoders.pyramid import EncoderConfig
 from inv3d.core.encoders.store import check_encoder, load_wtri, save_encoder
@@ -98,15 +97,6 @@ def test_sizes_are_the_models():
     assert public.superresolution.kind == "finest" and baseline.superresolution is small.superresolution is None
     assert public.passes == small.passes == 5 and public.backbone.input_size == 256
     assert sum(parameter.numel() for parameter in Wtri(small).parameters()) < 1_600_000
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A model's folder in a library of its own."""
-    monkeypatch.setattr(library, "EMBEDDED", tmp_path)
-    (tmp_path / "small").mkdir()
-    (tmp_path / "small" / "model.json").touch()
-    return tmp_path / "small"
 
 
 def test_the_encoder_comes_back_from_its_file(folder):

@@ -7,6 +7,7 @@ from inv3d.core.encoders.e3dge import Encoded
 from inv3d.core.training import e3dge_recipe
 from inv3d.core.training.e3dge import SMALL_GLOBAL, GlobalRecipe
 from inv3d.core.training.renders import Renders
+from tests.core.training.stopping import trained
 
 CPU = torch.device("cpu")
 TINY = replace(
@@ -71,17 +72,10 @@ def test_geometry_can_be_left_out(demo, shards):
 
 
 def test_a_stopped_training_ends_with_the_same_weights(demo, shards, tmp_path):
-    def train(folder, stops):
-        folder.mkdir()
-        for stop in stops:
-            training = trainer(demo, shards)
-            for step in training.run(folder / "x.pt", lambda line: None):
-                if step == stop:
-                    training.save(folder / "x.pt")
-                    break
-        return training.average.state_dict().values()
-
-    whole, parts = train(tmp_path / "whole", [4]), train(tmp_path / "parts", [1, 3, 4])
+    whole, parts = (
+        trained(lambda: trainer(demo, shards), tmp_path / name, stops).average.state_dict().values()
+        for name, stops in (("whole", [4]), ("parts", [1, 3, 4]))
+    )
     assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
 
 

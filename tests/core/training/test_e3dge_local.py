@@ -11,6 +11,7 @@ from inv3d.core.training.e3dge import SMALL_GLOBAL
 from inv3d.core.training.e3dge_local import SMALL_LOCAL, LocalTrainer
 from inv3d.core.training.renders import Renders
 from inv3d.core.training.residuals import Residuals, draw_residuals
+from tests.core.training.stopping import trained
 
 CPU = torch.device("cpu")
 SAMPLES = Renders("samples", 80_000, 2, 2, 24, 0.7, 0.3, 1.0)
@@ -109,18 +110,12 @@ def test_only_networks_that_learn_get_gradients_and_all_of_them_do(demo, encoder
 
 
 def test_a_stopped_training_ends_with_the_same_weights(demo, encoder, residuals, tmp_path):
-    def train(folder, stops):
-        folder.mkdir()
-        for stop in stops:
-            training = trainer(demo, encoder, residuals)
-            for step in training.run(folder / "x.pt", lambda line: None):
-                if step == stop:
-                    training.save(folder / "x.pt")
-                    break
+    def weights(name, stops):
+        training = trained(lambda: trainer(demo, encoder, residuals), tmp_path / name, stops)
         judge = training.adversary.network
         return [*training.average.state_dict().values(), *judge.state_dict().values()]
 
-    whole, parts = train(tmp_path / "whole", [3]), train(tmp_path / "parts", [1, 3])
+    whole, parts = weights("whole", [3]), weights("parts", [1, 3])
     assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
 
 

@@ -15,6 +15,7 @@ from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer
 from inv3d.core.training.renders import Renders
 from inv3d.core.views import Views
+from tests.core.training.stopping import trained
 
 CPU = torch.device("cpu")
 TINY = replace(
@@ -111,19 +112,11 @@ def test_a_perfect_encoder_leaves_little_to_lose(demo, shards):
 
 
 def test_a_stopped_training_ends_with_the_same_weights(demo, shards, tmp_path):
-    def train(folder, stops):
-        folder.mkdir()
-        for stop in stops:
-            trainer = encoders.make_trainer(demo, TINY, shards, CPU)
-            for step in trainer.run(folder / "x.pt", lambda line: None):
-                if step == stop:
-                    trainer.save(folder / "x.pt")
-                    break
-        return trainer
-
-    whole, parts = train(tmp_path / "whole", [4]), train(tmp_path / "parts", [1, 3, 4])
-    for a, b in zip(whole.average.state_dict().values(), parts.average.state_dict().values(), strict=True):
-        assert torch.equal(a, b)
+    whole, parts = (
+        trained(lambda: encoders.make_trainer(demo, TINY, shards, CPU), tmp_path / name, stops).average.state_dict().values()
+        for name, stops in (("whole", [4]), ("parts", [1, 3, 4]))
+    )
+    assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
 
 
 def test_training_learns_the_codes_of_its_pictures(demo, shards):

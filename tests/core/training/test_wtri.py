@@ -10,6 +10,7 @@ from inv3d.core.training.dataset import write_shard
 from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.renders import Renders
 from inv3d.core.training.wtri import SMALL_WTRI, WtriTrainer, config_for, recipe_for
+from tests.core.training.stopping import trained
 
 CPU = torch.device("cpu")
 TINY = replace(
@@ -80,19 +81,11 @@ def test_the_cycle_compares_codes_with_those_of_their_renders_from_other_sides(d
 
 
 def test_a_stopped_training_ends_with_the_same_weights(demo, folder, tmp_path):
-    def train(out, stops):
-        out.mkdir()
-        for stop in stops:
-            training = trainer(demo, folder)
-            for step in training.run(out / "x.pt", lambda line: None):
-                if step == stop:
-                    training.save(out / "x.pt")
-                    break
-        return training
-
-    whole, parts = train(tmp_path / "whole", [3]), train(tmp_path / "parts", [1, 3])
-    for a, b in zip(whole.average.state_dict().values(), parts.average.state_dict().values(), strict=True):
-        assert torch.equal(a, b)
+    whole, parts = (
+        trained(lambda: trainer(demo, folder), tmp_path / name, stops).average.state_dict().values()
+        for name, stops in (("whole", [3]), ("parts", [1, 3]))
+    )
+    assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
 
 
 def test_training_brings_renders_nearer_to_a_picture(demo, folder):
