@@ -14,50 +14,42 @@ from __future__ import annotations
 
 import argparse
 import functools
-import re
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import trimesh
 from clips import TestClip
-from headturn import exact_surface, head_width
+from headturn import exact_surface, surface_distances
 from numpy.typing import NDArray
 from poses import estimated
-from results import kept, publish, table
-from scipy.spatial import cKDTree
-from threedinv import ASIDE, means, odd_clip, photo_of
+from results import means_of, publish, table_of
+from threedinv import CPU, SEEDS, odd_clip, photo_of, sides_of
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
 from inv3d.core.encoders.inverter import load_inverter
 from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER, PREIM3D
-from inv3d.core.errors import InputError
 from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage, Inverted, invert
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.metrics.image import ssim
 from inv3d.core.metrics.judges import judges_for
 from inv3d.core.views import Views
-from inv3d.export.mesh import extract_mesh
+from inv3d.photos import align_photos
 from inv3d.pipeline import suited
-from inv3d.video.photo import align_photo
+from inv3d.places import find_photos
 
-SEEDS = range(660, 672)
 POSE, CODE = 30, 60
 """Steps of P and C."""
 WIDTH_MM = 155.0
 ROUNDS = 20
 """Of the rigid alignment."""
 GREY = 0.0
-CPU = torch.device("cpu")
-KINDS = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -115,13 +107,9 @@ def likeness(
 def aside(head: Head, found: Camera, clip: TestClip, view: Views, bundle: Bundle) -> dict[str, float | None]:
     """The likeness from 30 degrees to either side of the camera, within the exact outline."""
     parameters, size = clip.turn.parameters(view.frames[0]), view.images.shape[-1]
-    shown, exact, outlines = [], [], []
-    for turn in (-ASIDE, ASIDE):
-        there, here = (bundle.info.camera(camera.yaw + turn, camera.pitch) for camera in (view.cameras, found))
-        drawn = clip.renderer().render(parameters, there, size)
-        outlines.append(drawn.alpha.reshape(1, 1, size, size) > 0.5)
-        shown.append(head.render(here).image)
-        exact.append(drawn.image)
+    shown = [head.render(side).image for side in sides_of(found, bundle)]
+    drawn = [clip.renderer().render(parameters, side, size) for side in sides_of(view.cameras, bundle)]
+    exact, outlines = [one.image for one in drawn], [one.alpha.reshape(1, 1, size, size) > 0.5 for one in drawn]
     return likeness(*(torch.cat(each) for each in (shown, exact, outlines)), bundle, " aside")
 
 
@@ -133,13 +121,7 @@ def outline_of(view: Views) -> Tensor:
 
 def geometry(head: Head, surface: NDArray[np.float32], clip: TestClip) -> dict[str, float]:
     """Distances (mm) from points [N,3] of the exact surface to that of the head, after rigid alignment."""
-    points, _ = trimesh.sample.sample_surface(extract_mesh(head), 150_000, seed=0)
-    tree = cKDTree(points)
-    moved = np.asarray(surface, np.float64)
-    for _ in range(ROUNDS):
-        nearest = points[tree.query(moved)[1]]
-        _, moved, _ = trimesh.registration.procrustes(moved, nearest, reflection=False, scale=False)
-    distance = tree.query(moved)[0] * WIDTH_MM / head_width(clip)
+    distance = WIDTH_MM * surface_distances(head, surface, clip, ROUNDS)
     return {"median mm": float(np.median(distance)), "mean mm": float(distance.mean()), "std mm": float(distance.std())}
 
 
@@ -174,30 +156,9 @@ def of_photograph(view: Views, row: Row, bundle: Bundle) -> dict[str, Any]:
 
 def aligned(folder: Path, bundle: Bundle) -> dict[str, Views]:
     """The photographs of a folder in which a head is found, by name."""
-    found = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in KINDS:
-            try:
-                found[path.stem] = align_photo(path, bundle).view
-            except InputError as error:
-                print(f"left out: {error.message}", file=sys.stderr)
-    return found
-
-
-def rows_of(
-    subjects: dict[str, Any], rows: tuple[Row, ...], measure: Callable[[Any, Row, Bundle], dict[str, Any]],
-    bundle: Bundle, folder: Path,
-) -> dict[str, dict[str, Any]]:
-    """Means over the subjects, for each row."""
-    found = {}
-    for row in rows:
-        figures = []
-        for name, subject in subjects.items():
-            path = folder / f"{name}-{re.sub('[^a-z0-9+]+', '-', row.name.lower())}.json"
-            figures.append(kept(path, functools.partial(measure, subject, row, bundle)))
-        found[row.name] = means(figures)
-        print(row.name, found[row.name], file=sys.stderr, flush=True)
-    return found
+    report = functools.partial(print, file=sys.stderr)
+    found = {path.stem: align_photos([path], bundle, report) for path in find_photos([folder])}
+    return {name: view for name, view in found.items() if view is not None}
 
 
 def main() -> None:
@@ -209,15 +170,12 @@ def main() -> None:
     options = parser.parse_args()
     bundle = load_bundle(options.model)
     people = {str(seed): seed for seed in SEEDS[: options.count]}
-    groups = {f"{len(people)} drawn people": rows_of(people, ROWS, of_person, bundle, options.folder)}
+    of_people, of_photographs = (functools.partial(each, bundle=bundle) for each in (of_person, of_photograph))
+    groups = {f"{len(people)} drawn people": means_of(people, ROWS, of_people, options.folder)}
     if options.photos is not None:
         photographs = aligned(options.photos, bundle)
-        made = rows_of(photographs, ROWS, of_photograph, bundle, options.folder)
-        groups[f"{len(photographs)} photographs"] = made
-    parts = [
-        table([title, *next(iter(rows.values()))], [[name, *figures.values()] for name, figures in rows.items()])
-        for title, rows in groups.items()
-    ]
+        groups[f"{len(photographs)} photographs"] = means_of(photographs, ROWS, of_photographs, options.folder)
+    parts = [table_of(title, rows) for title, rows in groups.items()]
     publish("e3dge", groups, f"Means; P {POSE} steps, C {CODE} steps.\n\n" + "\n\n".join(parts))
 
 

@@ -157,13 +157,24 @@ def exact_surface(clip: TestClip, frame: int) -> NDArray[np.float32]:
     return array
 
 
+def surface_distances(head: Head, surface: NDArray[np.float32], clip: TestClip, rounds: int = 0) -> NDArray[np.float64]:
+    """Distances from points [N,3] of the exact surface to that of the head, in head widths, after so many `rounds` of rigid
+    alignment."""
+    points, _ = trimesh.sample.sample_surface(extract_mesh(head), 150_000, seed=0)
+    tree, moved = cKDTree(points), np.asarray(surface, np.float64)
+    for _ in range(rounds):
+        nearest = points[tree.query(moved)[1]]
+        _, moved, _ = trimesh.registration.procrustes(moved, nearest, reflection=False, scale=False)
+    distances: NDArray[np.float64] = tree.query(moved)[0] / head_width(clip)
+    return distances
+
+
 def surface_error(head: Head, surface: NDArray[np.float32], clip: TestClip) -> dict[str, float]:
     """Distance from points of the exact surface to the reconstructed one, in percent of the head's width.
 
     As in the NoW protocol, but without its rigid alignment: both surfaces live in the same coordinates.
     """
-    points, _ = trimesh.sample.sample_surface(extract_mesh(head), 150_000, seed=0)
-    distance = 100 * cKDTree(points).query(surface)[0] / head_width(clip)
+    distance = 100 * surface_distances(head, surface, clip)
     return {"mean": float(distance.mean()), "median": float(np.median(distance)), "std": float(distance.std())}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 FOLDER = Path(__file__).parent / "results"
 
@@ -45,6 +47,44 @@ def kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path.write_text(json.dumps(made), encoding="utf-8")
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return result
+
+
+class Named(Protocol):
+    """A row of a table."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Subject, Row = TypeVar("Subject"), TypeVar("Row", bound=Named)
+Means = dict[str, dict[str, Any]]
+"""Figures of each row, by its name."""
+
+
+def means_of(
+    subjects: Mapping[str, Subject], rows: Iterable[Row], measure: Callable[[Subject, Row], dict[str, Any]], folder: Path
+) -> Means:
+    """Means of the figures of `subjects` (by their names) in each row. Figures are kept in `folder`, one file each."""
+    found = {}
+    for row in rows:
+        figures = []
+        for name, subject in subjects.items():
+            path = folder / f"{name}-{re.sub('[^a-z0-9+]+', '-', row.name.lower())}.json"
+            figures.append(kept(path, functools.partial(measure, subject, row)))
+        found[row.name] = means(figures)
+        print(row.name, found[row.name], file=sys.stderr, flush=True)
+    return found
+
+
+def means(figures: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over the subjects of whom there is a figure; None for what was not measured."""
+    known = {name: [each[name] for each in figures if each[name] is not None] for name in figures[0]}
+    return {name: sum(values) / len(values) if values else None for name, values in known.items()}
+
+
+def table_of(title: str, rows: Means) -> str:
+    """The table of some rows' figures."""
+    return table([title, *next(iter(rows.values()))], [[name, *figures.values()] for name, figures in rows.items()])
 
 
 def publish(name: str, data: Any, markdown: str) -> None:

@@ -14,20 +14,16 @@ from __future__ import annotations
 import argparse
 import functools
 import math
-import re
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from clips import TestClip
 from poses import angles, estimated, exact_views, turned
-from results import kept, publish, table
-from torch import Tensor
+from results import Means, means_of, publish, table_of
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
@@ -129,6 +125,7 @@ def figures_of(
     seconds = time.process_time() - begun
     target, found = made.footage.targets.images, made.footage.targets.cameras
     image = made.head.render(found).image
+    aside = torch.cat([made.head.render(side).image for side in sides_of(found, bundle)])
     lpips = judges_for(bundle, False, CPU).lpips
     return {
         "MSE": float(mse(image, target)),
@@ -136,23 +133,16 @@ def figures_of(
         "perceptual": float(bundle.perceptual.distance(image, target)),
         "MS-SSIM": float(ms_ssim(image, target)),
         "ID": float(bundle.judge.similarity(image, target)),
-        "ID aside": float(bundle.judge.similarity(aside(made.head.render, found, bundle), target.expand(2, -1, -1, -1)).mean()),
+        "ID aside": float(bundle.judge.similarity(aside, target.expand(2, -1, -1, -1)).mean()),
         "camera before (°)": float(angles(camera, view.cameras)),
         "camera after (°)": float(angles(found, view.cameras)),
         "CPU seconds": seconds,
     }
 
 
-def aside(render: Any, camera: Camera, bundle: Bundle) -> Tensor:
-    """Renders [2,3,R,R] from the left and from the right of a camera."""
-    sides = (bundle.info.camera(camera.yaw + turn, camera.pitch) for turn in (-ASIDE, ASIDE))
-    return torch.cat([render(side).image for side in sides])
-
-
-def means(figures: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means over people of whom there is a figure; None for what was not measured."""
-    known = {name: [each[name] for each in figures if each[name] is not None] for name in figures[0]}
-    return {name: float(np.mean(values)) if values else None for name, values in known.items()}
+def sides_of(camera: Camera, bundle: Bundle) -> list[Camera]:
+    """The cameras to the left and to the right of one."""
+    return [bundle.info.camera(camera.yaw + turn, camera.pitch) for turn in (-ASIDE, ASIDE)]
 
 
 def main() -> None:
@@ -163,23 +153,15 @@ def main() -> None:
     parser.add_argument("--only", default="", help="Rows whose names contain this.")
     options = parser.parse_args()
     bundle = load_bundle("demo")
-    people = SEEDS[: options.count]
+    people = {f"{options.preset}-{seed}": seed for seed in SEEDS[: options.count]}
+    measure = functools.partial(measured, preset=options.preset, bundle=bundle)
     parts: list[str] = []
-    data: dict[str, dict[str, Any]] = {}
+    data: Means = {}
     for title, rows in (("Methods", ROWS), ("The start of 3dinv", STARTS)):
-        for row in rows:
-            if options.only not in row.name:
-                continue
-            figures = []
-            for seed in people:
-                path = options.folder / f"{options.preset}-{seed}-{re.sub('[^a-z0-9+]+', '-', row.name.lower())}.json"
-                figures.append(kept(path, functools.partial(measured, seed, row, options.preset, bundle)))
-            data[row.name] = means(figures)
-            print(row.name, data[row.name], file=sys.stderr, flush=True)
-        found = {row.name: data[row.name] for row in rows if row.name in data}
+        found = means_of(people, [row for row in rows if options.only in row.name], measure, options.folder)
+        data |= found
         if found:
-            names = list(next(iter(found.values())))
-            parts.append(table([title, *names], [[name, *figures.values()] for name, figures in found.items()]))
+            parts.append(table_of(title, found))
     head = f"Means of {len(people)} drawn people, preset {options.preset}; the encoder is {PREIM3D}."
     if options.only:
         print("\n\n".join([head, *parts]))  # not the whole

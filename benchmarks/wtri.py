@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import argparse
 import functools
-import re
-import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ from typing import Any
 import torch
 from encoder import train_variants
 from poses import estimated
-from results import kept, publish, table
-from threedinv import CPU, SEEDS, figures_of, means, photo_of
+from results import means_of, publish, table_of
+from threedinv import CPU, SEEDS, figures_of, photo_of
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.encoders.inverter import Start, WtriInverter
@@ -76,8 +75,9 @@ def read_encoder(folder: Path, bundle: Bundle) -> Wtri:
     return encoder.eval().requires_grad_(False)
 
 
-def measured(seed: int, row: Row, bundle: Bundle, encoder: Wtri | None) -> dict[str, Any]:
+def measured(seed: int, row: Row, bundle: Bundle, networks: Mapping[str | None, Wtri]) -> dict[str, Any]:
     """Figures of one person in one row, without those of the camera, which stays."""
+    encoder = networks.get(row.variant)
     view = photo_of(seed, bundle.generator.resolution)
     camera = estimated(view, bundle).cameras
 
@@ -102,21 +102,15 @@ def main() -> None:
     if "Encoders" in chosen:
         train_variants(options.folder, options.scale, WTRI, VARIANTS)
         networks = {name: read_encoder(options.folder / name, bundle) for name in VARIANTS}
-    people, data, parts = SEEDS[: options.count], dict[str, dict[str, Any]](), list[str]()
-    for title, rows in chosen.items():
-        for row in rows:
-            figures = []
-            for seed in people:
-                path = options.folder / f"{options.preset}-{seed}-{re.sub('[^a-z0-9+]+', '-', row.name.lower())}.json"
-                figures.append(kept(path, functools.partial(measured, seed, row, bundle, networks.get(row.variant))))
-            data[row.name] = means(figures)
-            print(row.name, data[row.name], file=sys.stderr, flush=True)
-        names = list(data[rows[0].name])
-        parts.append(table([title, *names], [[row.name, *data[row.name].values()] for row in rows]))
+    people = {f"{options.preset}-{seed}": seed for seed in SEEDS[: options.count]}
+    measure = functools.partial(measured, bundle=bundle, networks=networks)
+    found = {title: means_of(people, rows, measure, options.folder) for title, rows in chosen.items()}
+    parts = [table_of(title, rows) for title, rows in found.items()]
     head = f"Means of {len(people)} drawn people, preset {options.preset}; encoders trained at scale {options.scale:g}."
     if options.only:
         print("\n\n".join([head, *parts]))  # not the whole
     else:
+        data = {name: figures for rows in found.values() for name, figures in rows.items()}
         publish("wtri", {"count": len(people), "preset": options.preset, "rows": data}, "\n\n".join([head, *parts]))
 
 
