@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -157,13 +157,10 @@ def from_video(
     (default: beside the input). Raises Inv3dError, ValueError for other words than those of the command."""
     places = [Path(place) for place in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
     material, on = find_material(places), choose_device(device).device
-    settings = _settings(preset, detail, on).scaled(effort)
-    if space is not None:
-        settings = replace(settings, space=_space(space))
     folder = output_of(places, material) if out is None else Path(out)
     job = VideoJob(
         material=material, out=folder, views=views, latents=latents, turn=turn, model=model, perceptual=perceptual, identity=identity,
-        settings=settings, seed=seed, device=on, force=force, resume=resume, head=head,
+        settings=_settings(preset, detail, on).scaled(effort).within(_space(space)), seed=seed, device=on, force=force, resume=resume, head=head,
         background=Background.parse(background),
     )  # fmt: skip
     video_to_head(job)
@@ -197,8 +194,8 @@ def from_photo(
     """The head in one photo, as `inv3d image` makes it; its output folder is `out` (default: beside the photo). Raises
     Inv3dError, ValueError for other words than those of the command."""
     on = choose_device(device).device
-    settings, space = _settings(preset, detail, on), None if space is None else _space(space)
-    course = course_of(settings, method, camera, warping, encoder, refine_pose, refine, tune, space)
+    settings = _settings(preset, detail, on)
+    course = course_of(settings, method, camera, warping, encoder, refine_pose, refine, tune, _space(space))
     (folder,) = outputs_of([Path(photo)], None if out is None else Path(out))
     job = PhotoJob(
         model=model, **vars(course), perceptual=perceptual, identity=identity, seed=seed, device=on, force=force, resume=resume,
@@ -216,8 +213,8 @@ def _shown(name: str) -> str:
     return name
 
 
-def _space(name: Space) -> Space:
-    if name not in SPACES:
+def _space(name: Space | None) -> Space | None:
+    if name is not None and name not in SPACES:
         raise ValueError(f"space={name!r} is not one of {', '.join(SPACES)}")
     return name
 

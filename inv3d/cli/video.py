@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -133,8 +132,7 @@ def video(
     _check_options(context, replay)
     tell = teller(as_json)
     choice = choose_device(device)
-    settings = preset_named(preset, choice.device).scaled(effort).taking(frames=detail == "frames")
-    settings = settings if space is None else replace(settings, space=space)
+    settings = preset_named(preset, choice.device).scaled(effort).taking(frames=detail == "frames").within(space)
     material = find_material(inputs)
     out = out or output_of(inputs, material)
     check_folder(out)

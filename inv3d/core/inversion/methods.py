@@ -126,8 +126,8 @@ def course_of(
         refine = preset.wplus_steps if encoder == NO_ENCODER else 0
     if space is not None and not refine:
         raise UsageError(f"--space {space} does nothing without steps on the code", "use --refine 1 or more, or leave it out")
-    space = space or ("wtri" if encoder == WTRI else preset.space)
-    return Course(None, None, encoder, refine_pose, refine, tune or 0, replace(preset, space=space))
+    settings = preset.within(space or ("wtri" if encoder == WTRI else None))
+    return Course(None, None, encoder, refine_pose, refine, tune or 0, settings)
 
 
 def _course_of_method(

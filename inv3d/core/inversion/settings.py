@@ -151,6 +151,10 @@ class FitSettings:
         """The same settings, with renders that take their colours from the `frames` or not."""
         return replace(self, output=replace(self.output, frames=frames))
 
+    def within(self, space: Space | None) -> FitSettings:
+        """The same settings with codes searched for in a `space`, if one is given."""
+        return self if space is None else replace(self, space=space)
+
     def scaled(self, factor: float) -> FitSettings:
         """The same settings with `factor` times the steps."""
         names = ("wplus_steps", "latent_steps", "tuning_steps")
