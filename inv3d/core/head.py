@@ -33,6 +33,7 @@ from inv3d.core.weights import MOST_ROWS, Refuse, Shape, has_tensor, read_tensor
 HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safetensors", "detail.safetensors"
 FRAMES, EDITS = "frames.safetensors", "edits.safetensors"
 MOST_EDITS = 64
+_LIGHT_RESOLUTION = 64  # rays per side of renders that show light, which changes slowly
 _CODES, _WTRI, _DISPLACEMENTS = "codes", "wtri", "displacements"
 _LARGEST = 65504.0  # the largest float16
 _HINT = "name an output folder of `inv3d video` or `inv3d image`; if this is one, make it again"
@@ -258,13 +259,22 @@ class Head:
         return dataclasses.replace(self, track=track, origin=origin)
 
     def frontal(self) -> Head:
-        """This head with the code of its frontal view alone."""
+        """This head with the code of its frontal view alone, and its frames in the light of that view."""
         return self._frontal
 
     @functools.cached_property
     def _frontal(self) -> Head:
         zero = torch.zeros(1)
-        return self.facing(self.camera(zero, zero))
+        still = self.facing(self.camera(zero, zero))
+        if self.lumigraph is None or len(self.track) == 1:
+            return still
+        # codes took up what changed while the head turned: as far as they know, that is light
+        frames = self.lumigraph
+        own, front = (
+            torch.cat(each.edited(()).render_each(frames.camera, lambda render: render.image, _LIGHT_RESOLUTION, frames=False))
+            for each in (self, still)
+        )
+        return dataclasses.replace(still, lumigraph=frames.relit((front - own) / 2.0))
 
     def save(self, folder: Path) -> None:
         """Write `head.json`, the codes before all edits, the weight changes in float16, and edits, local detail and frames if

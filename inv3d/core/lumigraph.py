@@ -42,6 +42,7 @@ _SHARPEST = 0.02  # radians within which all frames are equally near
 _SMOOTHING = 0.02  # of a picture's width, over which depths are averaged: their noise would tear what is projected
 _COVERED = 1 / 512  # coverage up to which a pixel shows nothing of the head
 _MOSTLY = 0.5  # coverage above which a pixel's colour is that of the head
+_LIGHT = 0.1  # of a picture's width, over which a change of light is averaged: what is finer is a change of shape
 _LEAST = 1e-3  # coverage of an empty pixel, so that depths can be averaged across the silhouette
 
 
@@ -78,6 +79,14 @@ class Lumigraph:
         """Its tensors by name, on the CPU, as they are saved."""
         tensors = {"pictures": self.pictures, "depth": self.depth.half(), **vars(self.camera)}
         return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+
+    def relit(self, change: Tensor) -> Lumigraph:
+        """The same frames in other light, which changes colours of [0,1] by the coarse part of `change` [K,3,r,r]."""
+        matte = resized(self.pictures[:, 3:].float() / 255.0, change.shape[-1])
+        coarse = box_mean(change * matte, _LIGHT) / box_mean(matte, _LIGHT).clamp(min=_LEAST)
+        colours = self.pictures[:, :3].float() + 255.0 * resized(coarse, self.size)
+        pictures = torch.cat([colours.clamp(0.0, 255.0).round().byte(), self.pictures[:, 3:]], 1)
+        return Lumigraph(pictures, self.camera, self.depth)
 
     def without(self, row: int) -> Lumigraph:
         """The other frames: what they tell about the camera of this one."""

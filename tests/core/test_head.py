@@ -12,6 +12,7 @@ from inv3d.core.generator import Detail, LocalFeatures
 from inv3d.core.generator.detail import DetailFilm
 from inv3d.core.head import CODES, DETAIL, EDITS, FRAMES, Head
 from inv3d.core.latents import LatentTrack
+from inv3d.core.lumigraph import Lumigraph
 from inv3d.core.views import Views
 
 
@@ -359,6 +360,27 @@ def test_the_front_of_an_edited_head_is_edited(head):
     front = smiling(head).frontal()
     assert torch.allclose(front.track.codes, smiling(head.frontal()).track.codes, atol=1e-5)
     assert len(front.origin.track) == 1
+
+
+def test_the_frames_of_a_front_have_its_light(head):
+    lamp = make_edit(head.bundle.directions["light-left"], 2.0, head.wplus, head.generator.code_space).displacement
+    code, yaws = head.track.codes[:1], torch.tensor([-0.4, 0.0, 0.4])
+    lit = dataclasses.replace(head, track=LatentTrack(torch.cat([code - lamp, code, code + lamp]), yaws))
+    cameras = head.camera(yaws, torch.zeros(3))
+    views = Views(torch.cat(lit.render_each(cameras, lambda render: render.image)), cameras, (0, 1, 2), (0.0, 1.0, 2.0))
+    shown = lit.showing(views)
+    front = shown.frontal()
+    truth = Lumigraph.of(
+        dataclasses.replace(views, images=torch.cat(front.render_each(cameras, lambda render: render.image, frames=False))),
+        shown.lumigraph.depth,
+    )
+    before, after = (
+        (each.lumigraph.pictures[:, :3].float() - truth.pictures[:, :3].float()).abs().mean((1, 2, 3))
+        for each in (shown, front)
+    )
+    assert after[0] < 0.5 * before[0] and after[2] < 0.5 * before[2] and before[[0, 2]].min() > 2.0
+    change = (front.lumigraph.pictures.float() - shown.lumigraph.pictures.float()).abs().mean((1, 2, 3))
+    assert change[1] < 0.2 * change[[0, 2]].min()  # the front itself keeps its light
 
 
 def test_renders_of_edits_are_those_of_edited_heads(head):

@@ -65,6 +65,17 @@ def error(image: Tensor, seen_from: Camera) -> float:
     return float((image - paint(ball(seen_from)[2])).abs().mean(1)[0][where].mean())
 
 
+def test_other_light_changes_frames_coarsely():
+    lit = frames(0.0, 0.3)
+    fine = torch.ones(SIZE, SIZE)
+    fine[::2, ::2], fine[1::2, 1::2] = -1.0, -1.0
+    change = torch.full((2, 3, SIZE, SIZE), -0.1) + 0.3 * fine
+    changed = (lit.relit(change).pictures.float() - lit.pictures.float()) / 255.0
+    within = (lit.pictures[0, 0] > 40) & inner(camera(0.0))
+    assert (changed[0, 0][within] + 0.1).abs().max() < 0.02
+    assert torch.equal(changed[:, 3], torch.zeros(2, SIZE, SIZE))
+
+
 def test_a_camera_between_frames_sees_their_colours():
     between = camera(0.15)
     render = blank(between)
