@@ -2,7 +2,8 @@
 
 A generator blurs what neither its weights nor a few hundred steps can hold: lashes, stubble, cloth. The frames hold it,
 and the generator knows where each of their pixels lies on the head. So a render takes its colours from the frames that
-saw the same point of the surface from nearly the same side, and keeps its own where none did.
+saw the same point of the surface from nearly the same side, and keeps its own where none did. Frames that disagree, because
+a depth is wrong or a mouth has moved, are moved towards each other (Eisemann et al. 2008), so that nothing shows double.
 
 Heads are nearly symmetric: the mirror image of a frame tells what the other side looks like, where no frame saw that.
 Mirror images, and the generator's own colours, are brought into line with what the frames show around them.
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
 from inv3d.core.filters import box_mean, resized
+from inv3d.core.flow import carried, flow_between
 from inv3d.core.generator import Render
 from inv3d.core.membrane import Membrane, Surface
 from inv3d.core.views import Views, to_bytes
@@ -43,6 +45,8 @@ _SMOOTHING = 0.02  # of a picture's width, over which depths are averaged: their
 _COVERED = 1 / 512  # coverage up to which a pixel shows nothing of the head
 _MOSTLY = 0.5  # coverage above which a pixel's colour is that of the head
 _LIGHT = 0.1  # of a picture's width, over which a change of light is averaged: what is finer is a change of shape
+_SEEN = 0.3  # weight above which a frame shows what it is asked for, not what hides that
+_FLOW_RESOLUTION = 64  # pixels per side of the pictures that tell what moved; more are slower, not better
 _LEAST = 1e-3  # coverage of an empty pixel, so that depths can be averaged across the silhouette
 
 
@@ -136,6 +140,7 @@ class Lumigraph:
         """Colours and coverage [4,P] in [0,1] of surface `points` [3,P], looked at from `eye` [3] in a picture of `size`
         pixels a side, and how far frames saw them [P]. Mirror images are brought into line with the frames around them."""
         angles, weights, colours = self._told(points, eye, size, _NEAREST)
+        colours = _floated(angles, weights, colours, membrane.pixels, size)
         colour, seen = _blended(angles, weights, colours)
         enough, aside = _MIRRORED
         missing = ((angles.amin(0) - enough) / (aside - enough)).clamp(0.0, 1.0)
@@ -147,6 +152,7 @@ class Lumigraph:
             shift = membrane.correction(colour[:3, some], present[:3], trust)
             others = mirror._told(points[:, rows], eye, size, _REFLECTED, _FURTHER, missing[rows])
             others[2][:, :3] += shift[:, rows]
+            others = (*others[:2], _floated(*others, membrane.pixels[rows], size))
             own = (angles[:, rows], weights[:, rows], colours[..., rows])
             colour[:, rows], seen[rows] = _blended(*(torch.cat(pair) for pair in zip(own, others, strict=True)))
         return colour, seen
@@ -235,12 +241,41 @@ def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, 
     near, which = angles.topk(min(count + 1, len(angles)), 0, largest=False)
     limit = near[count] if len(near) > count else near[-1] + _PENALTY
     near, which = near[:count], which[:count]
-    share = (1.0 - near / limit).clamp(min=0.0) / (near + _SHARPEST) + 1e-6
-    share = share / share.sum(0)
+    share = _shares(near, limit)
     seen = weights.gather(0, which) * share
     colour = (seen[:, None] * colours.gather(0, which[:, None].expand(-1, 4, -1))).sum(0)
     total = seen.sum(0)
     return colour / total.clamp(min=1e-6), total
+
+
+def _shares(near: Tensor, limit: Tensor) -> Tensor:
+    """Shares [K,P] of frames that are so `near` [K,P], of which one as far as the `limit` [P] has none."""
+    share = (1.0 - near / limit).clamp(min=0.0) / (near + _SHARPEST) + 1e-6
+    return share / share.sum(0)
+
+
+def _floated(angles: Tensor, weights: Tensor, colours: Tensor, pixels: Tensor, size: int) -> Tensor:
+    """The frames' colours [K,4,P] at the `pixels` [P] of a picture, those of the first two moved towards each other along the
+    optical flow between them, each as far as the other one counts: neither a wrong depth nor a moved mouth shows double
+    (Eisemann et al. 2008, *Floating Textures*)."""
+    if len(colours) < _BLENDED:
+        return colours
+    near, others = angles[:_BLENDED], angles[_BLENDED:]
+    share = _shares(near, others.amin(0) if len(others) else near.amax(0) + _PENALTY)
+    seen, told = weights[:_BLENDED, None], colours[:_BLENDED]
+    alike = torch.where(seen > _SEEN, told[:, :3], told.flip(0)[:, :3])  # what only one frame sees does not move
+
+    def dense(values: Tensor) -> Tensor:
+        maps = values.new_zeros(*values.shape[:2], size * size)
+        maps[..., pixels] = values
+        return maps.unflatten(2, (size, size))
+
+    rays = min(size, _FLOW_RESOLUTION)
+    first, second = F.interpolate(dense(2.0 * alike - 1.0), (rays, rays), mode="area").split(1)
+    flow, (one, other) = flow_between(first, second), resized(dense(share[:, None]), rays).split(1)
+    pictures = dense(told)
+    moved = torch.cat([carried(pictures[:1], -other * flow), carried(pictures[1:], one * flow)])
+    return torch.cat([moved.flatten(2)[..., pixels], colours[_BLENDED:]])
 
 
 def _trust(colours: Tensor, seen: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from inv3d.core.lumigraph import Lumigraph, _blended
 from inv3d.core.membrane import Membrane
 from inv3d.core.views import Views
 
-RADIUS, SIZE, GREY = 0.25, 96, 0.1
+RADIUS, SIZE, GREY, SPOT = 0.25, 96, 0.1, 0.02
 
 
 def ball(camera: Camera, size: int = SIZE) -> tuple[Tensor, Tensor, Tensor]:
@@ -63,6 +63,27 @@ def error(image: Tensor, seen_from: Camera) -> float:
     """The mean difference to the true colours, well inside the silhouette."""
     where = inner(seen_from)
     return float((image - paint(ball(seen_from)[2])).abs().mean(1)[0][where].mean())
+
+
+def spotted(lumigraph: Lumigraph, heights: tuple[float, ...]) -> Lumigraph:
+    """The frames with a dark spot each, in front, at these heights (world units): something that moved between them."""
+    pictures = lumigraph.pictures.clone()
+    for i, height in enumerate(heights):
+        points = ball(lumigraph.camera[i])[2][0]
+        spot = points.sub(torch.tensor([0.0, height, RADIUS])[:, None, None]).square().sum(0)
+        pictures[i, :3] = (pictures[i, :3] * (1.0 - torch.exp(-spot / SPOT**2))).round().byte()
+    return Lumigraph(pictures, lumigraph.camera, lumigraph.depth)
+
+
+def test_what_moved_between_two_frames_shows_once():
+    heights = (-0.01, 0.01)
+    two, middle = frames(-0.15, 0.15), camera(0.0)
+    clean = two.onto(blank(middle), middle).image
+    dark = (clean - spotted(two, heights).onto(blank(middle), middle).image)[0].mean(0)
+    once = (clean - spotted(two, (0.0, 0.0)).onto(blank(middle), middle).image)[0].mean(0)
+    assert dark.max() > 0.9 * once.max()
+    row = float((dark.sum(1) * torch.arange(SIZE)).sum() / dark.sum())
+    assert abs(row - (SIZE - 1) / 2) < 1.0
 
 
 def test_other_light_changes_frames_coarsely():
