@@ -14,11 +14,12 @@ from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.errors import InputError
+from inv3d.core.networks.aligner import Aligner
 from inv3d.core.views import Views, to_bytes
 from inv3d.video.choose import HeadChoice, choose
 from inv3d.video.decode import Frame
 from inv3d.video.detect import detector
-from inv3d.video.locate import Located, search, search_turned
+from inv3d.video.locate import Detector, Located, search, search_turned
 from inv3d.video.picture import read_picture
 from inv3d.video.select import cut_views
 from inv3d.video.track import SEARCH_SIDE, TrackedFrame, placed
@@ -27,6 +28,8 @@ _SMALLEST_HEAD = 40  # side in pixels of the crop around a head; smaller crops s
 _COLOURLESS = 0.02  # largest distance of a channel from grey
 _TINTS = ((0.8, 1.0, 1.2), (0.5, 1.0, 1.6))
 """Exponents of red, green and blue that give grey the colours of skin, faintly and strongly."""
+_MARGIN = 0.15  # of the shorter side
+_CONFIDENT_FRAMED = 0.6  # higher than without a margin: so little of a head may be in the photo that it is read wrongly
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ def align_photo(path: Path, bundle: Bundle, head: HeadChoice | None = None) -> A
 
 
 def find_heads(bundle: Bundle, photo: Tensor) -> Located:
-    """All heads of a photo [3,H,W]; a grey photo is also searched in skin colours, which aligners are trained on."""
+    """All heads of a photo [3,H,W]; a grey photo is also searched in skin colours, which aligners are trained on, and one
+    that a face fills within a plain margin, since what lies outside of a photo looks like its border drawn out."""
     looks = [photo]
     if float((photo - photo.mean(0)).abs().max()) < _COLOURLESS:
         looks += [photo.add(1.0).div(2.0) ** torch.tensor(tint)[:, None, None] * 2.0 - 1.0 for tint in _TINTS]
@@ -102,4 +106,12 @@ def find_heads(bundle: Bundle, photo: Tensor) -> Located:
         found = search(bundle.aligner, look, detect=detect)
         if len(found):
             return found
-    return search_turned(bundle.aligner, looks[-1], detect=detect)
+    found = _search_framed(bundle.aligner, looks[-1], detect)
+    return found if len(found) else search_turned(bundle.aligner, looks[-1], detect=detect)
+
+
+def _search_framed(aligner: Aligner, photo: Tensor, detect: Detector | None) -> Located:
+    """The heads of a photo, searched for within a plain grey margin."""
+    margin = round(_MARGIN * min(photo.shape[1:]))
+    found = search(aligner, F.pad(photo, [margin] * 4), _CONFIDENT_FRAMED, detect)
+    return found.with_crops(replace(found.crops, center=found.crops.center - margin))

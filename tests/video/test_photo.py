@@ -7,8 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
+from inv3d.core.crops import Crops
 from inv3d.core.errors import InputError
-from inv3d.video.photo import align_photo
+from inv3d.core.networks.aligner import Alignment
+from inv3d.video import photo as photo_module
+from inv3d.video.locate import Located
+from inv3d.video.photo import align_photo, find_heads
 from tests.people import still
 
 FAULTS = Path(__file__).parents[3] / "shared" / "faults"
@@ -81,3 +85,18 @@ def test_a_grey_example_that_was_handled_wrongly(demo):
     twin, found = (align_photo(FAULTS / name, demo) for name in ("no-end-marker.jpg", "grey.jpg"))
     assert abs(float(found.view.cameras.yaw - twin.view.cameras.yaw)) < 0.25
     assert abs(found.rolled - twin.rolled) < 12
+
+
+def test_a_photo_without_room_around_the_face_is_searched_within_a_margin(demo, monkeypatch):
+    """The stand-in sees a head in the middle of what is larger than the photo itself."""
+
+    def search(aligner, image, confident=0.5, detect=None):
+        height, width = image.shape[1:]
+        middle = Crops(torch.tensor([[width / 2, height / 2]]), torch.tensor([50.0]), torch.zeros(1))
+        found = Located(middle, Alignment(torch.zeros(1, 2), *torch.ones(5, 1)), torch.ones(1))
+        framed = (height, width) == (130, 190) and bool((image[:, 0] == 0.0).all())
+        return found if framed else found[:0]
+
+    monkeypatch.setattr(photo_module, "search", search)
+    found = find_heads(demo, torch.ones(3, 100, 160))
+    assert found.crops.center.tolist() == [[80.0, 50.0]] and found.crops.size.tolist() == [50.0]
