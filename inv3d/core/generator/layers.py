@@ -29,12 +29,16 @@ def activated(x: Tensor, kind: Activation = "lrelu", clamp: float | None = None)
 
 
 class _Softplus(torch.autograd.Function):
-    """log(1 + exp(x)), for CPUs: torch's own takes a logarithm that is not vectorised, and several times as long."""
+    """log(1 + exp(x)), for CPUs: torch's own, by log1p, takes four times as long."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
-        y = x.clamp(max=30.0).exp_().log1p_()
+        power = x.clamp(max=30.0).exp_()
+        whole = power + 1.0
+        # to first order log(1 + p) = log(w) + (p - (w - 1)) / w, where w is 1 + p as it was rounded
+        rounding = power.sub_(whole - 1.0).div_(whole)
+        y = whole.log_().add_(rounding)
         return torch.maximum(y, x, out=y)  # above 30 they are equal in float32
 
     @staticmethod
