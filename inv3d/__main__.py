@@ -2,6 +2,7 @@
 
 import os
 
+from inv3d import memory
 from inv3d.cli import signals
 from inv3d.core import processors
 
@@ -16,6 +17,7 @@ def main() -> None:
     signals.install()
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     processors.limit_threads()
+    memory.keep_freed_memory()
     from inv3d.cli import app
 
     app.main()

@@ -5,6 +5,7 @@ A job states its needs before it starts (`require`); memory that runs out later 
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import importlib
 import math
@@ -25,6 +26,8 @@ _AMPLE = 8e9
 """An address space in which they load on every machine."""
 _THREAD = 72 << 20
 """Address space of a thread: its stack, and what the C library reserves for its allocations."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt
+_KEPT, _LARGEST_KEPT = 1 << 30, 1 << 25  # bytes in all, and of an allocation: more is not allowed everywhere
 _TRIAL = "import av, scipy.ndimage, skimage.measure, torch; torch.zeros(1 << 25)"
 """Code that loads the large libraries and allocates a little more."""
 _UNLIMITED = 1 << 60  # bytes; what control groups of the first version say when they have no limit is larger
@@ -54,6 +57,19 @@ def _resource() -> ModuleType | None:
         return importlib.import_module("resource")
     except ImportError:  # Windows
         return None
+
+
+def keep_freed_memory() -> bool:
+    """Have the C library (GNU's; others are left alone) keep what is freed for the next allocation; whether it does.
+
+    Every step of a fit needs tensors as large as those of the step before. Returned to the system in between, they come back
+    as pages that must be cleared first, which takes longer than some of the work on them.
+    """
+    try:
+        choose = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(choose(_TRIM_THRESHOLD, _KEPT) and choose(_MMAP_THRESHOLD, _LARGEST_KEPT))
 
 
 def peak_memory_mb() -> int:

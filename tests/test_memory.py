@@ -150,3 +150,28 @@ def test_a_tight_address_space_ends_in_two_lines(command, tmp_path):
     )  # fmt: skip
     assert done.returncode == 5, done.stderr
     assert len(done.stderr.splitlines()) == 2 and done.stderr.startswith("error: ") and done.stdout == ""
+
+
+_FREED_OFTEN = """
+import resource, sys
+from inv3d.memory import keep_freed_memory
+kept = keep_freed_memory() if sys.argv[1:] else True
+for _ in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        parts = [bytearray(6_000_000) for _ in range(3)]
+        del parts
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other C libraries are left alone")
+def test_memory_that_was_freed_needs_no_new_pages():
+    def faults(*arguments: str) -> int:
+        run = subprocess.run([sys.executable, "-c", _FREED_OFTEN, *arguments], check=True, capture_output=True, text=True)
+        kept, count = run.stdout.split()
+        if kept != "True":
+            pytest.skip("not GNU's C library")
+        return int(count)
+
+    assert faults("keep") < 100 < faults()
