@@ -150,7 +150,7 @@ def of_photograph(view: Views, row: Row, bundle: Bundle) -> dict[str, Any]:
     image, judges = made.head.render(found.cameras).image, judges_for(bundle, True, CPU)
     measured = likeness(image, found.images, outline_of(found), bundle)
     del measured["ID"]  # the judge knows no photographs
-    compared = None if judges.faces is None else judges.faces.compare(found.images, image).distance
+    compared = None if judges.faces is None else judges.faces.compare(judges.faces.describe(found.images), image).distance
     return {**measured, "dlib": compared, "CPU seconds": seconds}
 
 

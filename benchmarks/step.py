@@ -23,7 +23,7 @@ from results import in_own_process, publish, table
 
 from inv3d.core.bundle import load_bundle
 from inv3d.core.device import choose_device
-from inv3d.core.inversion.objective import reconstruction
+from inv3d.core.inversion.objective import Target, reconstruction
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.inversion.stages import Problem, tune
 from inv3d.core.latents import LatentTrack
@@ -56,7 +56,8 @@ def naive_step(task: Problem, track: LatentTrack, calls: int | None) -> float:
         if kind == "view":
             camera = views.cameras[i]
             image = generator(track.at(camera), camera, chunk=1 << 20).image
-            sum(reconstruction(image, views.images[[i]], weights[[i]], *networks, task.settings).values()).backward()  # type: ignore[union-attr]
+            target = Target.of(views.images[[i]], *networks)
+            sum(reconstruction(image, target, weights[[i]], *networks, task.settings).values()).backward()  # type: ignore[union-attr]
         else:
             depth = generator(track.codes[[i]], views.cameras[0], chunk=1 << 20).depth
             (depth - stored.to(depth.device)).square().mean().backward()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
+
+from torch import Tensor
 
 from inv3d.clock import StageClock
 from inv3d.core.device import peak_device_memory_mb
@@ -11,7 +14,7 @@ from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage
 from inv3d.core.inversion.loop import Progress
 from inv3d.core.metrics.consistency import depth_consistency
-from inv3d.core.metrics.evaluate import FrameMetrics, evaluate, means
+from inv3d.core.metrics.evaluate import FrameMetrics, evaluate, evaluate_each, means
 from inv3d.core.metrics.judges import SAME_PERSON, Judges, judges_for
 from inv3d.core.records import write_record
 from inv3d.core.world import OUTSIDE
@@ -56,11 +59,11 @@ def write_output(
     head.save(folder / "head")
     done("head")
     with clock("views"):
-        own = head.render_each(targets.cameras, lambda render: render, frames=False)
+        own_targets = head.render_each(targets.cameras, lambda render: render, frames=False)
         own_unseen = head.render_each(held_out.cameras, lambda render: render, frames=False)
-        predicted = head.with_frames(own, targets.cameras, each_without_its_own=True)
+        predicted = head.with_frames(own_targets, targets.cameras, each_without_its_own=True)
         # the only view of a photo cannot be predicted from others: it shows the head as it is
-        renders = predicted if len(targets) > 1 else head.with_frames(own, targets.cameras)
+        renders = predicted if len(targets) > 1 else head.with_frames(own_targets, targets.cameras)
         unseen = [render.image.cpu() for render in head.with_frames(own_unseen, held_out.cameras)]
         write_views(folder / VIEWS, targets, renders)
         write_unseen(folder / VIEWS, held_out, unseen)
@@ -80,9 +83,11 @@ def write_output(
     with clock("metrics"):
         judges = judges_for(head.bundle, strangeness > OUTSIDE, head.generator.device)
         fit_rows = evaluate(targets, (render.image for render in predicted), head.bundle, judges)
-        held_rows = evaluate(held_out, (image.to(head.generator.device) for image in unseen), head.bundle, judges)
-        lent = head.lumigraph is not None  # otherwise the generator alone is what was just measured
-        own_rows = evaluate(held_out, (render.image for render in own_unseen), head.bundle, judges) if lent else []
+        ways: list[Iterable[Tensor]] = [(image.to(head.generator.device) for image in unseen)]
+        if head.lumigraph is not None:  # otherwise the generator alone is what is measured anyway
+            ways.append(render.image for render in own_unseen)
+        held_rows, *own = evaluate_each(held_out, ways, head.bundle, judges)
+        own_rows = own[0] if own else []
         metrics = _metrics(head, fit_rows, held_rows, own_rows, judges, strangeness)
     write_record(folder / "metrics.json", metrics)
     done("metrics")

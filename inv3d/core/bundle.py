@@ -27,7 +27,7 @@ from inv3d.core.generator.config import Distance, SoundConfig, Width
 from inv3d.core.library import DESCRIPTION, model_folder, sha256
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
-from inv3d.core.networks.perceptual import TYPICAL_LPIPS, PerceptualNetwork
+from inv3d.core.networks.perceptual import TYPICAL_LPIPS, Features, PerceptualNetwork
 from inv3d.core.records import Record, Text, read_record, write_record
 from inv3d.core.weights import Module, Refuse, Shape, has_tensor, load_module, read_tensors
 from inv3d.core.world import Measured, World, measure_world
@@ -90,8 +90,12 @@ class ModelInfo(Record):
 
 
 class Perceptual(Protocol):
-    """Compares two batches of images [B,3,R,R] in [-1,1]: their perceptual distance [B], and the cosine similarity [B] of
-    what they show as a whole."""
+    """Compares two batches of images [B,3,R,R] in [-1,1]: their perceptual distance [B], or that `between` their features,
+    and the cosine similarity [B] of what they show as a whole."""
+
+    def features(self, images: Tensor, /) -> Features: ...
+
+    def between(self, a: Features, b: Features) -> Tensor: ...
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor: ...
 
@@ -99,7 +103,9 @@ class Perceptual(Protocol):
 
 
 class Identity(Protocol):
-    """Identity similarity [B] in [-1,1] of two batches of aligned images."""
+    """Unit embeddings [B,E] of aligned images, and the identity similarity [B] in [-1,1] of two batches: their product."""
+
+    def __call__(self, image: Tensor, /) -> Tensor: ...
 
     def similarity(self, a: Tensor, b: Tensor) -> Tensor: ...
 

@@ -1,6 +1,9 @@
+import warnings
+
+import lpips
 import pytest
 import torch
-from torchvision.models import alexnet
+from torchvision.models import alexnet, vgg16
 
 from inv3d.core import helpers
 from inv3d.core.errors import ModelError, UsageError
@@ -12,6 +15,7 @@ from inv3d.core.helpers import (
     with_helpers,
 )
 from inv3d.core.networks.arcface import ir_101, ir_se50
+from inv3d.core.networks.lpips import Lpips
 
 CPU = torch.device("cpu")
 
@@ -54,6 +58,24 @@ def test_lpips_uses_the_backbone_that_is_there(backbone, size):
     assert bool((network.distance(a, b) > 0).all())
     first = torch.load(backbone, weights_only=True)["features.0.weight"]
     assert any(torch.equal(p, first) for p in network.parameters())
+
+
+@pytest.mark.parametrize(("net", "make"), [("alex", alexnet), ("vgg", vgg16)])
+def test_lpips_is_that_of_the_public_package(net, make):
+    torch.manual_seed(0)
+    backbone = make().state_dict()
+    with warnings.catch_warnings(action="ignore"):
+        public = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+    for part in public.net.children():
+        part.load_state_dict({name: backbone[f"features.{name}"] for name in part.state_dict()})
+    ours = Lpips(net, backbone)
+    a, b = (pictures().requires_grad_() for _ in range(2))
+    other = 0.5 * pictures().flip(0, 3)
+    found, expected = ours.distance(a, other), public(b, other).flatten()
+    torch.testing.assert_close(found, expected)
+    for distance in (found, expected):
+        distance.sum().backward()
+    torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-3 * float(b.grad.abs().max()))
 
 
 def test_missing_weights_are_told_with_the_place_to_put_them(home):

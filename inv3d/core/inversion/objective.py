@@ -6,6 +6,7 @@ Where the paper sums over views, pixels or entries of a code, these are means (s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,21 +14,53 @@ from torch import Tensor
 from inv3d.core.bundle import Identity, Perceptual
 from inv3d.core.inversion.loop import Losses
 from inv3d.core.inversion.settings import FitSettings
+from inv3d.core.networks.perceptual import Features
+
+
+@dataclass(frozen=True)
+class Target:
+    """What whole images are compared with: `images` [B,3,R,R], and what the networks see in them."""
+
+    images: Tensor
+    features: Features
+    people: Tensor
+
+    @staticmethod
+    @torch.no_grad()
+    def of(images: Tensor, perceptual: Perceptual, identity: Identity) -> Target:
+        """The target of `images`."""
+        return Target(images, perceptual.features(images), identity(images))
+
+    @staticmethod
+    def joined(parts: Sequence[Target]) -> Target:
+        """The targets of several batches as one."""
+        features = tuple(torch.cat(each) for each in zip(*(part.features for part in parts), strict=True))
+        images, people = (torch.cat(each) for each in zip(*((part.images, part.people) for part in parts), strict=True))
+        return Target(images, features, people)
+
+    def __getitem__(self, rows: Tensor) -> Target:
+        return Target(self.images[rows], tuple(each[rows] for each in self.features), self.people[rows])
+
+    @property
+    def bytes(self) -> int:
+        """The memory that it takes."""
+        return sum(each.numel() * each.element_size() for each in (self.images, *self.features, self.people))
 
 
 def reconstruction(
-    image: Tensor, target: Tensor, weights: Tensor, perceptual: Perceptual, identity: Identity, settings: FitSettings
+    image: Tensor, target: Target, weights: Tensor, perceptual: Perceptual, identity: Identity, settings: FitSettings
 ) -> Losses:
     """Eq. 3 without its prior: perceptual, pixel and identity terms between whole images [B,3,R,R] and their targets,
     summed over the images with `weights` [B]; and e4e's similarity term if the settings weigh it."""
-    unlike = 1.0 - identity.similarity(image, target)
+    unlike = 1.0 - (identity(image) * target.people).sum(-1)
+    near = perceptual.between(perceptual.features(image), target.features)
     losses = {
-        "perceptual": settings.perceptual * (weights * perceptual.distance(image, target)).sum(),
+        "perceptual": settings.perceptual * (weights * near).sum(),
         "identity": settings.identity * (weights * unlike).sum(),
-        **pixel_terms(image - target, weights, settings),
+        **pixel_terms(image - target.images, weights, settings),
     }
     if settings.similarity:
-        unlike = 1.0 - perceptual.similarity(image, target)
+        unlike = 1.0 - perceptual.similarity(image, target.images)
         losses["similarity"] = settings.similarity * (weights * unlike).sum()
     return losses
 

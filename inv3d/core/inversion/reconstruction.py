@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -13,9 +13,10 @@ from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera, Rays, pixel_centers
 from inv3d.core.generator import Detail, Generator, Guide, Render, Scene
 from inv3d.core.inversion.loop import Losses
-from inv3d.core.inversion.objective import coverage, pixel_terms, reconstruction
+from inv3d.core.inversion.objective import Target, coverage, pixel_terms, reconstruction
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.inversion.warping import depth_smoothness, warp
+from inv3d.core.views import Views
 
 
 def resize(images: Tensor, size: int) -> Tensor:
@@ -27,6 +28,7 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 _GUIDE_CELLS = 40
 _GUIDE_AGE = 10  # steps after which the guide is recomputed
+_MOST_KNOWN = 1 << 29  # bytes of targets that are kept
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Reconstruction:
     guide: Guide | None = None
     detail: Detail | None = None
     """The local detail [1] of every scene, if there is any."""
+    _known: dict[int, tuple[Tensor, Target | None]] = field(default_factory=dict)
+    """Targets by the identity of their images, which are held so that no others get it."""
 
     @functools.cached_property
     def front(self) -> Camera:
@@ -59,34 +63,49 @@ class Reconstruction:
         detail = None if self.detail is None else self.detail[[0] * len(codes)]
         return generator.scene(codes, detail, self.guide)
 
+    def target(self, images: Tensor, size: int | None = None) -> Target:
+        """What whole renders of views that show `images` [B,3,R,R] are compared with, at `size` pixels a side (default:
+        theirs)."""
+        images = resize(images, size or images.shape[-1])
+        return Target.of(images, self.bundle.perceptual, self.bundle.identity)
+
+    def targets(self, views: Views, rows: Tensor, size: int | None = None) -> Target:
+        """The same for some `rows` [B] of views. The networks look at each view once for all steps, unless what they see of
+        all takes much memory."""
+        if id(views.images) not in self._known:
+            first = self.target(views.images[:1], size)
+            known = None
+            if first.bytes * len(views) <= _MOST_KNOWN:
+                known = Target.joined([self.target(image, size) for image in views.images.split(1)])
+            self._known[id(views.images)] = views.images, known
+        known = self._known[id(views.images)][1]
+        return self.target(views.images[rows], size) if known is None else known[rows]
+
     def whole(
         self,
         generator: Generator,
         scene: Scene,
         cameras: Camera,
-        images: Tensor,
+        target: Target,
         weights: Tensor,
         resolution: int | None = None,
         moving: bool = False,
         mattes: Tensor | None = None,
     ) -> Losses:
-        """Losses of whole renders of `scene`; `resolution` renders and compares smaller images.
+        """Losses of whole renders of `scene` in the size of their `target`; `resolution` is that of the rays.
 
         With `mattes` [B,1,R,R] also that of the coverage, with `moving` cameras the warping loss, whose gradient reaches
         them alone.
         """
         settings = self.settings
         render = generator.render(scene, cameras, resolution, self.random, 1 << 16, superresolution=resolution is None)
-        size = resolution or images.shape[-1]
-        targets = resize(images, size)
-        losses = reconstruction(
-            resize(render.image, size), targets, weights, self.bundle.perceptual, self.bundle.identity, settings
-        )
+        image = resize(render.image, target.images.shape[-1])
+        losses = reconstruction(image, target, weights, self.bundle.perceptual, self.bundle.identity, settings)
         if mattes is not None and settings.coverage:
             covered = coverage(render.alpha, resize(mattes, render.alpha.shape[-1]), weights)
             losses["coverage"] = settings.coverage * covered
         if moving and settings.warping:
-            difference = self.warping(generator, scene, cameras, targets, render)
+            difference = self.warping(generator, scene, cameras, target.images, render)
             losses["warping"] = settings.warping * (weights * difference).sum()
         if settings.smoothness:
             smooth = depth_smoothness(render.depth, render.alpha)

@@ -17,7 +17,7 @@ from inv3d.core.errors import UsageError
 from inv3d.core.generator import Detail, Generator, Scene
 from inv3d.core.inversion.loop import Losses, Progress, optimise, silent, total
 from inv3d.core.inversion.noise import free_noise, noise_regularisation, normalise
-from inv3d.core.inversion.objective import depth_agreement, latent_distance
+from inv3d.core.inversion.objective import Target, depth_agreement, latent_distance
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.reconstruction import Reconstruction
 from inv3d.core.inversion.settings import POSE_LR, SPACES, FitSettings, Space
@@ -122,7 +122,8 @@ def _whole_passes(
             one = _drawn(lesson.views, row, offsets)
             scene, send_on = shared or reconstruction.scene(generator, track.at(one.cameras)).held()
             moving = offsets is not None
-            yield reconstruction.whole(generator, scene, one.cameras, one.images, share, moving=moving, mattes=one.mattes)
+            target = reconstruction.targets(lesson.views, row)
+            yield reconstruction.whole(generator, scene, one.cameras, target, share, moving=moving, mattes=one.mattes)
             if several and settings.depth and lesson is lessons[0]:
                 if 0 < len(others) == len(rows) - 1:
                     rays = one.cameras.rays(generator.raw_resolution)
@@ -165,7 +166,10 @@ def _sampled_pass(
         counts = torch.cat([torch.full((1,), weight, device=device) for weight in weights])
         size, moving = min(settings.whole_resolution, generator.raw_resolution), offsets is not None
         mattes = None if sample.mattes is None else sample.mattes[first]
-        pictures = (sample.cameras[first], sample.images[first], counts, size, moving, mattes)
+        targets = [
+            reconstruction.targets(one.views, rows[:1], size) for one, rows in zip(lessons, drawn, strict=True) if one.whole
+        ]
+        pictures = (sample.cameras[first], Target.joined(targets), counts, size, moving, mattes)
         losses.append(reconstruction.whole(generator, scene[own], *pictures))
     if settings.window is not None and generator.window_margin is not None:
         one = slice(1)

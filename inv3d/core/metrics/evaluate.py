@@ -51,28 +51,43 @@ class Means:
     face_lost: int = 0
 
 
-@torch.no_grad()
 def evaluate(views: Views, images: Iterable[Tensor], bundle: Bundle, judges: Judges = Judges()) -> list[FrameMetrics]:  # noqa: B008 - immutable
     """Compare every view with the rendered image [1,3,R,R] of its camera, one frame at a time."""
-    rows = []
-    for i, rendered in enumerate(images):
-        target, render = views.images[[i]].to(rendered.device), rendered.clamp(-1.0, 1.0)
-        face = FaceDistance(None) if judges.faces is None else judges.faces.compare(target, render)
-        rows.append(
-            FrameMetrics(
-                frame=views.frames[i],
-                time=views.times[i],
-                yaw=math.degrees(float(views.cameras[i].yaw)),
-                mse=float(image.mse(render, target)),
-                psnr=float(image.psnr(render, target)),
-                ms_ssim=float(image.ms_ssim(render, target)),
-                perceptual=float(bundle.perceptual.distance(render, target)),
-                identity=float(bundle.judge.similarity(render, target)) if judges.own else None,
-                lpips=None if judges.lpips is None else float(judges.lpips.distance(render, target)),
-                face_distance=face.distance,
-                face_lost=face.lost,
+    return evaluate_each(views, [images], bundle, judges)[0]
+
+
+@torch.no_grad()
+def evaluate_each(
+    views: Views, renders: Sequence[Iterable[Tensor]], bundle: Bundle, judges: Judges
+) -> list[list[FrameMetrics]]:
+    """The same for several ways of rendering the views; judges look at each view once for all of them."""
+    rows: list[list[FrameMetrics]] = [[] for _ in renders]
+    perceptual, lpips = bundle.perceptual, judges.lpips
+    for i, ways in enumerate(zip(*renders, strict=True)):
+        target = views.images[[i]].to(ways[0].device)
+        face = None if judges.faces is None else judges.faces.describe(target)
+        seen = perceptual.features(target)
+        seen_by_lpips = seen if lpips is None or lpips is perceptual else lpips.features(target)
+        for found, rendered in zip(rows, ways, strict=True):
+            render = rendered.clamp(-1.0, 1.0)
+            near = perceptual.between(perceptual.features(render), seen)
+            by_lpips = near if lpips is None or lpips is perceptual else lpips.between(lpips.features(render), seen_by_lpips)
+            faces = FaceDistance(None) if judges.faces is None else judges.faces.compare(face, render)
+            found.append(
+                FrameMetrics(
+                    frame=views.frames[i],
+                    time=views.times[i],
+                    yaw=math.degrees(float(views.cameras[i].yaw)),
+                    mse=float(image.mse(render, target)),
+                    psnr=float(image.psnr(render, target)),
+                    ms_ssim=float(image.ms_ssim(render, target)),
+                    perceptual=float(near),
+                    identity=float(bundle.judge.similarity(render, target)) if judges.own else None,
+                    lpips=None if lpips is None else float(by_lpips),
+                    face_distance=faces.distance,
+                    face_lost=faces.lost,
+                )
             )
-        )
     return rows
 
 

@@ -39,15 +39,15 @@ class FaceJudge:
         self._finder = FaceFinder()
         self._describe = dlib.face_recognition_model_v1(str(dlib_file("dlib_face_recognition_resnet_model_v1.dat")))
 
-    def compare(self, target: Tensor, render: Tensor) -> FaceDistance:
-        """Compare images [1,3,R,R] in [-1,1]."""
-        wanted = self._descriptor(target)
+    def compare(self, wanted: NDArray[Any] | None, render: Tensor) -> FaceDistance:
+        """Compare an image [1,3,R,R] in [-1,1] with a face that was described, if one was found."""
         if wanted is None:
             return FaceDistance(None)
-        made = self._descriptor(render)
+        made = self.describe(render)
         return FaceDistance(None, lost=True) if made is None else FaceDistance(float(np.linalg.norm(wanted - made)))
 
-    def _descriptor(self, image: Tensor) -> NDArray[Any] | None:
+    def describe(self, image: Tensor) -> NDArray[Any] | None:
+        """The numbers [128] of the face in an image [1,3,R,R] in [-1,1]; None if none is found."""
         face = self._finder.find(image)
         return None if face is None else np.array(self._describe.compute_face_descriptor(face.pixels, face.landmarks, 1))
 

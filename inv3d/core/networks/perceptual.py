@@ -10,6 +10,9 @@ from torch.nn import functional as F
 
 from inv3d.core.networks.trunk import Trunk
 
+Features = tuple[Tensor, ...]
+"""What a perceptual network compares of B images, as [B,...]."""
+
 
 def unit_channels(x: Tensor) -> Tensor:
     """Scale the channel vector at every place to unit length; [B,C,H,W]."""
@@ -60,14 +63,19 @@ class PerceptualNetwork(nn.Module):
         """The quantities that the network was trained to predict, [B,outputs]."""
         return self.head(self.trunk(image)).float()
 
-    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+    def features(self, images: Tensor) -> Features:
+        """What `between` compares, of images [B,3,R,R] in [-1,1]."""
+        return tuple(unit_channels(x) for x in self.trunk.features(images))
+
+    def between(self, a: Features, b: Features) -> Tensor:
         """Perceptual distance [B]: weighted squared differences of unit features, mean over places, summed over stages."""
-        pairs = zip(self.trunk.features(a), self.trunk.features(b), self.weights, strict=True)
-        stages = [
-            ((unit_channels(x) - unit_channels(y)).square().mean((2, 3)) * F.softplus(weight)).sum(1)
-            for x, y, weight in pairs
-        ]
+        pairs = zip(a, b, self.weights, strict=True)
+        stages = [((x - y).square().mean((2, 3)) * F.softplus(weight)).sum(1) for x, y, weight in pairs]
         return torch.stack(stages).sum(0)
+
+    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+        """Perceptual distance [B] of two batches of images [B,3,R,R] in [-1,1]."""
+        return self.between(self.features(a), self.features(b))
 
     def similarity(self, a: Tensor, b: Tensor) -> Tensor:
         """Cosine similarity [B] of the means of the coarsest features."""

@@ -18,7 +18,7 @@ from inv3d.core.device import half_where_fast
 from inv3d.core.encoders.e3dge import E3dge, Encoded, pose_distance
 from inv3d.core.generator import Scene
 from inv3d.core.inversion.loop import total
-from inv3d.core.inversion.objective import pixel_terms, reconstruction
+from inv3d.core.inversion.objective import Target, pixel_terms, reconstruction
 from inv3d.core.inversion.reconstruction import resize
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.averaged import AveragedTraining
@@ -152,8 +152,9 @@ class GlobalTrainer(AveragedTraining[E3dge]):
         compared = []
         for image in both:
             least = min(image.shape[-1], images.shape[-1])
-            pair = resize(image, least), resize(images, least)
-            compared.append(reconstruction(*pair, shares, self.bundle.perceptual, self.bundle.identity, fit))
+            networks = self.bundle.perceptual, self.bundle.identity
+            target = Target.of(resize(images, least), *networks)
+            compared.append(reconstruction(resize(image, least), target, shares, *networks, fit))
         return total(compared)
 
     def _shares(self, count: int) -> Tensor:

@@ -17,7 +17,7 @@ from inv3d.core.camera import Camera, Rays, pixel_centers
 from inv3d.core.encoders.local import LocalBranch, residual_of
 from inv3d.core.generator import Detail, LocalFeatures, Scene
 from inv3d.core.inversion.loop import total
-from inv3d.core.inversion.objective import pixel_terms, reconstruction
+from inv3d.core.inversion.objective import Target, pixel_terms, reconstruction
 from inv3d.core.inversion.reconstruction import resize
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.adversary import Adversary
@@ -164,10 +164,9 @@ class LocalTrainer(AveragedTraining[LocalBranch]):
         return total([losses, self._alike(whole.image, resize(images[:1], least))]), (drawn, real)
 
     def _alike(self, image: Tensor, target: Tensor) -> Losses:
-        bundle = self.bundle
-        return reconstruction(
-            image, target, self._shares(len(image)), bundle.perceptual, bundle.identity, self.recipe.fit
-        )
+        networks = self.bundle.perceptual, self.bundle.identity
+        known = Target.of(target, *networks)
+        return reconstruction(image, known, self._shares(len(image)), *networks, self.recipe.fit)
 
     def _shares(self, count: int) -> Tensor:
         return torch.full((count,), 1.0 / count, device=self.device)

@@ -30,7 +30,7 @@ def likeness(
         return torch.full((count,), 1.0 / count, device=images.device)
 
     heads = len(images) if fit.rays_per_view is None else min(few, len(images))
-    own = scene[:heads], cameras[:heads], images[:heads]
+    own = scene[:heads], cameras[:heads], compared.target(images[:heads], fit.whole_resolution)
     parts = [compared.whole(bundle.generator, *own, shares(heads), fit.whole_resolution)]
     if fit.rays_per_view is not None:
         parts.append(compared.rays(bundle.generator, scene, cameras, images, shares(len(images))))

@@ -5,7 +5,14 @@ import dataclasses
 import pytest
 import torch
 
-from inv3d.core.inversion.objective import coverage, depth_agreement, latent_distance, pixel_terms, reconstruction
+from inv3d.core.inversion.objective import (
+    Target,
+    coverage,
+    depth_agreement,
+    latent_distance,
+    pixel_terms,
+    reconstruction,
+)
 from inv3d.core.inversion.settings import FitSettings
 
 SETTINGS = FitSettings(perceptual=2.0, pixel=3.0, identity=5.0)
@@ -17,17 +24,26 @@ class Fixed:
     def __init__(self, values: list[float]) -> None:
         self.values = torch.tensor(values)
 
-    def distance(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        return self.values + (a - a.detach()).flatten(1).sum(1)
+    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        return (self.values + (image - image.detach()).flatten(1).sum(1))[:, None]
 
-    similarity = distance
+    def features(self, images: torch.Tensor) -> tuple[torch.Tensor]:
+        return (self(images)[:, 0],)
+
+    def between(self, a: tuple[torch.Tensor], b: tuple[torch.Tensor]) -> torch.Tensor:
+        return a[0]
+
+
+def target(images: torch.Tensor) -> Target:
+    """Images of people whose similarity is what a `Fixed` says."""
+    return Target(images, (), torch.ones(len(images), 1))
 
 
 def test_reconstruction_is_equation_3():
     # two images of 2 x 2 pixels: errors of 0.5 everywhere, and of 1 everywhere
-    target = torch.zeros(2, 3, 2, 2)
+    wanted = torch.zeros(2, 3, 2, 2)
     image = torch.cat([torch.full((1, 3, 2, 2), 0.5), torch.full((1, 3, 2, 2), -1.0)]).requires_grad_()
-    losses = reconstruction(image, target, torch.tensor([0.25, 0.75]), Fixed([0.4, 0.8]), Fixed([0.9, 0.7]), SETTINGS)
+    losses = reconstruction(image, target(wanted), torch.tensor([0.25, 0.75]), Fixed([0.4, 0.8]), Fixed([0.9, 0.7]), SETTINGS)
     assert set(losses) == {"perceptual", "pixel", "identity"}
     assert losses["perceptual"].item() == pytest.approx(2.0 * (0.25 * 0.4 + 0.75 * 0.8))
     assert losses["pixel"].item() == pytest.approx(3.0 * (0.25 * 0.25 + 0.75 * 1.0))
@@ -36,7 +52,7 @@ def test_reconstruction_is_equation_3():
 
 def test_unlike_people_are_drawn_together_and_unlike_pictures_too():
     image = torch.full((1, 3, 2, 2), 0.5, requires_grad=True)
-    losses = reconstruction(image, torch.zeros(1, 3, 2, 2), torch.ones(1), Fixed([0.4]), Fixed([0.9]), SETTINGS)
+    losses = reconstruction(image, target(torch.zeros(1, 3, 2, 2)), torch.ones(1), Fixed([0.4]), Fixed([0.9]), SETTINGS)
     # a step down the gradient raises the similarity, and lowers the distance and the error
     for name, expected in (("identity", -5.0), ("perceptual", 2.0), ("pixel", 3.0 * 2.0 * 0.5 / 12)):
         (gradient,) = torch.autograd.grad(losses[name], image, retain_graph=True)

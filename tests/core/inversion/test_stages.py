@@ -248,8 +248,8 @@ def test_depths_of_two_targets_are_compared_in_every_step(problem, fitted):
 
 def test_tuning_looks_at_whole_views_of_its_own_size(problem, fitted, monkeypatch):
     sizes = []
-    distance = problem.bundle.perceptual.distance
-    monkeypatch.setattr(problem.bundle.perceptual, "distance", lambda a, b: sizes.append(a.shape[-1]) or distance(a, b))
+    between = problem.bundle.perceptual.between
+    monkeypatch.setattr(problem.bundle.perceptual, "between", lambda a, b: sizes.append(2 * a[0].shape[-1]) or between(a, b))
     settings = dataclasses.replace(problem.settings, wplus_steps=1, tuning_steps=1, tuning_resolution=40)
     fit_wplus(dataclasses.replace(problem, settings=settings))
     tune(dataclasses.replace(problem, settings=settings), LatentTrack(fitted[0], torch.zeros(1)))
@@ -374,3 +374,26 @@ def test_presets_follow_the_device():
     )
     assert FAST.weighing(2.0).perceptual == FAST.perceptual / 2 and FAST.weighing(2.0).identity == FAST.identity
     assert FAST.scaled(0.5).wplus_steps == FAST.wplus_steps // 2
+
+
+@pytest.mark.parametrize("most", [1 << 29, 0])
+def test_networks_look_at_a_target_once_for_all_steps_if_there_is_memory(problem, monkeypatch, most):
+    class Counting:
+        def __init__(self, network):
+            self.network, self.looks = network, 0
+
+        def features(self, images):
+            self.looks += not images.requires_grad
+            return self.network.features(images)
+
+        def between(self, a, b):
+            return self.network.between(a, b)
+
+    perceptual = Counting(problem.bundle.perceptual)
+    counted = dataclasses.replace(problem, bundle=dataclasses.replace(problem.bundle, perceptual=perceptual))
+    monkeypatch.setattr("inv3d.core.inversion.reconstruction._MOST_KNOWN", most)
+    known = fit_latents(counted, problem.bundle.generator.code_space.repeat(problem.bundle.mean_code[None]))
+    views, steps = len(problem.views) + len(problem.between), problem.settings.latent_steps
+    assert perceptual.looks == views + 2 if most else perceptual.looks == 2 * steps + 2
+    again = fit_latents(problem, problem.bundle.generator.code_space.repeat(problem.bundle.mean_code[None]))
+    torch.testing.assert_close(known.codes, again.codes, rtol=1e-4, atol=1e-4)

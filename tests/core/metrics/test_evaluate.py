@@ -5,16 +5,21 @@ import pytest
 import torch
 
 from inv3d.core.camera import look_at
-from inv3d.core.metrics.evaluate import FrameMetrics, Means, evaluate, means
+from inv3d.core.metrics.evaluate import FrameMetrics, Means, evaluate, evaluate_each, means
 from inv3d.core.metrics.image import ms_ssim
 from inv3d.core.metrics.judges import FaceDistance, Judges
 from inv3d.core.views import Views
 
 
+def network(between):
+    """A network that sees the mean of a picture."""
+    return SimpleNamespace(features=lambda x: (x.mean(),), between=lambda a, b: between(a[0], b[0])[None])
+
+
 def test_every_frame_is_compared_with_its_own_render():
     """Networks that give the mean of each picture show which picture came first, and that renders are clamped."""
     networks = SimpleNamespace(
-        perceptual=SimpleNamespace(distance=lambda a, b: (a.mean() + 2 * b.mean())[None]),
+        perceptual=network(lambda a, b: a + 2 * b),
         judge=SimpleNamespace(similarity=lambda a, b: (a.mean() - 3 * b.mean())[None]),
     )
     targets = torch.stack([torch.full((3, 16, 16), value) for value in (0.5, -0.25)])
@@ -32,12 +37,12 @@ def test_every_frame_is_compared_with_its_own_render():
 
 
 def test_only_judges_that_know_such_pictures_are_asked():
-    networks = SimpleNamespace(perceptual=SimpleNamespace(distance=lambda a, b: torch.zeros(1)), judge=None)
-    faces = iter([FaceDistance(0.4), FaceDistance(None, lost=True), FaceDistance(None)])
+    networks = SimpleNamespace(perceptual=network(lambda a, b: 0 * a), judge=None)
+    described, faces = iter([[1.0], [2.0], None]), iter([FaceDistance(0.4), FaceDistance(None, lost=True), FaceDistance(None)])
     judges = Judges(
         own=False,
-        faces=SimpleNamespace(compare=lambda a, b: next(faces)),
-        lpips=SimpleNamespace(distance=lambda a, b: torch.full((1,), 0.25)),
+        faces=SimpleNamespace(describe=lambda image: next(described), compare=lambda wanted, render: next(faces)),
+        lpips=network(lambda a, b: 0 * a + 0.25),
     )
     views = Views(torch.zeros(3, 3, 16, 16), look_at(torch.zeros(3), torch.zeros(3)), (0, 1, 2), (0.0, 0.1, 0.2))
     rows = evaluate(views, [torch.zeros(1, 3, 16, 16)] * 3, networks, judges)
@@ -45,6 +50,23 @@ def test_only_judges_that_know_such_pictures_are_asked():
     assert [row.face_distance for row in rows] == [0.4, None, None]
     average = means(rows)
     assert average.identity is None and average.face_distance == 0.4 and average.face_lost == 1
+
+
+def test_judges_look_at_a_view_once_for_several_ways_of_rendering_it():
+    looks = []
+
+    def look(image):
+        looks.append(float(image.mean()))
+        return (image.mean(),)
+
+    lpips = SimpleNamespace(features=look, between=lambda a, b: (a[0] - b[0]).abs()[None])
+    bundle = SimpleNamespace(perceptual=lpips, judge=None)
+    views = Views(torch.full((2, 3, 16, 16), -0.5), look_at(torch.zeros(2), torch.zeros(2)), (0, 1), (0.0, 0.1))
+    ways = [[torch.full((1, 3, 16, 16), value)] * 2 for value in (0.25, 0.5)]
+    first, second = evaluate_each(views, ways, bundle, Judges(own=False, lpips=lpips))
+    assert looks == [-0.5, 0.25, 0.5] * 2  # the same network is not asked twice either
+    assert [row.lpips for row in first] == [row.perceptual for row in first] == [0.75] * 2
+    assert [row.lpips for row in second] == [1.0] * 2
 
 
 def test_means_are_over_frames():
