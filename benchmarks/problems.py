@@ -38,7 +38,7 @@ def _with_generator(config: GeneratorConfig, device: torch.device) -> Bundle:
     torch.manual_seed(0)
     demo = load_bundle("demo", device)
     generator = TriplaneGenerator(config).to(device).eval().requires_grad_(False)
-    generator.compute_in_half_precision(device.type == "cuda")  # as `load_bundle` does
+    generator.suit(device)  # as `load_bundle` does
     info = demo.info.changed(name="benchmark", radius=FFHQ_RADIUS, focal=FFHQ_FOCAL, generator=config)
     return dataclasses.replace(demo, info=info, generator=generator)
 

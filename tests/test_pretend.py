@@ -62,7 +62,7 @@ def like_demo(demo):
 def bundle(request, there, demo):
     config = like_demo(demo) if request.param == "grid" else tiny.CONFIG
     made = tiny.with_generator(load_bundle("demo", DEVICE), config, DEVICE)
-    made.generator.compute_in_half_precision(True)  # as `load_bundle` does on CUDA
+    made.generator.compute_in_half_precision(True, True)  # as `load_bundle` does on CUDA
     return made
 
 

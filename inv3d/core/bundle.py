@@ -240,7 +240,7 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
     generator = load_module(
         lambda: TriplaneGenerator(info.generator), folder / WEIGHTS, _refuse(folder / WEIGHTS), device
     )
-    generator.compute_in_half_precision(torch.device(device).type == "cuda")
+    generator.suit(torch.device(device))
     own = info.perceptual_outputs is not None
     outputs = info.perceptual_outputs if own else read_info(_LENDER).perceptual_outputs
     if outputs is None:

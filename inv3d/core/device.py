@@ -49,6 +49,11 @@ def _threads() -> str:
     return f"{threads} on {most} processors, as others are busy or {THREADS} says"
 
 
+def computes_in_bfloat16(device: torch.device) -> bool:
+    """Whether a device has instructions for bfloat16: GPUs, and CPUs with AVX512_BF16."""
+    return device.type != "cpu" or getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+
+
 def half_where_fast(device: torch.device) -> torch.autocast:
     """A context that computes in bfloat16 on devices that have it, and changes nothing on others: CPUs without it emulate
     it, several times slower than float32."""

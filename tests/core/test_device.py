@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from inv3d.core.device import choose_device, half_where_fast, peak_device_memory_mb
+from inv3d.core.device import choose_device, computes_in_bfloat16, half_where_fast, peak_device_memory_mb
 from inv3d.core.errors import UsageError
 
 
@@ -15,6 +15,13 @@ def test_auto_gives_a_device_and_a_reason():
 def test_devices_that_are_not_there_are_refused(name):
     with pytest.raises(UsageError, match="device"):
         choose_device(name)
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_generators_are_fitted_in_bfloat16_on_gpus_and_on_cpus_that_have_it(monkeypatch, supported):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: supported, raising=False)
+    assert computes_in_bfloat16(torch.device("cpu")) == supported
+    assert computes_in_bfloat16(torch.device("cuda"))
 
 
 @pytest.mark.parametrize("supported", [True, False])

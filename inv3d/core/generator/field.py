@@ -109,6 +109,10 @@ class CanonicalPlanes(nn.Module):
         self.max_offset = config.max_offset
         self.planes = nn.Parameter(torch.randn(3, config.channels, config.resolution, config.resolution) * 0.1)
 
+    def lay_out(self) -> None:
+        """Keep the planes as `laid_out` gives them, so that nothing is copied there."""
+        self.planes.data = self.laid_out()
+
     def laid_out(self) -> Tensor:
         """The planes with the channels of a texel side by side: a lookup touches fewer cache lines."""
         return self.planes.contiguous(memory_format=torch.channels_last)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from inv3d.core.camera import Camera, Rays, screen_height
 from inv3d.core.codespace import CodeSpace
+from inv3d.core.device import computes_in_bfloat16
 from inv3d.core.generator.backbone import Backbone
 from inv3d.core.generator.config import GeneratorConfig
 from inv3d.core.generator.detail import Detail
@@ -91,13 +92,20 @@ class TriplaneGenerator(Generator):
         self.field = Field(config, self.decoder, self.canonical)
         self.volume = VolumeRenderer(self.field, config)
 
-    def compute_in_half_precision(self, on: bool) -> None:
-        """Whether the convolutions run in 16 bits, as tensor cores like it, where that is accurate enough (see
-        `SynthesisNetwork` and `SuperResolution`)."""
-        self.backbone.synthesis.half_precision = on
+    def compute_in_half_precision(self, backbone: bool, superresolution: bool) -> None:
+        """Whether the convolutions of either part run in 16 bits where that is accurate enough (see `SynthesisNetwork` and
+        `SuperResolution`)."""
+        self.backbone.synthesis.half_precision = backbone
         upper = self.superresolution
         if upper is not None:  # the public models clamp where they were trained in float16
-            upper.half_precision = on and upper.config.clamp is not None
+            upper.half_precision = superresolution and upper.config.clamp is not None
+
+    def suit(self, device: torch.device) -> None:
+        """Compute and keep weights as is fast on a `device`: tensor cores and some CPUs like 16 bits, renders without
+        gradients in float16 only the former."""
+        self.compute_in_half_precision(computes_in_bfloat16(device), device.type == "cuda")
+        if self.canonical is not None:
+            self.canonical.lay_out()
 
     @property
     def code_space(self) -> CodeSpace:

@@ -153,7 +153,7 @@ def test_half_precision_is_for_gradients_and_loses_little():
         return image, list(torch.autograd.grad((image * weights).mean(), learned))
 
     image, gradients = look()
-    generator.compute_in_half_precision(True)
+    generator.compute_in_half_precision(True, False)
     half, of_half = look()
     assert half.dtype == torch.float32 and 1e-5 < relative(half.detach(), image.detach()) < 0.02
     for one, other in zip(of_half, gradients, strict=True):  # of few channels, some of which change their sign
