@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from make_samples import still
 
@@ -28,15 +29,19 @@ def renderer_of(oddities: Oddities | None) -> PeopleRenderer:
 
 @dataclass(frozen=True)
 class TestClip:
-    """A person who turns the head from one side to the other while talking, under a lamp that stays in the room."""
+    """A person who turns the head from one side to the other, by default while talking, under a lamp that stays in the room."""
 
     name: str
     seed: int
     oddities: Oddities | None = None
+    lamp: Literal["room", "head"] = "room"
+    talking: float = 1.0
 
     @property
     def turn(self) -> PersonTurn:
-        return PersonTurn(self.seed, frames=180, width=480, height=480, crop=300.0, center=(0.52, 0.5))
+        return PersonTurn(
+            self.seed, frames=180, width=480, height=480, crop=300.0, center=(0.52, 0.5), lamp=self.lamp, talking=self.talking
+        )
 
     @property
     def known(self) -> bool:

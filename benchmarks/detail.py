@@ -37,8 +37,8 @@ FIGURES = {
 CLEAR, RIM = 0.02, 3  # coverage of a matte's pixel that shows the room alone; pixels beside the head that are left out
 
 
-def fitted(clip: Path, model: str) -> tuple[Suited, Inverted]:
-    """A clip's head, without frames, and the footage that it was fitted to."""
+def fitted(clip: Path, model: str, latents: bool = True) -> tuple[Suited, Inverted]:
+    """A clip's head, without frames, and the footage that it was fitted to; with `latents` it has a code for each view."""
     cpu = torch.device("cpu")
     bundle = ready_bundle(model, AUTO, OWN, cpu)
     settings = settings_for(bundle, FAST)
@@ -46,7 +46,7 @@ def fitted(clip: Path, model: str) -> tuple[Suited, Inverted]:
     track = material.track(bundle, None, lambda done, total: None)
     footage = cut_footage(material, bundle, material.select(track, 9, settings.output.held_out))
     seen = suited(bundle, AUTO, footage.targets)
-    return seen, invert(footage.without_room(bundle), seen.bundle, settings, latents=True)
+    return seen, invert(footage.without_room(bundle), seen.bundle, settings, latents=latents)
 
 
 def spilt(render: Render, matte: Tensor) -> float:

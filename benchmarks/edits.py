@@ -4,8 +4,10 @@ AA is how much an edit of two deviations changes its attribute, AD the mean chan
 and in deviations of what is read off the model's own people. The reader is the model's perceptual network: it learned
 to tell the parameters of drawn people from pictures, and no direction was found with it, though fits compare its
 features. Identity is the judge's likeness of renders before and after the edit; geometry the change of depth where the
-edit changes no colours. The same edits are made with directions found among the generator's own codes and among those
-that the encoder reads off pictures (inversion manifold). Needs the extra `train`.
+edit changes no colours; sameness is how alike an edit's difference pictures from the sides, warped to the front, are to
+that from the front (their cosine, 1 if the edit is the same from all sides). The same edits are made with directions found
+among the generator's own codes and among those that the encoder reads off pictures (inversion manifold). Needs the extra
+`train`.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.settings import FAST
+from inv3d.core.inversion.warping import warp
 from inv3d.core.latents import LatentTrack
 from inv3d.core.metrics.consistency import depth_consistency
 from inv3d.core.networks.perceptual import PerceptualNetwork
@@ -43,7 +46,7 @@ from inv3d.core.training.directions import all_attributes
 from inv3d.core.training.source import PEOPLE
 from inv3d.core.views import Views
 
-SEEDS = range(640, 643)
+SEEDS = range(640, 646)
 FRAME = 90
 EDITED = ("age", "beard", "hair-length", "grey-hair", "dark-skin")
 READ = (*EDITED, "smile", "gender", "weight", "bald", "glasses", "hat", "light-left", "wide-face")
@@ -89,6 +92,7 @@ class Figures:
     dependency: float
     identity: float
     geometry: float
+    sameness: float
 
 
 @dataclass(frozen=True)
@@ -140,8 +144,24 @@ def edited(head: Head, direction: Direction) -> Head:
     return dataclasses.replace(head, track=LatentTrack(head.track.codes + moved, head.track.yaws))
 
 
-def compare(name: str, before: list[Render], after: list[Render], reader: Reader, bundle: Bundle) -> Figures:
-    """What an edit called `name` changed."""
+def sameness(before: list[Render], after: list[Render], cameras: Camera) -> float:
+    """The mean cosine between an edit's difference picture from the front and those from the sides, warped there."""
+    differences = [new.image_raw - old.image_raw for old, new in zip(before, after, strict=True)]
+    front, unseen = YAWS.index(0.0), torch.full_like(before[0].image_raw, torch.nan)
+    found = []
+    for i in range(len(YAWS)):
+        if i != front:
+            shown = dataclasses.replace(before[front], image_raw=unseen)
+            moved = warp(differences[i], before[i], cameras[i], shown, cameras[front])
+            both = ~moved.isnan()
+            found.append(float(torch.cosine_similarity(moved[both], differences[front][both], 0)))
+    return statistics.mean(found)
+
+
+def compare(
+    name: str, before: list[Render], after: list[Render], cameras: Camera, reader: Reader, bundle: Bundle
+) -> Figures:
+    """What an edit called `name` changed, seen by `cameras`."""
     old, new = (torch.cat([render.image for render in each]) for each in (before, after))
     change = (reader(new) - reader(old)).mean(0)
     other = [i for i, each in enumerate(READ) if each != name]
@@ -152,16 +172,16 @@ def compare(name: str, before: list[Render], after: list[Render], reader: Reader
         moved.append(1000.0 * float((b.depth - a.depth).abs()[inside].mean()) if bool(inside.any()) else 0.0)
     return Figures(
         float(change[READ.index(name)]), float(change[other].abs().mean()),
-        float(bundle.judge.similarity(new, old).mean()), statistics.mean(moved),
+        float(bundle.judge.similarity(new, old).mean()), statistics.mean(moved), sameness(before, after, cameras),
     )  # fmt: skip
 
 
 def means(rows: Sequence[Figures]) -> list[float]:
-    """AA, AD, AD at equal AA, ID and geometry."""
-    altering, dependency, identity, geometry = (
+    """AA, AD, AD at equal AA, ID, geometry and sameness."""
+    altering, dependency, identity, geometry, same = (
         statistics.mean(getattr(row, field.name) for row in rows) for field in dataclasses.fields(Figures)
     )
-    return [altering, dependency, dependency / altering, identity, geometry]
+    return [altering, dependency, dependency / altering, identity, geometry, same]
 
 
 @torch.no_grad()
@@ -174,7 +194,7 @@ def edits_of(head: Head, reader: Reader) -> dict[tuple[str, str], Figures]:
         assert source.bundle.directions is not None
         for name in EDITED:
             after = renders(edited(head, source.bundle.directions[name]), cameras)
-            found[space, name] = compare(name, before, after, reader, head.bundle)
+            found[space, name] = compare(name, before, after, cameras, reader, head.bundle)
     return found
 
 
@@ -199,7 +219,7 @@ def main() -> None:
 
 def write(found: Sequence[Row], consistency: Sequence[tuple[float, float]]) -> None:
     """Publish the means over the people so far."""
-    header = ["AA", "AD", "AD/AA", "ID", "geometry"]
+    header = ["AA", "AD", "AD/AA", "ID", "geometry", "sameness"]
     lines: dict[str, list[list[Any]]] = {}
     for title in ("inversion", "edit"):
         for name in dict.fromkeys(getattr(row, title) for row in found):

@@ -1,0 +1,84 @@
+"""What the presets for CPUs cost and give: `python benchmarks/presets.py [CLIP ...]`.
+
+Runs the whole command `inv3d video CLIP --views 9 --latents --preset NAME` on every clip and prints processor time as a
+ratio to `fast`, and the figures of frames that were never used. Finished rows are kept in --folder; with --presets the table
+has these rows and those that are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detail import FIGURES
+from results import means_of, publish, table
+
+from inv3d.core.inversion.settings import DRAFT, FAST, FINE
+
+CLIPS = tuple(Path("samples", f"headturn{name}.mp4") for name in ("", "-hat", "-glasses"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """The runs with a preset."""
+
+    name: str
+
+
+ROWS = tuple(Row(preset.name) for preset in (FAST, DRAFT, FINE))
+
+
+def measured(clip: Path, row: Row) -> dict[str, Any]:
+    """Figures of one clip with one preset, and the processor seconds of the whole command."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "head")
+        before = processor_seconds()
+        subprocess.run(
+            [sys.executable, "-m", "inv3d", "video", str(clip), "--views", "9", "--latents", "--preset", row.name, "--out", str(out)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        seconds = processor_seconds() - before
+        metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    return {"seconds": seconds} | {name: metrics["held_out"][name] for name in FIGURES}
+
+
+def processor_seconds() -> float:
+    """What the processes that this one started and that have ended used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clips", nargs="*", type=Path, default=CLIPS)
+    parser.add_argument("--folder", type=Path, default=Path("runs/presets"), help="Where finished figures are kept.")
+    parser.add_argument("--presets", nargs="*", default=[row.name for row in ROWS], help="Which to run.")
+    options = parser.parse_args()
+
+    def wanted(clip: Path, row: Row) -> bool:
+        return row.name in options.presets or (options.folder / f"{clip.stem}-{row.name}.json").exists()
+
+    data: dict[str, Any] = {}
+    lines = []
+    for clip in options.clips:
+        data[clip.name] = found = means_of(
+            {clip.stem: clip}, [row for row in ROWS if wanted(clip, row)], measured, options.folder
+        )
+        base = found[FAST.name]["seconds"]
+        lines += [
+            [clip.name, name, row["seconds"] / base, *(row[figure] for figure in FIGURES)] for name, row in found.items()
+        ]
+    header = ["clip", "preset", "processor time, of that of fast", *FIGURES.values()]
+    publish("presets", data, "Frames that were never used, model `demo`.\n\n" + table(header, lines))
+
+
+if __name__ == "__main__":
+    main()
