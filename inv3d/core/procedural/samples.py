@@ -156,17 +156,9 @@ def sample_pixels(
     projected = local @ camera.intrinsics.transpose(1, 2)
     uv = torch.cat([anywhere, projected[..., :2] / projected[..., 2:]], 1)
     cells = (uv * size).long().clamp(0, size - 1)
-    quarter = torch.tensor([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])
-    points = (cells[:, :, None] + 0.5 + quarter).flatten(1, 2) / size
-    colours, hit, depth = renderer.render_rays(parameters, *camera.rays_through(points))
-    alpha = hit.float().unflatten(1, (count, 4)).mean(2)
-    depth = depth.unflatten(1, (count, 4)).mean(2)
-    return PixelSamples(
-        cells[..., 1] * size + cells[..., 0],
-        colours.unflatten(1, (count, 4)).mean(2),
-        alpha,
-        torch.where(alpha == 1.0, depth, torch.zeros_like(depth)),
-    )
+    colours, alpha, depth = _cells(renderer, parameters, camera, cells, size)
+    depth = torch.where(alpha == 1.0, depth, torch.zeros_like(depth))
+    return PixelSamples(cells[..., 1] * size + cells[..., 0], colours, alpha, depth)
 
 
 @torch.no_grad()
@@ -175,11 +167,22 @@ def sample_patches(
     generator: torch.Generator,
 ) -> Patches:  # fmt: skip
     """`count` patches of `side` x `side` pixels of each of `size` x `size` pictures, most of them in the middle."""
-    pictures = (renderer.render(parameters, camera, size).image + 1.0) / 2.0
     spread = 0.14 * torch.randn(len(parameters), count, 2, generator=generator)
     corners = ((0.5 + spread) * size - side / 2).round().long().clamp(0, size - side)
-    colours = [
-        torch.stack([picture[:, y : y + side, x : x + side] for x, y in own.tolist()])
-        for picture, own in zip(pictures, corners, strict=True)
-    ]
-    return Patches(corners, torch.stack(colours))
+    v, u = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    cells = (corners[:, :, None] + torch.stack([u, v], -1).reshape(1, 1, -1, 2)).flatten(1, 2)
+    colours, _, _ = _cells(renderer, parameters, camera, cells, size)
+    return Patches(corners, colours.reshape(-1, count, side, side, 3).permute(0, 1, 4, 2, 3))
+
+
+_QUARTERS = torch.tensor([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])
+
+
+def _cells(
+    renderer: HeadRenderer, parameters: Tensor, camera: Camera, cells: Tensor, size: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Colours [B,P,3], coverage [B,P] and depth [B,P] of the pixels `cells` [B,P,2] (x, y), each the mean of four rays."""
+    points = (cells[:, :, None] + 0.5 + _QUARTERS).flatten(1, 2) / size
+    colours, hit, depth = renderer.render_rays(parameters, *camera.rays_through(points))
+    count = cells.shape[1]
+    return tuple(maps.unflatten(1, (count, 4)).mean(2) for maps in (colours, hit.float(), depth))

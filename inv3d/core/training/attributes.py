@@ -131,7 +131,7 @@ def measured_attributes(basis: Basis) -> tuple[Attribute, ...]:
     shapes = Shapes(basis)
     average = people_parameters(*split_latents(torch.zeros(1, LATENT_DIM)))
     rest = shapes.surface(average).vertices
-    measures = _measures(basis, rest)
+    measures = face_measures(basis, rest)
 
     def lengths(vertices: Tensor) -> Tensor:
         return torch.stack([measure(vertices) for _, _, measure in measures])
@@ -148,7 +148,7 @@ def measured_attributes(basis: Basis) -> tuple[Attribute, ...]:
     )
 
 
-def _measures(basis: Basis, rest: Tensor) -> list[tuple[str, str, Callable[[Tensor], Tensor]]]:
+def face_measures(basis: Basis, rest: Tensor) -> list[tuple[str, str, Callable[[Tensor], Tensor]]]:
     """Names, words and lengths of vertices [V,3] in world units, at the places that they have in the average face `rest`."""
     x, y, z = rest.unbind(1)
     mask = {name: basis.masks[:, i] > 0.5 for i, name in enumerate(MASKS)}

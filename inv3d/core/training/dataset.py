@@ -224,7 +224,7 @@ class DataPlan:
     patches: int = 40
 
     def scaled(self, factor: float) -> DataPlan:
-        return DataPlan(*(max(1, math.ceil(factor * count)) for count in astuple(self)))
+        return DataPlan(*(max(min(1, count), math.ceil(factor * count)) for count in astuple(self)))
 
 
 def generate(
@@ -236,7 +236,7 @@ def generate(
     """
     folder.mkdir(parents=True, exist_ok=True)
     found = source_of(folder, source)
-    if found is not source:
+    if found.name != source.name:
         raise UsageError(f"{folder} already has data of {found.name}", "choose another folder for another source")
     makers = {
         "points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard, "twins": twin_shard,

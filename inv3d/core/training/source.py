@@ -131,7 +131,9 @@ class ToonArtist:
         return sample_patches(self.renderer, parameters, camera, count, side, size, generator)
 
 
-class _People(Source):
+class People(Source):
+    """Drawn people."""
+
     name: SourceName = "people"
     identity_dim, expression_dim = people.IDENTITY_DIM, people.LATENT_DIM - people.IDENTITY_DIM
     parameter_names, shapes = people.PARAMETER_NAMES, len(people.SHAPE_NAMES)
@@ -158,7 +160,7 @@ class _People(Source):
         return PeopleArtist(PeopleRenderer(basis))
 
 
-TOONS, PEOPLE = _Toons(), _People()
+TOONS, PEOPLE = _Toons(), People()
 SOURCES: dict[str, Source] = {"toons": TOONS, "people": PEOPLE}
 
 

@@ -54,6 +54,12 @@ def test_shards_are_reproducible(data):
     assert all(torch.equal(stored[name], again[name]) for name in stored)
 
 
+def test_a_trial_draws_a_little_of_everything_that_is_needed():
+    assert dataset.DataPlan(points=40, rays=3, images=0, wide=0, twins=0, patches=1).scaled(0.05) == dataset.DataPlan(
+        points=2, rays=1, images=0, wide=0, twins=0, patches=1
+    )
+
+
 def test_generation_goes_on_where_it_stopped(data):
     lines: list[str] = []
     dataset.generate(data, dataset.DataPlan(1, 1, 1, 1, 1, 1), compiled=False, report=lines.append, source=TOONS)
