@@ -1,4 +1,5 @@
-"""Draw the people that the tests look at, into tests/data/people: a head turn, another person, aligned portraits.
+"""Draw the people that the tests look at, into tests/data/people: a head turn, another person, aligned portraits, and some as
+stylised heads.
 
     python benchmarks/make_test_pictures.py
 
@@ -14,9 +15,12 @@ from PIL import Image
 
 from inv3d.core.camera import look_at
 from inv3d.core.people.clip import PersonTurn
+from inv3d.core.people.parameters import LATENT_DIM, people_parameters, split_latents
 from inv3d.core.people.renderer import PeopleRenderer
 from inv3d.core.people.store import people_basis
+from inv3d.core.training.stylised import STYLISED
 from inv3d.export.pictures import to_array
+from inv3d.export.sheet import latent
 from inv3d.video.write import write_mp4
 
 FOLDER = Path(__file__).parents[1] / "tests" / "data" / "people"
@@ -24,6 +28,7 @@ TURN = {"frames": 28, "fps": 10, "width": 320, "height": 180, "crop": 116.0}
 PERSON, OTHER = 519, 526
 PORTRAITS = range(711, 717)
 PHOTOS = range(900, 904)
+TOONS = (500, 501, 503, 508)
 
 
 def save(name: str, image: torch.Tensor) -> None:
@@ -45,6 +50,16 @@ def main() -> None:
     camera = look_at(torch.tensor([0.2]), torch.tensor([0.05]))
     for seed in PHOTOS:
         save(f"photo-{seed}.jpg", renderer.render(PersonTurn(seed).parameters(13), camera, 128).image)
+    draw_toons()
+
+
+def draw_toons() -> None:
+    """The people of some seeds (see `export.sheet.latent`) as stylised heads."""
+    artist = STYLISED.artist(compiled=False)
+    camera = look_at(torch.tensor([0.3]), torch.tensor([0.05]))
+    for seed in TOONS:
+        parameters = people_parameters(*split_latents(latent(seed, LATENT_DIM)))
+        save(f"toon-{seed}.png", artist.pictures(parameters, camera, 64, 2, torch.Generator())[0])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import inv3d
 from inv3d.core.bundle import Bundle
 from inv3d.core.codes import CodeStatistics, code_statistics
 from inv3d.core.editing.directions import Direction, Directions, component
-from inv3d.core.editing.edits import Edit, check_distance, make_edit, reach
+from inv3d.core.editing.edits import Edit, check_distance, make_edit, reach, style_edit
+from inv3d.core.editing.styles import Style
 from inv3d.core.editing.taking import take, trait_names
 from inv3d.core.errors import InputError, ModelError, UsageError
 from inv3d.core.files import write_whole_folder
@@ -48,7 +49,7 @@ class EditRun(Record):
 
 class Change(Protocol):
     """A change that was asked for: so many standard deviations along a named direction, or along a component of the codes
-    (GANSpace) if `name` is a number."""
+    (GANSpace) if `name` is a number; or so much of a style."""
 
     @property
     def name(self) -> str | int: ...
@@ -129,10 +130,11 @@ def takeable(head: Head) -> list[str]:
 
 
 def changed(
-    head: Head, changes: Sequence[Change], undo: int = 0, layers: tuple[int, int] | None = None, takes: Sequence[Taking] = ()
-) -> Head:
-    """The head without its last `undo` edits, and with `changes` and `takes` made one after the other, in the `layers` (first
-    and last) or in those of each direction.
+    head: Head, changes: Sequence[Change], undo: int = 0, layers: tuple[int, int] | None = None, takes: Sequence[Taking] = (),
+    styles: Sequence[Change] = (),
+) -> Head:  # fmt: skip
+    """The head without its last `undo` edits, and with `changes`, `takes` and `styles` made one after the other, in the `layers`
+    (first and last) or in those of each direction.
 
     Raises UsageError if there are not so many edits to undo, or too many, if a name is unknown, or if a change goes further
     than the model holds; ModelError if the model has no directions; InputError for a head of another model.
@@ -144,13 +146,15 @@ def changed(
             "`inv3d edit HEAD --list` shows them",
         )
     head = head.edited(head.edits[: len(head.edits) - undo])
-    if len(head.edits) + len(changes) + len(takes) > MOST_EDITS:
+    if len(head.edits) + len(changes) + len(takes) + len(styles) > MOST_EDITS:
         raise UsageError(f"a head has at most {MOST_EDITS} edits", "undo some with --undo")
     editor = _Editor(head, layers)
     for change in changes:
-        editor.move(editor.direction(change.name), change.strength)
+        editor.change(editor.found(change.name), change.strength)
     for taking in takes:
         editor.take(taking.name, taking.head, taking.whose)
+    for style in styles:
+        editor.change(head.bundle.style(str(style.name)), style.strength)
     return editor.head
 
 
@@ -162,11 +166,11 @@ def swept(
     Raises what `changed` raises.
     """
     editor, choices = _Editor(head, layers), []
-    found = [editor.direction(sweep.name) for sweep in sweeps]
+    found = [editor.found(sweep.name) for sweep in sweeps]
     for share in shares:
         editor.head = head
-        for direction, sweep in zip(found, sweeps, strict=True):
-            editor.move(direction, sweep.start + share * (sweep.end - sweep.start))
+        for each, sweep in zip(found, sweeps, strict=True):
+            editor.change(each, sweep.start + share * (sweep.end - sweep.start))
         choices.append(editor.head.edits)
     return choices
 
@@ -182,14 +186,22 @@ class _Editor:
     def statistics(self) -> CodeStatistics:
         return _statistics(self.head.bundle)
 
-    def direction(self, name: str | int) -> Direction:
+    def found(self, name: str | int) -> Direction | Style:
         """Raises UsageError, ModelError."""
-        return component(self.statistics, name) if isinstance(name, int) else named_directions(self.head.bundle)[name]
+        if isinstance(name, int):
+            return component(self.statistics, name)
+        bundle = self.head.bundle
+        return bundle.style(name) if name in bundle.styles else named_directions(bundle)[name]
 
-    def move(self, direction: Direction, strength: float) -> None:
-        """Raises UsageError if that is further than the model holds."""
+    def change(self, what: Direction | Style, strength: float) -> None:
+        """Raises UsageError if that is further than the model, or the style, holds, or if a style should have layers."""
         head = self.head
-        self._add(make_edit(direction, strength, head.wplus, head.generator.code_space, self.layers))
+        if isinstance(what, Direction):
+            self._add(make_edit(what, strength, head.wplus, head.generator.code_space, self.layers))
+        elif self.layers is not None:
+            raise UsageError(f"--layers has no effect on the style '{what.name}'", "use it with directions")
+        else:
+            self._add(style_edit(what, strength, head.edits, head.wplus))
 
     def take(self, name: str, other: Head, whose: str) -> None:
         """Raises UsageError for unknown names, InputError for a head of another model."""

@@ -236,6 +236,20 @@ def named_strength(text: str) -> Assignment:
         ) from error
 
 
+SHARE = Number(0, 1)
+
+
+def styled(text: str) -> Assignment:
+    """Parse "toon", or "toon=0.5" for half-way. Raises Refused."""
+    name, equals, strength = str(text).partition("=")
+    try:
+        if not name.strip():
+            raise _refuse(text, "")
+        return Assignment(text, name.strip(), SHARE(strength) if equals else 1.0)
+    except Refused as error:
+        raise _refuse(text, f"a style: use its name, and a strength, {SHARE.range}, such as toon=0.5") from error
+
+
 def numbered_strength(text: str) -> Assignment:
     """Parse "3=+2". Raises Refused."""
     number, _, strength = str(text).partition("=")

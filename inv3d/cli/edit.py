@@ -20,6 +20,7 @@ from inv3d.cli.arguments import (
     numbered_strength,
     output_path,
     strength_range,
+    styled,
     taken,
 )
 from inv3d.cli.options import PIXELS, Debug, Device, Force, HeadFolder, Json, check_file, check_folder
@@ -60,6 +61,14 @@ def edit(
             metavar="NAME=HEAD",
             help="Then take something from another head of the same model, such as hair=other-inv3d; --list shows the names; "
             "may be repeated.",
+        ),
+    ] = None,
+    style: Annotated[
+        list[Assignment] | None,
+        typer.Option(
+            parser=styled,
+            metavar="NAME[=STRENGTH]",
+            help="Then turn the head into one of another kind: toon is a stylised head of the same person, toon=0.5 half of one.",
         ),
     ] = None,
     layer_range: Annotated[
@@ -160,9 +169,9 @@ def edit(
     moving = [*(animate or []), *(sheet or [])]
     if animate and sheet:
         raise UsageError("--animate and --sheet exclude each other", "use one of them")
-    if listed and (wanted or take or moving or undo or layer_range or out):
+    if listed and (wanted or take or style or moving or undo or layer_range or out):
         raise UsageError("--list only lists", "use it without edits and without --out")
-    if not (listed or wanted or take or undo or moving):
+    if not (listed or wanted or take or style or undo or moving):
         raise UsageError(
             "there is nothing to edit", "name an edit such as smile=+2; `inv3d edit HEAD --list` shows all"
         )
@@ -192,7 +201,7 @@ def edit(
     chosen = choose_device(device).device
     before = _in_space(Head.load(head, chosen), space)
     takes = [Taking(each.name, Head.load(each.head, chosen), title_of(each.head)) for each in take or []]
-    edited = changed(before, wanted, undo or 0, span, takes)
+    edited = changed(before, wanted, undo or 0, span, takes, style or [])
     if animate:
         _animate(edited, animate, span, yaw, path, frames or _FRAMES, resolution, out, force)
     elif sheet:
@@ -317,10 +326,12 @@ def _list(head: Head, as_json: bool) -> None:
                 for each in found
             ],
             "take": others,
+            "styles": head.bundle.styles,
         })  # fmt: skip
         return
     say(f"edits: {', '.join(map(str, head.edits)) or 'none'}")
     say(f"--take from another head: {', '.join(others)}")
+    say(f"--style: {', '.join(head.bundle.styles) or 'none'}")
     if not found:
         say(f"the model '{head.bundle.name}' has no named directions; use --component")
         return

@@ -245,6 +245,30 @@ def train_directions(
     _finish(out, as_json, _SHIP)
 
 
+@app.command("style")
+def train_style(
+    folder: Folder,
+    scale: Scale = 1.0,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train the style of `inv3d edit --style toon` for the embedded model, on its people drawn as stylised heads (needs the
+    extra 'train'), and write FOLDER/style-toon.safetensors; takes an hour.
+
+    Example: inv3d train style runs/toon
+    """
+    check_folder(folder)
+
+    from inv3d.core.training import style
+
+    chosen = _start(device, threads)
+    with _training(folder, as_json) as report:
+        out = style.train_style(folder, scale, chosen, report)
+    _finish(out, as_json, _SHIP)
+
+
 def _read_off(pictures: Path, bundle: Bundle, encoder: str, found: Directions) -> Directions:
     """The directions of the inversion manifold. Raises InputError if the folder has no pictures, ModelError."""
     from inv3d.core.encoders.store import load_encoder

@@ -20,6 +20,7 @@ from inv3d.core.camera import CONVENTION, Camera, look_at
 from inv3d.core.codes import CodeStatistics, sample_codes
 from inv3d.core.editing import directions
 from inv3d.core.editing.directions import Directions
+from inv3d.core.editing.styles import Style, load_style, style_file, style_names
 from inv3d.core.errors import ModelError
 from inv3d.core.files import write_whole
 from inv3d.core.generator import Generator, TriplaneGenerator
@@ -143,6 +144,17 @@ class Bundle:
     """The directions found for these weights of the generator, if any."""
     helper_typical: float | None = None
     """The typical distance of `perceptual` (see `typical_distance`), if it is not the model's own."""
+
+    @property
+    def styles(self) -> list[str]:
+        """The names of the model's styles."""
+        return style_names(model_folder(self.name))
+
+    def style(self, name: str) -> Style:
+        """A style of the model. Raises UsageError if it has none of this name, ModelError."""
+        folder = model_folder(self.name)
+        refuse = _refuse(style_file(folder, name), "reinstall inv3d, or train the style again")
+        return load_style(folder, name, self.generator, self.fingerprint, refuse)
 
     @property
     def perceptual_scale(self) -> float:

@@ -20,13 +20,14 @@ from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
 from inv3d.core.details import load_detail, rounded, save_detail
 from inv3d.core.device import in_threads
-from inv3d.core.editing.edits import Edit, displaced
+from inv3d.core.editing.edits import Edit, displaced, style_strength
+from inv3d.core.editing.styles import faded
 from inv3d.core.editing.transfer import transferred
 from inv3d.core.errors import InputError, ModelError
 from inv3d.core.generator import Detail, Generator, Guide, Render, Scene
 from inv3d.core.latents import LatentTrack
 from inv3d.core.lumigraph import DEPTH_RESOLUTION, Lumigraph
-from inv3d.core.records import Degrees, Record, read_record, write_record
+from inv3d.core.records import Degrees, Record, read_record, shown, write_record
 from inv3d.core.views import Views
 from inv3d.core.weights import MOST_ROWS, Refuse, Shape, has_tensor, read_tensors, shapes_of
 
@@ -35,6 +36,8 @@ FRAMES, EDITS = "frames.safetensors", "edits.safetensors"
 MOST_EDITS = 64
 _LIGHT_RESOLUTION = 64  # rays per side of renders that show light, which changes slowly
 _CODES, _WTRI, _DISPLACEMENTS = "codes", "wtri", "displacements"
+_LEAST_SHOWN = 1e-3  # of frames and detail that is worth looking for
+_FORGOTTEN = 0.5  # of what tuning has changed: it made a photograph of a drawing, which blurs a whole style
 _LARGEST = 65504.0  # the largest float16
 _HINT = "name an output folder of `inv3d video` or `inv3d image`; if this is one, make it again"
 
@@ -48,15 +51,17 @@ class EditRecord(Record):
     strength: Annotated[float, Field(ge=-1000.0, le=1000.0)]
     first: Annotated[int, Field(ge=0, le=MOST_ROWS)]
     last: Annotated[int, Field(ge=0, le=MOST_ROWS)]
+    style: bool = False
+    """Whether it is a style of the model."""
 
 
 class HeadRecord(Record):
-    """The content of `head.json`. Format 2 has edits."""
+    """The content of `head.json`. Format 2 has edits, format 3 styles among them."""
 
     hint = _HINT
     largest = 1 << 16
 
-    format: int = Field(default=2, ge=1)
+    format: int = Field(default=3, ge=1)
     model: Annotated[str, Field(max_length=64)]
     model_fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     """The fingerprint of the generator to which the weight changes are added."""
@@ -76,7 +81,9 @@ class Head:
     """A generator tuned to one person, the latent track, the yaws (radians) from which it is shown, the local `detail` of
     the picture it was read from, if its encoder gave one, and the frames that renders take their colours from, if any.
 
-    Of an edited head, `track` has the codes after all `edits`, and `origin` is the head before them.
+    Of an edited head, `track` has the codes and `generator` the styles after all `edits`, and `origin` is the head before
+    them. Styles take the place of what is photographic: of its detail, of the colours of its frames, and of half of
+    what tuning has changed.
     """
 
     generator: Generator
@@ -95,9 +102,19 @@ class Head:
         return (low, high) if self.lumigraph is None else (min(low, -high), max(high, -low))
 
     @property
+    def photographic(self) -> float:
+        """How much of its frames and of its detail shows: 1, or what styles leave of it."""
+        return min(max(1.0 - style_strength(self.edits), 0.0), 1.0)
+
+    @property
+    def _lent(self) -> Lumigraph | None:
+        """The frames whose colours show."""
+        return self.lumigraph if self.photographic > _LEAST_SHOWN else None
+
+    @property
     def finest(self) -> int | None:
         """Pixels per side up to which pictures show more, where its frames have more than the model renders."""
-        size = 0 if self.lumigraph is None else self.lumigraph.size
+        size = 0 if self._lent is None else self._lent.size
         return size if size > self.generator.resolution else None
 
     @property
@@ -169,7 +186,7 @@ class Head:
         Raises InputError if the weights and codes, each finite, give NaN or infinity.
         """
         camera = camera.to(self.generator.device)
-        lent = self.lumigraph if frames else None
+        lent = self._lent if frames else None
         if lent is not None:
             resolution, size = self._sizes(resolution, size)
         scene = self._fixed or self.scene(self.track.grouped(camera))
@@ -205,7 +222,8 @@ class Head:
         def one(i: int) -> Used:
             if not choices[i]:
                 return use(framed)
-            return use(transferred(fitted.edited(choices[i]).render(camera, rays, frames=False), plain, framed))
+            edited = fitted.edited(choices[i])
+            return use(transferred(edited.render(camera, rays, frames=False), plain, framed, edited.photographic))
 
         return in_threads(device, len(choices), one)
 
@@ -216,7 +234,7 @@ class Head:
         if self.origin is None:
             return lent.onto(render, camera, size)
         plain = self.origin.render(camera, resolution, frames=False, sparse=sparse)
-        return transferred(render, plain, lent.onto(plain, camera, size))
+        return transferred(render, plain, lent.onto(plain, camera, size), self.photographic)
 
     def render_each(
         self,
@@ -238,14 +256,31 @@ class Head:
         return in_threads(self.generator.device, len(cameras), one)
 
     def edited(self, edits: Sequence[Edit]) -> Head:
-        """This head with `edits` in the place of those it has: all codes move alike. Without any, the head as it was
-        fitted."""
+        """This head with `edits` in the place of those it has: all codes move alike, and styles change the generator. Without
+        any, the head as it was fitted."""
         origin = self.origin or self
         if not edits:
             return origin
         codes = origin.track.codes
         track = LatentTrack(displaced(codes, edits, self.generator.space_of(codes)), origin.track.yaws)
-        return dataclasses.replace(origin, track=track, edits=tuple(edits), origin=origin)
+        head = dataclasses.replace(origin, track=track, edits=tuple(edits), origin=origin)
+        shows = head.photographic
+        if shows == 1.0:
+            return head
+        detail = origin.detail
+        if detail is not None:
+            detail = dataclasses.replace(detail, strength=shows) if shows > _LEAST_SHOWN else None
+        return dataclasses.replace(head, detail=detail, generator=head._styled())
+
+    def _styled(self) -> Generator:
+        """The generator of the fit in the styles of this head."""
+        assert self.origin is not None
+        kept = 1.0 - _FORGOTTEN * (1.0 - self.photographic)
+        generator = faded(self.origin.generator, self.bundle.generator, kept)
+        for edit in self.edits:
+            if edit.style is not None:
+                generator = edit.style.on(generator, edit.strength)
+        return generator
 
     def camera(self, yaw: Tensor, pitch: Tensor) -> Camera:
         """Cameras with the model's own distance and focal length; angles [B] in radians."""
@@ -266,10 +301,10 @@ class Head:
     def _frontal(self) -> Head:
         zero = torch.zeros(1)
         still = self.facing(self.camera(zero, zero))
-        if self.lumigraph is None or len(self.track) == 1:
+        frames = self._lent
+        if frames is None or len(self.track) == 1:
             return still
         # codes took up what changed while the head turned: as far as they know, that is light
-        frames = self.lumigraph
         own, front = (
             torch.cat(each.edited(()).render_each(frames.camera, lambda render: render.image, _LIGHT_RESOLUTION, frames=False))
             for each in (self, still)
@@ -277,21 +312,22 @@ class Head:
         return dataclasses.replace(still, lumigraph=frames.relit((front - own) / 2.0))
 
     def save(self, folder: Path) -> None:
-        """Write `head.json`, the codes before all edits, the weight changes in float16, and edits, local detail and frames if
-        there are any."""
+        """Write `head.json`, the codes before all edits, the weight changes of tuning in float16, and edits, local detail and
+        frames if there are any."""
         folder.mkdir(parents=True, exist_ok=True)
-        track = (self.origin or self).track
+        fitted = self.origin or self
+        track = fitted.track
         name = _WTRI if self.generator.space_of(track.codes) == self.generator.wtri_space else _CODES
         codes = {name: track.codes.cpu().contiguous(), "yaws": track.yaws.cpu().contiguous()}
         (folder / CODES).write_bytes(save(codes))
         if self.edits:
             displacements = torch.stack([edit.displacement for edit in self.edits])
             (folder / EDITS).write_bytes(save({_DISPLACEMENTS: displacements.cpu().contiguous()}))
-        if self.detail is not None:
-            save_detail(self.detail, folder / DETAIL)
+        if fitted.detail is not None:
+            save_detail(fitted.detail, folder / DETAIL)
         if self.lumigraph is not None:
             (folder / FRAMES).write_bytes(save(self.lumigraph.state()))
-        weights = {name: change.cpu().contiguous() for name, change in self._changes().items()}
+        weights = {name: change.cpu().contiguous() for name, change in fitted._changes().items()}
         (folder / WEIGHTS).write_bytes(save(weights))
         low, high = (round(math.degrees(yaw), 3) for yaw in self.yaw_range)
         record = HeadRecord(
@@ -300,7 +336,10 @@ class Head:
             latents=len(self.track),
             yaw_range_degrees=(low, high),
             edits=tuple(
-                EditRecord(name=edit.name, strength=edit.strength, first=edit.first, last=edit.last) for edit in self.edits
+                EditRecord(
+                    name=edit.name, strength=edit.strength, first=edit.first, last=edit.last, style=edit.style is not None
+                )
+                for edit in self.edits
             ),
         )
         write_record(folder / HEAD, record)
@@ -339,14 +378,15 @@ class Head:
 
     def rounded(self) -> Head:
         """This head as it will be after saving and loading, with weight changes and detail rounded to float16."""
+        if self.origin is not None:
+            return self.origin.rounded().edited(self.edits)
         if self.detail is not None:
             self = dataclasses.replace(self, detail=rounded(self.detail))
         if self.generator is self.bundle.generator:
             return self
         generator = copy.deepcopy(self.bundle.generator)
         apply_changes(generator, self._changes())
-        origin = None if self.origin is None else dataclasses.replace(self.origin, generator=generator)
-        return dataclasses.replace(self, generator=generator, origin=origin)
+        return dataclasses.replace(self, generator=generator)
 
     def _changes(self) -> dict[str, Tensor]:
         """The weight changes of tuning, by name, in float16."""
@@ -396,15 +436,18 @@ def _read_track(path: Path, latents: int, bundle: Bundle) -> LatentTrack:
 
 
 def _read_edits(path: Path, records: Sequence[EditRecord], bundle: Bundle) -> list[Edit]:
-    """The edits of a head. Raises InputError if their displacements are not those of so many edits of the model's codes."""
+    """The edits of a head. Raises InputError if their displacements are not those of so many edits of the model's codes,
+    ModelError for a style that the model lacks."""
     if not records:
         return []
     space = bundle.generator.code_space
     tensors = _read(path, {_DISPLACEMENTS: (None, space.num_ws, space.w_dim)})[_DISPLACEMENTS]
     if len(tensors) != len(records):
         raise _refuse(path)(f"it has {len(tensors)} edits where {HEAD} lists {len(records)}")
+    if unknown := [each.name for each in records if each.style and each.name not in bundle.styles]:
+        raise ModelError(f"the model '{bundle.name}' has no style '{shown(unknown[0])}', which the head wears", "update inv3d")
     return [
-        Edit(each.name, each.strength, each.first, each.last, displacement)
+        Edit(each.name, each.strength, each.first, each.last, displacement, bundle.style(each.name) if each.style else None)
         for each, displacement in zip(records, tensors, strict=True)
     ]
 

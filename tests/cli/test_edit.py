@@ -3,6 +3,7 @@ import json
 import shutil
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -69,6 +70,7 @@ def test_directions_are_listed_with_what_the_head_allows(made):
     assert "smile" in page and "edits: smile=+1, age=-1" in page
     assert "--take from another head: hair, beard," in page
     said = json.loads(here("edit", made[1], "--list", "--json").stdout)
+    assert said["styles"] == ["toon"] and "--style: toon" in page
     assert all(each["least"] <= 0.0 <= each["most"] for each in said["directions"]) and len(said["edits"]) == 2
 
 
@@ -108,6 +110,13 @@ def test_a_head_in_w_tri_is_edited_as_in_w_plus(head):
         (("--take", "=bob"), 2, "is not something to take"),
         (("--take", "hair="), 2, "is not something to take"),
         (("--take", "hair=nobody"), 3, "contains no head"),
+        (("--style", "tune"), 2, "no style 'tune'"),
+        (("--style", "toon=much"), 2, "is not a style"),
+        (("--style", "toon=1.5"), 2, "is not a style"),
+        (("--style", "=1"), 2, "is not a style"),
+        (("toon=0.5", "--style", "toon"), 2, "leaves what the style holds"),
+        (("toon=1", "--layers", "2-3"), 2, "--layers has no effect on the style 'toon'"),
+        (("--style", "toon", "--list"), 2, "--list only lists"),
         (("--animate", "smile=-2..2"), 2, "is not a video"),
         (("--sheet", "smile=-2..2"), 2, "is not a PNG file"),
         (("--animate", "smile=-2..2", "--sheet", "age=0..1"), 2, "exclude each other"),
@@ -134,6 +143,7 @@ def test_wrong_words_write_nothing(words, code, said, made, tmp_path):
         (("--animate", "smlie=-2..2"), 2, "no direction 'smlie'"),
         (("--animate", "smile=0..90"), 2, "more than the model holds"),
         (("--sheet", "3000=0..1"), 2, "no component 3000"),
+        (("--sheet", "toon=0..2"), 2, "leaves what the style holds"),
         (("--sheet", "smile=0..1", "--layers", "4-20"), 2, "no layer 20"),
     ],
 )
@@ -182,6 +192,28 @@ def test_hair_is_taken_from_another_head(made, head, tmp_path):
     fails(2, "'ears' cannot be taken", "edit", made[0], "--take", f"ears={other}", "--out", tmp_path / "none")
     fails(2, "contains the input", "edit", made[0], "--take", f"hair={other}", "--out", other, "--force")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bob-inv3d", "out"]
+
+
+def test_a_head_becomes_a_toon_between_other_edits(made, tmp_path):
+    done = here("edit", made[1], "--style", "toon=0.5", "beard=1", "--out", tmp_path / "toon", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [str(each) for each in Head.load(tmp_path / "toon").edits] == ["smile=+1", "age=-1", "beard=+1", "toon=+0.5"]
+    assert '"name":"toon"' in (tmp_path / "toon" / "view.html").read_text()
+    assert here("edit", tmp_path / "toon", "--undo", "1", "--out", tmp_path / "back").returncode == 0
+    assert Head.load(tmp_path / "back").photographic == 1.0
+    out = tmp_path / "toon.gif"
+    done = here("edit", made[0], "--animate", "toon=0..1", "--frames", "4", "--resolution", "16", "--out", out)
+    assert done.returncode == 0, done.stderr
+    with Image.open(out) as file:
+        first = np.array(file.convert("RGB"), dtype=float)
+        file.seek(2)
+        assert np.abs(np.array(file.convert("RGB")) - first).mean() > 3.0
+
+
+def test_models_without_styles_say_so(made, tmp_path, monkeypatch):
+    monkeypatch.setattr("inv3d.core.editing.styles._BEGINNING", "none-")
+    fails(2, "'demo' has no style 'toon'", "edit", made[0], "--style", "toon", "--out", tmp_path / "out")
+    assert "--style: none" in here("edit", made[0], "--list").stdout
 
 
 def test_heads_of_other_models_have_nothing_to_take(made, head):

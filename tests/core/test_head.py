@@ -6,11 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from inv3d.core.editing.edits import make_edit
+from inv3d.core.editing.edits import make_edit, style_edit
 from inv3d.core.errors import InputError, ModelError
 from inv3d.core.generator import Detail, LocalFeatures
 from inv3d.core.generator.detail import DetailFilm
-from inv3d.core.head import CODES, DETAIL, EDITS, FRAMES, Head
+from inv3d.core.head import CODES, DETAIL, EDITS, FRAMES, WEIGHTS, Head
 from inv3d.core.latents import LatentTrack
 from inv3d.core.lumigraph import Lumigraph
 from inv3d.core.views import Views
@@ -126,7 +126,7 @@ def changed_tensors(path, change):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 3}, "newer version"),
+        ({"format": 4}, "newer version"),
         ({"model": 3}, "model should be"),
         ({"model_fingerprint": "../../x"}, "model_fingerprint"),
         ({"latents": 0}, "latents should be"),
@@ -412,6 +412,61 @@ def test_an_edited_head_keeps_what_frames_add(head):
     spot = (shown - own)[0, :, 10:14, 46:50]
     assert float(spot.max()) > 0.2
     assert torch.allclose(own, smiling(head).render(camera, 96).image, atol=1e-5)
+
+
+def styled(head: Head, strength: float = 1.0) -> Head:
+    return head.edited([*head.edits, style_edit(head.bundle.style("toon"), strength, head.edits, head.wplus)])
+
+
+def test_a_styled_head_comes_back_with_the_weights_of_the_fit(head, tmp_path):
+    own, camera = styled(smiling(head), 0.5), head.camera(torch.tensor([0.3]), torch.zeros(1))
+    own.save(tmp_path / "styled")
+    head.save(tmp_path / "fitted")
+    tuned = [load_file(tmp_path / name / WEIGHTS) for name in ("styled", "fitted")]
+    assert all(torch.equal(tuned[0][name], tuned[1][name]) for name in tuned[1]) and len(tuned[0]) == len(tuned[1])
+    again = Head.load(tmp_path / "styled")
+    assert [str(edit) for edit in again.edits] == ["smile=+1", "toon=+0.5"] and again.photographic == 0.5
+    image = own.render(camera, 24).image
+    assert torch.equal(again.render(camera, 24).image, image)
+    assert not torch.allclose(image, smiling(head).render(camera, 24).image, atol=0.05)
+    undone = again.edited(again.edits[:1]).render(camera, 24).image
+    assert torch.equal(undone, smiling(head).render(camera, 24).image)
+
+
+def test_a_style_takes_the_place_of_half_of_what_tuning_has_changed(head):
+    name = "decoder.net.0.bias"
+    own, base = head.generator.state_dict()[name], head.bundle.generator.state_dict()[name]
+    untuned = styled(dataclasses.replace(head, generator=head.bundle.generator)).generator.state_dict()[name]
+    worn = styled(head).generator.state_dict()[name]
+    assert torch.allclose(worn - untuned, 0.5 * (own - base), atol=1e-5) and float((own - base).abs().max()) > 1e-3
+
+
+def test_styles_add_up(head):
+    camera = head.camera(torch.tensor([0.3]), torch.zeros(1))
+    twice, once = styled(styled(head, 0.25), 0.75), styled(head)
+    assert torch.allclose(twice.render(camera, 24).image, once.render(camera, 24).image, atol=1e-3)
+
+
+def test_what_is_photographic_gives_way_to_a_style(head):
+    camera = head.camera(torch.tensor([0.1]), torch.zeros(1))
+    for own in (framed(head), with_detail(head)):
+        whole, none = styled(own), styled(own, 0.5)
+        assert torch.allclose(whole.render(camera, 24).image, styled(head).render(camera, 24).image, atol=1e-4)
+        assert not torch.allclose(none.render(camera, 24).image, styled(head, 0.5).render(camera, 24).image, atol=1e-2)
+    sharp = styled(framed(head))
+    choices = [(), sharp.edits]
+    plain, worn = sharp.render_edits(choices, camera, lambda render: render.image, 24)
+    assert torch.allclose(plain, framed(head).facing(camera).render(camera, 24).image, atol=1e-5)
+    assert torch.allclose(worn, sharp.facing(camera).render(camera, 24).image, atol=1e-4)
+
+
+def test_a_head_in_a_style_that_the_model_lacks_is_refused(head, tmp_path):
+    styled(head).save(tmp_path)
+    record = json.loads((tmp_path / "head.json").read_text())
+    record["edits"][0]["name"] = "oil"
+    (tmp_path / "head.json").write_text(json.dumps(record))
+    with pytest.raises(ModelError, match="has no style 'oil'"):
+        Head.load(tmp_path)
 
 
 @pytest.mark.parametrize(

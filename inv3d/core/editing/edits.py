@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from inv3d.core.codes import CodeStatistics
 from inv3d.core.codespace import CodeSpace
 from inv3d.core.editing.directions import Direction
+from inv3d.core.editing.styles import Style
 from inv3d.core.errors import UsageError
 
 FURTHEST = 1.5
@@ -21,13 +23,15 @@ _FURTHER = 0.5  # than a fit that ended far from the model's own codes
 @dataclass(frozen=True)
 class Edit:
     """So many standard deviations (`strength`) along the direction `name`, in the vectors `first` to `last` of a code:
-    a `displacement` [num_ws,w_dim]. What was taken from another head has a `name` with spaces, and the strength 1."""
+    a `displacement` [num_ws,w_dim]. What was taken from another head has a `name` with spaces, and the strength 1. A `style`
+    changes the generator instead of the codes."""
 
     name: str
     strength: float
     first: int
     last: int
     displacement: Tensor
+    style: Style | None = None
 
     def __str__(self) -> str:
         return self.name if " " in self.name else f"{self.name}={self.strength:+g}"
@@ -58,6 +62,24 @@ def displacement(
     moved = direction.step.new_zeros(space.num_ws, space.w_dim)
     moved[first : last + 1] = strength * direction.steps(first, last)
     return moved
+
+
+def style_edit(style: Style, strength: float, edits: Sequence[Edit], codes: Tensor) -> Edit:
+    """An edit that adds so much of a style to a head with these `edits` and `codes` [M,num_ws,w_dim] of W+. Raises UsageError if the head would have less than nothing
+    or more than all of its styles."""
+    worn = style_strength(edits)
+    if not -worn <= strength <= 1.0 - worn + 1e-6:
+        least, most = (round(limit, 3) + 0.0 for limit in (-worn, 1.0 - worn))
+        raise UsageError(
+            f"{style.name}={strength:+g} leaves what the style holds: this head is at {worn:g}, and 0 to 1 is possible",
+            f"use a strength from {least:g} to {most:g}",
+        )
+    return Edit(style.name, strength, 0, codes.shape[1] - 1, torch.zeros_like(codes[0]), style)
+
+
+def style_strength(edits: Sequence[Edit]) -> float:
+    """How much of styles edits add up to: 0 for none, 1 for all of one."""
+    return sum(edit.strength for edit in edits if edit.style is not None)
 
 
 def reach(direction: Direction, reading: float) -> tuple[float, float]:

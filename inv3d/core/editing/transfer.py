@@ -20,12 +20,12 @@ _BARE = 0.4  # difference of coverage that does so
 _BLUR = 0.02  # of a picture's width
 
 
-def transferred(edited: Render, plain: Render, framed: Render) -> Render:
-    """The `edited` render [B] of the generator with what frames add to the `plain` one of the unedited head: they make it
-    the `framed` one, whose image may be larger."""
+def transferred(edited: Render, plain: Render, framed: Render, share: float = 1.0) -> Render:
+    """The `edited` render [B] of the generator with a `share` of what frames add to the `plain` one of the unedited head: they
+    make it the `framed` one, whose image may be larger."""
     size, rays = framed.image.shape[-1], plain.alpha.shape[-1]
     flow = flow_between(resized(edited.image, rays), resized(plain.image, rays))
-    kept = _kept(edited, plain, flow)
+    kept = share * _kept(edited, plain, flow)
     added = carried(framed.image - resized(plain.image, size), flow)
     image = resized(edited.image, size) + resized(kept, size) * added
     alpha = edited.alpha + kept * carried(framed.alpha - plain.alpha, flow)

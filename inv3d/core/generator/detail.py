@@ -8,7 +8,7 @@ stays that of the code.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -154,22 +154,25 @@ def _silent(inputs: int, outputs: int) -> nn.Linear:
 @dataclass(frozen=True)
 class Detail:
     """What was `seen` in M pictures, what their residuals look like when they are `aligned` to other sides, from where some
-    of the points show that the pictures hide (section 4.3), and the networks that make use of it."""
+    of the points show that the pictures hide (section 4.3), and the networks that make use of it. Its `strength` is less than
+    1 where a style takes its place."""
 
     seen: LocalFeatures
     film: DetailFilm
     aligned: tuple[LocalFeatures, ...] = ()
+    strength: float = 1.0
 
     def __len__(self) -> int:
         return len(self.seen)
 
     def __getitem__(self, rows: slice | list[int]) -> Detail:
-        return Detail(self.seen[rows], self.film, tuple(each[rows] for each in self.aligned))
+        return replace(self, seen=self.seen[rows], aligned=tuple(each[rows] for each in self.aligned))
 
     def to(self, device: torch.device | str) -> Detail:
-        return Detail(self.seen.to(device), self.film.to(device), tuple(each.to(device) for each in self.aligned))
+        aligned = tuple(each.to(device) for each in self.aligned)
+        return replace(self, seen=self.seen.to(device), film=self.film.to(device), aligned=aligned)
 
     def added(self, features: Tensor, points: Tensor) -> Tensor:
         """Features [M,N,F] at world `points` [M,N,3] with the detail."""
         changed: Tensor = self.film(features, points, self)
-        return changed
+        return changed if self.strength == 1.0 else torch.lerp(features, changed, self.strength)

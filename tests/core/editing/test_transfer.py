@@ -51,6 +51,13 @@ def test_a_tint_keeps_what_frames_add():
     assert float((shown - edited.image).max()) > 0.4
 
 
+def test_a_share_of_what_frames_add():
+    plain, framed = render(blob(48)), render(freckle(blob(48), 52))
+    half, none = (transferred(plain, plain, framed, share).image for share in (0.5, 0.0))
+    assert torch.allclose(half, 0.5 * (plain.image + framed.image), atol=1e-4)
+    assert torch.allclose(none, plain.image, atol=1e-6)
+
+
 def test_what_an_edit_covers_is_the_generators_own():
     edited = blob(48)
     edited[:, :, 30:70, 40:70] = -0.95
