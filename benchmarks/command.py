@@ -1,41 +1,94 @@
-"""Time and memory of the main command, model loading included: `python benchmarks/command.py`."""
+"""Time and memory of the main command by its stages, model loading included: `python benchmarks/command.py`.
+
+The time of processors tells what a stage costs also where other programs share the machine.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from results import publish, table
+import torch
+from reference import reference, sentence
+from results import in_own_process, publish, table
+
+from inv3d.core.processors import limit_threads
+from inv3d.memory import keep_freed_memory, peak_memory_mb
+from inv3d.pipeline import VideoJob, video_to_head
+from inv3d.places import find_material
+
+BEFORE = {"track": "start", "W+": "cut, mattes, networks", "latents": "views that contradict, first render"}
+"""What happens before the first step of a stage."""
+NAMES = {"export head": "depths of frames, head", "export view": "page"}
+
+
+class Stages:
+    """A `Progress` that notes, for each stage, seconds and seconds of processors. The first step of a stage stands for what
+    comes before it, too, by how much longer it takes than the others."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, list[tuple[float, float]]] = {}
+        self._last = (time.perf_counter() - time.process_time(), 0.0)  # imports work alone
+
+    def __call__(self, stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
+        now = (time.perf_counter(), time.process_time())
+        self.spent.setdefault(stage, []).append((now[0] - self._last[0], now[1] - self._last[1]))
+        self._last = now
+
+    def table(self) -> dict[str, tuple[float, float]]:
+        """Seconds, and seconds of processors, by stage."""
+        found: dict[str, tuple[float, float]] = {}
+        for stage, steps in self.spent.items():
+            wall, busy = (list(each) for each in zip(*steps, strict=True))
+            for times in (wall, busy):
+                if stage in BEFORE and len(times) > 1:
+                    mean = sum(times[1:]) / (len(times) - 1)
+                    times[0] = max(0.0, times[0] - mean)
+                    times[1] += mean
+            if stage in BEFORE:
+                found[BEFORE[stage]] = (wall.pop(0), busy.pop(0))
+            found[NAMES.get(stage, stage.removeprefix("export "))] = (sum(wall), sum(busy))
+        return found
+
+
+def measure(clip: Path, out: Path) -> dict[str, Any]:
+    """The stages of `inv3d video CLIP --views 9 --latents`, and the most memory in MB."""
+    keep_freed_memory()  # as the command does
+    stages = Stages()
+    video_to_head(VideoJob(material=find_material([clip]), out=out, views=9, latents=True), stages)
+    return {"stages": stages.table(), "memory_mb": peak_memory_mb()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clip", type=Path, default=Path("samples/headturn.mp4"))
     parser.add_argument("--keep", type=Path, help="Keep the output in this folder.")
+    parser.add_argument("--one", action="store_true", help="Measure in this process, and print JSON.")
     options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(options.clip, options.keep)))
+        return
+    limit_threads()  # of the process that is measured
+    plain = reference(torch.device("cpu"))
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "inv3d", "video", str(options.clip)]
         out = options.keep or Path(folder, "head")
-        start = time.perf_counter()
-        subprocess.run(
-            [*command, "--views", "9", "--latents", "--out", str(out)], check=True, stdout=subprocess.DEVNULL
-        )
-        seconds = time.perf_counter() - start
-        run = json.loads((out / "run.json").read_text())
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    rows = [["whole command", seconds], *([name, value] for name, value in run["seconds"].items())]
-    text = f"`inv3d video {options.clip} --views 9 --latents` on {run['device']}: {seconds:.0f} s, {memory / 1024:.1f} GB resident at most.\n\n"
-    publish(
-        "command",
-        {"seconds": seconds, "peak_mb": memory, "stages": run["seconds"]},
-        text + table(["stage", "seconds"], rows),
+        measured = in_own_process(__file__, "--one", "--clip", str(options.clip), "--keep", str(out))
+        device = json.loads((out / "run.json").read_text())["device"]
+    found, memory = measured["stages"], measured["memory_mb"]
+    whole, busy = (sum(each) for each in zip(*found.values(), strict=True))
+    text = (
+        f"`inv3d video {options.clip} --views 9 --latents` on {device}: {busy:.0f} s of processors in {whole:.0f} s, "
+        f"{memory / 1024:.1f} GB resident at most.\n\n"
     )
+    rows = [[name, *times, f"{100 * times[1] / busy:.0f} %"] for name, times in found.items()]
+    rows.append(["whole command", whole, busy, "100 %"])
+    data = {"seconds": whole, "processor_seconds": busy, "peak_mb": memory, "stages": found, "reference": plain}
+    publish("command", data, text + sentence(plain) + table(["stage", "seconds", "seconds of processors", "share"], rows))
 
 
 if __name__ == "__main__":

@@ -32,10 +32,10 @@ def table(header: list[str], rows: list[list[Any]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def in_own_process(script: str, *arguments: str) -> dict[str, float]:
+def in_own_process(script: str, *arguments: str) -> dict[str, Any]:
     """What `script` prints as JSON when run with `arguments`: its memory is then its own."""
     command = [sys.executable, script, *arguments]
-    result: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    result: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return result
 
 

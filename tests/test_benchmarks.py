@@ -56,3 +56,16 @@ def test_the_benchmark_of_a_gpu_runs_through(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["gpu.py", "--device", "cpu", "--tiny", "--minutes", "0"])
     gpu.main()
     assert len(json.loads((tmp_path / "gpu-tiny.json").read_text())["left out"]) == 5
+
+
+def test_the_first_step_of_a_stage_tells_what_came_before_it(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    stages = importlib.import_module("command").Stages()
+    stages.spent = {
+        "track": [(3.0, 2.5), (1.0, 0.5), (1.0, 0.5)], "W+": [(0.1, 0.1), (0.3, 0.2)], "export head": [(4.0, 2.0)],
+    }  # fmt: skip
+    found = {name: pytest.approx(times) for name, times in stages.table().items()}
+    assert found == {
+        "start": (2.0, 2.0), "track": (3.0, 1.5), "cut, mattes, networks": (0.0, 0.0), "W+": (0.6, 0.4),
+        "depths of frames, head": (4.0, 2.0),
+    }  # fmt: skip

@@ -67,21 +67,18 @@ def fir_kernel() -> Tensor:
     return torch.tensor([[a * b / 64.0 for b in taps] for a in taps])
 
 
-def fir_filter(x: Tensor, kernel: Tensor, gain: float = 1.0, up: int = 1, padding: tuple[int, int] = (0, 0)) -> Tensor:
-    """Zero-insertion by `up`, padding (before, after) on both axes, depthwise filtering, and `gain`; x is [B,C,H,W]."""
-    batch, channels, height, width = x.shape
-    if up > 1:
-        spread = x.new_zeros(batch, channels, height, up, width, up)
-        spread[:, :, :, 0, :, 0] = x
-        x = spread.reshape(batch, channels, height * up, width * up)
-    x = F.pad(x, (*padding, *padding))
+def fir_filter(x: Tensor, kernel: Tensor, gain: float, padding: int) -> Tensor:
+    """Padding on both axes, depthwise filtering, and `gain`; x is [B,C,H,W]."""
+    channels = x.shape[1]
     weight = (kernel.flip(0, 1) * gain).to(x.dtype).expand(channels, 1, -1, -1)
-    return F.conv2d(x, weight, groups=channels)
+    return F.conv2d(x, weight, padding=padding, groups=channels)
 
 
 def upsample(x: Tensor, kernel: Tensor) -> Tensor:
-    """Double the resolution of [B,C,H,W] with the FIR filter."""
-    return fir_filter(x, kernel, gain=4.0, up=2, padding=(2, 1))
+    """Double the resolution of [B,C,H,W] by inserting zeros, with the FIR filter."""
+    channels = x.shape[1]
+    weight = (kernel * 4.0).to(x.dtype).expand(channels, 1, -1, -1)
+    return F.conv_transpose2d(x, weight, stride=2, padding=1, groups=channels)
 
 
 class FullyConnected(nn.Module):
@@ -149,7 +146,7 @@ class SynthesisLayer(nn.Module):
         x, weight = x * style[:, :, None, None].to(x.dtype), weight.to(x.dtype)
         if self.up:
             x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-            x = fir_filter(x, self.resample_filter, gain=4.0, padding=(1, 1))
+            x = fir_filter(x, self.resample_filter, gain=4.0, padding=1)
         else:
             x = F.conv2d(x, weight, padding=1)
         x = x * scale[:, :, None, None].to(x.dtype)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from inv3d.core.generator.layers import FullyConnected, activated, softplus
+from inv3d.core.generator.layers import FullyConnected, activated, fir_filter, softplus, upsample
 
 
 def test_softplus_and_its_gradient_are_torchs_also_far_out():
@@ -34,3 +34,11 @@ def test_activations_keep_the_variance(kind, expected):
     assert activated(x, kind, clamp=1.0).abs().max() <= 1.0
     layer = FullyConnected(2, 2, activation=kind)
     assert torch.allclose(layer(x), activated(torch.nn.functional.linear(x, *layer.scaled()), kind))
+
+
+def test_upsampling_is_filtering_between_inserted_zeros():
+    kernel, x = torch.randn(4, 4), torch.randn(2, 3, 5, 5)
+    spread = torch.zeros(2, 3, 10, 10)
+    spread[:, :, ::2, ::2] = x
+    padded = torch.nn.functional.pad(spread, (2, 1, 2, 1))
+    torch.testing.assert_close(upsample(x, kernel), fir_filter(padded, kernel, gain=4.0, padding=0))
