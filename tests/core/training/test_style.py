@@ -59,15 +59,16 @@ def test_a_resumed_training_equals_an_unbroken_one_and_its_style_is_saved(data, 
     save_style(style_file(tmp_path, "toon"), "", changes, "0" * 16)
     found = load_style(tmp_path, "toon", demo.generator, "0" * 16, lambda why: ModelError(why, ""))
     for name in ("decoder.net.2.weight", "background.bias"):
-        assert torch.allclose(found.changes[name], changes[name], rtol=0.1, atol=1e-4)
-        assert float(changes[name].abs().max()) > 0.0
+        own = changes[name]  # of which narrow products may leave out a share
+        assert float(own.norm()) > 0.0 and float((found.changes[name] - own).norm()) < 0.42 * float(own.norm())
 
 
 def test_without_changes_it_is_the_model(data, demo):
     own = trainer(data, demo)
     codes = demo.generator.mapping(torch.randn(1, demo.generator.z_dim, generator=torch.Generator().manual_seed(3)))
     points = 0.2 * torch.randn(1, 50, 3, generator=torch.Generator().manual_seed(4))
-    expected = demo.generator.surface(demo.generator.scene(codes), points)
+    with torch.no_grad():
+        expected = demo.generator.surface(demo.generator.scene(codes), points)
     for name, weight in own.generator.named_parameters():
         if name.endswith(".original"):
             weight.data.add_(0.1)
