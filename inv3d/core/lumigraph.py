@@ -139,30 +139,27 @@ class Lumigraph:
     def _seen(self, points: Tensor, eye: Tensor, size: int, membrane: Membrane) -> tuple[Tensor, Tensor]:
         """Colours and coverage [4,P] in [0,1] of surface `points` [3,P], looked at from `eye` [3] in a picture of `size`
         pixels a side, and how far frames saw them [P]. Mirror images are brought into line with the frames around them."""
-        angles, weights, colours = self._told(points, eye, size, _NEAREST)
-        colours = _floated(angles, weights, colours, membrane.pixels, size)
-        colour, seen = _blended(angles, weights, colours)
+        told = self._floated(self._told(points, eye, size, _NEAREST), membrane.pixels, size)
+        colour, seen = _blended(*told.seen)
         enough, aside = _MIRRORED
-        missing = ((angles.amin(0) - enough) / (aside - enough)).clamp(0.0, 1.0)
+        missing = ((told.angles.amin(0) - enough) / (aside - enough)).clamp(0.0, 1.0)
         rows = missing.nonzero()[:, 0]
         if len(rows):
             mirror, some = self._reflected, membrane.rows
-            present, known = _blended(*mirror._told(points[:, some], eye, size, _REFLECTED, _FURTHER))
+            present, known = _blended(*mirror._told(points[:, some], eye, size, _REFLECTED, _FURTHER).seen)
             trust = _trust(present, known) * _trust(colour, seen)[some]
             shift = membrane.correction(colour[:3, some], present[:3], trust)
             others = mirror._told(points[:, rows], eye, size, _REFLECTED, _FURTHER, missing[rows])
-            others[2][:, :3] += shift[:, rows]
-            others = (*others[:2], _floated(*others, membrane.pixels[rows], size))
-            own = (angles[:, rows], weights[:, rows], colours[..., rows])
-            colour[:, rows], seen[rows] = _blended(*(torch.cat(pair) for pair in zip(own, others, strict=True)))
+            others = mirror._floated(others, membrane.pixels[rows], size)
+            others.colours[:, :3] += shift[:, rows]
+            colour[:, rows], seen[rows] = _blended(*map(torch.cat, zip(told[rows].seen, others.seen, strict=True)))
         return colour, seen
 
     def _told(
         self, points: Tensor, eye: Tensor, size: int, most: int, aside: float = 0.0, trust: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """What the `most` frames nearest to `eye` [3] tell about `points` [3,P]: how far aside they count [K,P], how far to
-        trust them [K,P], and the colours and coverage [K,4,P]. All count as further `aside` (radians), their background
-        tells less then, and they are trusted only so far [P] in addition."""
+    ) -> _Told:
+        """What the `most` frames nearest to `eye` [3] tell about `points` [3,P]. All count as further `aside` (radians), their
+        background tells less then, and they are trusted only so far [P] in addition."""
         rows = self._nearest(eye, most)
         matrix, origin, centre = (each[rows] for each in self._projections)
         away = points - centre
@@ -187,7 +184,36 @@ class Lumigraph:
         inside = ((uv > 0.0) & (uv < 1.0)).all(1)
         weights = torch.exp(-hidden.square()) * direct * beside * covered * inside
         weights = weights if trust is None else weights * trust
-        return angle + aside + _PENALTY * (1.0 - weights), weights, colour
+        return _Told(rows, places, angle + aside + _PENALTY * (1.0 - weights), weights, colour)
+
+    def _floated(self, told: _Told, pixels: Tensor, size: int) -> _Told:
+        """What frames tell about the `pixels` [P] of a picture, with the first two moved towards each other along the optical
+        flow between them, each as far as the other one counts: neither a wrong depth nor a moved mouth shows double
+        (Eisemann et al. 2008, *Floating Textures*)."""
+        if len(told.rows) < _BLENDED:
+            return told
+        near, others = told.angles.tensor_split([_BLENDED])
+        share = _shares(near, others.amin(0) if len(others) else near.amax(0) + _PENALTY)
+        pair, visible = told.colours[:_BLENDED, :3], told.weights[:_BLENDED, None] > _SEEN
+        alike = torch.where(visible, pair, pair.flip(0))  # what only one frame sees does not move
+
+        def dense(values: Tensor) -> Tensor:
+            maps = values.new_zeros(*values.shape[:2], size * size)
+            maps[..., pixels] = values
+            return maps.unflatten(2, (size, size))
+
+        rays = min(size, _FLOW_RESOLUTION)
+        first, second = F.interpolate(dense(2.0 * alike - 1.0), (rays, rays), mode="area").split(1)
+        one, other = resized(dense(share[:, None]), rays).split(1)
+        flow = torch.cat([-other, one]) * flow_between(first, second)
+        # the places move, not the colours: read twice, they would be blurred
+        places = told.places[:_BLENDED, 0]
+        moved = carried(dense(torch.cat([places.mT, torch.ones_like(places.mT[:, :1])], 1)), flow).flatten(2)[..., pixels]
+        places = torch.where(moved[:, 2:] > _MOSTLY, moved[:, :2] / moved[:, 2:].clamp(min=_MOSTLY), places.mT).mT[:, None]
+        read = F.grid_sample(
+            self._pictures(size)[told.rows[:_BLENDED]], places, padding_mode="border", align_corners=False
+        )[:, :, 0]
+        return replace(told, colours=torch.cat([read, told.colours[_BLENDED:]]))
 
     # what follows is worked out once for all renders
 
@@ -232,6 +258,28 @@ class Lumigraph:
         return alike.topk(min(most, len(self))).indices.tolist()
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What K frames, the `rows` of their lumigraph, tell about P points: the `places` [K,1,P,2] of these in them, from -1 to 1,
+    how far aside the frames count (`angles` [K,P]), how far to trust them (`weights` [K,P]), `colours` and coverage [K,4,P]."""
+
+    rows: list[int]
+    places: Tensor
+    angles: Tensor
+    weights: Tensor
+    colours: Tensor
+
+    def __getitem__(self, points: Tensor) -> _Told:
+        return _Told(
+            self.rows, self.places[:, :, points], self.angles[:, points], self.weights[:, points], self.colours[..., points]
+        )
+
+    @property
+    def seen(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What `_blended` asks for."""
+        return self.angles, self.weights, self.colours
+
+
 def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:
     """The nearest frames' colours [4,P] and weights [P], of all frames' angles and weights [K,P] and colours [K,4,P].
 
@@ -252,30 +300,6 @@ def _shares(near: Tensor, limit: Tensor) -> Tensor:
     """Shares [K,P] of frames that are so `near` [K,P], of which one as far as the `limit` [P] has none."""
     share = (1.0 - near / limit).clamp(min=0.0) / (near + _SHARPEST) + 1e-6
     return share / share.sum(0)
-
-
-def _floated(angles: Tensor, weights: Tensor, colours: Tensor, pixels: Tensor, size: int) -> Tensor:
-    """The frames' colours [K,4,P] at the `pixels` [P] of a picture, those of the first two moved towards each other along the
-    optical flow between them, each as far as the other one counts: neither a wrong depth nor a moved mouth shows double
-    (Eisemann et al. 2008, *Floating Textures*)."""
-    if len(colours) < _BLENDED:
-        return colours
-    near, others = angles[:_BLENDED], angles[_BLENDED:]
-    share = _shares(near, others.amin(0) if len(others) else near.amax(0) + _PENALTY)
-    seen, told = weights[:_BLENDED, None], colours[:_BLENDED]
-    alike = torch.where(seen > _SEEN, told[:, :3], told.flip(0)[:, :3])  # what only one frame sees does not move
-
-    def dense(values: Tensor) -> Tensor:
-        maps = values.new_zeros(*values.shape[:2], size * size)
-        maps[..., pixels] = values
-        return maps.unflatten(2, (size, size))
-
-    rays = min(size, _FLOW_RESOLUTION)
-    first, second = F.interpolate(dense(2.0 * alike - 1.0), (rays, rays), mode="area").split(1)
-    flow, (one, other) = flow_between(first, second), resized(dense(share[:, None]), rays).split(1)
-    pictures = dense(told)
-    moved = torch.cat([carried(pictures[:1], -other * flow), carried(pictures[1:], one * flow)])
-    return torch.cat([moved.flatten(2)[..., pixels], colours[_BLENDED:]])
 
 
 def _trust(colours: Tensor, seen: Tensor) -> Tensor:
