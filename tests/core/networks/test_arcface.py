@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from inv3d.core.networks.arcface import ArcFace, FaceBackbone, face_of, ir_101, ir_se50
+from inv3d.core.networks.arcface import ArcFace, FaceBackbone, Thinned, face_of, ir_101, ir_se50
 from tests.core.formula import filled, image
 
 DATA = Path(__file__).parents[2] / "data" / "irse50"
@@ -79,3 +79,15 @@ def test_any_resolution_is_compared(se50, size):
     similarity = network.similarity(a, a.flip(0))
     assert similarity.shape == (2,) and torch.allclose(network.similarity(a, a), torch.ones(2), atol=1e-5)
     assert bool((similarity < 0.999).all())
+
+
+def test_a_thinned_convolution_and_its_gradient_are_those_of_one_with_a_stride():
+    """In double precision, which oneDNN does not compute."""
+    layer = Thinned(8, 16, 2)
+    x = torch.randn(2, 8, 9, 8, generator=torch.Generator().manual_seed(2)).to(memory_format=torch.channels_last)
+    one, other = x.clone().requires_grad_(), x.double().requires_grad_()
+    found, strided = layer(one), F.conv2d(other, layer.weight.double(), stride=2)
+    found.square().sum().backward()
+    strided.square().sum().backward()
+    assert torch.allclose(found.double(), strided, atol=1e-5)
+    assert torch.allclose(one.grad.double(), other.grad, atol=1e-4)

@@ -60,7 +60,8 @@ def test_true_codes_and_sides_leave_little_to_lose(demo, shards):
         training.network = Known(codes, pose)
         found[name] = training.losses(torch.Generator().manual_seed(7))
     assert float(found["true"]["code"]) == 0.0 and float(found["true"]["pose"]) < 1e-4
-    assert float(found["true"]["surface"]) == 0.0 < float(found["mean"]["surface"])
+    # gradients are taken through bfloat16 where that is fast, targets are not
+    assert float(found["true"]["surface"]) < 1e-3 * float(found["mean"]["surface"])
     assert float(found["true"]["pixel"]) < 0.25 * float(found["mean"]["pixel"])
 
 
