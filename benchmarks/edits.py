@@ -56,7 +56,7 @@ SIZE = 96
 OWN = 48
 """Random people of the model, whose deviations are the unit."""
 STEPS = 30
-VIEWS = (-40.0, -20.0, 0.0, 20.0, 40.0)
+VIEWS = tuple(float(yaw) for yaw in range(-60, 61, 15))
 SPACES = ("original", "inversion")
 _SEEN = 0.05
 """Change of colour, from -1 to 1, from which on an edit is seen."""
