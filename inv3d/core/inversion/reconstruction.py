@@ -45,8 +45,8 @@ class Reconstruction:
     guide: Guide | None = None
     detail: Detail | None = None
     """The local detail [1] of every scene, if there is any."""
-    _known: dict[int, tuple[Tensor, Target | None]] = field(default_factory=dict)
-    """Targets by the identity of their images, which are held so that no others get it."""
+    _known: dict[tuple[int, int | None], tuple[Tensor, Target | None]] = field(default_factory=dict)
+    """Targets by the identity of their images, which are held so that no others get it, and by their size."""
 
     @functools.cached_property
     def front(self) -> Camera:
@@ -72,13 +72,14 @@ class Reconstruction:
     def targets(self, views: Views, rows: Tensor, size: int | None = None) -> Target:
         """The same for some `rows` [B] of views. The networks look at each view once for all steps, unless what they see of
         all takes much memory."""
-        if id(views.images) not in self._known:
+        key = (id(views.images), size)
+        if key not in self._known:
             first = self.target(views.images[:1], size)
             known = None
             if first.bytes * len(views) <= _MOST_KNOWN:
                 known = Target.joined([self.target(image, size) for image in views.images.split(1)])
-            self._known[id(views.images)] = views.images, known
-        known = self._known[id(views.images)][1]
+            self._known[key] = views.images, known
+        known = self._known[key][1]
         return self.target(views.images[rows], size) if known is None else known[rows]
 
     def whole(
