@@ -12,16 +12,25 @@ from pathlib import Path
 
 import torch
 
-from inv3d.core.bundle import load_bundle
-from inv3d.core.encoders.inverter import load_inverter
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.encoders.inverter import Start, load_inverter
 from inv3d.core.encoders.kinds import PREIM3D
+from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.settings import FAST
+from inv3d.core.views import Views
 from inv3d.export.pictures import column, row, save_png
 from inv3d.video.photo import align_photo
 
 SIDES = (-30.0, 0.0, 30.0)
 SIZE = 160
+
+
+def head_of(view: Views, start: Start, bundle: Bundle, steps: int) -> Head:
+    """The head in an aligned photo, with its colours, after so many steps on the code and as many on the generator."""
+    settings = replace(FAST, wplus_steps=steps, tuning_steps=steps)
+    made = invert(Footage.of_one(view), bundle, settings, start=start)
+    return made.head.showing(made.footage.targets)
 
 
 def main() -> None:
@@ -37,9 +46,7 @@ def main() -> None:
         start = inverter(aligned.view, bundle)
         pictures = [torch.nn.functional.interpolate(aligned.view.images, (SIZE, SIZE), mode="area")[0]]
         for steps in (0, 30):
-            settings = replace(FAST, wplus_steps=steps, tuning_steps=steps)
-            made = invert(Footage.of_one(aligned.view), bundle, settings, start=start)
-            head = made.head.showing(made.footage.targets)
+            head = head_of(aligned.view, start, bundle, steps)
             cameras = bundle.info.camera(torch.tensor(SIDES).deg2rad(), torch.zeros(len(SIDES)))
             pictures += head.render_each(cameras, lambda render: render.image[0], SIZE)
         lines.append(row(pictures))

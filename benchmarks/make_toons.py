@@ -7,16 +7,15 @@ stylised head, and wholly.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from make_photos import head_of
 
 from inv3d.core.bundle import load_bundle
 from inv3d.core.encoders.inverter import load_inverter
 from inv3d.core.encoders.kinds import PREIM3D
-from inv3d.core.inversion.invert import Footage, invert
-from inv3d.core.inversion.settings import FAST
 from inv3d.edited import changed
 from inv3d.export.pictures import column, row, save_png
 from inv3d.video.photo import align_photo
@@ -39,12 +38,10 @@ def main() -> None:
     inverter = load_inverter(bundle, PREIM3D)
     assert inverter is not None
     cameras = bundle.info.camera(torch.tensor(SIDES).deg2rad(), torch.zeros(len(SIDES)))
-    settings = replace(FAST, wplus_steps=STEPS, tuning_steps=STEPS)
     lines = []
     for path in sorted(Path("samples").glob("photo-*.jpg")):
         aligned = align_photo(path, bundle)
-        made = invert(Footage.of_one(aligned.view), bundle, settings, start=inverter(aligned.view, bundle))
-        head = made.head.showing(made.footage.targets)
+        head = head_of(aligned.view, inverter(aligned.view, bundle), bundle, STEPS)
         pictures = [torch.nn.functional.interpolate(aligned.view.images, (SIZE, SIZE), mode="area")[0]]
         for one in (head, changed(head, [Toon(0.5)]), changed(head, [Toon(1.0)])):
             pictures += one.render_each(cameras, lambda render: render.image[0], SIZE)

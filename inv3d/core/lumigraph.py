@@ -170,10 +170,7 @@ class Lumigraph:
         uv = image[:, :2] / image[:, 2:]
         places = (2.0 * uv - 1.0).transpose(1, 2)[:, None]
 
-        def read(maps: Tensor) -> Tensor:
-            return F.grid_sample(maps[rows], places, padding_mode="border", align_corners=False)[:, :, 0]
-
-        colour, (depth, facing) = read(self._pictures(size)), read(self._surfaces).unbind(1)
+        colour, (depth, facing) = _read(self._pictures(size)[rows], places), _read(self._surfaces[rows], places).unbind(1)
         least, wide = _HIDDEN
         hidden = (distance - depth).clamp(min=0.0) / (least + wide / angle.clamp(min=1e-3))
         direct = facing ** ((angle - _SLIGHT).clamp(min=0.0) / _HALF)
@@ -210,10 +207,8 @@ class Lumigraph:
         places = told.places[:_BLENDED, 0]
         moved = carried(dense(torch.cat([places.mT, torch.ones_like(places.mT[:, :1])], 1)), flow).flatten(2)[..., pixels]
         places = torch.where(moved[:, 2:] > _MOSTLY, moved[:, :2] / moved[:, 2:].clamp(min=_MOSTLY), places.mT).mT[:, None]
-        read = F.grid_sample(
-            self._pictures(size)[told.rows[:_BLENDED]], places, padding_mode="border", align_corners=False
-        )[:, :, 0]
-        return replace(told, colours=torch.cat([read, told.colours[_BLENDED:]]))
+        colours = _read(self._pictures(size)[told.rows[:_BLENDED]], places)
+        return replace(told, colours=torch.cat([colours, told.colours[_BLENDED:]]))
 
     # what follows is worked out once for all renders
 
@@ -294,6 +289,11 @@ def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, 
     colour = (seen[:, None] * colours.gather(0, which[:, None].expand(-1, 4, -1))).sum(0)
     total = seen.sum(0)
     return colour / total.clamp(min=1e-6), total
+
+
+def _read(maps: Tensor, places: Tensor) -> Tensor:
+    """What maps [K,C,S,S] show at `places` [K,1,P,2] from -1 to 1: [K,C,P]."""
+    return F.grid_sample(maps, places, padding_mode="border", align_corners=False)[:, :, 0]
 
 
 def _shares(near: Tensor, limit: Tensor) -> Tensor:

@@ -65,8 +65,8 @@ def displacement(
 
 
 def style_edit(style: Style, strength: float, edits: Sequence[Edit], codes: Tensor) -> Edit:
-    """An edit that adds so much of a style to a head with these `edits` and `codes` [M,num_ws,w_dim] of W+. Raises UsageError if the head would have less than nothing
-    or more than all of its styles."""
+    """An edit that adds so much of a style to a head with these `edits` and `codes` [M,num_ws,w_dim] of W+. Raises UsageError
+    if the head would have less than none or more than all of its styles."""
     worn = style_strength(edits)
     if not -worn <= strength <= 1.0 - worn + 1e-6:
         least, most = (round(limit, 3) + 0.0 for limit in (-worn, 1.0 - worn))
