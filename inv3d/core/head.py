@@ -23,6 +23,7 @@ from inv3d.core.device import in_threads
 from inv3d.core.editing.edits import Edit, displaced, style_strength
 from inv3d.core.editing.styles import faded
 from inv3d.core.editing.transfer import transferred
+from inv3d.core.encoders.store import local_branch
 from inv3d.core.errors import InputError, ModelError
 from inv3d.core.generator import Detail, Generator, Guide, Render, Scene
 from inv3d.core.latents import LatentTrack
@@ -133,10 +134,21 @@ class Head:
         with torch.no_grad():
             return self.scene(self.track.codes) if len(self.track) == 1 else None
 
+    @functools.cached_property
+    def _shown_detail(self) -> Detail | None:
+        """The local detail, of an edited head aligned to what its sides look like now, as far as the model still has the
+        networks that have read it. They compare with renders of the model itself, not of its tuned generator."""
+        detail = self.detail
+        branch = None if detail is None or self.origin is None else local_branch(self.bundle, detail.film)
+        if detail is None or branch is None:
+            return detail
+        drawn, generator = branch.drawn, self.bundle.generator
+        return branch.realigned(detail, lambda side: drawn(generator, generator.scene(self.track.at(side)), side))
+
     @torch.no_grad()
     def scene(self, codes: Tensor) -> Scene:
         """The scene of `codes` [M,num_ws,w_dim], which may be this head's own or interpolated."""
-        detail = None if self.detail is None else self.detail[[0] * len(codes)]
+        detail = None if self._shown_detail is None else self._shown_detail[[0] * len(codes)]
         return self.generator.scene(codes, detail, self._guide)
 
     def showing(self, views: Views) -> Head:
@@ -252,7 +264,7 @@ class Head:
 
         for head in (self, self.origin):
             if head is not None:
-                head._fixed, head._guide  # noqa: B018 - made before the threads ask for it
+                head._fixed, head._guide, head._shown_detail  # noqa: B018 - made before the threads ask for it
         return in_threads(self.generator.device, len(cameras), one)
 
     def edited(self, edits: Sequence[Edit]) -> Head:

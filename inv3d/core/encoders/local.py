@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import torch
@@ -93,11 +93,21 @@ class LocalBranch(nn.Module):
         scene = generator.scene(codes)
         render = self.drawn(generator, scene, cameras)
         residual = residual_of(images, render.image)
-        aligned = []
-        for side in sides if self.config.aligns else ():
-            there = self.drawn(generator, scene, side)
-            aligned.append(self.read(self.align(residual, there.image), there.depth, side))
-        return Detail(self.read(residual, render.depth, cameras), self.film, tuple(aligned))
+        aligned = self._aligned(residual, lambda side: self.drawn(generator, scene, side), sides)
+        return Detail(self.read(residual, render.depth, cameras), self.film, aligned)
+
+    @torch.no_grad()
+    def realigned(self, detail: Detail, drawn: Callable[[Camera], Render]) -> Detail:
+        """A `detail` that this branch has read, with its residuals aligned to other renders of the same sides, which
+        `drawn` gives: those of the head after an edit (section 4.3)."""
+        sides = [each.camera for each in detail.aligned]
+        return replace(detail, aligned=self._aligned(detail.seen.residual, drawn, sides))
+
+    def _aligned(
+        self, residual: Tensor, drawn: Callable[[Camera], Render], sides: Iterable[Camera]
+    ) -> tuple[LocalFeatures, ...]:
+        renders = [(side, drawn(side)) for side in (sides if self.config.aligns else ())]
+        return tuple(self.read(self.align(residual, there.image), there.depth, side) for side, there in renders)
 
 
 def residual_of(images: Tensor, renders: Tensor) -> Tensor:

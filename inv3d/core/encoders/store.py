@@ -15,11 +15,12 @@ from torch import Tensor
 from inv3d.core.bundle import Bundle
 from inv3d.core.encoders.e3dge import E3dge, E3dgeConfig
 from inv3d.core.encoders.kinds import E3DGE, WTRI
-from inv3d.core.encoders.local import LocalConfig
+from inv3d.core.encoders.local import LocalBranch, LocalConfig
 from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, build_encoder
 from inv3d.core.encoders.wtri import Wtri, WtriConfig
 from inv3d.core.errors import ModelError
 from inv3d.core.files import write_whole
+from inv3d.core.generator.detail import DetailFilm
 from inv3d.core.library import model_folder
 from inv3d.core.records import reason
 from inv3d.core.weights import Refuse, outline, read_metadata, read_tensors, shapes_of
@@ -54,6 +55,16 @@ def load_encoder(model: str, name: str, device: torch.device | str = "cpu") -> E
 def load_e3dge(model: str, device: torch.device | str = "cpu") -> E3dge:
     """The encoder of E3DGE of a model, as `load_encoder`."""
     return _load(model, E3DGE, _PARTS, E3dge, device)
+
+
+def local_branch(bundle: Bundle, film: DetailFilm) -> LocalBranch | None:
+    """The local branch that has read a detail with this `film`, if the model still has it. Raises ModelError if it is damaged."""
+    if not encoder_file(bundle.name, E3DGE).is_file():
+        return None
+    branch, kept = load_e3dge(bundle.name, bundle.generator.device).local, film.state_dict()
+    own = branch.film.state_dict()
+    same = shapes_of(branch.film) == shapes_of(film) and all(torch.equal(own[name], kept[name]) for name in own)
+    return branch if same else None
 
 
 def load_wtri(model: str, device: torch.device | str = "cpu") -> Wtri:

@@ -4,9 +4,12 @@ import pytest
 import torch
 
 from inv3d.core import library
+from inv3d.core.editing.edits import Edit
 from inv3d.core.encoders.e3dge import E3dge, pose_distance, small_config
-from inv3d.core.encoders.inverter import E3dgeInverter, Start
+from inv3d.core.encoders.inverter import E3dgeInverter, Start, load_inverter
+from inv3d.core.encoders.kinds import E3DGE
 from inv3d.core.encoders.store import load_e3dge, save_encoder
+from inv3d.core.generator import Detail
 from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.settings import FAST
@@ -115,3 +118,25 @@ def test_the_pose_alone_can_be_refined(demo, inverter):
     made = invert(Footage.of_one(photo), demo, settings, start=start)
     assert abs(float(made.footage.targets.cameras.yaw) - 0.2) < 0.05
     assert torch.equal(made.head.track.codes, codes)
+
+
+def test_an_edit_aligns_the_detail_anew(demo, inverter):
+    """Section 4.3: the aligner sees what the edited head looks like, with the networks that have read the detail."""
+    settings, photo = replace(FAST, wplus_steps=0, tuning_steps=0), views(demo, 0.2)
+
+    def aligned(head: Head, moved: float) -> tuple[Detail, Detail]:
+        displacement = torch.full_like(head.wplus[0], moved)
+        edited = head.edited([Edit("moved", 1.0, 0, len(displacement) - 1, displacement)])
+        return head.detail, edited.scene(edited.wplus).planes.detail
+
+    own = load_inverter(demo, E3DGE)
+    head = invert(Footage.of_one(photo), demo, settings, start=own(photo, demo)).head
+    before, after = aligned(head, 0.0)
+    assert torch.allclose(before.aligned[1].residual, after.aligned[1].residual, atol=2e-3)
+    before, after = aligned(head, 0.5)
+    assert torch.equal(before.seen.residual, after.seen.residual)
+    for a, b in zip(before.aligned, after.aligned, strict=True):
+        assert not torch.allclose(a.residual, b.residual, atol=2e-3) and not torch.allclose(a.depth, b.depth, atol=2e-3)
+    other = invert(Footage.of_one(photo), demo, settings, start=inverter(photo, demo)).head
+    before, after = aligned(other, 0.5)  # read by networks that the model does not have
+    assert torch.equal(before.aligned[1].residual, after.aligned[1].residual)
