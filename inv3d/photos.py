@@ -23,6 +23,7 @@ from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.loop import Progress, silent
 from inv3d.core.inversion.settings import SPACES, FitSettings, preset_for
 from inv3d.core.library import input_digest
+from inv3d.core.repeatable import kind_of
 from inv3d.core.views import Views
 from inv3d.destination import read_made
 from inv3d.export.background import KEEP, Background
@@ -68,7 +69,7 @@ class PhotoJob:
     def identify(self, photo: Path, bundle: Bundle) -> dict[str, Any]:
         """What distinguishes this job on a photo from any other."""
         choices = {
-            **self.__dict__, "settings": asdict(self.fit), "device": self.device.type, "head": in_words(self.head),
+            **self.__dict__, "settings": asdict(self.fit), "device": kind_of(self.device), "head": in_words(self.head),
         }  # fmt: skip
         for name in ("force", "resume", "background"):
             del choices[name]

@@ -21,6 +21,7 @@ from inv3d.core.helpers import AUTO, OWN, best_perceptual, with_helpers
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.loop import Progress, silent
 from inv3d.core.inversion.settings import FitSettings, preset_for
+from inv3d.core.repeatable import kind_of
 from inv3d.core.views import Views
 from inv3d.export.background import KEEP, Background
 from inv3d.export.preview import Preview
@@ -163,7 +164,7 @@ def video_to_head(
             "sha256": material.digest, "views": job.views, "latents": job.latents, "turn": job.turn,
             "model": job.model, "fingerprint": bundle.fingerprint, "perceptual": choice_of_perceptual(job.perceptual),
             "identity": job.identity, "seed": job.seed, "settings": asdict(settings), "head": in_words(job.head),
-            "device": job.device.type, "version": inv3d.__version__,
+            "device": kind_of(job.device), "version": inv3d.__version__,
         }  # fmt: skip
         workspace.begin(identity, space_needed(bundle, settings))
         with workspace.discarded_on(InputError, UsageError):

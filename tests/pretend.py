@@ -27,6 +27,14 @@ DEVICE, HOST = torch.device("cuda", 0), torch.device("cpu")
 _SOURCE = str(Path(__file__).parents[1] / "inv3d")
 aten = torch.ops.aten
 _READS = {aten._local_scalar_dense.default, aten.nonzero.default, aten.masked_select.default, aten.equal.default}
+_WITHOUT_ORDER = {
+    aten.grid_sampler_2d_backward.default, aten.grid_sampler_3d_backward.default, aten.upsample_bilinear2d_backward.default,
+    aten._upsample_bilinear2d_aa_backward.default, aten.upsample_bicubic2d_backward.default,
+    aten._upsample_bicubic2d_aa_backward.default, aten._adaptive_avg_pool2d_backward.default,
+    aten.adaptive_max_pool2d_backward.default, aten.avg_pool3d_backward.default, aten.max_pool3d_with_indices_backward.default,
+    aten.reflection_pad1d_backward.default, aten.median.dim, aten.kthvalue.default, aten.histc.default,
+}  # fmt: skip
+"""Kernels that `torch.use_deterministic_algorithms` refuses on CUDA."""
 _OWN_SCALARS = {aten.cat.default, aten.stack.default}  # these take no number from the host
 _DEVICE_OF = {
     torch.Tensor.device.__get__: lambda device: device,  # type: ignore[attr-defined]
@@ -101,6 +109,8 @@ class _Kernels(TorchDispatchMode):
                 shapes = [(tuple(each.shape), "device" if self.labels.get(each) else "host") for each in tensors]
                 raise DevicesMixedError(f"{func} of {shapes}")
         if True in labels:
+            if func in _WITHOUT_ORDER and torch.are_deterministic_algorithms_enabled():
+                raise RuntimeError(f"{func.overloadpacket.__name__}_cuda does not have a deterministic implementation, but you set ...")
             bools = func is aten.index.Tensor and any(i is not None and i.dtype == torch.bool for i in args[1])
             if func in _READS or bools:
                 self.pretended.note(func.overloadpacket.__name__)

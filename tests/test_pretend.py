@@ -12,13 +12,14 @@ from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D
 from inv3d.core.encoders.pyramid import build_encoder, small_config
 from inv3d.core.encoders.store import load_encoder
 from inv3d.core.encoders.wtri import Wtri
-from inv3d.core.generator import volume
+from inv3d.core.generator import field, volume
 from inv3d.core.generator.config import CanonicalConfig
 from inv3d.core.inversion import reconstruction, stages
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.settings import PRESETS, OutputSettings
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.metrics.consistency import depth_consistency
+from inv3d.core.repeatable import kind_of, refused
 from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.preim3d import SMALL, EncoderTrainer
 from inv3d.core.training.wtri import SMALL_WTRI, WtriTrainer, config_for
@@ -76,6 +77,14 @@ def footage(bundle):
     return Footage(views[[0, 3]], views[[1]], views[[2]])
 
 
+@pytest.fixture
+def repeating():
+    """The time during which kernels without an order are refused."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_all_presets_fit(bundle, footage, preset):
     head = invert(footage, bundle, small(PRESETS[preset]), latents=True).head
@@ -89,6 +98,22 @@ def test_a_head_is_rendered_measured_and_exported(bundle, footage, tmp_path):
     assert depth_consistency(head, 2, 8) >= 0.0
     assert len(shots(head, footage.targets, 16)) > 3
     head.save(tmp_path / "head")
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_deterministic_fits_use_no_kernel_without_an_order(bundle, footage, repeating, preset):
+    """With super-resolution, moving cameras, several codes and tuning."""
+    assert kind_of(DEVICE) == "cuda, deterministic" and kind_of(torch.device("cpu")) == "cpu"
+    settings = replace(small(PRESETS[preset], 1), pose_start=0.0)
+    invert(footage, bundle, settings, latents=True)
+
+
+def test_a_kernel_without_an_order_is_refused(bundle, footage, repeating, monkeypatch):
+    monkeypatch.setattr(field, "sample", lambda *maps: torch.nn.functional.grid_sample(*maps[:2], align_corners=False))
+    with pytest.raises(RuntimeError) as caught:
+        fit_wplus(Problem(bundle, footage.targets.to(DEVICE), None, small(PRESETS["fast"], 1), 0))
+    told = refused(caught.value)
+    assert told is not None and "kernel for grid_sampler_2d_backward_cuda" in told.message and "--device cpu" in told.hint
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper-fast", "paper"])
@@ -183,8 +208,11 @@ def test_the_encoder_reads_photos(there):
     assert codes.device == DEVICE
 
 
-def test_an_encoder_learns(bundle, there):
+@pytest.mark.parametrize("ordered", [False, True])
+def test_an_encoder_learns(bundle, there, request, ordered):
     """A round outside of the generator's domain, and one inside; samples along rays are not sent to the device."""
+    if ordered:
+        request.getfixturevalue("repeating")
     space, z = bundle.generator.code_space, torch.randn(3, bundle.generator.z_dim)
     images = torch.randint(256, (3, 3, 24, 24), dtype=torch.uint8)
     pictures = Pictures(images, torch.zeros(3), torch.zeros(3), z)
@@ -196,7 +224,7 @@ def test_an_encoder_learns(bundle, there):
     assert not [place for place in there.waits if "volume.py" in place]
 
 
-def test_an_encoder_into_w_tri_learns_and_reads_photos(bundle, there):
+def test_an_encoder_into_w_tri_learns_and_reads_photos(bundle, repeating):
     pictures = Pictures(torch.randint(256, (3, 3, 24, 24), dtype=torch.uint8), torch.zeros(3), torch.zeros(3))
     recipe = replace(SMALL_WTRI, batch=2, cycled=2, fit=small(SMALL_WTRI.fit))
     config, sizes = config_for(bundle), {"input_size": 64, "widths": (16,) * 4, "units": (1,) * 4, "style_width": 16, "code_width": 16}

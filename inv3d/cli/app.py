@@ -119,6 +119,8 @@ def explain(error: BaseException) -> Inv3dError:
         return out_of_memory(error)
     if isinstance(error, Inv3dError):
         return error
+    if isinstance(error, RuntimeError) and (refusal := _refused(error)) is not None:
+        return refusal
     if isinstance(error, _USAGE):
         return _wrong_usage(error)
     if isinstance(error, OSError) and error.filename is not None:
@@ -128,6 +130,12 @@ def explain(error: BaseException) -> Inv3dError:
         f"internal error: {type(error).__name__}: {reason}",
         "please report it, with the output of the same command run with --debug",
     )
+
+
+def _refused(error: RuntimeError) -> UsageError | None:
+    from inv3d.core.repeatable import refused
+
+    return refused(error)
 
 
 def _wrong_usage(error: Any) -> UsageError:

@@ -18,6 +18,7 @@ from inv3d.cli.options import (
     ChosenHead,
     Debug,
     Detail,
+    Deterministic,
     Device,
     Force,
     Identity,
@@ -121,6 +122,7 @@ def image(
     head: ChosenHead = None,
     seed: Seed = 0,
     device: Device = "auto",
+    deterministic: Deterministic = False,
     force: Force = False,
     resume: Annotated[bool, typer.Option("--resume", help="Skip finished photos and continue stopped ones.")] = False,
     as_json: Json = False,
@@ -148,7 +150,7 @@ def image(
     from inv3d.workspace import check_output
 
     tell = teller(as_json)
-    choice = choose_device(device)
+    choice = choose_device(device, deterministic)
     if encoder is not None:
         check_encoder_name(encoder)
     settings = preset_named(preset, choice.device).taking(frames=detail == "frames")

@@ -37,6 +37,14 @@ PITCH = Number(-89, 89)
 Device = Annotated[
     str, typer.Option(parser=device_name, metavar="NAME", help="Device to compute on: auto, cpu, cuda or cuda:N.")
 ]
+Deterministic = Annotated[
+    bool,
+    typer.Option(
+        "--deterministic",
+        help="On CUDA, add up in the same order every time, so that --resume and repeated runs are equal bit by bit; slower. "
+        "On a CPU they are anyway.",
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output and messages on standard error.")
 ]

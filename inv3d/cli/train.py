@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from inv3d.cli.arguments import Number, folder_path, input_path, output_path
-from inv3d.cli.options import FACTOR, Debug, Device, Force, Json, Model, check_file, check_folder
+from inv3d.cli.options import FACTOR, Debug, Deterministic, Device, Force, Json, Model, check_file, check_folder
 from inv3d.core.encoders.kinds import PREIM3D, check_ingredients, described, ingredients
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ SourceName = Annotated[
 ]
 
 
-def _start(device: str, threads: int | None) -> torch.device:
+def _start(device: str, threads: int | None, deterministic: bool = False) -> torch.device:
     """Set the number of threads; returns the device."""
     import torch
 
@@ -54,7 +54,7 @@ def _start(device: str, threads: int | None) -> torch.device:
 
     if threads is not None:
         torch.set_num_threads(threads)
-    return choose_device(device).device
+    return choose_device(device, deterministic).device
 
 
 @contextmanager
@@ -131,6 +131,7 @@ def train_generator(
         ),
     ] = None,
     device: Device = "auto",
+    deterministic: Deterministic = False,
     threads: Threads = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -144,7 +145,7 @@ def train_generator(
     from inv3d.core.library import model_folder
     from inv3d.core.training import recipe
 
-    chosen = _start(device, threads)
+    chosen = _start(device, threads, deterministic)
     bundle = model_folder(start) if start is not None else None
     with _training(folder, as_json, f"run: inv3d train data {folder}") as report:
         recipe.train_generator(folder, scale, chosen, report, bundle)
@@ -160,6 +161,7 @@ def train_network(
     folder: Folder,
     scale: Scale = 1.0,
     device: Device = "auto",
+    deterministic: Deterministic = False,
     threads: Threads = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -172,7 +174,7 @@ def train_network(
 
     from inv3d.core.training import recipe
 
-    chosen = _start(device, threads)
+    chosen = _start(device, threads, deterministic)
     with _training(folder, as_json, f"run: inv3d train data {folder}") as report:
         recipe.train_helper(name, folder, scale, chosen, report)
     _finish(folder / f"{name}.pt", as_json)
@@ -250,6 +252,7 @@ def train_style(
     folder: Folder,
     scale: Scale = 1.0,
     device: Device = "auto",
+    deterministic: Deterministic = False,
     threads: Threads = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -263,7 +266,7 @@ def train_style(
 
     from inv3d.core.training import style
 
-    chosen = _start(device, threads)
+    chosen = _start(device, threads, deterministic)
     with _training(folder, as_json) as report:
         out = style.train_style(folder, scale, chosen, report)
     _finish(out, as_json, _SHIP)
@@ -289,6 +292,7 @@ def train_demo(
     source: SourceName = "people",
     scale: Scale = 1.0,
     device: Device = "auto",
+    deterministic: Deterministic = False,
     threads: Threads = None,
     compiled: Compiled = True,
     as_json: Json = False,
@@ -303,7 +307,7 @@ def train_demo(
     from inv3d.core.training.recipe import train_all
     from inv3d.core.training.source import SOURCES
 
-    chosen = _start(device, threads)
+    chosen = _start(device, threads, deterministic)
     with _training(folder, as_json) as report:
         out = train_all(folder, scale, chosen, compiled, report, SOURCES[source])
     _finish(out, as_json, _SHIP)
@@ -342,6 +346,7 @@ def train_encoder(
     ] = [],  # noqa: B006 - typer copies it
     scale: Scale = 1.0,
     device: Device = "auto",
+    deterministic: Deterministic = False,
     threads: Threads = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -362,7 +367,7 @@ def train_encoder(
     if recipe not in RECIPES:
         raise UsageError(f"there is no recipe '{recipe}'", f"choose one of: {', '.join(RECIPES)}")
     check_ingredients(recipe, without)
-    own = jobs.join_processes(_start(device, threads))
+    own = jobs.join_processes(_start(device, threads, deterministic))
     bundle = load_bundle(model, own)
     folder = folder or Path("runs", f"encoder-{model}")
     check_folder(folder)

@@ -15,6 +15,7 @@ from inv3d.cli.options import (
     ChosenHead,
     Debug,
     Detail,
+    Deterministic,
     Device,
     Force,
     Identity,
@@ -100,6 +101,7 @@ def video(
     head: ChosenHead = None,
     seed: Seed = 0,
     device: Device = "auto",
+    deterministic: Deterministic = False,
     force: Force = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
     as_json: Json = False,
@@ -131,7 +133,7 @@ def video(
 
     _check_options(context, replay)
     tell = teller(as_json)
-    choice = choose_device(device)
+    choice = choose_device(device, deterministic)
     settings = preset_named(preset, choice.device).scaled(effort).taking(frames=detail == "frames").within(space)
     material = find_material(inputs)
     out = out or output_of(inputs, material)

@@ -11,6 +11,7 @@ import torch
 
 from inv3d.core.errors import UsageError
 from inv3d.core.processors import THREADS, processors
+from inv3d.core.repeatable import repeat_exactly
 
 Made = TypeVar("Made")
 
@@ -21,8 +22,11 @@ class DeviceChoice:
     reason: str
 
 
-def choose_device(name: str = "auto") -> DeviceChoice:
-    """`auto`, `cpu`, `cuda` or `cuda:N`. Raises UsageError for a device that this machine lacks."""
+def choose_device(name: str = "auto", deterministic: bool = False) -> DeviceChoice:
+    """`auto`, `cpu`, `cuda` or `cuda:N`; with `deterministic` it computes everything in the same order every time (see
+    `repeatable`). Raises UsageError for a device that this machine lacks."""
+    if deterministic:
+        repeat_exactly()
     if name == "auto":
         if torch.cuda.is_available():
             return DeviceChoice(torch.device("cuda"), f"{torch.cuda.get_device_name()} found")

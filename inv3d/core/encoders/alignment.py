@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from inv3d.core.networks.arcface import Unit
+from inv3d.core.resampling import resize
 
 _UNITS = 3
 
@@ -49,4 +49,4 @@ def _units(channels: list[int], stride: int = 1) -> nn.Sequential:
 
 def _joined(coarse: Tensor, fine: Tensor) -> Tensor:
     """Both maps side by side, at twice the size of the coarse one."""
-    return torch.cat([F.interpolate(coarse, fine.shape[-2:], mode="bilinear", align_corners=False), fine], 1)
+    return torch.cat([resize(coarse, (fine.shape[-2], fine.shape[-1])), fine], 1)

@@ -14,6 +14,7 @@ from inv3d.core.encoders.local import LocalBranch, LocalConfig, small_local
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder
 from inv3d.core.generator.config import Width
 from inv3d.core.records import STRICT
+from inv3d.core.resampling import AveragePool
 
 _POOLED = 4
 _PUBLIC, _PUBLIC_LOCAL = EncoderConfig(), LocalConfig()
@@ -55,7 +56,7 @@ class PoseHead(nn.Module):
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
         self.net = nn.Sequential(
-            nn.AdaptiveAvgPool2d(_POOLED), nn.Flatten(),
+            AveragePool(_POOLED), nn.Flatten(),
             nn.Linear(channels * _POOLED**2, width), nn.SiLU(), nn.Linear(width, 2),
         )  # fmt: skip
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inv3d.core.resampling import resize
+
 
 class ConvBlock(nn.Module):
     """Three convolutions whose outputs are put side by side, and a path around them; [B,in,H,W] -> [B,out,H,W]."""
@@ -51,7 +53,7 @@ class HourGlass(nn.Module):
         b1, b2, b3 = (cast(ConvBlock, self.get_submodule(f"{part}_{level}")) for part in ("b1", "b2", "b3"))
         low = b2(F.avg_pool2d(x, 2))
         low = b3(self._level(level - 1, low) if level > 1 else self.b2_plus_1(low))
-        grown = F.interpolate(low, scale_factor=2, mode="bicubic", align_corners=True)
+        grown = resize(low, (2 * low.shape[-2], 2 * low.shape[-1]), "bicubic", align_corners=True)
         return cast(Tensor, b1(x)) + grown
 
 

@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar
 import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
 from inv3d.core.encoders.alignment import ResidualAligner
@@ -18,6 +17,7 @@ from inv3d.core.generator import Detail, Generator, LocalFeatures, Render, Scene
 from inv3d.core.generator.config import Side, Width
 from inv3d.core.generator.detail import DetailFilm
 from inv3d.core.records import STRICT
+from inv3d.core.resampling import resize
 
 _Few = Annotated[int, Field(ge=1, le=16)]
 
@@ -119,4 +119,4 @@ def resized(maps: Tensor, size: int) -> Tensor:
     """[B,C,H,W] to [B,C,size,size]."""
     if maps.shape[-1] == size:
         return maps
-    return F.interpolate(maps, (size, size), mode="bilinear", antialias=size < maps.shape[-1], align_corners=False)
+    return resize(maps, (size, size), antialias=size < maps.shape[-1])

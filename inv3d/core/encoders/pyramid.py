@@ -18,12 +18,12 @@ from typing import Annotated, Any, ClassVar, Literal
 import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from inv3d.core.generator.config import Side, Width
 from inv3d.core.generator.layers import FullyConnected
 from inv3d.core.networks.arcface import SE50_UNITS, WIDTHS, residual_body, stem
 from inv3d.core.records import STRICT
+from inv3d.core.resampling import AveragePool, resize
 
 Kind = Literal["pyramid", "finest", "offsets", "last-layer", "coarsest"]
 """`pyramid` is pSp, and `finest` the same with all codes off its finest level; `offsets` (e4e) reads one code for all and what
@@ -100,7 +100,7 @@ class Encoder(nn.Module):
         """Features at a quarter, an eighth and a sixteenth of `input_size`."""
         size = self.config.input_size
         if image.shape[-1] != size:
-            image = F.interpolate(image, (size, size), mode="bilinear", antialias=True, align_corners=False)
+            image = resize(image, (size, size), antialias=True)
         taps = [end - 1 for end in accumulate(self.config.units)][1:]
         x, levels = self.input_layer(image), []
         for i, unit in enumerate(self.body):
@@ -148,7 +148,7 @@ class LastLayerEncoder(Encoder):
         super().__init__(config, pictures)
         channels, width = config.widths[-1], config.code_width
         self.output_layer_2 = nn.Sequential(
-            nn.BatchNorm2d(channels), nn.AdaptiveAvgPool2d(_POOLED), nn.Flatten(),
+            nn.BatchNorm2d(channels), AveragePool(_POOLED), nn.Flatten(),
             nn.Linear(channels * _POOLED**2, width),
         )  # fmt: skip
         self.linear = FullyConnected(width, config.num_ws * config.w_dim)
@@ -177,7 +177,7 @@ def _tier(row: int) -> int:
 
 def _grown(x: Tensor, like: Tensor) -> Tensor:
     """`x` at the size of `like`, as pSp does it."""
-    return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=True)
+    return resize(x, (like.shape[-2], like.shape[-1]), align_corners=True)
 
 
 def build_encoder(config: EncoderConfig, pictures: int = 1) -> Encoder:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
+from inv3d.core.resampling import sample
 
 _OCTAVES = 7
 ENCODED = 3 + 6 * _OCTAVES
@@ -58,9 +59,8 @@ class LocalFeatures:
         uv, distance = self.camera.project(points)
         grid = (2.0 * uv - 1.0)[:, :, None]
 
-        def sampled(image: Tensor, padding: str = "border") -> Tensor:
-            found = F.grid_sample(image, grid, padding_mode=padding, align_corners=False)
-            return found[..., 0].transpose(1, 2)
+        def sampled(image: Tensor) -> Tensor:
+            return sample(image, grid)[..., 0].transpose(1, 2)
 
         behind = (distance[..., None] - sampled(self.depth)) / _BEHIND - 1.0
         inside = (grid[:, :, 0].abs().amax(-1, keepdim=True) <= 1.0).to(behind)

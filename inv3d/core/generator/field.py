@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, PlaneAxes, PlaneLayout, RenderingConfig
 from inv3d.core.generator.detail import Detail
 from inv3d.core.generator.layers import FullyConnected, Softplus, softplus
+from inv3d.core.resampling import sample
 
 _AXES: dict[PlaneLayout, tuple[tuple[int, int], ...]] = {
     "legacy": ((0, 1), (0, 2), (2, 0)),
@@ -74,7 +74,7 @@ def _unit(axis: int) -> tuple[float, ...]:
 def sample_planes(planes: Tensor, uv: Tensor) -> Tensor:
     """Bilinear features [B,3,C,N] of `planes` [B,3,C,H,W] at `uv` [B,3,N,2] in [-1,1]; zero outside."""
     batch, three, channels = planes.shape[:3]
-    features = F.grid_sample(planes.flatten(0, 1), uv.flatten(0, 1)[:, None], padding_mode="zeros", align_corners=False)
+    features = sample(planes.flatten(0, 1), uv.flatten(0, 1)[:, None], "zeros")
     return features.reshape(batch, three, channels, -1)
 
 

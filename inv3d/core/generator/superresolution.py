@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from inv3d.core.generator.config import SuperResolutionConfig
 from inv3d.core.generator.layers import SynthesisBlock, fir_kernel
+from inv3d.core.resampling import resize
 
 
 class SuperResolution(nn.Module):
@@ -35,9 +35,7 @@ class SuperResolution(nn.Module):
         size = self.config.input_resolution * x.shape[-1] // (whole or x.shape[-1])
         if x.shape[-1] == size:
             return x
-        return F.interpolate(
-            x, size=(size, size), mode="bilinear", align_corners=False, antialias=self.config.antialias
-        )
+        return resize(x, (size, size), antialias=self.config.antialias)
 
     def forward(self, features: Tensor, w: Tensor, whole: int | None = None) -> Tensor:
         """`w` [B,1,w_dim] is read by every layer; returns the image [B,3,R,R], not clamped. `features` [B,C,r,r] may be

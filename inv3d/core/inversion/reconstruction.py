@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from inv3d.core import resampling
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera, Rays, pixel_centers
 from inv3d.core.generator import Detail, Generator, Guide, Render, Scene
@@ -23,7 +23,7 @@ def resize(images: Tensor, size: int) -> Tensor:
     """[B,C,H,W] to [B,C,size,size], antialiased."""
     if images.shape[-1] == size:
         return images
-    return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    return resampling.resize(images, (size, size), antialias=True)
 
 
 _GUIDE_CELLS = 40

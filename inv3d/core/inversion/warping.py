@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
 from inv3d.core.generator import Render
+from inv3d.core.resampling import sample
 
 _SOLID = 0.9  # alpha above which a pixel shows only the head
 _HIDDEN = 0.03  # world units by which a point must lie behind the surface to count as hidden
@@ -29,8 +29,8 @@ def warp(image: Tensor, seen: Render, camera: Camera, other: Render, other_camer
     points = surface_points(other, other_camera)
     uv, distance = camera.project(points)  # Eq. 10
     grid = (2.0 * uv - 1.0).reshape(-1, size, size, 2)
-    found = F.grid_sample(image, grid, padding_mode="border", align_corners=False)
-    nearest = F.grid_sample(seen.depth, grid, padding_mode="border", align_corners=False)[:, 0]
+    found = sample(image, grid)
+    nearest = sample(seen.depth, grid)[:, 0]
     visible = (distance.reshape_as(nearest) < nearest + _HIDDEN) & (grid.abs().amax(-1) < 1.0)
     visible = visible & (other.alpha[:, 0] > _SOLID)
     return torch.where(visible[:, None], found, other.image_raw)

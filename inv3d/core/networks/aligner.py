@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from inv3d.core.crops import Crops
 from inv3d.core.networks.trunk import Trunk
+from inv3d.core.resampling import resize
 
 INPUT_SIZE = 64
 """Side in pixels of the crops that the network receives."""
@@ -73,7 +74,7 @@ class MatteDecoder(nn.Module):
         x = features[-1]
         for join, own in zip(reversed(self.join), reversed(features[:-1]), strict=True):
             x = F.silu(join(torch.cat([F.interpolate(x, scale_factor=2.0), own], 1)))
-        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        x = resize(x, (2 * x.shape[-2], 2 * x.shape[-1]))
         return self.out(F.silu(self.full(torch.cat([x, image], 1))))
 
 

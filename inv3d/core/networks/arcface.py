@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inv3d.core.resampling import resize
+
 INPUT_SIZE = 112
 _CANVAS = 256
 _FACE = (slice(35, 223), slice(32, 220))
@@ -118,10 +120,10 @@ def face_of(image: Tensor) -> Tensor:
     """The face [B,3,112,112] in FFHQ-aligned images [B,3,R,R]."""
     size = image.shape[-1]
     if size > _CANVAS:
-        image = F.interpolate(image, (_CANVAS, _CANVAS), mode="area")
+        image = resize(image, (_CANVAS, _CANVAS), "area")
     elif size < _CANVAS:
-        image = F.interpolate(image, (_CANVAS, _CANVAS), mode="bilinear", align_corners=False)
-    return F.adaptive_avg_pool2d(image[..., _FACE[0], _FACE[1]], INPUT_SIZE)
+        image = resize(image, (_CANVAS, _CANVAS))
+    return resize(image[..., _FACE[0], _FACE[1]], (INPUT_SIZE, INPUT_SIZE), "area")
 
 
 class ArcFace(nn.Module):

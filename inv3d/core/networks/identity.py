@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inv3d.core.networks.trunk import Trunk
+from inv3d.core.resampling import resize
 
 INPUT_SIZE = 64
 IDENTITY_WIDTHS = (24, 48, 64, 96, 128)
@@ -25,7 +26,7 @@ class IdentityNetwork(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        small = F.interpolate(image, (INPUT_SIZE, INPUT_SIZE), mode="bilinear", antialias=True, align_corners=False)
+        small = resize(image, (INPUT_SIZE, INPUT_SIZE), antialias=True)
         return F.normalize(self.head(self.trunk(small)).float(), dim=-1)
 
     def similarity(self, a: Tensor, b: Tensor) -> Tensor:

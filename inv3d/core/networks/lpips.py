@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inv3d.core.networks.perceptual import TYPICAL_LPIPS, Features
+from inv3d.core.resampling import resize
 
 TYPICAL = {"alex": TYPICAL_LPIPS, "vgg": TYPICAL_LPIPS}
 """The `typical_distance` of each network for a photograph, measured by `benchmarks/photographs.py`; that of VGG is assumed,
@@ -72,7 +73,7 @@ class Lpips(nn.Module):
 
     def _outputs(self, images: Tensor) -> list[Tensor]:
         if images.shape[-1] > _LARGEST:
-            images = F.interpolate(images, (_LARGEST, _LARGEST), mode="area")
+            images = resize(images, (_LARGEST, _LARGEST), "area")
         x = (images - self.mean) / self.spread
         found = []
         for i, layer in enumerate(self.layers):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inv3d.core.networks.trunk import Trunk
+from inv3d.core.resampling import AveragePool
 
 Features = tuple[Tensor, ...]
 """What a perceptual network compares of B images, as [B,...]."""
@@ -55,7 +56,7 @@ class PerceptualNetwork(nn.Module):
         super().__init__()
         self.trunk = Trunk(widths)
         self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(widths[-1] * 16, 256), nn.SiLU(), nn.Linear(256, outputs)
+            AveragePool(4), nn.Flatten(), nn.Linear(widths[-1] * 16, 256), nn.SiLU(), nn.Linear(256, outputs)
         )
         self.weights = nn.ParameterList(torch.zeros(width) for width in widths)
 

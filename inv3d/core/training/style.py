@@ -16,12 +16,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from inv3d.core.bundle import Perceptual, load_bundle
 from inv3d.core.editing.styles import save_style, style_file
 from inv3d.core.library import model_folder
+from inv3d.core.resampling import resize
 from inv3d.core.training import dataset
 from inv3d.core.training.generator import PatchBatch, PointBatch, RayBatch, Recipe, Trainer
 from inv3d.core.training.loop import Losses
@@ -63,7 +63,7 @@ class Changed(nn.Module):
 
     def forward(self, change: Tensor) -> Tensor:
         if self.coarse:
-            change = F.interpolate(change, self.base.shape[-2:], mode="bilinear", align_corners=False)
+            change = resize(change, (self.base.shape[-2], self.base.shape[-1]))
         return self.base + self.strength.value * change
 
 
