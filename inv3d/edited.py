@@ -236,7 +236,7 @@ def write_edited(head: Head, before: Head, source: Path, out: Path) -> None:
     low, high = head.shown_range
     yaws = torch.linspace(low, high, _PAGE if high > low else 1)
     cameras = head.camera(yaws, torch.zeros_like(yaws))
-    pictures = head.render_each(cameras, lambda render: to_array(render.image[0]), _RESOLUTION)
+    pictures = head.render_each(cameras, lambda render: to_array(render.image[0]), _RESOLUTION, sparse=True)
     edits = edit_pictures(head, _RESOLUTION)
     with write_whole_folder(out) as part:
         head.save(part / "head")

@@ -223,19 +223,23 @@ class Head:
         self, choices: Sequence[Sequence[Edit]], camera: Camera, use: Callable[[Render], Used], resolution: int | None = None
     ) -> list[Used]:
         """`use(render)` of this head with each of these choices of edits in the place of its own, all from one `camera`; what
-        they have in common is rendered once. `resolution` as for `render`."""
+        they have in common is rendered once. Renders are sparse, `resolution` is as for `render`."""
         fitted, device = self.edited(()).facing(camera), self.generator.device
+
+        def drawn(choice: Sequence[Edit], resolution: int | None) -> Render:
+            return fitted.edited(choice).render(camera, resolution, frames=False, sparse=True)
+
         if fitted.lumigraph is None:
-            return in_threads(device, len(choices), lambda i: use(fitted.edited(choices[i]).render(camera, resolution)))
+            return in_threads(device, len(choices), lambda i: use(drawn(choices[i], resolution)))
         rays, size = self._sizes(resolution, self.finest)
-        plain = fitted.render(camera, rays, frames=False)
+        plain = drawn((), rays)
         (framed,) = fitted.with_frames([plain], camera, size)
 
         def one(i: int) -> Used:
             if not choices[i]:
                 return use(framed)
-            edited = fitted.edited(choices[i])
-            return use(transferred(edited.render(camera, rays, frames=False), plain, framed, edited.photographic))
+            photographic = fitted.edited(choices[i]).photographic
+            return use(transferred(drawn(choices[i], rays), plain, framed, photographic))
 
         return in_threads(device, len(choices), one)
 

@@ -47,7 +47,7 @@ def direction_sheet(
 def before_and_after(before: Head, after: Head, yaws: Tensor, resolution: int) -> Tensor:
     """Two heads from the same yaws [C] (radians), one above the other, as one picture [3,H,W]."""
     cameras = before.camera(yaws, torch.zeros_like(yaws))
-    rows = [head.render_each(cameras, lambda render: render.image[0].cpu(), resolution) for head in (before, after)]
+    rows = [head.render_each(cameras, lambda render: render.image[0].cpu(), resolution, sparse=True) for head in (before, after)]
     return table(rows, ["before", "after"], [f"{angle:.0f} deg" for angle in yaws.rad2deg().tolist()])
 
 
