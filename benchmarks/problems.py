@@ -21,7 +21,7 @@ def full_size_bundle(device: torch.device) -> Bundle:
 
     The helper networks are those of the embedded model.
     """
-    return _with_generator(eg3d_ffhq(), device)
+    return bundle_with(eg3d_ffhq(), device)
 
 
 def tiny_bundle(device: torch.device) -> Bundle:
@@ -31,10 +31,10 @@ def tiny_bundle(device: torch.device) -> Bundle:
         raw_resolution=16, rendering=RenderingConfig(coarse_samples=4, fine_samples=4),
         superresolution=SuperResolutionConfig((8, 8), 16),
     )  # fmt: skip
-    return _with_generator(config, device)
+    return bundle_with(config, device)
 
 
-def _with_generator(config: GeneratorConfig, device: torch.device) -> Bundle:
+def bundle_with(config: GeneratorConfig, device: torch.device) -> Bundle:
     torch.manual_seed(0)
     demo = load_bundle("demo", device)
     generator = TriplaneGenerator(config).to(device).eval().requires_grad_(False)

@@ -6,8 +6,14 @@ Measured on CPUs, on top of the memory that loading inv3d takes. Views and codes
 
 from __future__ import annotations
 
-from inv3d.core.bundle import ModelInfo
+from collections.abc import Iterable
+
+import torch
+
+from inv3d.core.bundle import Bundle, ModelInfo
+from inv3d.core.device import free_on
 from inv3d.core.generator import GeneratorConfig
+from inv3d.core.training.needs import Step, step_bytes
 from inv3d.memory import most, require
 
 _RENDER = 0.25e9
@@ -22,6 +28,10 @@ _UPSCALED = 20e3
 """A pixel of a fit through super-resolution: 5 GB at 512 pixels."""
 _TRACED = 400.0
 """A pixel of a procedural head while its surface is searched."""
+_LATE = 0.1e9
+"""Libraries that are loaded when they are first used."""
+_CUDA = 0.5e9
+"""What CUDA takes for itself."""
 _MESH = 0.5e9
 _CELL = 60.0
 """A cell of the density grid from which a mesh is extracted."""
@@ -104,6 +114,23 @@ def require_head(info: ModelInfo, fit: bool) -> None:
     """Check that making a head fits into memory. Raises OutOfMemoryError."""
     needed = head_bytes(info, fit)
     require(needed, f"a head of the model '{info.name}'", "close other programs, or use a machine with more memory")
+
+
+def require_training(steps: Iterable[Step], bundle: Bundle, device: torch.device) -> float:
+    """Check that every one of the `steps` of an encoder's training fits into memory; returns the bytes that the largest takes on
+    the device. Raises OutOfMemoryError."""
+    most = 0.0
+    for step in steps:
+        needed, what = step_bytes(step, bundle, device), f"training an encoder for the model '{bundle.name}'"
+        if device.type == "cpu":
+            needed += step.held + _LATE
+            require(needed, what, "use a machine with more memory, or --device cuda where there is one")
+        else:
+            needed += _CUDA
+            require(needed, f"{what}, on {device},", "use a GPU with more memory, or --device cpu", free_on(device))
+            require(step.held + _LATE, f"the pictures of {what}", "use a machine with more memory, or a smaller --scale")
+        most = max(most, needed)
+    return most
 
 
 def require_source(resolution: int, count: int, together: int) -> None:

@@ -168,9 +168,10 @@ def require_start() -> None:
         )
 
 
-def require(needed: float, what: str, hint: str) -> None:
-    """Raises OutOfMemoryError if there are fewer free bytes than `what` is about to need."""
-    free = free_memory()
+def require(needed: float, what: str, hint: str, free: int | None = None) -> None:
+    """Raises OutOfMemoryError if there are fewer `free` bytes, by default in this machine's memory, than `what` is about to
+    need."""
+    free = free_memory() if free is None else free
     if needed > free:
         raise OutOfMemoryError(
             f"{what} needs about {_gigabytes(needed)} GB of memory; {_gigabytes(free)} GB are free", hint

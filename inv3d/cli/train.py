@@ -355,11 +355,12 @@ def train_encoder(
 
     Example: inv3d train encoder --recipe preim3d --model ffhq --data photos
     """
+    from inv3d.budget import require_training
     from inv3d.core.bundle import load_bundle
     from inv3d.core.errors import UsageError
     from inv3d.core.files import write_whole
     from inv3d.core.training import job as jobs
-    from inv3d.core.training.encoders import RECIPES
+    from inv3d.core.training.encoders import RECIPES, STEPS
     from inv3d.export.pictures import save_png
     from inv3d.photos import align_photos
     from inv3d.places import find_photos
@@ -382,5 +383,7 @@ def train_encoder(
             align=lambda photos: align_photos(photos, bundle, report),
             scale=scale, alternating=alternating, around=around, without=frozenset(without),
         )  # fmt: skip
+        most = require_training(STEPS[recipe](job), bundle, own)
+        jobs.first_alone(lambda: report(f"encoder {recipe}, model {model}, device {own}: about {most / 1e9:.1f} GB of memory at most"))
         path = RECIPES[recipe](job, report, show)
         jobs.first_alone(lambda: _finish(path, as_json))

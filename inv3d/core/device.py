@@ -58,11 +58,20 @@ def computes_in_bfloat16(device: torch.device) -> bool:
     return device.type != "cpu" or getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
 
 
+def multiplies_in_bfloat16(device: torch.device) -> bool:
+    """Whether `half_where_fast` changes anything."""
+    return device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def half_where_fast(device: torch.device) -> torch.autocast:
     """A context that computes in bfloat16 on devices that have it, and changes nothing on others: CPUs without it emulate
     it, several times slower than float32."""
-    fast = device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=multiplies_in_bfloat16(device))
+
+
+def free_on(device: torch.device) -> int:
+    """Bytes of a GPU's memory that nobody uses."""
+    return torch.cuda.mem_get_info(device)[0]
 
 
 def peak_device_memory_mb(device: torch.device) -> int:

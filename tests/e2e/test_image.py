@@ -133,5 +133,6 @@ def test_an_encoder_is_trained_in_one_process_or_several(shards, recipe, process
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("wrote ") == 1
+    assert done.stdout.count("GB of memory at most") == 1
     assert len(load_file(shards / f"{recipe}.safetensors")) > 100
     assert Image.open(shards / "grid.png").size == {PREIM3D: (5 * 24, 6 * 24), E3DGE: (5 * 24, 3 * 24), WTRI: (5 * 24, 6 * 24)}[recipe]

@@ -8,17 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.encoders.e3dge import E3dge, E3dgeConfig, small_config
 from inv3d.core.encoders.kinds import E3DGE
-from inv3d.core.encoders.local import LocalConfig
-from inv3d.core.encoders.pyramid import EncoderConfig
+from inv3d.core.encoders.local import LocalBranch, LocalConfig
+from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, build_encoder
 from inv3d.core.encoders.store import save_encoder
+from inv3d.core.generator import Detail
 from inv3d.core.training import dataset
 from inv3d.core.training.e3dge import SMALL_GLOBAL, GlobalRecipe, GlobalTrainer
-from inv3d.core.training.e3dge_local import SMALL_LOCAL, LocalRecipe, LocalTrainer
+from inv3d.core.training.e3dge_local import SMALL_LOCAL, WHOLE_RAYS, LocalRecipe, LocalTrainer
 from inv3d.core.training.job import EncoderJob, Show, finished_file, first_alone
+from inv3d.core.training.needs import CHUNK, Step, compared_rays
 from inv3d.core.training.outside import OUTSIDE, draw_outside
 from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.residuals import Residuals, draw_residuals, shards_of
@@ -70,6 +73,39 @@ def make_global_trainer(
     return GlobalTrainer(bundle, encoder, recipe, pictures, device)
 
 
+def e3dge_steps(job: EncoderJob) -> list[Step]:
+    """What the steps of `train_e3dge` compute."""
+    bundle, generator, config = job.bundle, job.bundle.generator, config_for(job.bundle, job.without)
+    codes, local = global_recipe(bundle, job.scale, job.without), local_recipe(bundle, job.scale, job.without)
+    vectors, side = config.codes.num_ws, codes.samples.resolution
+
+    def read(encoder: Encoder) -> Tensor:
+        return encoder(torch.zeros(codes.batch, 3, side, side))
+
+    def looked(branch: LocalBranch) -> Detail:
+        picture = torch.zeros(local.heads, 3, side, side)
+        camera = bundle.info.camera(torch.zeros(local.heads), torch.zeros(local.heads))
+        residuals = [picture, branch.align(picture, picture)] if local.aligns else [picture]
+        seen, *aligned = (branch.read(each, torch.zeros(local.heads, 1, side, side), camera) for each in residuals)
+        return Detail(seen, branch.film, tuple(aligned))
+
+    rays = compared_rays(codes.fit, generator, codes.rendered, 1), compared_rays(local.fit, generator, local.heads, 1)
+    patches = local.heads * local.patch**2 if local.fit.rays_per_view else 0
+    sizes = codes.fit.whole_resolution or generator.resolution, local.fit.whole_resolution or side
+    held = codes.samples.bytes(codes.sample_shards), 2 * (local.inside + local.outside) * 2 * 3 * side**2
+    steps = [
+        Step(
+            make=lambda: build_encoder(config.codes), read=read, scenes=codes.rendered, vectors=vectors, rays=rays[0],
+            size=sizes[0], held=held[0], halves=True,
+        ),
+        Step(
+            make=lambda: LocalBranch(config.local), read=looked, scenes=local.heads, vectors=vectors, rays=rays[1] + patches,
+            size=sizes[1], held=held[1], chunk=CHUNK if local.fit.rays_per_view else WHOLE_RAYS,
+        ),
+    ]  # fmt: skip
+    return steps[:1] if "local" in job.without else steps
+
+
 def train_e3dge(job: EncoderJob, report: Callable[[str], None], show: Show) -> Path:
     """Train E3DGE's encoder; returns where it was written. The file is complete once the codes can be read; the local
     branch, which learns after that, changes nothing before it is there, too."""
@@ -82,6 +118,7 @@ def train_e3dge(job: EncoderJob, report: Callable[[str], None], show: Show) -> P
     first = make_global_trainer(bundle, make_encoder(bundle, codes, without), codes, folder, device)
     first.run_showing(folder / f"{E3DGE}-global.pt", report, show)
     encoder = first.average
+    del first  # and with it what the optimizer keeps
     first_alone(lambda: save_encoder(encoder, path))
     if "local" in without:
         return path

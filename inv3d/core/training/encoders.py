@@ -13,12 +13,13 @@ from inv3d.core.bundle import Bundle
 from inv3d.core.encoders.kinds import E3DGE, PREIM3D, WTRI
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
 from inv3d.core.encoders.store import save_encoder
-from inv3d.core.training.e3dge_recipe import train_e3dge
+from inv3d.core.training.e3dge_recipe import e3dge_steps, train_e3dge
 from inv3d.core.training.job import EncoderJob, Show, finished_file, first_alone
-from inv3d.core.training.outside import OUTSIDE, draw_outside
+from inv3d.core.training.needs import Step, compared_rays
+from inv3d.core.training.outside import OUTSIDE, draw_outside, outside_bytes
 from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer
-from inv3d.core.training.wtri import train_wtri
+from inv3d.core.training.wtri import train_wtri, wtri_steps
 
 
 def recipe_for(bundle: Bundle) -> EncoderRecipe:
@@ -54,6 +55,21 @@ def without(recipe: EncoderRecipe, alternating: bool, around: bool) -> EncoderRe
     return replace(recipe, around_start=recipe.steps) if around else recipe
 
 
+def preim3d_steps(job: EncoderJob) -> list[Step]:
+    """What a step of `train_preim3d` computes once all of its losses are on."""
+    recipe, config, generator = scaled(recipe_for(job.bundle), job.scale), config_for(job.bundle), job.bundle.generator
+    seen = (recipe.batch, 3, recipe.samples.resolution, recipe.samples.resolution)
+    compared = compared_rays(recipe.fit, generator, recipe.rendered, recipe.around_heads)
+    size = recipe.fit.whole_resolution or generator.resolution
+    held = recipe.samples.bytes(recipe.sample_shards) + outside_bytes(job, recipe.samples.resolution)
+    return [
+        Step(
+            make=lambda: build_encoder(config), read=lambda encoder: encoder(torch.zeros(seen)), scenes=recipe.rendered,
+            vectors=config.num_ws, rays=compared, size=size, held=held, halves=True,
+        )
+    ]  # fmt: skip
+
+
 def draw_inside(bundle: Bundle, recipe: EncoderRecipe, folder: Path, report: Callable[[str], None]) -> None:
     """The generator's own pictures, in `folder`."""
     recipe.samples.draw(bundle, folder, recipe.sample_shards, report)
@@ -79,6 +95,8 @@ def train_preim3d(job: EncoderJob, report: Callable[[str], None], show: Show) ->
 
 RECIPES = {PREIM3D: train_preim3d, E3DGE: train_e3dge, WTRI: train_wtri}
 """How each of `ENCODERS` is trained."""
+STEPS = {PREIM3D: preim3d_steps, E3DGE: e3dge_steps, WTRI: wtri_steps}
+"""What the steps of these trainings compute, one after the other."""
 
 
 def make_trainer(bundle: Bundle, recipe: EncoderRecipe, folder: Path, device: torch.device) -> EncoderTrainer:

@@ -26,6 +26,14 @@ def draw_outside(job: EncoderJob, resolution: int, report: Callable[[str], None]
         draw_heads(SOURCES[job.bundle.info.drawn_from], job.folder, job.scale, report)
 
 
+def outside_bytes(job: EncoderJob, resolution: int) -> int:
+    """Of the pictures that `draw_outside` gives."""
+    if job.photos:
+        return len(job.photos) * 3 * resolution**2
+    heads = max(1, math.ceil(OUTSIDE_SHARDS * job.scale)) * dataset.IMAGE_HEADS * dataset.VIEWS_PER_HEAD
+    return 0 if job.bundle.info.drawn_from is None else heads * 3 * dataset.IMAGE_RESOLUTION**2
+
+
 def draw_heads(source: Source, folder: Path, factor: float, report: Callable[[str], None]) -> None:
     """Heads of its `source` as the pictures that an embedded generator cannot fully reproduce, in `folder`."""
     count = max(1, math.ceil(OUTSIDE_SHARDS * factor))

@@ -25,8 +25,9 @@ from inv3d.core.training.averaged import AveragedTraining
 from inv3d.core.training.job import EncoderJob, Show, finished_file, first_alone
 from inv3d.core.training.likeness import beside, likeness
 from inv3d.core.training.loop import Losses
+from inv3d.core.training.needs import Step, compared_rays
 from inv3d.core.training.networks import jitter
-from inv3d.core.training.outside import OUTSIDE, draw_outside
+from inv3d.core.training.outside import OUTSIDE, draw_outside, outside_bytes
 from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.renders import GUIDE_CELLS
 from inv3d.core.views import from_bytes
@@ -144,6 +145,26 @@ def config_for(bundle: Bundle, planes: bool = True) -> WtriConfig:
     if generator.resolution == generator.raw_resolution:
         return small_config(space.num_ws, space.w_dim)
     return public_config(space.num_ws, space.w_dim, apart=planes)
+
+
+def wtri_steps(job: EncoderJob) -> list[Step]:
+    """What a step of `train_wtri` computes."""
+    recipe, generator = recipe_for(job.bundle, job.scale, job.without), job.bundle.generator
+    config = config_for(job.bundle, recipe.planes)
+    count = recipe.batch + (recipe.cycled if recipe.cycle else 0)
+    compared = compared_rays(recipe.fit, generator, recipe.batch, recipe.whole)
+
+    def read(encoder: Wtri) -> Tensor:
+        pictures = torch.zeros(count, 3, recipe.resolution, recipe.resolution)
+        return encoder(pictures, pictures)
+
+    size = recipe.fit.whole_resolution or generator.resolution
+    held = outside_bytes(job, recipe.resolution)
+    return [
+        Step(
+            make=lambda: Wtri(config), read=read, scenes=recipe.batch, vectors=config.num_ws, rays=compared, size=size, held=held
+        )
+    ]  # fmt: skip
 
 
 def make_trainer(bundle: Bundle, recipe: WtriRecipe, folder: Path, device: torch.device) -> WtriTrainer:
