@@ -3,21 +3,21 @@
 
 Steps in which all losses of a recipe are on, on models of several sizes with random weights and random pictures, each in a
 process of its own, beside what is there once the model is loaded. `e3dge-local` is the second part of `e3dge`. Models are the
-embedded one, or like the public ones with a part of their pixels a side; the preim3d cases take a minute each up to
-`quarter`, `half` takes ten.
+embedded one, or like the public ones with a part of their pixels a side. Continues where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from problems import bundle_with
-from results import in_own_process, publish, table
+from results import in_own_process, kept, publish, table
 from torch import Tensor
 
 from inv3d.budget import require_training
@@ -30,6 +30,7 @@ from inv3d.core.training.averaged import AveragedTraining
 from inv3d.core.training.e3dge import GlobalTrainer
 from inv3d.core.training.e3dge_local import LocalTrainer
 from inv3d.core.training.job import EncoderJob
+from inv3d.core.training.needs import step_bytes
 from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.preim3d import EncoderTrainer
 from inv3d.core.training.residuals import Residuals
@@ -92,8 +93,8 @@ def trainer_of(recipe: str, job: EncoderJob) -> AveragedTraining[Any]:
 def measure(recipe: str, size: str) -> dict[str, float]:
     job = EncoderJob(bundle=bundle_of(size), folder=Path(), device=CPU, align=lambda photos: None)
     steps = encoders.STEPS[recipe.removesuffix("-local")](job)
-    step = dataclasses.replace(steps[-1 if recipe.endswith("-local") else 0], held=0)  # its pictures are not here
-    told = require_training([step], job.bundle, CPU)
+    step = steps[-1 if recipe.endswith("-local") else 0]
+    told = require_training([(step_bytes(step, job.bundle, CPU), 0)], size, CPU)  # its pictures are not here
     before = peak_memory_mb()
     trainer = trainer_of(recipe, job)
     first = trainer.step
@@ -106,12 +107,16 @@ def measure(recipe: str, size: str) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--one", nargs=2, metavar=("RECIPE", "SIZE"), help="Measure one case and print it as JSON.")
+    parser.add_argument("--folder", type=Path, default=Path("runs/encoder-memory"), help="Where finished cases are kept.")
     options = parser.parse_args()
     if options.one:
         print(json.dumps(measure(*options.one)))
         return
-    results = {case: in_own_process(__file__, "--one", *case.split()) for case in CASES}
-    rows = [[*case.split(), *(each / 1024 for each in found.values()), found["told_mb"] / found["measured_mb"]] for case, found in results.items()]
+    results, rows = {}, []
+    for case in CASES:
+        path = options.folder / f"{case.replace(' ', '-')}.json"
+        results[case] = found = kept(path, functools.partial(in_own_process, __file__, "--one", *case.split()))
+        rows.append([*case.split(), *(each / 1024 for each in found.values()), found["told_mb"] / found["measured_mb"]])
     text = table(["recipe", "size", "GB before", "GB more, measured", "told", "told / measured"], rows)
     publish("encoder_memory", results, text)
 

@@ -10,10 +10,9 @@ from collections.abc import Iterable
 
 import torch
 
-from inv3d.core.bundle import Bundle, ModelInfo
+from inv3d.core.bundle import ModelInfo
 from inv3d.core.device import free_on
 from inv3d.core.generator import GeneratorConfig
-from inv3d.core.training.needs import Step, step_bytes
 from inv3d.memory import most, require
 
 _RENDER = 0.25e9
@@ -116,19 +115,19 @@ def require_head(info: ModelInfo, fit: bool) -> None:
     require(needed, f"a head of the model '{info.name}'", "close other programs, or use a machine with more memory")
 
 
-def require_training(steps: Iterable[Step], bundle: Bundle, device: torch.device) -> float:
-    """Check that every one of the `steps` of an encoder's training fits into memory; returns the bytes that the largest takes on
-    the device. Raises OutOfMemoryError."""
-    most = 0.0
-    for step in steps:
-        needed, what = step_bytes(step, bundle, device), f"training an encoder for the model '{bundle.name}'"
+def require_training(steps: Iterable[tuple[float, int]], model: str, device: torch.device) -> float:
+    """Check that the steps of an encoder's training fit into memory, each given by the bytes that it takes (see
+    `core.training.needs`) and by those of its pictures, which are the host's; returns the bytes that the largest takes on the
+    device. Raises OutOfMemoryError."""
+    most, what = 0.0, f"training an encoder for the model '{model}'"
+    for needed, held in steps:
         if device.type == "cpu":
-            needed += step.held + _LATE
+            needed += held + _LATE
             require(needed, what, "use a machine with more memory, or --device cuda where there is one")
         else:
             needed += _CUDA
             require(needed, f"{what}, on {device},", "use a GPU with more memory, or --device cpu", free_on(device))
-            require(step.held + _LATE, f"the pictures of {what}", "use a machine with more memory, or a smaller --scale")
+            require(held + _LATE, f"the pictures of {what}", "use a machine with more memory, or a smaller --scale")
         most = max(most, needed)
     return most
 

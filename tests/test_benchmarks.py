@@ -38,6 +38,9 @@ def test_the_cost_of_many_clips_follows_from_measured_ones(monkeypatch):
     assert million.measured([{**row, "device": "cuda"}]).hours.value == 300 / 3600
     with pytest.raises(ValueError, match="no head"):
         million.measured([failed])
+    command = json.loads((FOLDER / "results" / "command.json").read_text())
+    alone = million.of_the_command(command)
+    assert alone.hours.value == command["processor_seconds"] / 3600 and alone.size.value == command["output_bytes"] > 1e6
 
 
 def test_the_benchmark_of_a_gpu_runs_through(monkeypatch, tmp_path):

@@ -361,6 +361,7 @@ def train_encoder(
     from inv3d.core.files import write_whole
     from inv3d.core.training import job as jobs
     from inv3d.core.training.encoders import RECIPES, STEPS
+    from inv3d.core.training.needs import step_bytes
     from inv3d.export.pictures import save_png
     from inv3d.photos import align_photos
     from inv3d.places import find_photos
@@ -383,7 +384,8 @@ def train_encoder(
             align=lambda photos: align_photos(photos, bundle, report),
             scale=scale, alternating=alternating, around=around, without=frozenset(without),
         )  # fmt: skip
-        most = require_training(STEPS[recipe](job), bundle, own)
+        needs = [(step_bytes(step, bundle, own), step.held) for step in STEPS[recipe](job)]
+        most = require_training(needs, model, own)
         jobs.first_alone(lambda: report(f"encoder {recipe}, model {model}, device {own}: about {most / 1e9:.1f} GB of memory at most"))
         path = RECIPES[recipe](job, report, show)
         jobs.first_alone(lambda: _finish(path, as_json))

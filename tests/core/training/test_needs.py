@@ -62,21 +62,19 @@ def test_fewer_rays_at_a_time_take_less(job):
     assert step_bytes(replace(step, chunk=64), job.bundle, CPU) < step_bytes(step, job.bundle, CPU)
 
 
-def test_a_training_that_does_not_fit_is_refused(job, monkeypatch):
-    steps = encoders.STEPS["preim3d"](job)
-    monkeypatch.setattr(memory, "free_memory", lambda: 1 << 40)
-    most = budget.require_training(steps, job.bundle, CPU)
-    assert most > steps[0].held > 0
-    monkeypatch.setattr(memory, "free_memory", lambda: int(0.9 * most))
-    with pytest.raises(OutOfMemoryError, match="training an encoder for the model 'demo' needs about"):
-        budget.require_training(steps, job.bundle, CPU)
+def test_a_training_that_does_not_fit_is_refused(monkeypatch):
+    monkeypatch.setattr(memory, "free_memory", lambda: int(4e9))
+    assert budget.require_training([(1e9, 500_000_000), (2e9, 0)], "demo", CPU) == 2.1e9
+    with pytest.raises(OutOfMemoryError, match=r"training an encoder for the model .demo. needs about 4\.1 GB"):
+        budget.require_training([(1e9, 0), (3e9, 1_000_000_000)], "demo", CPU)
 
 
-def test_a_gpu_has_its_own_memory(job, monkeypatch):
-    gpu, steps = torch.device("cuda", 0), encoders.STEPS["preim3d"](job)
-    monkeypatch.setattr(memory, "free_memory", lambda: 1 << 40)
-    monkeypatch.setattr(budget, "free_on", lambda device: 1 << 40)
-    most = budget.require_training(steps, job.bundle, gpu)
-    monkeypatch.setattr(budget, "free_on", lambda device: int(0.9 * most))
-    with pytest.raises(OutOfMemoryError, match="on cuda:0, needs about"):
-        budget.require_training(steps, job.bundle, gpu)
+def test_a_gpu_has_its_own_memory(monkeypatch):
+    gpu = torch.device("cuda", 0)
+    monkeypatch.setattr(memory, "free_memory", lambda: int(2e9))
+    monkeypatch.setattr(budget, "free_on", lambda device: int(4e9))
+    assert budget.require_training([(3e9, 1_000_000_000)], "demo", gpu) == 3.5e9
+    with pytest.raises(OutOfMemoryError, match=r"on cuda:0, needs about 4\.5 GB"):
+        budget.require_training([(4e9, 0)], "demo", gpu)
+    with pytest.raises(OutOfMemoryError, match="the pictures of training"):
+        budget.require_training([(1e9, 2_000_000_000)], "demo", gpu)
