@@ -310,7 +310,7 @@ class Head:
         return dataclasses.replace(self, track=track, origin=origin)
 
     def frontal(self) -> Head:
-        """This head with the code of its frontal view alone, and its frames in the light of that view."""
+        """This head at rest: with the code of its frontal view alone, and its frames in the light of that view."""
         return self._frontal
 
     @functools.cached_property
@@ -318,14 +318,16 @@ class Head:
         zero = torch.zeros(1)
         still = self.facing(self.camera(zero, zero))
         frames = self._lent
-        if frames is None or len(self.track) == 1:
+        if frames is None or len(frames) == 1:
             return still
-        # codes took up what changed while the head turned: as far as they know, that is light
-        own, front = (
-            torch.cat(each.edited(()).render_each(frames.camera, lambda render: render.image, _LIGHT_RESOLUTION, frames=False))
-            for each in (self, still)
-        )
-        return dataclasses.replace(still, lumigraph=frames.relit((front - own) / 2.0))
+        if len(self.track) > 1:
+            # codes took up what changed while the head turned: as far as they know, that is light
+            own, front = (
+                torch.cat(each.edited(()).render_each(frames.camera, lambda render: render.image, _LIGHT_RESOLUTION, frames=False))
+                for each in (self, still)
+            )
+            frames = frames.relit((front - own) / 2.0)
+        return dataclasses.replace(still, lumigraph=dataclasses.replace(frames, at_rest=True))
 
     def save(self, folder: Path) -> None:
         """Write `head.json`, the codes before all edits, the weight changes of tuning in float16, and edits, local detail and

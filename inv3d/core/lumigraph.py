@@ -12,6 +12,7 @@ Mirror images, and the generator's own colours, are brought into line with what 
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -47,17 +48,25 @@ _MOSTLY = 0.5  # coverage above which a pixel's colour is that of the head
 _LIGHT = 0.1  # of a picture's width, over which a change of light is averaged: what is finer is a change of shape
 _SEEN = 0.3  # weight above which a frame shows what it is asked for, not what hides that
 _FLOW_RESOLUTION = 64  # pixels per side of the pictures that tell what moved; more are slower, not better
+_FACE, _TURNING = 0.5, 1.5  # radians around the head to which its face reaches; how fast sides turn beyond
+_NECK = (-0.26, -0.18)  # heights, world units, below which an aligned head has its body, and above which it has none
+_FRONT = (0.0, 0.0, 1.0)
 _LEAST = 1e-3  # coverage of an empty pixel, so that depths can be averaged across the silhouette
 
 
 @dataclass(frozen=True)
 class Lumigraph:
     """K frames: `pictures` [K,4,S,S], red, green, blue and how much head and body cover, from 0 to 255; their cameras [K];
-    and the `depth` [K,1,s,s] of the head's surface in each, from the camera in world units."""
+    and the `depth` [K,1,s,s] of the head's surface in each, from the camera in world units.
+
+    Frames are chosen for every camera, so that a head that talks while it turns does so in its renders. `at_rest` they are
+    chosen for every point, wherever the camera is: eyes and mouth are those of the front, from all sides.
+    """
 
     pictures: Tensor
     camera: Camera
     depth: Tensor
+    at_rest: bool = False
 
     @staticmethod
     def of(views: Views, depth: Tensor) -> Lumigraph:
@@ -77,7 +86,7 @@ class Lumigraph:
         return len(self.pictures)
 
     def __getitem__(self, rows: list[int]) -> Lumigraph:
-        return Lumigraph(self.pictures[rows], self.camera[rows], self.depth[rows])
+        return replace(self, pictures=self.pictures[rows], camera=self.camera[rows], depth=self.depth[rows])
 
     def state(self) -> dict[str, Tensor]:
         """Its tensors by name, on the CPU, as they are saved."""
@@ -90,14 +99,16 @@ class Lumigraph:
         coarse = box_mean(change * matte, _LIGHT) / box_mean(matte, _LIGHT).clamp(min=_LEAST)
         colours = self.pictures[:, :3].float() + 255.0 * resized(coarse, self.size)
         pictures = torch.cat([colours.clamp(0.0, 255.0).round().byte(), self.pictures[:, 3:]], 1)
-        return Lumigraph(pictures, self.camera, self.depth)
+        return replace(self, pictures=pictures)
 
     def without(self, row: int) -> Lumigraph:
         """The other frames: what they tell about the camera of this one."""
         return self[[i for i in range(len(self)) if i != row]]
 
     def to(self, device: torch.device | str) -> Lumigraph:
-        return Lumigraph(self.pictures.to(device), self.camera.to(device), self.depth.to(device))
+        return replace(
+            self, pictures=self.pictures.to(device), camera=self.camera.to(device), depth=self.depth.to(device)
+        )
 
     def onto(self, render: Render, camera: Camera, size: int | None = None) -> Render:
         """The `render` [B] of the same head from `camera` [B], with the frames' colours where they saw its surface; its
@@ -160,12 +171,15 @@ class Lumigraph:
     ) -> _Told:
         """What the `most` frames nearest to `eye` [3] tell about `points` [3,P]. All count as further `aside` (radians), their
         background tells less then, and they are trusted only so far [P] in addition."""
-        rows = self._nearest(eye, most)
+        rows = self._nearest(*(eye.new_tensor(_FRONT), len(self)) if self.at_rest else (eye, most))
         matrix, origin, centre = (each[rows] for each in self._projections)
         away = points - centre
         distance = away.square().sum(1).sqrt()
-        toward = F.normalize(eye[:, None] - points, dim=0)
-        angle = torch.arccos((-(away * toward).sum(1) / distance).clamp(-1.0, 1.0))
+
+        def angle_to(directions: Tensor) -> Tensor:
+            return torch.arccos((-(away * directions).sum(1) / distance).clamp(-1.0, 1.0))
+
+        angle = angle_to(F.normalize(eye[:, None] - points, dim=0))
         image = (matrix @ points) + origin
         uv = image[:, :2] / image[:, 2:]
         places = (2.0 * uv - 1.0).transpose(1, 2)[:, None]
@@ -181,7 +195,8 @@ class Lumigraph:
         inside = ((uv > 0.0) & (uv < 1.0)).all(1)
         weights = torch.exp(-hidden.square()) * direct * beside * covered * inside
         weights = weights if trust is None else weights * trust
-        return _Told(rows, places, angle + aside + _PENALTY * (1.0 - weights), weights, colour)
+        away_from = angle_to(_sides(points)) if self.at_rest else angle
+        return _Told(rows, places, away_from + aside + _PENALTY * (1.0 - weights), weights, colour)
 
     def _floated(self, told: _Told, pixels: Tensor, size: int) -> _Told:
         """What frames tell about the `pixels` [P] of a picture, with the first two moved towards each other along the optical
@@ -244,7 +259,9 @@ class Lumigraph:
     @functools.cached_property
     def _reflected(self) -> Lumigraph:
         """The mirror images of the frames, seen by the mirror images of their cameras."""
-        return Lumigraph(self.pictures.flip(3), self.camera.mirrored(), self.depth.flip(3))
+        return replace(
+            self, pictures=self.pictures.flip(3), camera=self.camera.mirrored(), depth=self.depth.flip(3)
+        )
 
     def _nearest(self, eye: Tensor, most: int) -> list[int]:
         """The `most` frames whose cameras look from the most similar directions."""
@@ -294,6 +311,16 @@ def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, 
 def _read(maps: Tensor, places: Tensor) -> Tensor:
     """What maps [K,C,S,S] show at `places` [K,1,P,2] from -1 to 1: [K,C,P]."""
     return F.grid_sample(maps, places, padding_mode="border", align_corners=False)[:, :, 0]
+
+
+def _sides(points: Tensor) -> Tensor:
+    """Directions [3,P] from which `points` [3,P] of a head at rest are looked at: the whole face from the front, and what
+    lies further aside from ever further aside; the body from the front, since it does not turn with the head."""
+    around = torch.atan2(points[0], points[2])
+    low, high = _NECK
+    above = ((points[1] - low) / (high - low)).clamp(0.0, 1.0)
+    yaw = above * around.sign() * (_TURNING * (around.abs() - _FACE)).clamp(0.0, math.pi / 2)
+    return torch.stack([yaw.sin(), torch.zeros_like(yaw), yaw.cos()])
 
 
 def _shares(near: Tensor, limit: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """A ball with a painted surface stands for the head: its depth, its colours and what hides them are known exactly."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -260,3 +261,23 @@ def test_an_image_may_be_larger_than_its_render():
     middle = large.image[0, 0, SIZE, SIZE - 20 : SIZE + 20]
     assert large.image.shape[-1] == 2 * SIZE and large.depth.shape[-1] == SIZE
     assert (middle[1:] - middle[:-1]).abs().min() > 1.0
+
+
+def test_at_rest_the_front_shows_the_same_from_all_sides():
+    """Frames of different greys tell which of them a point has its colour from."""
+    yaws, greys = (-0.6, 0.0, 0.6), (40, 120, 200)
+    seen = frames(*yaws)
+    pictures = seen.pictures.clone()
+    pictures[:, :3] = torch.tensor(greys, dtype=torch.uint8)[:, None, None, None]
+    turning = dataclasses.replace(seen, pictures=pictures)
+    at_rest, aside = dataclasses.replace(turning, at_rest=True), camera(0.6)
+
+    def shown(lumigraph: Lumigraph, yaw: float) -> float:
+        """The grey of the point of the ball at a yaw."""
+        point = RADIUS * torch.tensor([math.sin(yaw), 0.0, math.cos(yaw)])
+        (column, row), _ = (each[0, 0] for each in aside.project(point.reshape(1, 1, 3)))
+        image = lumigraph.onto(blank(aside), aside).image[0, 0] * 127.5 + 127.5
+        return float(image[int(row * SIZE), int(column * SIZE)])
+
+    assert shown(turning, 0.0) > 180 and shown(turning, 1.2) > 180
+    assert abs(shown(at_rest, 0.0) - 120) < 25 and shown(at_rest, 1.2) > 180
