@@ -1,6 +1,8 @@
 """Time and memory of the main command by its stages, model loading included: `python benchmarks/command.py`.
 
-The time of processors tells what a stage costs also where other programs share the machine.
+The time of processors tells what a stage costs also where other programs share the machine. The estimate that the command
+shows before it starts is made in this time, too, before the run and after it, and compared with what it took. Results with a
+`--preset` other than `fast` are published under its name.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ import torch
 from reference import reference, sentence
 from results import in_own_process, publish, table
 
+from inv3d.core.bundle import load_bundle
+from inv3d.core.inversion.settings import FAST, PRESETS
 from inv3d.core.processors import limit_threads
+from inv3d.estimate import trial_render, video_seconds
 from inv3d.memory import keep_freed_memory, peak_memory_mb
 from inv3d.pipeline import VideoJob, video_to_head
 from inv3d.places import find_material
@@ -31,9 +36,10 @@ class Stages:
     """A `Progress` that notes, for each stage, seconds and seconds of processors. The first step of a stage stands for what
     comes before it, too, by how much longer it takes than the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, aside: float = 0.0) -> None:
+        """`aside` are seconds of processors of this process that do not count."""
         self.spent: dict[str, list[tuple[float, float]]] = {}
-        self._last = (time.perf_counter() - time.process_time(), 0.0)  # imports work alone
+        self._last = (time.perf_counter() - time.process_time() + aside, aside)  # imports work alone
 
     def __call__(self, stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
         now = (time.perf_counter(), time.process_time())
@@ -56,39 +62,52 @@ class Stages:
         return found
 
 
-def measure(clip: Path, out: Path) -> dict[str, Any]:
-    """The stages of `inv3d video CLIP --views 9 --latents`, and the most memory in MB."""
+def measure(clip: Path, out: Path, preset: str) -> dict[str, Any]:
+    """The stages of `inv3d video CLIP --views 9 --latents --preset PRESET`, the most memory in MB, and the estimates in seconds
+    of processors: that of the whole, and what a trial render took."""
     keep_freed_memory()  # as the command does
-    stages = Stages()
-    video_to_head(VideoJob(material=find_material([clip]), out=out, views=9, latents=True), stages)
-    return {"stages": stages.table(), "memory_mb": peak_memory_mb()}
+    job = VideoJob(material=find_material([clip]), out=out, views=9, latents=True, settings=PRESETS[preset])
+
+    def estimates() -> tuple[float, float]:
+        return video_seconds(job, time.process_time), trial_render(load_bundle(job.model), job.device, time.process_time)
+
+    imports = time.process_time()
+    before = estimates()
+    stages = Stages(aside=time.process_time() - imports)
+    video_to_head(job, stages)
+    return {"stages": stages.table(), "memory_mb": peak_memory_mb(), "estimates": (before, estimates())}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clip", type=Path, default=Path("samples/headturn.mp4"))
+    parser.add_argument("--preset", default=FAST.name, choices=list(PRESETS))
     parser.add_argument("--keep", type=Path, help="Keep the output in this folder.")
     parser.add_argument("--one", action="store_true", help="Measure in this process, and print JSON.")
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(options.clip, options.keep)))
+        print(json.dumps(measure(options.clip, options.keep, options.preset)))
         return
     limit_threads()  # of the process that is measured
     plain = reference(torch.device("cpu"))
     with tempfile.TemporaryDirectory() as folder:
         out = options.keep or Path(folder, "head")
-        measured = in_own_process(__file__, "--one", "--clip", str(options.clip), "--keep", str(out))
+        measured = in_own_process(__file__, "--one", "--clip", str(options.clip), "--keep", str(out), "--preset", options.preset)
         device = json.loads((out / "run.json").read_text())["device"]
+        size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     found, memory = measured["stages"], measured["memory_mb"]
     whole, busy = (sum(each) for each in zip(*found.values(), strict=True))
+    told = [each[0] for each in measured["estimates"]]
     text = (
-        f"`inv3d video {options.clip} --views 9 --latents` on {device}: {busy:.0f} s of processors in {whole:.0f} s, "
-        f"{memory / 1024:.1f} GB resident at most.\n\n"
+        f"`inv3d video {options.clip} --views 9 --latents --preset {options.preset}` on {device}: {busy:.0f} s of processors in {whole:.0f} s, "
+        f"{memory / 1024:.1f} GB resident at most, {size / 1e6:.0f} MB of output. Estimated: {told[0]:.0f} s of processors before the run, {told[1]:.0f} s after "
+        f"it.\n\n"
     )
     rows = [[name, *times, f"{100 * times[1] / busy:.0f} %"] for name, times in found.items()]
     rows.append(["whole command", whole, busy, "100 %"])
-    data = {"seconds": whole, "processor_seconds": busy, "peak_mb": memory, "stages": found, "reference": plain}
-    publish("command", data, text + sentence(plain) + table(["stage", "seconds", "seconds of processors", "share"], rows))
+    data = {"seconds": whole, "processor_seconds": busy, "peak_mb": memory, "output_bytes": size, "stages": found, "estimates": measured["estimates"], "reference": plain}
+    text += sentence(plain) + table(["stage", "seconds", "seconds of processors", "share"], rows)
+    publish("command" if options.preset == FAST.name else f"command-{options.preset}", data, text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""What a million heads cost, from a batch that was measured: `python benchmarks/million.py heads/summary.csv`.
+"""What a million heads cost, from a batch that was measured: `python benchmarks/million.py heads/summary.csv`; without one, from
+the main command on its clip (`results/command.json`).
 
 Hours, storage and money grow in proportion to the number of clips: every head is made by a process of its own that shares
 nothing with the others. The error given is that of the mean over the measured heads. Prices are parameters; their defaults
@@ -9,13 +10,15 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from results import publish, table
+from results import FOLDER, publish, table
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a summary tells of one input on average: hours of a core or of a GPU, bytes of a head, the part of inputs that
+    """What was measured of one input on average: hours of a core or of a GPU, bytes of a head, the part of inputs that
     became heads, and the highest memory in gigabytes. Inputs that became none cost their time, too."""
 
     heads: int
@@ -58,6 +61,12 @@ class Measured:
     usable: float
     memory: float
     on_gpu: bool
+
+
+def of_the_command(told: dict[str, Any]) -> Measured:
+    """What `benchmarks/command.py` has measured of its clip: a single head, so that nothing is known of others."""
+    hours, size = (Mean.of([value]) for value in (told["processor_seconds"] / 3600, told["output_bytes"]))
+    return Measured(1, hours, size, 1.0, told["peak_mb"] / 1024, on_gpu=False)
 
 
 def measured(rows: Sequence[dict[str, str]]) -> Measured:
@@ -91,21 +100,24 @@ def costs(of: Measured, clips: int, units: int, prices: Prices) -> list[list[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("summary", type=Path)
+    parser.add_argument("summary", type=Path, nargs="?")
     parser.add_argument("--clips", type=int, default=1_000_000)
     parser.add_argument("--units", type=int, default=1000, help="Cores or GPUs that work at once.")
     parser.add_argument("--core-hour", type=float, default=Prices.core_hour)
     parser.add_argument("--gpu-hour", type=float, default=Prices.gpu_hour)
     parser.add_argument("--gigabyte-month", type=float, default=Prices.gigabyte_month)
     options = parser.parse_args()
-    with options.summary.open(newline="", encoding="utf-8") as file:
-        of = measured(list(csv.DictReader(file)))
+    if options.summary is None:
+        of = of_the_command(json.loads((FOLDER / "command.json").read_text(encoding="utf-8")))
+    else:
+        with options.summary.open(newline="", encoding="utf-8") as file:
+            of = measured(list(csv.DictReader(file)))
     prices = Prices(options.core_hour, options.gpu_hour, options.gigabyte_month)
     thousand, all_of_them = (costs(of, clips, options.units, prices) for clips in (1000, options.clips))
     rows = [[name, small, large] for (name, small), (_, large) in zip(thousand, all_of_them, strict=True)]
     where = "a GPU" if of.on_gpu else "a core"
     text = (
-        f"From {of.heads} measured heads, of {100 * of.usable:.0f} % of the inputs: {of.hours.times(3600)} s of {where} and "
+        f"From {of.heads} measured head{'s' if of.heads > 1 else ''}, of {100 * of.usable:.0f} % of the inputs: {of.hours.times(3600)} s of {where} and "
         f"{of.size.times(1e-6)} MB each, at most {of.memory:.1f} GB of memory. {options.core_hour} dollars for an hour of a "
         f"core, {options.gpu_hour} of a GPU, {options.gigabyte_month} for a GB and month.\n\n"
     )

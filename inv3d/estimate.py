@@ -1,4 +1,8 @@
-"""Estimates of how long a job will take, reported before it starts."""
+"""Estimates of how long a job will take, reported before it starts.
+
+On a CPU the unit is a trial render, which is timed on the spot. What the parts of a run cost in this unit is read off the stages
+of the main command with the presets `fast` and `draft`, in seconds of processors (`benchmarks/command.py`).
+"""
 
 from __future__ import annotations
 
@@ -21,14 +25,22 @@ from inv3d.pipeline import VideoJob
 _TRIAL = 3  # steps of a stage
 _VIEW = 2.7
 """The cost of a 64 px view with its gradient in trial renders; measured."""
+_BEGINNING = 2.0
+"""Seconds until the first frame is looked at."""
+_FOUND = 40.0
+"""What comes between tracking and the output beside the steps of the fit, in trial renders: pictures are cut, their mattes
+completed, views that contradict looked for, first renders shown."""
+_SEARCHED, _APART = 0.3, 0.65
+"""A step on one code, and one on several, in steps that tune the generator."""
 
 
-def video_seconds(job: VideoJob) -> float:
-    """Estimated seconds for a clip or photographs, from small renders timed on the spot."""
+def video_seconds(job: VideoJob, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Estimated seconds for a clip or photographs, from small renders timed on the spot by a `clock`."""
     bundle = load_bundle(job.model, job.device)
-    render = trial_render(bundle, job.device)
+    render = trial_render(bundle, job.device, clock)
     fit = fit_seconds(bundle, job.fit, job.views, job.latents, render)
-    return 5.0 + job.material.seconds_to_track + fit + output_renders(bundle, job.fit.output, job.views) * render
+    rest = _FOUND + output_renders(bundle, job.fit.output, job.views)
+    return _BEGINNING + job.material.seconds_to_track + fit + rest * render
 
 
 def photo_seconds(job: PhotoJob, photos: int) -> float:
@@ -40,18 +52,18 @@ def photo_seconds(job: PhotoJob, photos: int) -> float:
     return 3.0 + photos * (fit + output_renders(bundle, alone, views=1) * render)
 
 
-def trial_render(bundle: Bundle, device: torch.device) -> float:
+def trial_render(bundle: Bundle, device: torch.device, clock: Callable[[], float] = time.perf_counter) -> float:
     """Seconds of a 64 px render of the mean head, the best of four; infinite if it contains NaN or infinity."""
     generator = bundle.generator
     code = generator.code_space.repeat(generator.mean_w[None])
     seconds = []
     for _ in range(4):
-        start = time.perf_counter()
+        start = clock()
         with torch.no_grad():
             image = generator(code, bundle.info.front.to(device), 64, superresolution=False).image
         if not bool(torch.isfinite(image).all()):
             return math.inf
-        seconds.append(time.perf_counter() - start)
+        seconds.append(clock() - start)
     return min(seconds)
 
 
@@ -98,17 +110,18 @@ def trial_fit(bundle: Bundle, settings: FitSettings, views: int, latents: bool) 
 
 def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool) -> float:
     """The cost of a fit in trial renders."""
-    search = settings.pose_steps + settings.wplus_steps + (settings.latent_steps if latents else 0)
+    search, apart = settings.pose_steps + settings.wplus_steps, settings.latent_steps if latents else 0
     largest = bundle.generator.raw_resolution
     if settings.rays_per_view is None:
-        return _VIEW * (search + settings.tuning_steps) * views * (largest / 64) ** 2
+        return _VIEW * (search + apart + settings.tuning_steps) * views * (largest / 64) ** 2
 
     window = settings.window or 0 if bundle.generator.window_margin is not None else 0
 
     def step(size: int | None) -> float:
-        return 1.2 + 1.0 * (min(size or 0, largest) / 48) ** 2 + 2.0 * (min(window, largest) / 48) ** 2
+        return 1.3 + 1.0 * (min(size or 0, largest) / 48) ** 2 + 2.0 * (min(window, largest) / 48) ** 2
 
-    return search * step(settings.whole_resolution) + settings.tuning_steps * step(settings.tuning_size)
+    steps = _SEARCHED * search + _APART * apart
+    return steps * step(settings.whole_resolution) + settings.tuning_steps * step(settings.tuning_size)
 
 
 def output_renders(bundle: Bundle, output: OutputSettings, views: int) -> float:
@@ -119,9 +132,9 @@ def output_renders(bundle: Bundle, output: OutputSettings, views: int) -> float:
     def render(size: int) -> float:
         return 0.3 + 2.25 * (min(size, largest) / 256) ** 2
 
-    orbit = (output.orbit_frames / 2 + 1) * render(output.orbit_resolution or largest)
-    measured = (views + output.held_out) * (render(largest) + 1.0)
-    frames = 2 * views * render(largest // 2) if output.frames else 0.0
-    mesh = 23.0 * (output.mesh_cells / 144) ** 3
-    painted = 57.0 * (texture / 1024) ** 2 + (10 + views) * render(texture // FINER)
+    orbit = (output.orbit_frames / 2 + 1) * render(output.orbit_resolution or largest) + 0.2 * output.orbit_frames
+    measured = (views + output.held_out) * (3.2 * render(largest) if output.frames else render(largest) + 1.0)
+    frames = 4 * views * render(largest // 2) if output.frames else 0.0
+    mesh = 25.0 + 15.0 * (output.mesh_cells / 144) ** 3
+    painted = 20.0 * (texture / 1024) ** 2 + 0.8 * (10 + views) * render(texture // FINER)
     return orbit + measured + frames + mesh + painted

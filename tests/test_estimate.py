@@ -1,13 +1,18 @@
 import dataclasses
 import itertools
+import json
+from pathlib import Path
 
 import pytest
 
 from inv3d import estimate
-from inv3d.core.inversion.settings import FAST, PAPER_FAST
+from inv3d.core.inversion.settings import DRAFT, FAST, PAPER_FAST
+from inv3d.pipeline import VideoJob
+from inv3d.video.material import Recording
 from tests import tiny
 from tests.pretend import DEVICE, pretended
 
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 FEW = dataclasses.replace(
     PAPER_FAST, pose_steps=20, wplus_steps=100, latent_steps=30, tuning_steps=7, views_per_step=2, between_per_step=1
 )
@@ -18,6 +23,26 @@ def test_a_fit_takes_as_long_as_its_steps(demo, monkeypatch, views, latents, ste
     clock = itertools.count(step=2.0)
     monkeypatch.setattr(estimate.time, "perf_counter", lambda: next(clock))
     assert estimate.trial_fit(tiny.with_generator(demo), FEW, views, latents) == 2.0 * steps
+
+
+@pytest.mark.parametrize(("preset", "name"), [(FAST, "command"), (DRAFT, "command-draft")])
+def test_the_parts_of_a_run_take_what_they_were_measured_to_take(demo, preset, name):
+    """In `benchmarks/command.py`, by the trial renders that it made."""
+    told = json.loads((RESULTS / f"{name}.json").read_text())
+    render = sum(trial for _, trial in told["estimates"]) / 2
+    spent = {stage: busy for stage, (_, busy) in told["stages"].items()}
+    fit = sum(spent[stage] for stage in ("W+", "latents", "tuning"))
+    output = sum(spent[stage] for stage in ("depths of frames, head", "views", "orbit", "mesh", "metrics", "report", "page"))
+    assert estimate.fit_renders(demo, preset, 9, True) * render == pytest.approx(fit, rel=0.15)
+    assert estimate.output_renders(demo, preset.output, 9) * render == pytest.approx(output, rel=0.15)
+
+
+def test_a_clip_takes_all_of_its_parts(demo, clip, monkeypatch):
+    monkeypatch.setattr(estimate, "trial_render", lambda *trial: 0.1)
+    job = VideoJob(material=Recording.of(clip), out=clip, views=9, latents=True, settings=FAST)
+    parts = estimate.fit_renders(demo, FAST, 9, True) + estimate.output_renders(demo, FAST.output, 9)
+    assert estimate.video_seconds(job) == pytest.approx(0.1 * parts, rel=0.2)
+    assert estimate.video_seconds(job) > 0.1 * parts + job.material.seconds_to_track
 
 
 def test_a_cpu_makes_no_steps_to_tell_how_long_they_take_and_a_gpu_does(demo, monkeypatch):
