@@ -1,4 +1,4 @@
-"""A pool of processes on the machines of a Ray cluster (extra `batch`). All machines must see the same folders."""
+"""The machines of a Ray cluster (extra `batch`): a pool of processes on them. All machines must see the same folders."""
 
 from __future__ import annotations
 
@@ -64,6 +64,35 @@ class OfMainThread:
         return len(text)
 
 
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """The module `ray`, connected to the cluster at an address, "auto" for the one that this machine belongs to. Raises UsageError
+    if there is none, or if Ray is not installed."""
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError("--ray needs Ray, which is not installed", 'pip install "inv3d[batch]"') from error
+    _reach(address)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, namespace="inv3d")
+    except Exception as error:
+        raise UsageError(
+            f"there is no Ray cluster at {address}: {reason_of(error)}",
+            "start one with: ray start --head; or leave out --ray",
+        ) from error
+    try:
+        with redirect_stdout(cast(TextIO, OfMainThread(sys.stdout))):
+            yield ray
+    finally:
+        with redirect_stdout(io.StringIO()):  # reports that it has held back until now
+            ray.shutdown()
+
+
+def reason_of(error: BaseException) -> str:
+    """One line on an error of Ray's."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 class RayPool:
     """A `Pool` on a cluster to which `ray` is connected. Ray itself repeats nothing: that is for the batch to decide."""
 
@@ -80,26 +109,9 @@ class RayPool:
     def at(
         address: str, memory: float, device: str, most: int | None, program: tuple[str, ...] = PROGRAM
     ) -> Iterator[RayPool]:
-        """The pool of the cluster at an address, "auto" for the one that this machine belongs to. Raises UsageError if there is
-        none, or if Ray is not installed."""
-        try:
-            import ray
-        except ImportError as error:
-            raise UsageError("--ray needs Ray, which is not installed", 'pip install "inv3d[batch]"') from error
-        _reach(address)
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, namespace="inv3d")
-        except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise UsageError(
-                f"there is no Ray cluster at {address}: {reason}", "start one with: ray start --head; or leave out --ray"
-            ) from error
-        try:
-            with redirect_stdout(cast(TextIO, OfMainThread(sys.stdout))):
-                yield RayPool(ray, Need.of(ray.cluster_resources(), device, memory), most, program)
-        finally:
-            with redirect_stdout(io.StringIO()):  # reports that it has held back until now
-                ray.shutdown()
+        """The pool of the cluster at an address (see `connected`)."""
+        with connected(address) as ray:
+            yield RayPool(ray, Need.of(ray.cluster_resources(), device, memory), most, program)
 
     @property
     def slots(self) -> int:
@@ -137,7 +149,7 @@ class RayPool:
         try:
             return attempt, self._ray.get(reference)
         except Exception as error:  # whatever Ray reports of a worker, a machine or its memory
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = reason_of(error)
             seconds = round(time.monotonic() - start, 2)
             return attempt, Ending(None, seconds=seconds, message=f"its worker was lost ({reason})")
 

@@ -12,7 +12,7 @@ import typer
 
 from inv3d.cli import image, signals, video
 from inv3d.cli.arguments import Number, folder_path, some_path
-from inv3d.cli.options import Debug, Device, Force, Json, check_folder
+from inv3d.cli.options import Debug, Device, Force, Json, Ray, check_folder
 from inv3d.cli.requests import options_of
 
 if TYPE_CHECKING:
@@ -54,15 +54,7 @@ def batch(
             show_default="one for each core, as far as the memory goes, or one for each GPU",
         ),
     ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Use the machines of a Ray cluster, which see the same folders: auto, HOST:PORT or ray://HOST:PORT. Needs "
-            "the extra 'batch'.",
-            show_default="this machine alone",
-        ),
-    ] = None,
+    ray: Ray = None,
     retries: Annotated[
         int,
         typer.Option(

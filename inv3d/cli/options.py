@@ -117,6 +117,15 @@ ChosenHead = Annotated[
         show_default="the only or clearly largest one",
     ),
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Use the machines of a Ray cluster, which see the same folders: auto, HOST:PORT or ray://HOST:PORT. Needs "
+        "the extra 'batch'.",
+        show_default="this machine alone",
+    ),
+]
 HeadFolder = Annotated[
     Path, typer.Argument(parser=input_path, metavar="HEAD", help="Output folder of `inv3d video` or `inv3d image`.")
 ]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from inv3d.cli.arguments import Number, folder_path, input_path, output_path
-from inv3d.cli.options import FACTOR, Debug, Deterministic, Device, Force, Json, Model, check_file, check_folder
+from inv3d.cli.options import FACTOR, Debug, Deterministic, Device, Force, Json, Model, Ray, check_file, check_folder
 from inv3d.core.encoders.kinds import PREIM3D, check_ingredients, described, ingredients
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from inv3d.core.bundle import Bundle
     from inv3d.core.editing.directions import Directions
+    from inv3d.core.training.dataset import Drawing
 
 app = typer.Typer(
     help="Retrain the embedded model, or train an encoder for any model. A stopped training continues from its last "
@@ -55,6 +56,18 @@ def _start(device: str, threads: int | None, deterministic: bool = False) -> tor
     if threads is not None:
         torch.set_num_threads(threads)
     return choose_device(device, deterministic).device
+
+
+_DRAWN = 1.5e9
+"""Bytes of memory of a process that draws pictures."""
+
+
+def _drawing(ray: str | None) -> AbstractContextManager[Drawing]:
+    """Where training data is drawn: in this process, or on the Ray cluster at an address."""
+    from inv3d.batch.spread import spread
+    from inv3d.core.training.dataset import in_turn
+
+    return nullcontext(in_turn) if ray is None else spread(ray, _DRAWN)
 
 
 @contextmanager
@@ -99,12 +112,13 @@ def train_data(
     scale: Scale = 1.0,
     threads: Threads = None,
     compiled: Compiled = True,
+    ray: Ray = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Generate the training data in FOLDER/data: points, pixels and pictures of people or of stylised heads.
 
-    Example: inv3d train data runs/demo
+    Examples: inv3d train data runs/demo; inv3d train data runs/demo --ray auto
     """
     check_folder(folder)
 
@@ -112,8 +126,8 @@ def train_data(
     from inv3d.core.training.source import SOURCES
 
     _start("cpu", threads)
-    with _training(folder, as_json) as report:
-        make_data(folder, scale, compiled, report, SOURCES[source])
+    with _training(folder, as_json) as report, _drawing(ray) as drawing:
+        make_data(folder, scale, compiled, report, SOURCES[source], drawing)
     _finish(folder / "data", as_json)
 
 
@@ -295,6 +309,7 @@ def train_demo(
     deterministic: Deterministic = False,
     threads: Threads = None,
     compiled: Compiled = True,
+    ray: Ray = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -304,12 +319,14 @@ def train_demo(
     """
     check_folder(folder)
 
-    from inv3d.core.training.recipe import train_all
+    from inv3d.core.training.recipe import make_data, train_all
     from inv3d.core.training.source import SOURCES
 
     chosen = _start(device, threads, deterministic)
     with _training(folder, as_json) as report:
-        out = train_all(folder, scale, chosen, compiled, report, SOURCES[source])
+        with _drawing(ray) as drawing:
+            make_data(folder, scale, compiled, report, SOURCES[source], drawing)
+        out = train_all(folder, scale, chosen, report)
     _finish(out, as_json, _SHIP)
 
 

@@ -12,6 +12,10 @@ class Inv3dError(Exception):
         super().__init__(message)
         self.message, self.hint = message, hint
 
+    def __reduce__(self) -> tuple[type[Inv3dError], tuple[str, str]]:
+        """Errors may come from other processes."""
+        return type(self), (self.message, self.hint)
+
 
 class UsageError(Inv3dError):
     """The command was used wrongly: options that contradict each other, an output that exists."""

@@ -6,9 +6,10 @@ generation continues where it stopped and the same seeds give the same files.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -227,36 +228,71 @@ class DataPlan:
         return DataPlan(*(max(min(1, count), math.ceil(factor * count)) for count in astuple(self)))
 
 
+@dataclass(frozen=True)
+class Shard:
+    """A file of a training set: its number among those of its `kind` says what is drawn."""
+
+    path: Path
+    kind: str
+    index: int
+
+
+MAKERS = {
+    "points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard, "twins": twin_shard,
+    "patches": patch_shard,
+}  # fmt: skip
+Drawing = Callable[[Callable[[Shard], float], Sequence[Shard]], Iterable[tuple[Shard, float]]]
+"""Calls a function, which draws a shard and gives the seconds that this took, for every shard, in whatever order and place."""
+
+
+def in_turn(draw: Callable[[Shard], float], missing: Sequence[Shard]) -> Iterator[tuple[Shard, float]]:
+    """Draw shards one after the other in this process."""
+    return ((shard, draw(shard)) for shard in missing)
+
+
 def generate(
-    folder: Path, plan: DataPlan, compiled: bool, report: Callable[[str], None], source: Source
+    folder: Path,
+    plan: DataPlan,
+    compiled: bool,
+    report: Callable[[str], None],
+    source: Source,
+    drawing: Drawing = in_turn,
 ) -> None:
-    """Write the shards that `folder` lacks, so many of each kind; `report` gets one line per shard.
+    """Write the shards that `folder` lacks, so many of each kind; `report` gets one line per shard. Where and in which order they
+    are drawn changes nothing in them.
 
     Raises UsageError if `folder` has shards of another source.
     """
+    folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     found = source_of(folder, source)
     if found.name != source.name:
         raise UsageError(f"{folder} already has data of {found.name}", "choose another folder for another source")
-    makers = {
-        "points": point_shard, "rays": ray_shard, "images": image_shard, "wide": wide_shard, "twins": twin_shard,
-        "patches": patch_shard,
-    }  # fmt: skip
     # in the order in which training needs them, so that it can start in parallel
     delays = {"points": 0.0, "wide": 0.2, "images": 0.9, "twins": 0.9, "rays": 1.4, "patches": 2.2}
-    jobs = [(delays[kind] + i / getattr(plan, kind), kind, i) for kind in makers for i in range(getattr(plan, kind))]
-    missing = [
-        (path, kind, index)
-        for _, kind, index in sorted(jobs)
-        if not (path := folder / f"{kind}-{index:04d}.safetensors").exists()
-    ]
+    jobs = [(delays[kind] + i / getattr(plan, kind), kind, i) for kind in MAKERS for i in range(getattr(plan, kind))]
+    every = (Shard(folder / f"{kind}-{index:04d}.safetensors", kind, index) for _, kind, index in sorted(jobs))
+    missing = [shard for shard in every if not shard.path.exists()]
     if not missing:
         return  # nothing is drawn, so that what draws need not be installed
-    artist = source.artist(compiled)
-    for path, kind, index in missing:
-        start = time.perf_counter()
-        write_shard(path, makers[kind](source, artist, index))
-        report(f"{path.name} {time.perf_counter() - start:.1f} s")
+    try:
+        for shard, seconds in drawing(functools.partial(_draw, source, compiled), missing):
+            report(f"{shard.path.name} {seconds:.1f} s")
+    finally:
+        _artist.cache_clear()
+
+
+def _draw(source: Source, compiled: bool, shard: Shard) -> float:
+    """Draw and write a shard; returns the seconds that this took."""
+    artist, start = _artist(source, compiled), time.perf_counter()
+    write_shard(shard.path, MAKERS[shard.kind](source, artist, shard.index))
+    return time.perf_counter() - start
+
+
+@functools.lru_cache(maxsize=1)
+def _artist(source: Source, compiled: bool) -> Artist:
+    """What draws the heads of a source in this process."""
+    return source.artist(compiled)
 
 
 def shards(folder: Path, kind: str) -> list[Path]:

@@ -18,6 +18,7 @@ from inv3d.core.networks.aligner import Aligner
 from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
 from inv3d.core.training import dataset
+from inv3d.core.training.dataset import Drawing, in_turn
 from inv3d.core.training.directions import people_directions
 from inv3d.core.training.generator import Recipe, Trainer
 from inv3d.core.training.networks import (
@@ -61,9 +62,11 @@ def recipe_for(device: torch.device) -> Recipe:
     return replace(recipe, **heads)
 
 
-def make_data(folder: Path, scale: float, compiled: bool, report: Report, source: Source) -> None:
+def make_data(
+    folder: Path, scale: float, compiled: bool, report: Report, source: Source, drawing: Drawing = in_turn
+) -> None:
     """Shards of heads of `source` in `folder`/data."""
-    dataset.generate(folder / "data", dataset.DataPlan().scaled(scale), compiled, report, source)
+    dataset.generate(folder / "data", dataset.DataPlan().scaled(scale), compiled, report, source, drawing)
 
 
 def train_generator(
@@ -93,9 +96,8 @@ def train_helper(name: str, folder: Path, scale: float, device: torch.device, re
         pass
 
 
-def train_all(folder: Path, scale: float, device: torch.device, compiled: bool, report: Report, source: Source) -> Path:
-    """Train every unfinished part in `folder` in order; returns the folder of the finished bundle."""
-    make_data(folder, scale, compiled, report, source)
+def train_all(folder: Path, scale: float, device: torch.device, report: Report) -> Path:
+    """Train every unfinished part in `folder` on its data, in order; returns the folder of the finished bundle."""
     train_generator(folder, scale, device, report)
     for name in HELPERS:
         train_helper(name, folder, scale, device, report)
