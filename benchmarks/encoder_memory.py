@@ -40,7 +40,7 @@ from inv3d.memory import peak_memory_mb
 CPU = torch.device("cpu")
 PARTS = {"full": 1, "half": 2, "quarter": 4, "eighth": 8}
 CASES = (
-    "preim3d demo", "preim3d eighth", "preim3d quarter", "preim3d half", "e3dge eighth", "e3dge-local eighth", "wtri eighth",
+    "preim3d demo", "preim3d eighth", "preim3d quarter", "preim3d half", "e3dge eighth", "e3dge-local eighth", "wtri demo",
 )  # fmt: skip
 _PICTURES = 24
 

@@ -14,6 +14,15 @@ _SIDE = 1024
 _PLANE, _CHANNELS, _POINTS = 256, 32, 1 << 16
 
 
+def clock(device: torch.device) -> float:
+    """Seconds: of processors where they do the work, which other programs on the machine change less; a GPU's after it has
+    finished."""
+    if device.type == "cpu":
+        return time.process_time()
+    finished(device)
+    return time.perf_counter()
+
+
 def finished(device: torch.device) -> None:
     """Wait until the device has done everything."""
     if device.type == "cuda":

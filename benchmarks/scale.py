@@ -1,19 +1,20 @@
 """Cost and memory against the number of views, of codes and of pixels: `python benchmarks/scale.py`.
 
-Steps of all three stages of the fast preset on the embedded model, each case in a process of its own.
+Steps of all three stages of the fast preset on the embedded model, each case in a process of its own, in seconds of
+processors.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 from problems import problem
+from reference import clock
 from results import in_own_process, publish, table
 
 from inv3d.core.bundle import load_bundle
@@ -38,13 +39,13 @@ def measure(what: str, value: int) -> dict[str, float]:
     if what == "rays per view":
         settings = replace(settings, rays_per_view=value)
     task = problem(bundle, value if what in ("views", "codes") and value > 1 else 9, settings, device)
-    start = time.perf_counter()
+    start = clock(device)
     code, *_ = fit_wplus(task)
     track = LatentTrack(code, torch.zeros(1))
     if (what == "codes" and value > 1) or what == "rays per view":
         track = fit_latents(task, code)
     tune(task, track)
-    return {"seconds": (time.perf_counter() - start) / STEPS, "memory_mb": peak_memory_mb()}
+    return {"seconds": (clock(device) - start) / STEPS, "memory_mb": peak_memory_mb()}
 
 
 def main() -> None:
