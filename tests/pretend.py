@@ -251,3 +251,13 @@ def pretended() -> Iterator[Pretended]:
         for told in ("User provided device_type of 'cuda'", "CUDA is not available"):
             warnings.filterwarnings("ignore", told)
         yield made
+
+
+@contextmanager
+def ordered() -> Iterator[None]:
+    """The time during which kernels without an order are refused."""
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)

@@ -7,8 +7,10 @@ import torch
 
 from inv3d import pipeline
 from inv3d.core.bundle import load_bundle
+from inv3d.core.encoders.e3dge import E3dge, E3dgeConfig
 from inv3d.core.encoders.inverter import WtriInverter
 from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D
+from inv3d.core.encoders.local import small_local
 from inv3d.core.encoders.pyramid import build_encoder, small_config
 from inv3d.core.encoders.store import load_encoder
 from inv3d.core.encoders.wtri import Wtri
@@ -20,8 +22,11 @@ from inv3d.core.inversion.settings import PRESETS, OutputSettings
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.metrics.consistency import depth_consistency
 from inv3d.core.repeatable import kind_of, refused
+from inv3d.core.training.e3dge import SMALL_GLOBAL, GlobalTrainer
+from inv3d.core.training.e3dge_local import SMALL_LOCAL, LocalTrainer
 from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.preim3d import SMALL, EncoderTrainer
+from inv3d.core.training.residuals import Residuals
 from inv3d.core.training.wtri import SMALL_WTRI, WtriTrainer, config_for
 from inv3d.core.views import Views
 from inv3d.export.orbit import write_orbit
@@ -33,7 +38,7 @@ from inv3d.video import track
 from inv3d.video.material import Recording
 from tests import tiny
 from tests.people import portraits
-from tests.pretend import DEVICE, DevicesMixedError, pretended
+from tests.pretend import DEVICE, DevicesMixedError, ordered, pretended
 
 FEW = OutputSettings(orbit_frames=4, orbit_resolution=16, held_out=2, mesh_cells=12, texture=64)
 
@@ -79,10 +84,8 @@ def footage(bundle):
 
 @pytest.fixture
 def repeating():
-    """The time during which kernels without an order are refused."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
+    with ordered():
+        yield
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -222,6 +225,25 @@ def test_an_encoder_learns(bundle, there, request, ordered):
     there.waits.clear()
     assert [{"pixel", "around"} <= set(trainer.advance()) for _ in range(2)] == [True, True]
     assert not [place for place in there.waits if "volume.py" in place]
+
+
+def test_both_parts_of_e3dge_learn(bundle, repeating):
+    """Codes, sides and shapes; then local detail, with its discriminator."""
+    generator, space = bundle.generator, bundle.generator.code_space
+    decoded = generator.decoded_features
+    encoder = E3dge(E3dgeConfig(small_config(space.num_ws, space.w_dim), replace(small_local(decoded), render_size=16, input_size=32, aligner_size=32)))
+    z, front = torch.randn(3, generator.z_dim), torch.zeros(3)
+
+    def pictures(*views):
+        return torch.randint(256, (3, *views, 3, 24, 24), dtype=torch.uint8)
+
+    recipe = replace(SMALL_GLOBAL, batch=3, fit=small(SMALL_GLOBAL.fit), geometry_rays=8)
+    first = GlobalTrainer(bundle, encoder, recipe, Pictures(pictures(), front, front, z), DEVICE)
+    assert {"pixel", "code", "pose", "surface"} <= set(first.advance())
+    codes = space.repeat(bundle.mean_code).cpu().expand(3, -1, -1)
+    pairs = Residuals(pictures(2), pictures(2), torch.full((3, 2, 1, 16, 16), 2.7), torch.zeros(3, 2, 2), codes)
+    second = LocalTrainer(bundle, first.average.local.requires_grad_(True), replace(SMALL_LOCAL, fit=small(SMALL_LOCAL.fit), patch=16), pairs, DEVICE)
+    assert {"pixel", "alignment", "adversarial"} <= set(second.advance())
 
 
 def test_an_encoder_into_w_tri_learns_and_reads_photos(bundle, repeating):

@@ -22,6 +22,7 @@ from inv3d.core.training.networks import (
 )
 from inv3d.core.training.recipe import HELPERS, assemble
 from inv3d.core.training.source import PEOPLE, TOONS, source_of
+from tests.pretend import DEVICE, ordered, pretended
 
 TINY = Recipe(
     point_steps=6, ray_steps=2, patch_steps=2, mapping_steps=2, point_heads=2, points=96, queries=48, ray_heads=2, rays=24, ray_samples=6,
@@ -81,6 +82,15 @@ def test_all_stages_run_and_a_resumed_training_equals_an_unbroken_one(data, tmp_
     ours, theirs = whole.model.state_dict(), resumed.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert whole.result().mean_w.abs().sum() > 0
+
+
+def test_all_parts_learn_on_a_device_whose_sums_have_an_order(data):
+    with pretended(), ordered():
+        trainer = Trainer(TINY, data, DEVICE)
+        names = {name for _ in range(12) for name in trainer.advance()}
+        for kind, _ in HELPERS.values():
+            names |= set(type("Tiny", (kind,), {"batch": 4, "heads": 4})(data, 1, DEVICE).advance())
+    assert {"distance", "colour", "matte", "contrast"} <= names
 
 
 def test_points_teach_the_generator_something(data):
