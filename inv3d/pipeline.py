@@ -106,7 +106,7 @@ def choice_of_perceptual(perceptual: str) -> str:
 def settings_for(bundle: Bundle, settings: FitSettings) -> FitSettings:
     """The settings without terms that do not apply to a model: objects without a face have no identity and may differ from
     their mirror images."""
-    return dataclasses.replace(settings, identity=0.0, symmetry=0.0) if bundle.info.subject == "things" else settings
+    return dataclasses.replace(settings, identity=0.0, symmetry=0.0) if bundle.shows_things else settings
 
 
 def cut_footage(

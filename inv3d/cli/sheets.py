@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -92,9 +93,9 @@ def sample(
 
 def source(
     kind: Annotated[
-        Literal["people", "toons"],
+        Literal["people", "toons", "cats"],
         typer.Option(
-            metavar="NAME", help="Source to draw: people (needs the extra 'train') or toons (stylised heads)."
+            metavar="NAME", help="Source to draw: people (needs the extra 'train'), toons (stylised heads) or cats."
         ),
     ] = "people",
     seeds: SeedList = _SEEDS,
@@ -107,7 +108,7 @@ def source(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Draw a contact sheet of exact heads: people, which demo was trained on (same seeds, same people), or toons.
+    """Draw a contact sheet of exact heads: people, which demo was trained on (same seeds, same people), toons or cats.
 
     Example: inv3d models source --seeds 0-23 --yaw -60,0,60 --out people.png
     """
@@ -115,11 +116,14 @@ def source(
 
     from inv3d.budget import require_source
     from inv3d.core.camera import look_at
+    from inv3d.core.cats.cat import CAT
+    from inv3d.core.procedural.toon import TOON
     from inv3d.export.sheet import people_sheet, source_sheet
 
     require_source(resolution, len(seeds.numbers) * len(yaw.degrees), together=len(yaw.degrees))
     cameras = look_at(*_angles(yaw, pitch))
-    draw = people_sheet if kind == "people" else source_sheet
+    drawn = {"toons": TOON, "cats": CAT}
+    draw = people_sheet if kind == "people" else partial(source_sheet, drawn[kind])
     _write(out, force, lambda: draw(list(seeds.numbers), cameras, resolution, _count), columns, as_json)
 
 

@@ -1,4 +1,4 @@
-"""`inv3d train`: retrain the embedded model, whole or part by part, or train an encoder for any model."""
+"""`inv3d train`: retrain an embedded model, whole or part by part, or train an encoder for any model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inv3d.core.training.dataset import Drawing
 
 app = typer.Typer(
-    help="Retrain the embedded model, or train an encoder for any model. A stopped training continues from its last "
+    help="Retrain an embedded model, or train an encoder for any model. A stopped training continues from its last "
     "checkpoint, even in a copied folder.\n\nExample: inv3d train demo runs/demo",
 )
 
@@ -42,8 +42,8 @@ Threads = Annotated[
 ]
 Compiled = Annotated[bool, typer.Option(help="Speed up data generation with torch.compile (needs a C++ compiler).")]
 SourceName = Annotated[
-    Literal["people", "toons"],
-    typer.Option(help="People (needs the extra 'train') or stylised heads; the later steps follow this choice."),
+    Literal["people", "toons", "cats"],
+    typer.Option(help="People (needs the extra 'train'), stylised heads or cats; the later steps follow this choice."),
 ]
 
 
@@ -102,7 +102,7 @@ def _finish(out: Path, as_json: bool, advice: str = "") -> None:
         document({"out": str(out)})
 
 
-_SHIP = "; copy it to inv3d/models/demo to ship it"
+_SHIP = "; copy it to inv3d/models to ship it"
 
 
 @app.command("data")
@@ -116,7 +116,7 @@ def train_data(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Generate the training data in FOLDER/data: points, pixels and pictures of people or of stylised heads.
+    """Generate the training data in FOLDER/data: points, pixels and pictures of people, stylised heads or cats.
 
     Examples: inv3d train data runs/demo; inv3d train data runs/demo --ray auto
     """
@@ -196,7 +196,7 @@ def train_network(
 
 @app.command("assemble")
 def train_assemble(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
-    """Assemble the trained parts into one model, FOLDER/demo.
+    """Assemble the trained parts into one model, FOLDER/demo, or FOLDER/cats of the generator alone.
 
     Example: inv3d train assemble runs/demo
     """
@@ -205,7 +205,7 @@ def train_assemble(folder: Folder, as_json: Json = False, debug: Debug = False) 
     from inv3d.core.training import recipe
 
     with _training(folder, as_json, "train the missing part first (inv3d train --help)"):
-        out = recipe.assemble(folder, folder / "demo")
+        out = recipe.assemble(folder)
     _finish(out, as_json, _SHIP)
 
 
@@ -303,7 +303,10 @@ def _read_off(pictures: Path, bundle: Bundle, encoder: str, found: Directions) -
 @app.command("demo")
 def train_demo(
     folder: Folder,
-    source: SourceName = "people",
+    source: Annotated[
+        Literal["people", "toons"],
+        typer.Option(help="People (needs the extra 'train') or stylised heads."),
+    ] = "people",
     scale: Scale = 1.0,
     device: Device = "auto",
     deterministic: Deterministic = False,
@@ -318,15 +321,40 @@ def train_demo(
     Example: inv3d train demo runs/demo
     """
     check_folder(folder)
+    _train_all(source, folder, scale, _start(device, threads, deterministic), compiled, ray, as_json)
 
+
+@app.command("cats")
+def train_cats(
+    folder: Folder,
+    scale: Scale = 1.0,
+    device: Device = "auto",
+    deterministic: Deterministic = False,
+    threads: Threads = None,
+    compiled: Compiled = True,
+    ray: Ray = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train the model `cats`: data, generator, then aligner and encoder on the generator's own pictures.
+
+    Example: inv3d train cats runs/cats
+    """
+    check_folder(folder)
+    _train_all("cats", folder, scale, _start(device, threads, deterministic), compiled, ray, as_json)
+
+
+def _train_all(
+    source: str, folder: Path, scale: float, device: torch.device, compiled: bool, ray: str | None, as_json: bool
+) -> None:
+    """Draw the data of a source, and train an embedded model on it."""
     from inv3d.core.training.recipe import make_data, train_all
     from inv3d.core.training.source import SOURCES
 
-    chosen = _start(device, threads, deterministic)
     with _training(folder, as_json) as report:
         with _drawing(ray) as drawing:
             make_data(folder, scale, compiled, report, SOURCES[source], drawing)
-        out = train_all(folder, scale, chosen, report)
+        out = train_all(folder, scale, device, report)
     _finish(out, as_json, _SHIP)
 
 

@@ -34,6 +34,7 @@ from inv3d.core.weights import Module, Refuse, Shape, has_tensor, load_module, r
 from inv3d.core.world import Measured, World, measure_world
 
 PARTS = ("generator", "aligner", "identity", "perceptual", "judge")
+"""Of a model with networks of its own for comparing pictures; others have the first, and the second once prepared."""
 WEIGHTS, ALIGNER, CODES = "generator.safetensors", "aligner.safetensors", "codes.safetensors"
 WORLD = "world.safetensors"
 _LENDER = "demo"
@@ -65,8 +66,8 @@ class ModelInfo(Record):
     pivot: tuple[Limit, Limit, Limit] = (0.0, 0.0, 0.0)
     """The point that cameras look at, world units."""
     subject: Literal["heads", "faces", "things"] = "heads"
-    """Stylised heads, photographed faces (which face detectors find), or objects without a face (and identity)."""
-    drawn_from: Literal["toons", "people"] | None = None
+    """Drawn heads of people, photographed faces (which face detectors find), or things without a human face (and identity)."""
+    drawn_from: Literal["toons", "people", "cats"] | None = None
     """The source whose heads an embedded model learned."""
     camera_convention: Text = CONVENTION
     source: Annotated[dict[Text, Text], Field(max_length=32)] | None = None
@@ -165,8 +166,14 @@ class Bundle:
         return typical / TYPICAL_LPIPS
 
     def strangeness(self, images: Tensor) -> float:
-        """How far images [B,3,R,R] of one head lie outside of what the model's own networks have seen (see `World`)."""
-        return 0.0 if self.world is None else self.world.strangeness(images)
+        """How far images [B,3,R,R] of one head lie outside of what the model's own networks have seen (see `World`); 0 for
+        things, whose likeness nobody judges."""
+        return 0.0 if self.world is None or self.shows_things else self.world.strangeness(images)
+
+    @property
+    def shows_things(self) -> bool:
+        """Whether the model shows things without a human face, and so without an identity that any judge knows."""
+        return self.info.subject == "things"
 
     @property
     def judge_knows_photographs(self) -> bool:
@@ -228,8 +235,12 @@ def _weights_of_world(folder: Path) -> str:
 
 def read_info(name: str) -> ModelInfo:
     """The description of a model without its weights. Raises ModelError."""
-    info = read_record(model_folder(name) / DESCRIPTION, ModelInfo)
-    return info.changed(name=name)  # the folder's name is the model's, also after renaming
+    return _info_in(model_folder(name))
+
+
+def _info_in(folder: Path) -> ModelInfo:
+    """The description of the model in `folder`, whose name is the model's, also after renaming. Raises ModelError."""
+    return read_record(folder / DESCRIPTION, ModelInfo).changed(name=folder.name)
 
 
 def check_prepared(name: str) -> None:
@@ -247,8 +258,12 @@ def load_bundle(name: str, device: torch.device | str = "cpu") -> Bundle:
 
     A model without networks for comparing pictures borrows those of the embedded model.
     """
-    info = read_info(name)
-    folder = model_folder(name)
+    return load_folder(model_folder(name), device)
+
+
+def load_folder(folder: Path, device: torch.device | str = "cpu") -> Bundle:
+    """Load the model in `folder`, which need not be where models are kept, as `load_bundle`."""
+    info = _info_in(folder)
     generator = load_module(
         lambda: TriplaneGenerator(info.generator), folder / WEIGHTS, _refuse(folder / WEIGHTS), device
     )

@@ -173,7 +173,7 @@ def _judged(metrics: Metrics) -> str:
             "The pictures are unlike all that the model's own judge has seen: no ID is given, because it would mean nothing "
             f"(strangeness {metrics.strangeness:.2f}; pictures that it knows reach {OUTSIDE})."
         )
-    if networks.face_distance is None:
+    if networks.face_distance is None and (networks.identity is not None or metrics.outside):
         lines.append("For an independent figure of likeness, install the extra <code>inv3d[photos]</code>.")
     return " ".join(lines)
 

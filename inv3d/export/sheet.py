@@ -9,7 +9,7 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
-from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
+from inv3d.core.procedural.kind import Kind
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.export.pictures import column, row
 
@@ -64,13 +64,12 @@ def code_of(bundle: Bundle, seed: int, truncation: float = 1.0) -> Tensor:
     return generator.mapping(z, bundle.info.front.vector().to(generator.device), truncation)
 
 
-def source_sheet(seeds: list[int], cameras: Camera, resolution: int, progress: Progress) -> list[Tensor]:
-    """The same heads as `generator_sheet` of the embedded model, as the procedural source draws them."""
-    renderer = HeadRenderer()
-    sheets = []
+def source_sheet(kind: Kind, seeds: list[int], cameras: Camera, resolution: int, progress: Progress) -> list[Tensor]:
+    """The same figures as `generator_sheet` of a model that learned them, as the procedural source draws them."""
+    renderer, sheets = HeadRenderer(kind=kind), []
     for done, seed in enumerate(seeds):
-        z = latent(seed, IDENTITY_DIM + EXPRESSION_DIM)
-        parameters = head_parameters(z[:, :IDENTITY_DIM], z[:, IDENTITY_DIM:]).expand(len(cameras), -1)
+        z = latent(seed, kind.identity_dim + kind.expression_dim)
+        parameters = kind.from_latents(*z.tensor_split([kind.identity_dim], 1)).expand(len(cameras), -1)
         sheets.append(row(list(renderer.render(parameters, cameras, resolution).image)))
         progress(done + 1, len(seeds))
     return sheets

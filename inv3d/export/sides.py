@@ -85,7 +85,7 @@ def likeness_each(head: Head, shows: Sequence[Show], resolution: int = 128) -> l
     cameras = sides(head)
     renders = head.frontal().render_each(cameras, lambda render: render, resolution)
     found = [_compared(cameras, renders, show) for show in shows]
-    return [replace(each, face=None) for each in found] if head.bundle.info.subject == "things" else found
+    return [replace(each, face=None) for each in found] if head.bundle.shows_things else found
 
 
 def _compared(cameras: Camera, renders: Sequence[Render], show: Show) -> Likeness:

@@ -62,10 +62,13 @@ class Judges:
 
 
 def judges_for(bundle: Bundle, outside: bool, device: torch.device) -> Judges:
-    """The independent judges that are on this machine, and the model's own unless pictures lie `outside` of its world."""
+    """The independent judges that are on this machine, and the model's own unless pictures lie `outside` of its world. Of
+    things, judges of faces can tell nothing."""
     lpips = None
     if bundle.names.perceptual == LPIPS:
         lpips = bundle.perceptual
     elif has_perceptual(LPIPS):
         lpips = load_perceptual(LPIPS, device)
+    if bundle.shows_things:
+        return Judges(own=False, lpips=lpips)
     return Judges(not outside or bundle.judge_knows_photographs, FaceJudge() if has_dlib() else None, lpips)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inv3d.core.people.palette import present, uniform
+from inv3d.core.procedural.palette import present, uniform
 
 HAIR_NAMES = (
     "hair_top", "hair_side", "hair_back", "fringe", "hair_lift", "hair_weight", "curl", "wave", "part", "comb",

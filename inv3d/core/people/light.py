@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inv3d.core.people.palette import uniform
+from inv3d.core.procedural.palette import uniform
 
 LIGHT_LATENTS = (
     "azimuth", "height", "strength", "size", "warmth", "ambient", "from_above", "from_side", "from_front", "tint",

@@ -13,7 +13,7 @@ from inv3d.core.people import expression as faces
 from inv3d.core.people import hairstyles
 from inv3d.core.people.basis import ASYMMETRIES, SHAPES
 from inv3d.core.people.light import LIGHT_LATENTS, LIGHT_NAMES, light_columns
-from inv3d.core.people.palette import mixed, present, uniform, walk
+from inv3d.core.procedural.palette import from_hsv, mixed, present, uniform, walk
 
 _BODY = ("sex", "age", "weight", "african", "asian", "caucasian")
 _SKIN = (
@@ -112,14 +112,9 @@ _HAIRS = [[0.010, 0.008, 0.007], [0.020, 0.012, 0.008], [0.060, 0.030, 0.016], [
 _IRISES = [[0.045, 0.018, 0.008], [0.12, 0.055, 0.018], [0.13, 0.13, 0.05], [0.10, 0.17, 0.20], [0.16, 0.24, 0.32]]
 
 
-def _from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
+def _linear(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
     """Hue, saturation and value in [0,1], each [N], to linear RGB [N,3]."""
-
-    def channel(offset: float) -> Tensor:
-        k = (offset + hue * 6.0) % 6.0
-        return value - value * saturation * torch.minimum(k, 4.0 - k).clamp(0.0, 1.0)
-
-    return torch.stack([channel(5.0), channel(3.0), channel(1.0)], 1) ** 2.2
+    return from_hsv(hue, saturation, value) ** 2.2
 
 
 def people_parameters(identity: Tensor, expression: Tensor, light: Tensor, backdrop: Tensor) -> Tensor:
@@ -199,19 +194,19 @@ def people_parameters(identity: Tensor, expression: Tensor, light: Tensor, backd
     p["pattern"] = present(z["pattern"], 0.8)
 
     vivid = 0.55 * u["cloth_saturation"] ** 1.3
-    cloth = _from_hsv(u["cloth_hue"], vivid, 0.10 + 0.78 * u["cloth_value"])
+    cloth = _linear(u["cloth_hue"], vivid, 0.10 + 0.78 * u["cloth_value"])
     p["cloth"] = cloth
-    p["cloth_second"] = _from_hsv((u["cloth_hue"] + 0.2) % 1.0, 0.5 * vivid, 0.15 + 0.75 * (1.0 - u["cloth_value"]))
-    p["frame"] = _from_hsv(u["frame"], 0.5 * u["frame"], 0.06 + 0.30 * u["frame"] ** 3)
-    p["hat_colour"] = _from_hsv(u["hat_hue"], 0.25 + 0.4 * u["cloth_value"], 0.15 + 0.5 * u["hat_kind"])
+    p["cloth_second"] = _linear((u["cloth_hue"] + 0.2) % 1.0, 0.5 * vivid, 0.15 + 0.75 * (1.0 - u["cloth_value"]))
+    p["frame"] = _linear(u["frame"], 0.5 * u["frame"], 0.06 + 0.30 * u["frame"] ** 3)
+    p["hat_colour"] = _linear(u["hat_hue"], 0.25 + 0.4 * u["cloth_value"], 0.15 + 0.5 * u["hat_kind"])
 
     p |= faces.expression_columns(expression)
     p |= light_columns(light)
 
     b = dict(zip(BACKDROP_LATENTS, backdrop.unbind(1), strict=True))
     v = {name: uniform(column) for name, column in b.items()}
-    low = _from_hsv(v["hue"], 0.55 * v["saturation"] ** 2, 0.12 + 0.85 * v["value"])
-    high = _from_hsv((v["hue"] + 0.3 * b["shift"]) % 1.0, 0.35 * v["saturation"], 0.15 + 0.8 * v["second"])
+    low = _linear(v["hue"], 0.55 * v["saturation"] ** 2, 0.12 + 0.85 * v["value"])
+    high = _linear((v["hue"] + 0.3 * b["shift"]) % 1.0, 0.35 * v["saturation"], 0.15 + 0.8 * v["second"])
     two = present(b["second"], 0.0)[:, None]
     low, high = low ** (1.0 / 2.2), high ** (1.0 / 2.2)  # backgrounds are shown as they are
     p["background"], p["backdrop"] = low, low + two * (high - low)

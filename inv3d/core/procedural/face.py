@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from inv3d.core.procedural.named import Named
 from inv3d.core.procedural.parameters import Parameters
 from inv3d.core.procedural.primitives import capsule, ellipsoid, length, smooth_max, smooth_min
 
@@ -57,8 +58,8 @@ def mouth(x: Tensor, y: Tensor, z: Tensor, p: Parameters) -> tuple[Tensor, Tenso
     return lips, cavity, height
 
 
-def lids(ex: Tensor, ey: Tensor, centre_distance: Tensor, p: Parameters) -> Tensor:
-    """Upper and lower lid around an eyeball; `ex`, `ey` from its centre, outwards and up."""
+def lids(ex: Tensor, ey: Tensor, centre_distance: Tensor, p: Named) -> Tensor:
+    """Upper and lower lid around an eyeball; `ex`, `ey` from its centre, outwards and up. Cats have them, too."""
     lid_y = ey + 2.5 * ex * ex - p.eye_tilt * ex
     shell = centre_distance - (p.eye_radius + 0.0042)
     upper = smooth_max(shell, p.eye_radius * 0.52 * p.eyes_open - lid_y, 0.003)

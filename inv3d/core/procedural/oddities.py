@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from inv3d.core.procedural import surface
+from inv3d.core.procedural.kind import Channels
 from inv3d.core.procedural.parameters import Parameters
 from inv3d.core.procedural.primitives import ellipsoid, length, smooth_max, smooth_step
-from inv3d.core.procedural.renderer import Channels, HeadRenderer, fused
+from inv3d.core.procedural.renderer import HeadRenderer, fused
 
 _BLUE, _WHITE, _RED = (0.10, 0.25, 0.75), (0.95, 0.95, 0.92), (0.80, 0.12, 0.12)
 _GREEN, _CREAM, _PINK, _YELLOW = (0.10, 0.36, 0.25), (0.93, 0.86, 0.70), (0.86, 0.55, 0.50), (0.96, 0.78, 0.15)

@@ -5,10 +5,12 @@ Lengths are in head units (1 head unit = `WORLD_PER_HEAD_UNIT` world units); col
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
+
+from inv3d.core.procedural.named import Named
+from inv3d.core.procedural.palette import channels, from_hsv, mixed, present, uniform
+from inv3d.core.procedural.setting import SETTING_NAMES, setting
 
 IDENTITY_DIM = 60
 EXPRESSION_DIM = 6
@@ -26,6 +28,9 @@ _HAIR = [[0.06, 0.045, 0.04], [0.16, 0.09, 0.06], [0.34, 0.19, 0.10], [0.58, 0.3
 _IRIS = [[0.16, 0.09, 0.05], [0.36, 0.20, 0.08], [0.30, 0.42, 0.22], [0.22, 0.48, 0.62], [0.45, 0.55, 0.62]]
 _COLOURS = ("iris", "skin", "lip", "hair", "shirt", "stripe", "background", "backdrop", "frame", "hat", "metal")
 
+_SETTING = [51, 53, 52, 36, 25, 26, 43, 55, 54]
+"""The latents of light and background, in the order of `setting`."""
+
 SHAPE_NAMES = (
     "head_width", "head_height", "head_depth", "jaw_width", "chin_length", "chin_radius", "cheek", "neck",
     "nose_length", "nose_width", "nose_tip", "nose_bridge",
@@ -38,26 +43,13 @@ SHAPE_NAMES = (
 """Parameters that move the surface; all others only colour or light it."""
 _LOOKS = (
     "gaze_x", "gaze_y", "blush", "freckles", "moles_left", "moles_right", "wrinkles", "stubble", "lens", "stripes",
-    "neckline", "light_x", "light_y", "light_z", "light_contrast", "light_warmth", "backdrop_height", "backdrop_edge",
+    "neckline", *SETTING_NAMES,
 )  # fmt: skip
 PARAMETER_NAMES = SHAPE_NAMES + _LOOKS + tuple(f"{name}_{channel}" for name in _COLOURS for channel in "rgb")
-_INDEX = {name: i for i, name in enumerate(PARAMETER_NAMES)}
 
 
-class Parameters:
-    """Named columns of a parameter matrix [N,K]: `Parameters(matrix).jaw_width` is [N,1]."""
-
-    def __init__(self, matrix: Tensor) -> None:
-        self.matrix = matrix
-
-    def __getattr__(self, name: str) -> Tensor:
-        i = _INDEX[name]
-        return self.matrix[:, i : i + 1]
-
-    def colour(self, name: str) -> tuple[Tensor, Tensor, Tensor]:
-        """The three channels of a colour, each [N,1]."""
-        i = _INDEX[f"{name}_r"]
-        return self.matrix[:, i : i + 1], self.matrix[:, i + 1 : i + 2], self.matrix[:, i + 2 : i + 3]
+class Parameters(Named, names=PARAMETER_NAMES):
+    """The columns of stylised heads."""
 
 
 def _palette(u: Tensor, colours: list[list[float]]) -> Tensor:
@@ -70,29 +62,9 @@ def _palette(u: Tensor, colours: list[list[float]]) -> Tensor:
     return table[index] * (1.0 - fraction) + table[index + 1] * fraction
 
 
-def _from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
-    """Hue, saturation and value in [0,1], each [N], to RGB [N,3]."""
-
-    def channel(offset: float) -> Tensor:
-        k = (offset + hue * 6.0) % 6.0
-        return value - value * saturation * torch.minimum(k, 4.0 - k).clamp(0.0, 1.0)
-
-    return torch.stack([channel(5.0), channel(3.0), channel(1.0)], 1)
-
-
-def _towards(colour: Tensor, target: list[float], amount: Tensor) -> Tensor:
-    """Mix [N,3] with one fixed colour by `amount` [N]."""
-    return colour + amount[:, None] * (torch.tensor(target, device=colour.device, dtype=colour.dtype) - colour)
-
-
-def _present(z: Tensor, threshold: float) -> Tensor:
-    """Soft switch in [0,1]: whether a head carries something; [N]."""
-    return torch.sigmoid((z - threshold) * 16.0)
-
-
 def head_parameters(z: Tensor, expression: Tensor) -> Tensor:
     """Parameter matrix [N,K] of identities `z` [N,60] wearing `expression` [N,6], both standard normal."""
-    u = 0.5 * (1.0 + torch.erf(z / math.sqrt(2.0)))
+    u = uniform(z)
     t = torch.tanh(0.7 * z)
     e = torch.tanh(0.7 * expression)
     p: dict[str, Tensor] = {}
@@ -139,15 +111,15 @@ def head_parameters(z: Tensor, expression: Tensor) -> Tensor:
     p["nape"] = -0.085 + 0.03 * t[:, 17]
     p["parting"] = 0.5 * torch.tanh(1.5 * z[:, 31])
     p["curl"] = torch.sigmoid((z[:, 37] - 0.3) * 3.0)
-    p["bun"] = -0.080 + 0.118 * _present(z[:, 39], 0.75) * is_long * (1.0 - hat)
+    p["bun"] = -0.080 + 0.118 * present(z[:, 39], 0.75) * is_long * (1.0 - hat)
     p["beard"] = -0.030 + 0.040 * torch.sigmoid((z[:, 21] - 0.75) * 20.0) * (1.0 - child)
     p["beard_top"] = 0.045 * torch.sigmoid((z[:, 57] - 0.2) * 6.0)
-    p["glasses"] = -0.030 + 0.0345 * _present(z[:, 22], 0.55)
+    p["glasses"] = -0.030 + 0.0345 * present(z[:, 22], 0.55)
     p["glasses_shape"] = torch.sigmoid(4.0 * z[:, 49])
     p["glasses_size"] = 0.0385 + 0.0035 * t[:, 50]
     p["hat"] = -0.070 + 0.070 * hat
     p["brim"] = -0.030 + 0.031 * torch.sigmoid(z[:, 41] * 14.0) * hat
-    p["earring"] = -0.030 + 0.0345 * _present(z[:, 44], 0.6)
+    p["earring"] = -0.030 + 0.0345 * present(z[:, 44], 0.6)
     p["hoop"] = torch.sigmoid(6.0 * z[:, 45])
     p["collar"] = 0.075 * torch.sigmoid((z[:, 46] - 0.6) * 8.0)
 
@@ -160,46 +132,31 @@ def head_parameters(z: Tensor, expression: Tensor) -> Tensor:
 
     p["blush"] = 1.0 + 0.9 * t[:, 28]
     p["freckles"] = 0.55 * torch.sigmoid((z[:, 33] - 0.8) * 4.0) * (1.0 - old)
-    p["moles_left"] = _present(z[:, 34], 0.6)
-    p["moles_right"] = _present(z[:, 35], 0.6)
+    p["moles_left"] = present(z[:, 34], 0.6)
+    p["moles_right"] = present(z[:, 35], 0.6)
     p["wrinkles"] = old
     p["stubble"] = 0.45 * torch.sigmoid((z[:, 21] - 0.1) * 6.0) * (1.0 - child)
-    p["lens"] = (0.06 + 0.80 * torch.sigmoid((z[:, 48] - 1.0) * 5.0)) * _present(z[:, 22], 0.55)
+    p["lens"] = (0.06 + 0.80 * torch.sigmoid((z[:, 48] - 1.0) * 5.0)) * present(z[:, 22], 0.55)
     p["stripes"] = torch.sigmoid((z[:, 47] - 0.7) * 8.0)
     p["neckline"] = 0.06 * torch.sigmoid((-z[:, 46] - 0.3) * 6.0)
 
-    azimuth, height = 0.55 + 0.75 * t[:, 51], 0.55 + 0.25 * t[:, 53]
-    p["light_x"] = azimuth.sin() * height.cos()
-    p["light_y"] = height.sin()
-    p["light_z"] = azimuth.cos() * height.cos()
-    p["light_contrast"] = 1.0 + 0.35 * t[:, 52]
-    p["light_warmth"] = t[:, 36]
-    p["backdrop_height"] = 0.7 * t[:, 55]
-    p["backdrop_edge"] = torch.exp(1.6 + 1.1 * t[:, 54])
+    p |= setting(z[:, _SETTING])
 
     skin = _palette(u[:, 15], _SKIN)
     tint = torch.stack([0.30 + 0.10 * t[:, 12], 0.10 - 0.05 * t[:, 12], 0.11 - 0.02 * t[:, 12]], 1)
-    hair = _towards(_palette(u[:, 19], _HAIR), [0.62, 0.22, 0.08], torch.sigmoid((z[:, 20] - 0.9) * 5.0))
-    hair = _towards(hair, [0.72, 0.72, 0.73], (old + torch.sigmoid((-z[:, 20] - 1.4) * 5.0)).clamp(max=1.0))
-    background = _from_hsv(u[:, 25], 0.12 + 0.25 * u[:, 26], 0.97 - 0.45 * u[:, 26])
-    # half of the backgrounds have one colour
-    second = _from_hsv((u[:, 25] + 0.35 * t[:, 55]) % 1.0, 0.10 + 0.35 * u[:, 43], 0.92 - 0.62 * u[:, 43])
-    two = _present(z[:, 43], 0.0)[:, None]
-    shirt = _from_hsv(u[:, 23], 0.30 + 0.45 * u[:, 24], 0.25 + 0.65 * u[:, 24])
+    hair = mixed(_palette(u[:, 19], _HAIR), [0.62, 0.22, 0.08], torch.sigmoid((z[:, 20] - 0.9) * 5.0))
+    hair = mixed(hair, [0.72, 0.72, 0.73], (old + torch.sigmoid((-z[:, 20] - 1.4) * 5.0)).clamp(max=1.0))
+    shirt = from_hsv(u[:, 23], 0.30 + 0.45 * u[:, 24], 0.25 + 0.65 * u[:, 24])
     colours = {
         "iris": _palette(u[:, 11], _IRIS),
         "skin": skin,
         "lip": skin * 0.62 + tint * (0.6 + 0.6 * skin.mean(1, keepdim=True)),
         "hair": hair,
         "shirt": shirt,
-        "stripe": _towards(0.45 * shirt, [0.95, 0.94, 0.90], torch.sigmoid(4.0 * z[:, 47] - 5.0)),
-        "background": background,
-        "backdrop": background + two * (second - background),
-        "frame": _from_hsv((u[:, 23] + 0.5) % 1.0, torch.full_like(u[:, 23], 0.5), 0.12 + 0.3 * (1.0 - u[:, 24])),
-        "hat": _from_hsv((u[:, 42] + 0.3 * u[:, 23]) % 1.0, 0.25 + 0.5 * u[:, 41], 0.18 + 0.6 * u[:, 42]),
-        "metal": _towards(torch.full_like(skin, 0.80), [0.90, 0.68, 0.28], torch.sigmoid(6.0 * z[:, 45])),
+        "stripe": mixed(0.45 * shirt, [0.95, 0.94, 0.90], torch.sigmoid(4.0 * z[:, 47] - 5.0)),
+        "frame": from_hsv((u[:, 23] + 0.5) % 1.0, torch.full_like(u[:, 23], 0.5), 0.12 + 0.3 * (1.0 - u[:, 24])),
+        "hat": from_hsv((u[:, 42] + 0.3 * u[:, 23]) % 1.0, 0.25 + 0.5 * u[:, 41], 0.18 + 0.6 * u[:, 42]),
+        "metal": mixed(torch.full_like(skin, 0.80), [0.90, 0.68, 0.28], torch.sigmoid(6.0 * z[:, 45])),
     }
-    for name, colour in colours.items():
-        for i, channel in enumerate("rgb"):
-            p[f"{name}_{channel}"] = colour[:, i]
+    p |= channels(colours)
     return torch.stack([p[name] for name in PARAMETER_NAMES], 1)

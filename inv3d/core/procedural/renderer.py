@@ -1,4 +1,4 @@
-"""Sphere tracing and shading of stylised heads: exact depth and colour for any ray."""
+"""Sphere tracing and shading of figures given as signed distance fields: exact depth and colour for any ray."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.camera import Camera, screen_height
-from inv3d.core.procedural import surface
-from inv3d.core.procedural.parameters import Parameters
+from inv3d.core.procedural.kind import Channels, Kind
+from inv3d.core.procedural.named import Named
 from inv3d.core.procedural.primitives import length
+from inv3d.core.procedural.toon import TOON
 
 NEAR, FAR = 2.2, 3.25
 """Distances along the ray, in world units, between which a head of the canonical volume can be hit."""
@@ -27,8 +28,6 @@ _FILL, _BACK = (-0.796, 0.100, 0.597), (-0.191, 0.476, -0.858)
 _TINTS = ((0.74, 0.17, 0.30, 0.24), (0.70, 0.18, 0.31, 0.25), (0.66, 0.20, 0.33, 0.28))  # key, fill, back, sky
 _LENS = 0.10  # grey of tinted glass
 
-Channels = tuple[Tensor, Tensor, Tensor]
-
 
 @dataclass(frozen=True)
 class HeadRender:
@@ -39,9 +38,8 @@ class HeadRender:
     depth: Tensor
 
 
-def backdrop(height: Tensor, parameters: Tensor) -> Tensor:
+def backdrop(height: Tensor, p: Named) -> Tensor:
     """The background [B,P,3] at `height` [B,P] in the picture: one colour above another, with a soft or sharp edge."""
-    p = Parameters(parameters)
     below, above = (torch.stack(p.colour(name), -1) for name in ("background", "backdrop"))
     step = torch.sigmoid((height - p.backdrop_height) * p.backdrop_edge)
     return below + step[..., None] * (above - below)
@@ -54,17 +52,18 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class HeadRenderer:
-    """Renders heads given as parameter matrices (see `parameters.head_parameters`).
+    """Renders heads of a `kind` given as parameter matrices (see `parameters.head_parameters`).
 
     `compiled` fuses the distance field and the colours with torch.compile: worth it for data sets (needs a C++
     compiler, about a minute to start), not for a handful of pictures.
     """
 
-    def __init__(self, compiled: bool = False) -> None:
-        self._distance: Callable[..., Tensor] = surface.signed_distance
-        self._albedo: Callable[..., Channels] = surface.albedo
+    def __init__(self, compiled: bool = False, kind: Kind = TOON) -> None:
+        self.kind = kind
+        self._distance: Callable[..., Tensor] = kind.signed_distance
+        self._albedo: Callable[..., Channels] = kind.albedo
         if compiled:
-            self._distance, self._albedo = fused(surface.signed_distance), fused(surface.albedo)
+            self._distance, self._albedo = fused(kind.signed_distance), fused(kind.albedo)
 
     def distance(self, points: Tensor, parameters: Tensor) -> Tensor:
         """Signed distance [B,P] in world units at `points` [B,P,3] of the heads `parameters` [B,K]."""
@@ -118,7 +117,7 @@ class HeadRenderer:
 
         Lights are fixed to the head and do not depend on the view, so that one colour per point describes a head.
         """
-        p = Parameters(parameters)
+        p = self.kind.parameters(parameters)
         normal = self.normals(points, parameters)
         nx, ny, nz = normal.unbind(-1)
         x, y, z = (c.contiguous() for c in points.unbind(-1))
@@ -149,8 +148,10 @@ class HeadRenderer:
     def seen(
         self, origins: Tensor, directions: Tensor, distance: Tensor, colours: Tensor, parameters: Tensor
     ) -> Tensor:
-        """Surface `colours` [B,P,3] as they look through the lenses of glasses."""
-        cover, glare = surface.lens_cover(origins, directions, distance, parameters)
+        """Surface `colours` [B,P,3] as they look through the lenses of glasses, if there are any."""
+        if self.kind.lenses is None:
+            return colours
+        cover, glare = self.kind.lenses(origins, directions, distance, parameters)
         cover, glare = cover[..., None], glare[..., None]
         return colours * (1.0 - cover) + cover * (_LENS * (1.0 - 0.6 * glare) + 0.6 * glare)
 
@@ -167,7 +168,7 @@ class HeadRenderer:
     def _render_one(self, parameters: Tensor, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         radius = float(length(*origins[0, 0]))
         t, hit = self.trace(origins, directions, parameters, NEAR + radius - 2.7, FAR + radius - 2.7)
-        colours = backdrop(screen_height(origins, directions), parameters)
+        colours = backdrop(screen_height(origins, directions), self.kind.parameters(parameters))
         if hit.any():
             o, d, t_hit = origins[hit][None], directions[hit][None], t[hit][None]
             shaded = self.shade(o + d * t_hit[..., None], parameters)

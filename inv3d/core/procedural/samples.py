@@ -10,16 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
-from inv3d.core.procedural.parameters import Parameters
+from inv3d.core.procedural.aim import BODY
 from inv3d.core.procedural.renderer import HeadRenderer
-from inv3d.core.procedural.surface import HEAD_OFFSET_Y, WORLD_PER_HEAD_UNIT
-from inv3d.core.procedural.wear import LENS_Z
 
 _RADIUS = 2.7
 _HALF_BOX = 0.365
-
-# fraction of the rays aimed at each region; the rest goes to the front of the face
-_SHARES = {"body": 0.30, "eyes": 0.16, "mouth": 0.12, "brows": 0.07, "ears": 0.08, "glasses": 0.07, "hairline": 0.09}
 
 
 @dataclass(frozen=True)
@@ -61,57 +56,11 @@ class Patches:
     colours: Tensor
 
 
-def _targets(parameters: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Places [B,count,3] in the world that rays are aimed at."""
-    p = Parameters(parameters)
-    batch = len(parameters)
-    counts = {name: int(count * share) for name, share in _SHARES.items()}
-
-    def uniform(n: int, *rest: int) -> Tensor:
-        return torch.rand(batch, n, *rest, generator=generator)
-
-    def side(n: int) -> Tensor:
-        return (uniform(n) < 0.5).float() * 2.0 - 1.0
-
-    def around(x: Tensor, y: Tensor, z: Tensor, spread: tuple[float, float, float]) -> Tensor:
-        centre = torch.stack(torch.broadcast_tensors(x, y, z), -1)
-        world = centre * WORLD_PER_HEAD_UNIT + torch.tensor([0.0, HEAD_OFFSET_Y, 0.0])
-        return world + torch.randn(world.shape, generator=generator) * torch.tensor(spread)
-
-    def face(n: int) -> Tensor:
-        box = (uniform(n, 3) * 2.0 - 1.0) * torch.tensor([0.125, 0.16, 0.05])
-        return box + torch.tensor([0.0, -0.02, 0.13])
-
-    n = counts["body"]
-    body = (uniform(n, 3) * 2.0 - 1.0) * torch.tensor([0.26, 0.33, 0.24]) + torch.tensor([0.0, -0.04, 0.0])
-    s = side(counts["eyes"])
-    eyes = around(s * p.eye_spacing, 0.012 + 0 * s, 0.101 + p.eye_radius, (0.026, 0.020, 0.008))
-    s = torch.zeros(batch, counts["mouth"])
-    mouth = around(s, s - 0.103, s + 0.136, (0.036, 0.020, 0.012))
-    s = side(counts["brows"])
-    brows = around(s * (p.eye_spacing + 0.004), 0.056 + p.brow_raise, 0.135 + 0 * s, (0.028, 0.010, 0.010))
-    s = side(counts["ears"])
-    ears = around(s * (p.head_width + 0.008), -0.008 + 0 * s, -0.015 + 0 * s, (0.012, 0.032, 0.020))
-    n = counts["glasses"]
-    s, angle = side(n), uniform(n) * 2.0 * math.pi
-    rim = around(
-        s * p.eye_spacing + p.glasses_size * angle.cos(), 0.010 + 0.9 * p.glasses_size * angle.sin(),
-        LENS_Z + 0 * s, (0.005, 0.005, 0.004),
-    )  # fmt: skip
-    glasses = torch.where((p.glasses > -0.004)[..., None], rim, face(n))
-    x = (uniform(counts["hairline"]) * 2.0 - 1.0) * 0.115
-    line = p.hair_line - 1.1 * x * x + 0.35 * p.parting * x
-    line = torch.where(p.hat > -0.035, 0.120 + 0 * x, line)
-    hairline = around(x, line, 0.115 - 3.0 * x * x, (0.010, 0.018, 0.018))
-    rest = face(count - sum(counts.values()))
-    return torch.cat([body, eyes, mouth, brows, ears, glasses, hairline, rest], 1)
-
-
 def _origins(batch: int, count: int, generator: torch.Generator) -> Tensor:
     """Camera positions [B,count,3], mostly in front; those that look at the body stand all around it."""
     yaw = torch.randn(batch, count, generator=generator) * math.radians(48)
     yaw = yaw.clamp(-math.radians(110), math.radians(110))
-    around = int(count * _SHARES["body"])
+    around = int(count * BODY)
     yaw[:, :around] = (torch.rand(batch, around, generator=generator) * 2.0 - 1.0) * math.pi
     pitch = (torch.rand(batch, count, generator=generator) * 2.0 - 1.0) * math.radians(34)
     return _RADIUS * torch.stack([yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()], -1)
@@ -122,7 +71,7 @@ def sample_heads(renderer: HeadRenderer, parameters: Tensor, count: int, generat
     """Trace `count` rays per head and sample the distance field near the surface, on the rays and everywhere."""
     batch = len(parameters)
     origins = _origins(batch, count, generator)
-    directions = F.normalize(_targets(parameters, count, generator) - origins, dim=-1)
+    directions = F.normalize(renderer.kind.targets(parameters, count, generator) - origins, dim=-1)
     t, hit = renderer.trace(origins, directions, parameters)
     points = origins + directions * t[..., None]
     colours = renderer.seen(origins, directions, t, renderer.shade(points, parameters), parameters)
@@ -150,7 +99,7 @@ def sample_pixels(
     """Pixels of `size` x `size` pictures, one of each head: a third anywhere, the rest where people look."""
     batch = len(parameters)
     anywhere = torch.rand(batch, count // 3, 2, generator=generator)
-    places = _targets(parameters, count - count // 3, generator)
+    places = renderer.kind.targets(parameters, count - count // 3, generator)
     inverse = torch.linalg.inv(camera.cam2world)
     local = places @ inverse[:, :3, :3].transpose(1, 2) + inverse[:, None, :3, 3]
     projected = local @ camera.intrinsics.transpose(1, 2)

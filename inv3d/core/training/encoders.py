@@ -23,8 +23,12 @@ from inv3d.core.training.wtri import train_wtri, wtri_steps
 
 
 def recipe_for(bundle: Bundle) -> EncoderRecipe:
-    """The paper's; a smaller one for models without super-resolution, such as the embedded one."""
-    return EncoderRecipe() if bundle.generator.superresolution is not None else SMALL
+    """The paper's; a smaller one for models without super-resolution, such as the embedded ones; without the losses of
+    identity for things, which have none."""
+    recipe = EncoderRecipe() if bundle.generator.superresolution is not None else SMALL
+    if bundle.shows_things:
+        recipe = replace(recipe, fit=replace(recipe.fit, identity=0.0), around_start=recipe.steps)
+    return recipe
 
 
 def config_for(bundle: Bundle) -> EncoderConfig:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from inv3d.core.bundle import ALIGNER, CODES, Bundle, load_bundle
+from inv3d.core.bundle import ALIGNER, CODES, Bundle, load_folder
 from inv3d.core.codes import code_statistics
 from inv3d.core.errors import UsageError
 from inv3d.core.library import model_folder
@@ -34,12 +34,13 @@ _TRUNCATION = 0.8
 @dataclass(frozen=True)
 class Plan:
     """How much is drawn and trained: `shards` of `heads` objects, each in `dataset.VIEWS_PER_HEAD` pictures of
-    `resolution` pixels, and the aligner's training `steps`."""
+    `resolution` pixels, and the aligner's training `steps`. From beyond `most_yaw` (radians) nothing can be aligned to."""
 
     shards: int = 40
     heads: int = 50
     resolution: int = 128
     steps: int = 5000
+    most_yaw: float = math.pi
 
     def scaled(self, factor: float) -> Plan:
         """With `factor` times the pictures and steps. Raises UsageError for a factor that is not positive and finite."""
@@ -61,9 +62,13 @@ def prepare(name: str, plan: Plan, device: torch.device, report: Report) -> None
 
     Raises ModelError if there is no such model, UsageError if another process prepares it.
     """
-    report(f"reading {name}")
-    bundle, folder = load_bundle(name, device), model_folder(name)
-    work = folder / "prepare"
+    prepare_folder(model_folder(name), plan, device, report)
+
+
+def prepare_folder(folder: Path, plan: Plan, device: torch.device, report: Report) -> None:
+    """Prepare the model in `folder`, as `prepare`."""
+    report(f"reading {folder.name}")
+    bundle, work = load_folder(folder, device), folder / "prepare"
     work.mkdir(exist_ok=True)
     with held(work / "lock", work):
         _prepare(bundle, folder, work, plan, device, report)
@@ -78,7 +83,7 @@ def _prepare(bundle: Bundle, folder: Path, work: Path, plan: Plan, device: torch
     report(
         f"codes: spread {float(statistics.spread):.3f}; {len(statistics.scales)} directions explain {share:.0%} of it"
     )
-    yaw = math.radians(bundle.info.known_yaw)
+    yaw = min(math.radians(bundle.info.known_yaw), plan.most_yaw)
     wide_renders(yaw, plan).draw(bundle, work, plan.shards, report)
     trainer = AlignerTrainer(work, plan.steps, device, known_yaw=yaw)
     at_times, start = Sometimes(report), time.monotonic()

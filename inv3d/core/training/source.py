@@ -1,4 +1,4 @@
-"""Sources of training data: stylised heads (`toons`) or people. Both turn latents into rows of named parameters,
+"""Sources of training data: people, stylised heads (`toons`) or cats. All turn latents into rows of named parameters,
 and draw them exactly.
 """
 
@@ -13,11 +13,13 @@ from safetensors import safe_open
 from torch import Tensor
 
 from inv3d.core.camera import Camera
+from inv3d.core.cats import parameters as cats
+from inv3d.core.cats.cat import CAT
 from inv3d.core.people import backdrop as rooms
 from inv3d.core.people import parameters as people
 from inv3d.core.procedural import parameters as toons
-from inv3d.core.procedural.renderer import HeadRenderer
-from inv3d.core.procedural.renderer import backdrop as toon_backdrop
+from inv3d.core.procedural.kind import Kind
+from inv3d.core.procedural.renderer import HeadRenderer, backdrop
 from inv3d.core.procedural.samples import (
     HeadSamples,
     Patches,
@@ -26,8 +28,9 @@ from inv3d.core.procedural.samples import (
     sample_patches,
     sample_pixels,
 )
+from inv3d.core.procedural.toon import TOON
 
-SourceName = Literal["toons", "people"]
+SourceName = Literal["toons", "people", "cats"]
 
 
 class Artist(Protocol):
@@ -89,24 +92,26 @@ class Source(ABC):
         return torch.cat([parameters[:, : self.shapes], others[:, self.shapes :]], 1)
 
 
-class _Toons(Source):
-    name: SourceName = "toons"
-    identity_dim, expression_dim = toons.IDENTITY_DIM, toons.EXPRESSION_DIM
-    parameter_names, shapes = toons.PARAMETER_NAMES, len(toons.SHAPE_NAMES)
-    kept = ("hair_", "beard", "glasses", "sideburn", "nape", "parting", "head_", "curl", "bun", "hat", "brim", "collar")
+class _Fields(Source):
+    """Figures of a `kind`, that is a signed distance field with colours."""
+
+    def __init__(self, name: SourceName, kind: Kind, shapes: int, kept: tuple[str, ...]) -> None:
+        self.name, self.kind, self.shapes, self.kept = name, kind, shapes, kept
+        self.identity_dim, self.expression_dim = kind.identity_dim, kind.expression_dim
+        self.parameter_names = tuple(kind.parameters.index)
 
     def parameters(self, z: Tensor, expression: Tensor) -> Tensor:
-        return toons.head_parameters(z, expression)
+        return self.kind.from_latents(z, expression)
 
     def backdrop(self, height: Tensor, parameters: Tensor) -> Tensor:
-        return toon_backdrop(height, parameters)
+        return backdrop(height, self.kind.parameters(parameters))
 
     def artist(self, compiled: bool) -> Artist:
-        return ToonArtist(HeadRenderer(compiled))
+        return FieldArtist(HeadRenderer(compiled, self.kind))
 
 
-class ToonArtist:
-    """Draws stylised heads by sphere tracing."""
+class FieldArtist:
+    """Draws figures by sphere tracing."""
 
     def __init__(self, renderer: HeadRenderer) -> None:
         self.renderer = renderer
@@ -160,8 +165,13 @@ class People(Source):
         return PeopleArtist(PeopleRenderer(basis))
 
 
-TOONS, PEOPLE = _Toons(), People()
-SOURCES: dict[str, Source] = {"toons": TOONS, "people": PEOPLE}
+PEOPLE = People()
+TOONS = _Fields(
+    "toons", TOON, len(toons.SHAPE_NAMES),
+    ("hair_", "beard", "glasses", "sideburn", "nape", "parting", "head_", "curl", "bun", "hat", "brim", "collar"),
+)  # fmt: skip
+CATS = _Fields("cats", CAT, len(cats.SHAPE_NAMES), ("fluff", "neck", "collar", "bell"))
+SOURCES: dict[str, Source] = {source.name: source for source in (TOONS, PEOPLE, CATS)}
 
 
 def source_of(folder: Path, otherwise: Source = TOONS) -> Source:

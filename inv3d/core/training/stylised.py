@@ -17,15 +17,15 @@ from torch.nn import functional as F
 from inv3d.core.camera import Camera
 from inv3d.core.people.basis import Basis
 from inv3d.core.people.expression import EXPRESSION_NAMES
-from inv3d.core.people.palette import mixed
 from inv3d.core.people.parameters import LATENT_DIM, PARAMETER_NAMES, Parameters, people_parameters, split_latents
 from inv3d.core.people.shape import Shapes
 from inv3d.core.people.skin import pigment
 from inv3d.core.procedural import parameters as toons
+from inv3d.core.procedural.palette import mixed
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.procedural.samples import HeadSamples, Patches, PixelSamples
 from inv3d.core.training.attributes import face_measures
-from inv3d.core.training.source import Artist, People, ToonArtist
+from inv3d.core.training.source import Artist, FieldArtist, People
 
 _CROWD, _SEED = 200, 17  # people whose faces the deviations are those of
 _ROSY = (1.28, 1.19, 1.11)
@@ -215,7 +215,7 @@ class StylisedArtist:
     """Draws people as stylised heads (see `training.source.Artist`)."""
 
     def __init__(self, likeness: Likeness, renderer: HeadRenderer) -> None:
-        self.likeness, self.artist = likeness, ToonArtist(renderer)
+        self.likeness, self.artist = likeness, FieldArtist(renderer)
 
     def pictures(
         self, parameters: Tensor, camera: Camera, resolution: int, supersample: int, generator: torch.Generator

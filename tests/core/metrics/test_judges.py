@@ -1,3 +1,4 @@
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,7 +29,8 @@ def test_pictures_are_judged_by_whoever_is_here(demo, monkeypatch):
 def test_the_network_of_the_fit_is_not_loaded_twice(monkeypatch):
     monkeypatch.setattr(judges, "has_dlib", lambda: False)
     own = SimpleNamespace(
-        names=NetworkNames(perceptual="lpips-alex"), perceptual=SimpleNamespace(), judge_knows_photographs=True
+        names=NetworkNames(perceptual="lpips-alex"), perceptual=SimpleNamespace(), judge_knows_photographs=True,
+        shows_things=False,
     )
     found = judges_for(own, True, CPU)
     assert found.lpips is own.perceptual and found.own
@@ -57,3 +59,11 @@ def test_the_same_face_is_near_and_a_lost_face_is_told(faces, portrait):
     grey = torch.zeros_like(portrait)
     assert faces.compare(wanted, grey) == FaceDistance(None, lost=True)
     assert faces.compare(faces.describe(grey), portrait) == FaceDistance(None)
+
+
+def test_nobody_judges_the_likeness_of_things(demo):
+    things = dataclasses.replace(demo, info=demo.info.changed(subject="things"))
+    found = judges_for(things, False, CPU)
+    assert found.own is False and found.faces is None
+    noise = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert things.strangeness(noise) == 0.0 and demo.strangeness(noise) > 0.5

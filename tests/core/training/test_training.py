@@ -194,13 +194,13 @@ def test_finished_parts_become_a_bundle(data, tmp_path, monkeypatch):
     for name, (kind, _) in HELPERS.items():
         for _ in type("Tiny", (kind,), {"batch": 4, "heads": 4})(data, 1, CPU).run(tmp_path / f"{name}.pt", print):
             pass
-    bundle = assemble(tmp_path, tmp_path / "demo")
+    bundle = assemble(tmp_path)
     files = {path.name for path in bundle.iterdir()}
     assert files == {f"{part}.safetensors" for part in (*PARTS, "embedding", "world")} | {"model.json"}
     assert sum(path.stat().st_size for path in bundle.iterdir()) < 20e6
     (tmp_path / "aligner.pt").unlink()
     with pytest.raises(FileNotFoundError, match=r"aligner\.pt"):
-        assemble(tmp_path, tmp_path / "again")
+        assemble(tmp_path)
 
 
 def test_the_source_is_told_by_the_shards(data, tmp_path):

@@ -1,8 +1,9 @@
-"""How latents become shares, switches and colours."""
+"""How latents become shares, switches and colours, of stylised heads, cats and people alike."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -30,3 +31,18 @@ def walk(u: Tensor, colours: list[list[float]]) -> Tensor:
 def mixed(colour: Tensor, target: list[float], amount: Tensor) -> Tensor:
     """Colours [N,3] mixed with one fixed colour by `amount` [N]."""
     return colour + amount[:, None] * (torch.tensor(target, device=colour.device, dtype=colour.dtype) - colour)
+
+
+def from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
+    """Hue, saturation and value in [0,1], each [N], to RGB [N,3]."""
+
+    def channel(offset: float) -> Tensor:
+        k = (offset + hue * 6.0) % 6.0
+        return value - value * saturation * torch.minimum(k, 4.0 - k).clamp(0.0, 1.0)
+
+    return torch.stack([channel(5.0), channel(3.0), channel(1.0)], 1)
+
+
+def channels(colours: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Named colours [N,3] as columns [N]: `fur_r`, `fur_g` and `fur_b` of `fur`."""
+    return {f"{name}_{one}": colour[:, i] for name, colour in colours.items() for i, one in enumerate("rgb")}
