@@ -59,8 +59,8 @@ def write_output(
     head.save(folder / "head")
     done("head")
     with clock("views"):
-        own_targets = head.render_each(targets.cameras, lambda render: render, frames=False)
-        own_unseen = head.render_each(held_out.cameras, lambda render: render, frames=False)
+        own_targets = head.render_each(targets.cameras, lambda render: render, frames=False, sparse=True)
+        own_unseen = head.render_each(held_out.cameras, lambda render: render, frames=False, sparse=True)
         predicted = head.with_frames(own_targets, targets.cameras, each_without_its_own=True)
         # the only view of a photo cannot be predicted from others: it shows the head as it is
         renders = predicted if len(targets) > 1 else head.with_frames(own_targets, targets.cameras)

@@ -244,8 +244,9 @@ def _first_renders(bundle: Bundle, targets: Views, code: Tensor, preview: Previe
     """Small renders [3,R,R] of one code, for those of the targets that the preview shows."""
     generator = bundle.generator
     scene, size = generator.scene(code), min(_PREVIEW_SIZE, generator.raw_resolution)
+    cameras = targets.cameras.to(code.device)
     return {
-        frame: generator.render(scene, targets.cameras[i].to(code.device), size, superresolution=False).image[0].cpu()
+        frame: generator.render(scene, cameras[i], size, superresolution=False, sparse=True).image[0].cpu()
         for i, frame in enumerate(targets.frames)
         if frame in preview.chosen
     }

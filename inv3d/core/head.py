@@ -35,7 +35,7 @@ from inv3d.core.weights import MOST_ROWS, Refuse, Shape, has_tensor, read_tensor
 HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safetensors", "detail.safetensors"
 FRAMES, EDITS = "frames.safetensors", "edits.safetensors"
 MOST_EDITS = 64
-_LIGHT_RESOLUTION = 64  # rays per side of renders that show light, which changes slowly
+_LIGHT_RESOLUTION = 32  # rays per side of renders that show light, which changes slowly
 _CODES, _WTRI, _DISPLACEMENTS = "codes", "wtri", "displacements"
 _LEAST_SHOWN = 1e-3  # of frames and detail that is worth looking for
 _FORGOTTEN = 0.5  # of what tuning has changed: it made a photograph of a drawing, which blurs a whole style
@@ -154,7 +154,7 @@ class Head:
     def showing(self, views: Views) -> Head:
         """This head with `views` of it as the frames that its renders take their colours from."""
         size = min(self.generator.raw_resolution, DEPTH_RESOLUTION)
-        depths = self.render_each(views.cameras, lambda render: render.depth.cpu(), size, frames=False)
+        depths = self.render_each(views.cameras, lambda render: render.depth.cpu(), size, frames=False, sparse=True)
         shown = dataclasses.replace(self, lumigraph=Lumigraph.of(views, torch.cat(depths)).to(self.generator.device))
         shown.__dict__.update(_guide=self._guide, _fixed=self._fixed)  # the codes are the same: worked out already
         return shown
@@ -192,8 +192,8 @@ class Head:
 
         `resolution` is that of the rays (default: the model's own), `size` that of the image with the frames' colours
         (default: what the rays give). More rays than the model was trained for show nothing more of a head with frames,
-        so that a `resolution` beyond the model's is then that of the image alone. `sparse` is that of `Generator.render`: for
-        pictures to look at, in about half the time, not to measure.
+        so that a `resolution` beyond the model's is then that of the image alone. `sparse` is that of `Generator.render`, in
+        about half the time.
 
         Raises InputError if the weights and codes, each finite, give NaN or infinity.
         """
@@ -322,8 +322,9 @@ class Head:
             return still
         if len(self.track) > 1:
             # codes took up what changed while the head turned: as far as they know, that is light
+            views, rays = frames.camera, _LIGHT_RESOLUTION
             own, front = (
-                torch.cat(each.edited(()).render_each(frames.camera, lambda render: render.image, _LIGHT_RESOLUTION, frames=False))
+                torch.cat(each.edited(()).render_each(views, lambda render: render.image, rays, frames=False, sparse=True))
                 for each in (self, still)
             )
             frames = frames.relit((front - own) / 2.0)

@@ -25,6 +25,6 @@ def fidelity(views: Views, code: Tensor, bundle: Bundle) -> Tensor:
     values = []
     for i in range(len(views)):
         camera = views.cameras[i].to(device)
-        render = bundle.generator.render(scene, camera, _SIZE, superresolution=False)
+        render = bundle.generator.render(scene, camera, _SIZE, superresolution=False, sparse=True)
         values.append(psnr(resize(render.image, _SIZE), resize(views.images[[i]].to(device), _SIZE)).cpu())
     return torch.cat(values) if values else torch.empty(0)

@@ -204,10 +204,10 @@ FINE = replace(FAST, name="fine", tuning_resolution=192, tuning_decay=0.8)
 DRAFT = replace(
     FAST,
     name="draft",
-    wplus_steps=60,
+    wplus_steps=40,
     latent_steps=5,
-    tuning_steps=20,
-    output=OutputSettings(orbit_frames=48, orbit_resolution=128, held_out=6, mesh_cells=96, texture=512),
+    tuning_steps=12,
+    output=OutputSettings(orbit_frames=24, orbit_resolution=128, held_out=4, mesh_cells=96, texture=512),
 )
 """For CPUs: a first look at a head, to see whether a clip is worth more."""
 
