@@ -8,6 +8,7 @@ shows before it starts is made in this time, too, before the run and after it, a
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import tempfile
 import time
@@ -75,7 +76,8 @@ def measure(clip: Path, out: Path, preset: str) -> dict[str, Any]:
     before = estimates()
     stages = Stages(aside=time.process_time() - imports)
     video_to_head(job, stages)
-    return {"stages": stages.table(), "memory_mb": peak_memory_mb(), "estimates": (before, estimates())}
+    found = {"stages": stages.table(), "memory_mb": peak_memory_mb(), "estimates": (before, estimates())}
+    return {**found, "settings": dataclasses.asdict(job.fit)}
 
 
 def main() -> None:
@@ -105,7 +107,7 @@ def main() -> None:
     )
     rows = [[name, *times, f"{100 * times[1] / busy:.0f} %"] for name, times in found.items()]
     rows.append(["whole command", whole, busy, "100 %"])
-    data = {"seconds": whole, "processor_seconds": busy, "peak_mb": memory, "output_bytes": size, "stages": found, "estimates": measured["estimates"], "reference": plain}
+    data = {"seconds": whole, "processor_seconds": busy, "peak_mb": memory, "output_bytes": size, "stages": found, "estimates": measured["estimates"], "settings": measured["settings"], "reference": plain}
     text += sentence(plain) + table(["stage", "seconds", "seconds of processors", "share"], rows)
     publish("command" if options.preset == FAST.name else f"command-{options.preset}", data, text)
 

@@ -1,6 +1,7 @@
 """Stands in for the command line in tests of batches: makes a folder that looks like a head, whole or not at all.
 
-Waits as long as the environment says; a clip that contains "bad" cannot be used.
+Waits as long as the environment says, and leaves a note meanwhile in the folder that it names, if it names one; a clip that
+contains "bad" cannot be used.
 """
 
 import json
@@ -22,7 +23,13 @@ def main() -> None:
     arguments = sys.argv[1:]
     clip, out = Path(arguments[1]), Path(arguments[arguments.index("--out") + 1])
     print("[   0.1 s] W+ 1/2 pixel 0.1", flush=True)
+    notes = os.environ.get("MAKER_NOTES")
+    note = Path(notes, str(os.getpid())) if notes else None
+    if note:
+        note.touch()
     time.sleep(float(os.environ.get("MAKER_SECONDS", "0")))
+    if note:
+        note.unlink()
     if "bad" in clip.read_text():
         print(f"error: {clip} shows no head\nhint: film one", flush=True)
         sys.exit(3)
