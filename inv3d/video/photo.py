@@ -113,5 +113,6 @@ def find_heads(bundle: Bundle, photo: Tensor) -> Located:
 def _search_framed(aligner: Aligner, photo: Tensor, detect: Detector | None) -> Located:
     """The heads of a photo, searched for within a plain grey margin."""
     margin = round(_MARGIN * min(photo.shape[1:]))
-    found = search(aligner, F.pad(photo, [margin] * 4), _CONFIDENT_FRAMED, detect)
+    found = search(aligner, F.pad(photo, [margin] * 4), detect=detect)
+    found = found[found.confidence >= _CONFIDENT_FRAMED]
     return found.with_crops(replace(found.crops, center=found.crops.center - margin))

@@ -87,16 +87,18 @@ def test_a_grey_example_that_was_handled_wrongly(demo):
     assert abs(found.rolled - twin.rolled) < 12
 
 
-def test_a_photo_without_room_around_the_face_is_searched_within_a_margin(demo, monkeypatch):
-    """The stand-in sees a head in the middle of what is larger than the photo itself."""
+@pytest.mark.parametrize(("confidence", "heads"), [(0.65, 1), (0.55, 0)])
+def test_a_photo_without_room_around_the_face_is_searched_within_a_margin(demo, monkeypatch, confidence, heads):
+    """The stand-in sees a head in the middle of what is larger than the photo itself. It is believed if it is rather sure; what
+    it is asked for, such as of mirror images, is no more than usual."""
 
     def search(aligner, image, confident=0.5, detect=None):
         height, width = image.shape[1:]
         middle = Crops(torch.tensor([[width / 2, height / 2]]), torch.tensor([50.0]), torch.zeros(1))
-        found = Located(middle, Alignment(torch.zeros(1, 2), *torch.ones(5, 1)), torch.ones(1))
+        found = Located(middle, Alignment(torch.zeros(1, 2), *torch.ones(5, 1)), torch.tensor([confidence]))
         framed = (height, width) == (130, 190) and bool((image[:, 0] == 0.0).all())
-        return found if framed else found[:0]
+        return found if framed and confident <= 0.5 else found[:0]
 
     monkeypatch.setattr(photo_module, "search", search)
     found = find_heads(demo, torch.ones(3, 100, 160))
-    assert found.crops.center.tolist() == [[80.0, 50.0]] and found.crops.size.tolist() == [50.0]
+    assert found.crops.center.tolist() == heads * [[80.0, 50.0]] and found.crops.size.tolist() == heads * [50.0]
