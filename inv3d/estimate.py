@@ -132,9 +132,9 @@ def output_renders(bundle: Bundle, output: OutputSettings, views: int) -> float:
     def render(size: int) -> float:
         return 0.3 + 2.25 * (min(size, largest) / 256) ** 2
 
-    orbit = (output.orbit_frames / 2 + 1) * render(output.orbit_resolution or largest) + 0.2 * output.orbit_frames
-    measured = (views + output.held_out) * (3.2 * render(largest) if output.frames else render(largest) + 1.0)
-    frames = 4 * views * render(largest // 2) if output.frames else 0.0
-    mesh = 25.0 + 15.0 * (output.mesh_cells / 144) ** 3
-    painted = 20.0 * (texture / 1024) ** 2 + 0.8 * (10 + views) * render(texture // FINER)
+    orbit = (output.orbit_frames / 2 + 1) * render(output.orbit_resolution or largest) + 0.15 * output.orbit_frames
+    measured = (views + output.held_out) * (2.15 * render(largest) if output.frames else render(largest) + 1.0)
+    frames = 2.7 * views * render(largest // 2) if output.frames else 0.0
+    mesh = 29.0 + 15.0 * (output.mesh_cells / 144) ** 3
+    painted = 28.0 * (texture / 1024) ** 2 + 0.8 * (10 + views) * render(texture // FINER)
     return orbit + measured + frames + mesh + painted
