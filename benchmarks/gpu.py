@@ -1,17 +1,18 @@
 """Everything worth measuring on a GPU, in ten minutes: `python benchmarks/gpu.py`.
 
 Whether it agrees with the CPU; the time and the memory of a step of every stage, our way and naively; where the host waits for
-the device; a whole run of the main command. Parts that do not fit into `--minutes` are left out, and named. With `--tiny` the
+the device; whether a fit with `--deterministic` repeats bit by bit, and what that costs; a whole run of the main command. Parts that do not fit into `--minutes` are left out, and named. With `--tiny` the
 script runs through in seconds, on a CPU too, which shows that it works and measures nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import torch
 from problems import full_size_bundle, problem, tiny_bundle
 from reference import finished, reference, sentence
-from results import publish, table
+from results import in_own_process, publish, table
 from step import naive_step
 
 from inv3d.core.bundle import Bundle, load_bundle
@@ -36,6 +37,9 @@ CPU = torch.device("cpu")
 STEPS = 12
 STAGES = ("W+", "latents", "tuning")
 NAMES = ("fast", "paper-fast", "paper")
+MAKERS: dict[str, Callable[[torch.device], Bundle]] = {
+    "tiny": tiny_bundle, "demo": lambda device: load_bundle("demo", device), "full size": full_size_bundle,
+}  # fmt: skip
 AIM_SECONDS, AIM_GB = 90.0, 12.0
 """Of a fit of nine views and nine codes at 512 pixels, on an H100."""
 
@@ -126,6 +130,23 @@ def waited(device: torch.device, run: Any) -> int:
     return sum("synchroniz" in str(each.message) for each in told)
 
 
+def repeats(size: str, device: torch.device) -> dict[str, Any]:
+    """Seconds of a tuning step whose sums have an order (the mean of some, without the first), peak memory, and whether two runs
+    are equal bit by bit. In a process of its own, because cuBLAS must know before it starts."""
+    bundle, settings = MAKERS[size](device), replace(PRESETS["fast"], tuning_steps=3)
+    task = problem(bundle, 3, settings, device)
+    track = LatentTrack(codes_of(bundle, 3), task.yaws)
+    times: list[float] = []
+
+    def note(stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
+        finished(device)
+        times.append(time.perf_counter())
+
+    first, second = (dict(tune(task, track, note).state_dict()) for _ in range(2))
+    equal = all(torch.equal(value, second[name]) for name, value in first.items())
+    return {"seconds": (times[2] - times[0]) / 2, "memory_mb": memory_mb(device), "equal": equal}
+
+
 def whole_run(clip: Path, device: torch.device, settings: FitSettings) -> dict[str, Any]:
     """The main command on a clip: seconds of its stages, and peak memory."""
     with tempfile.TemporaryDirectory() as folder:
@@ -144,7 +165,7 @@ def measure(device: torch.device, tiny: bool, clock: Clock) -> tuple[dict[str, A
     plain = reference(device)
     results: dict[str, Any] = {"device": str(device), "torch": torch.__version__, "reference": plain}
     text = [sentence(plain)]
-    makers = {"tiny": tiny_bundle} if tiny else {"demo": lambda at: load_bundle("demo", at), "full size": full_size_bundle}
+    makers = {size: make for size, make in MAKERS.items() if (size == "tiny") == tiny}
     rows: list[list[Any]] = []
     fits: list[list[Any]] = []
     for size, make in makers.items():
@@ -162,6 +183,10 @@ def measure(device: torch.device, tiny: bool, clock: Clock) -> tuple[dict[str, A
                 rows.append([size, name, stage, case["seconds"], case["memory_mb"] / 1024, case["waits"]])
             results[f"{size}, {name}, fit"] = fit = whole_fit(PRESETS[name], found)
             fits.append([size, name, fit["seconds"], fit["memory_mb"] / 1024])
+        if clock.allows(f"{size}: repeated runs"):
+            case = results[f"{size}, repeats"] = in_own_process(__file__, "--device", str(device), "--repeats", size)
+            rows.append([size, "fast, deterministic, 3 views", "tuning", case["seconds"], case["memory_mb"] / 1024, None])
+            text.append(f"{size}: two runs with `--deterministic` are {'' if case['equal'] else 'NOT '}equal bit by bit.\n\n")
         if clock.allows(f"{size}: a naive step"):
             task = problem(bundle, views, PRESETS["paper"], device)
             track = LatentTrack(codes_of(bundle, views), task.yaws)
@@ -196,7 +221,11 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--tiny", action="store_true", help="Run through with tiny sizes.")
+    parser.add_argument("--repeats", metavar="SIZE", choices=list(MAKERS), help="Measure this alone, and print it as JSON.")
     options = parser.parse_args()
+    if options.repeats:
+        print(json.dumps(repeats(options.repeats, choose_device(options.device, deterministic=True).device)))
+        return
     device = choose_device(options.device).device
     results, text = measure(device, options.tiny, Clock(options.minutes))
     publish("gpu-tiny" if options.tiny else "gpu", results, text)

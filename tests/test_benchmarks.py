@@ -56,9 +56,10 @@ def test_the_benchmark_of_a_gpu_runs_through(monkeypatch, tmp_path):
     assert math.isclose(found["tiny, paper, fit"]["seconds"], 500 * sum(steps.values()))
     assert set(found["tiny, times faster than naive"]) == set(gpu.NAMES)
     assert found["tiny, naive"]["seconds"] > 0 and "left out" not in found
+    assert found["tiny, repeats"]["seconds"] > 0 and found["tiny, repeats"]["equal"]
     monkeypatch.setattr(sys, "argv", ["gpu.py", "--device", "cpu", "--tiny", "--minutes", "0"])
     gpu.main()
-    assert len(json.loads((tmp_path / "gpu-tiny.json").read_text())["left out"]) == 5
+    assert len(json.loads((tmp_path / "gpu-tiny.json").read_text())["left out"]) == 6
 
 
 def test_the_first_step_of_a_stage_tells_what_came_before_it(monkeypatch):
