@@ -119,6 +119,14 @@ class Head:
         return size if size > self.generator.resolution else None
 
     @property
+    def rays(self) -> int | None:
+        """Rays per side that pictures with the colours of frames need, None for the model's own: with twice as many, a head
+        predicts frames that it lacks no better. What edits add is as fine as the rays."""
+        generator = self.generator
+        few = self._lent is not None and self.origin is None and generator.resolution == generator.raw_resolution
+        return generator.resolution // 2 if few else None
+
+    @property
     def wplus(self) -> Tensor:
         """The codes of the track [K,num_ws,w_dim], or those of W+ that are nearest to them: what directions read."""
         return self.generator.space_of(self.track.codes).narrowed(self.track.codes)

@@ -25,7 +25,7 @@ def write_orbit(
     """Swing once through the yaws from which the head is shown, there and back, and write an mp4 of `size` pixels. Returns
     the yaws (radians, ascending) of the way there, and its pictures [size,size,3].
 
-    `resolution` is that of the rays (default: the model's own). The way back shows the same pictures as the way
+    `resolution` is that of the rays (default: what the head needs). The way back shows the same pictures as the way
     there, so half of `frames` are rendered.
     """
     half = frames // 2
@@ -37,6 +37,7 @@ def write_orbit(
         shown = background.opaque.show(render)[None]
         return to_array(F.interpolate(shown, (size, size), mode="bicubic", align_corners=False)[0])
 
-    images = head.render_each(head.camera(yaw, torch.zeros_like(yaw)), picture, resolution, size=head.finest, sparse=True)
+    cameras, fine = head.camera(yaw, torch.zeros_like(yaw)), head.finest or head.generator.resolution
+    images = head.render_each(cameras, picture, resolution or head.rays, size=fine, sparse=True)
     write_mp4(path, images + images[-2:0:-1], fps)
     return yaw.tolist(), images

@@ -1,5 +1,7 @@
 import numpy as np
+import torch
 
+from inv3d.core.views import Views
 from inv3d.export.background import TRANSPARENT, Background
 from inv3d.export.orbit import write_orbit
 from inv3d.video.decode import frames, probe
@@ -19,3 +21,20 @@ def test_the_orbit_stands_before_a_colour(head, tmp_path):
     assert np.abs(pictures[0][0, 0].astype(int) - (255, 0, 0)).max() < 3
     _, pictures = write_orbit(head, tmp_path / "white.mp4", 4, 24, 64, background=TRANSPARENT)
     assert pictures[0].shape == (64, 64, 3) and pictures[0][0, 0].min() > 252
+
+
+def test_the_orbit_of_a_head_with_frames_needs_half_the_rays(head, tmp_path, monkeypatch):
+    camera = head.camera(torch.zeros(2), torch.zeros(2))
+    framed = head.showing(Views(head.render(camera, 32).image, camera, (0, 1), (0.0, 1.0)))
+    asked = []
+    render = type(head.generator).render
+
+    def watched(self, scene, cameras, resolution=None, **named):
+        asked.append(resolution)
+        return render(self, scene, cameras, 16, **named)
+
+    monkeypatch.setattr(type(head.generator), "render", watched)
+    for one, rays in ((framed, head.generator.resolution // 2), (head, None)):
+        asked.clear()
+        _, pictures = write_orbit(one, tmp_path / "orbit.mp4", 4, size=64)
+        assert asked == [rays] * 3 and pictures[0].shape == (64, 64, 3)
