@@ -1,8 +1,9 @@
 """Everything worth measuring on a GPU, in ten minutes: `python benchmarks/gpu.py`.
 
 Whether it agrees with the CPU; the time and the memory of a step of every stage, our way and naively; where the host waits for
-the device; whether a fit with `--deterministic` repeats bit by bit, and what that costs; a whole run of the main command. Parts that do not fit into `--minutes` are left out, and named. With `--tiny` the
-script runs through in seconds, on a CPU too, which shows that it works and measures nothing.
+the device; whether a fit with `--deterministic` repeats bit by bit, and what that costs; a whole run of the main command.
+Parts that do not fit into `--minutes` are left out, and named. With `--tiny` the script runs through in seconds, on a CPU too,
+which shows that it works and measures nothing.
 """
 
 from __future__ import annotations
