@@ -132,7 +132,8 @@ def output_renders(bundle: Bundle, output: OutputSettings, views: int) -> float:
     def render(size: int) -> float:
         return 0.3 + 2.25 * (min(size, largest) / 256) ** 2
 
-    orbit = (output.orbit_frames / 2 + 1) * render(output.orbit_resolution or largest) + 0.15 * output.orbit_frames
+    turning = largest // 2 if output.frames and bundle.generator.resolution == largest else largest
+    orbit = (output.orbit_frames / 2 + 1) * render(output.orbit_resolution or turning) + 0.15 * output.orbit_frames
     measured = (views + output.held_out) * (2.15 * render(largest) if output.frames else render(largest) + 1.0)
     frames = 2.7 * views * render(largest // 2) if output.frames else 0.0
     mesh = 29.0 + 15.0 * (output.mesh_cells / 144) ** 3
