@@ -1,9 +1,9 @@
-"""Draw the people that the tests look at, into tests/data/people: a head turn, another person, aligned portraits, and some as
-stylised heads.
+"""Draw what the tests look at: people, into tests/data/people (a head turn, another person, aligned portraits, and some as
+stylised heads), and the turn of a cat, into tests/data/cats; and a photo of another cat for people, into samples.
 
     python benchmarks/make_test_pictures.py
 
-Stored, because drawing them needs the extra `train`.
+Stored, because drawing people needs the extra `train`, and drawing takes time.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import torch
 from PIL import Image
 
 from inv3d.core.camera import look_at
+from inv3d.core.cats.cat import CAT
+from inv3d.core.cats.clip import CatTurn
 from inv3d.core.people.clip import PersonTurn
 from inv3d.core.people.parameters import LATENT_DIM, people_parameters, split_latents
 from inv3d.core.people.renderer import PeopleRenderer
 from inv3d.core.people.store import people_basis
+from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training.stylised import STYLISED
 from inv3d.export.pictures import to_array
 from inv3d.export.sheet import latent
@@ -29,6 +32,8 @@ PERSON, OTHER = 519, 526
 PORTRAITS = range(711, 717)
 PHOTOS = range(900, 904)
 TOONS = (500, 501, 503, 508)
+CATS, CAT_SEED = FOLDER.parent / "cats", 19
+SAMPLE, PHOTO_SEED, PHOTO_FRAME = FOLDER.parents[2] / "samples" / "photo-cat.jpg", 16, 56
 
 
 def save(name: str, image: torch.Tensor) -> None:
@@ -51,6 +56,7 @@ def main() -> None:
     for seed in PHOTOS:
         save(f"photo-{seed}.jpg", renderer.render(PersonTurn(seed).parameters(13), camera, 128).image)
     draw_toons()
+    draw_cat()
 
 
 def draw_toons() -> None:
@@ -60,6 +66,16 @@ def draw_toons() -> None:
     for seed in TOONS:
         parameters = people_parameters(*split_latents(latent(seed, LATENT_DIM)))
         save(f"toon-{seed}.png", artist.pictures(parameters, camera, 64, 2, torch.Generator())[0])
+
+
+def draw_cat() -> None:
+    """A cat that turns, and a photo of another one."""
+    renderer = HeadRenderer(kind=CAT)
+    turn = CatTurn(CAT_SEED, **TURN)
+    CATS.mkdir(parents=True, exist_ok=True)
+    write_mp4(CATS / "turn.mp4", [to_array(turn.render(renderer, frame).image[0]) for frame in range(turn.frames)], turn.fps)
+    photo = CatTurn(PHOTO_SEED, frames=101, width=640, height=480, crop=340.0)
+    Image.fromarray(to_array(photo.render(renderer, PHOTO_FRAME).image[0])).save(SAMPLE, quality=92)
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ PARTS = ("generator", "aligner", "identity", "perceptual", "judge")
 """Of a model with networks of its own for comparing pictures; others have the first, and the second once prepared."""
 WEIGHTS, ALIGNER, CODES = "generator.safetensors", "aligner.safetensors", "codes.safetensors"
 WORLD = "world.safetensors"
-_LENDER = "demo"
-"""The model that lends its networks for comparing pictures to models without their own."""
+LENDER = "demo"
+"""The model that lends its networks for comparing pictures to models without their own, and a start to their aligners."""
 
 
 Limit = Annotated[float, Field(ge=-1000.0, le=1000.0)]
@@ -116,9 +116,9 @@ class Identity(Protocol):
 class NetworkNames:
     """Names of the networks that compare pictures, for the report."""
 
-    perceptual: str = f"the perceptual network of {_LENDER}"
-    identity: str = f"the identity network of {_LENDER}"
-    judge: str = f"the judge of {_LENDER}"
+    perceptual: str = f"the perceptual network of {LENDER}"
+    identity: str = f"the identity network of {LENDER}"
+    judge: str = f"the judge of {LENDER}"
 
 
 @dataclass(frozen=True)
@@ -269,10 +269,10 @@ def load_folder(folder: Path, device: torch.device | str = "cpu") -> Bundle:
     )
     generator.suit(torch.device(device))
     own = info.perceptual_outputs is not None
-    outputs = info.perceptual_outputs if own else read_info(_LENDER).perceptual_outputs
+    outputs = info.perceptual_outputs if own else read_info(LENDER).perceptual_outputs
     if outputs is None:
-        raise ModelError(f"the model '{_LENDER}' has no network that compares pictures", ModelInfo.hint)
-    lender = folder if own else model_folder(_LENDER)
+        raise ModelError(f"the model '{LENDER}' has no network that compares pictures", ModelInfo.hint)
+    lender = folder if own else model_folder(LENDER)
 
     def part(name: str, make: Callable[[], Module], folder: Path = lender) -> Module:
         path = folder / f"{name}.safetensors"
@@ -283,7 +283,7 @@ def load_folder(folder: Path, device: torch.device | str = "cpu") -> Bundle:
 
     def measured() -> Measured:
         if not own:
-            lent = load_bundle(_LENDER, device).world
+            lent = load_bundle(LENDER, device).world
             assert lent is not None
             return lent.measured
         kept = Measured.load(folder / WORLD, _weights_of_world(folder), judge, _refuse(folder / WORLD))

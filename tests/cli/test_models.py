@@ -77,13 +77,14 @@ def test_bad_models_do_not_hide_the_others(home, capsys):
     run("list")
     lines = capsys.readouterr().out.splitlines()
     shown = {line.split()[0]: line for line in lines}
-    assert len(lines) == len(shown) == len(DESCRIPTIONS) + 4
-    assert all("256 px" in shown[name] for name in ("demo", "sound"))
-    assert all(f"{name}/model.json" in line for name, line in shown.items() if name not in ("demo", "sound"))
+    assert len(lines) == len(shown) == len(DESCRIPTIONS) + 5
+    good = {"cats", "demo", "sound"}
+    assert all("256 px" in shown[name] for name in good)
+    assert all(f"{name}/model.json" in line for name, line in shown.items() if name not in good)
     assert all(line.isprintable() and len(line) < 400 for line in lines)
     run("list", "--json")
     listed = json.loads(capsys.readouterr().out)
-    assert {entry["name"] for entry in listed if "error" in entry} == shown.keys() - {"demo", "sound"}
+    assert {entry["name"] for entry in listed if "error" in entry} == shown.keys() - good
 
 
 @pytest.mark.parametrize("command", ["info", "verify", "sample"])

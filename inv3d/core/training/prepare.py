@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from inv3d.core.bundle import ALIGNER, CODES, Bundle, load_folder
+from inv3d.core.bundle import ALIGNER, CODES, LENDER, Bundle, load_bundle, load_folder
 from inv3d.core.codes import code_statistics
 from inv3d.core.errors import UsageError
 from inv3d.core.library import model_folder
@@ -86,6 +86,8 @@ def _prepare(bundle: Bundle, folder: Path, work: Path, plan: Plan, device: torch
     yaw = min(math.radians(bundle.info.known_yaw), plan.most_yaw)
     wide_renders(yaw, plan).draw(bundle, work, plan.shards, report)
     trainer = AlignerTrainer(work, plan.steps, device, known_yaw=yaw)
+    # what finds people's heads is nearer to finding other things than random weights
+    trainer.network.load_state_dict(load_bundle(LENDER).aligner.state_dict())
     at_times, start = Sometimes(report), time.monotonic()
     for done, step in enumerate(trainer.run(work / "aligner.pt", report), 1):
         left = (time.monotonic() - start) * (plan.steps - step) / done / 60

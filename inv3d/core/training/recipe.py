@@ -65,9 +65,10 @@ _RECIPES = {
     )
 }  # fmt: skip
 """Where they differ from the defaults, by source."""
-_PREPARED = Plan(shards=12, steps=1500, most_yaw=dataset.FACE_YAW)
-_ENCODED = 0.25
-"""How far the aligner of cats is trained, and the factor of their encoder's recipe."""
+_PREPARED = Plan(shards=3, steps=250, most_yaw=dataset.FACE_YAW)
+"""How far the aligner of cats is trained."""
+_ENCODED, _SAMPLES = 1 / 15, 4
+"""The factor of their encoder's recipe, and its shards of the generator's own pictures."""
 
 
 def scaled(recipe: Recipe, factor: float) -> Recipe:
@@ -140,6 +141,7 @@ def _finish_small(folder: Path, scale: float, device: torch.device, report: Repo
         prepare_folder(out, _PREPARED.scaled(scale), device, report)
     bundle = load_folder(out, device)
     recipe = encoders.scaled(encoders.recipe_for(bundle), _ENCODED * scale)
+    recipe = replace(recipe, sample_shards=max(1, round(_SAMPLES * scale)))
     encoders.draw_inside(bundle, recipe, folder / "data", report)
     trainer = encoders.make_trainer(bundle, recipe, folder / "data", device)
     for _ in trainer.run(folder / f"{PREIM3D}.pt", report):

@@ -37,6 +37,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "_PREPARED", Plan(shards=1, heads=4, resolution=48, steps=2))
     few = encoders.replace(encoders.SMALL, steps=2, batch=4, rendered=2, sample_shards=1, samples=SMALL)
     monkeypatch.setattr(encoders, "SMALL", few)
+    monkeypatch.setattr(recipe, "_SAMPLES", 1)
     monkeypatch.setattr(encoders, "scaled", lambda recipe, factor: recipe)
     return tmp_path
 
