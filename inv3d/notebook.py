@@ -150,13 +150,14 @@ def from_video(
     head: HeadChoice | None = None,
     seed: int = 0,
     device: str = "auto",
+    deterministic: bool = False,
     force: bool = False,
     resume: bool = False,
 ) -> LoadedHead:
     """The head in a head-turn video, or in photos of one person, as `inv3d video` makes it; its output folder is `out`
     (default: beside the input). Raises Inv3dError, ValueError for other words than those of the command."""
     places = [Path(place) for place in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
-    material, on = find_material(places), choose_device(device).device
+    material, on = find_material(places), choose_device(device, deterministic).device
     folder = output_of(places, material) if out is None else Path(out)
     job = VideoJob(
         material=material, out=folder, views=views, latents=latents, turn=turn, model=model, perceptual=perceptual, identity=identity,
@@ -188,12 +189,13 @@ def from_photo(
     head: HeadChoice | None = None,
     seed: int = 0,
     device: str = "auto",
+    deterministic: bool = False,
     force: bool = False,
     resume: bool = False,
 ) -> LoadedHead:
     """The head in one photo, as `inv3d image` makes it; its output folder is `out` (default: beside the photo). Raises
     Inv3dError, ValueError for other words than those of the command."""
-    on = choose_device(device).device
+    on = choose_device(device, deterministic).device
     settings = _settings(preset, detail, on)
     course = course_of(settings, method, camera, warping, encoder, refine_pose, refine, tune, _space(space))
     (folder,) = outputs_of([Path(photo)], None if out is None else Path(out))
