@@ -9,6 +9,7 @@ import trimesh
 from PIL import Image
 
 from inv3d.core.bundle import load_bundle
+from inv3d.core.inversion.settings import DRAFT
 from inv3d.core.library import model_folder
 from inv3d.core.training.source import CATS
 from inv3d.video.decode import frames, probe
@@ -82,7 +83,7 @@ def test_a_clip_of_a_cat_becomes_a_head(tmp_path):
     run, metrics, _ = facts_of(out)
     assert run["model"] == "cats" and metrics["fit"]["psnr"] > 15
     assert metrics["held_out"]["identity"] is None and metrics["held_out"]["perceptual"] > 0
-    assert probe(out / "orbit.mp4").frames == 48
+    assert probe(out / "orbit.mp4").frames == DRAFT.output.orbit_frames
     picture = tmp_path / "turned.png"
     assert here("render", out, "--yaw", "-40,0,40", "--resolution", "64", "--out", picture).returncode == 0
     assert Image.open(picture).size == (192, 64)
