@@ -234,20 +234,20 @@ class Head:
         they have in common is rendered once. Renders are sparse, `resolution` is as for `render`."""
         fitted, device = self.edited(()).facing(camera), self.generator.device
 
-        def drawn(choice: Sequence[Edit], resolution: int | None) -> Render:
-            return fitted.edited(choice).render(camera, resolution, frames=False, sparse=True)
+        def drawn(head: Head, rays: int | None) -> Render:
+            return head.render(camera, rays, frames=False, sparse=True)
 
         if fitted.lumigraph is None:
-            return in_threads(device, len(choices), lambda i: use(drawn(choices[i], resolution)))
+            return in_threads(device, len(choices), lambda i: use(drawn(fitted.edited(choices[i]), resolution)))
         rays, size = self._sizes(resolution, self.finest)
-        plain = drawn((), rays)
+        plain = drawn(fitted, rays)
         (framed,) = fitted.with_frames([plain], camera, size)
 
         def one(i: int) -> Used:
             if not choices[i]:
                 return use(framed)
-            photographic = fitted.edited(choices[i]).photographic
-            return use(transferred(drawn(choices[i], rays), plain, framed, photographic))
+            edited = fitted.edited(choices[i])
+            return use(transferred(drawn(edited, rays), plain, framed, edited.photographic))
 
         return in_threads(device, len(choices), one)
 
