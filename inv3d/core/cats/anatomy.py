@@ -9,6 +9,7 @@ from torch import Tensor
 
 from inv3d.core.cats.parameters import Parameters
 from inv3d.core.procedural.face import lids
+from inv3d.core.procedural.layered import Layered
 from inv3d.core.procedural.primitives import capsule, ellipsoid, length, smooth_max, smooth_min
 
 EYE_Z = 0.064
@@ -19,7 +20,7 @@ _WHISKERS = ((0.215, 0.000, 0.085), (0.235, -0.062, 0.085), (0.210, -0.125, 0.09
 
 
 @dataclass(frozen=True)
-class Parts:
+class Parts(Layered):
     """Distances [N,P] to what has a colour of its own, and what colours need to know about the place."""
 
     fur: Tensor
@@ -36,14 +37,7 @@ class Parts:
     eye_y: Tensor
 
     def layers(self) -> tuple[Tensor, ...]:
-        """In the order of the colours."""
         return self.fur, self.eye, self.nose, self.whiskers, self.collar, self.bell
-
-    def nearest(self) -> Tensor:
-        first, *rest = self.layers()
-        for distance in rest:
-            first = torch.minimum(first, distance)
-        return first
 
 
 def _ears(ax: Tensor, y: Tensor, z: Tensor, p: Parameters) -> tuple[Tensor, Tensor]:

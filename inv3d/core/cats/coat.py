@@ -100,9 +100,7 @@ def albedo(x: Tensor, y: Tensor, z: Tensor, parameters: Tensor) -> Channels:
     p = Parameters(parameters)
     x, y, z = to_cat(x, y, z)
     part = parts(x, y, z, p)
-    nearest = part.nearest()
-    weights = [torch.exp(-(d - nearest).clamp(max=0.05) / _BLEND) for d in part.layers()]
-    total = sum(weights[1:], weights[0])
+    blend = part.blend(_BLEND)
 
     ax, side = x.abs(), torch.sign(x)
     # eyes turn inwards a little; pupils are slits, and round where they are wide
@@ -127,5 +125,5 @@ def albedo(x: Tensor, y: Tensor, z: Tensor, parameters: Tensor) -> Channels:
             collar.expand_as(x),
             torch.full_like(x, _GOLD[k]),
         )
-        channels.append(sum((w * c for w, c in zip(weights[1:], layers[1:], strict=True)), weights[0] * layers[0]) / total)
+        channels.append(blend.of(layers))
     return channels[0], channels[1], channels[2]

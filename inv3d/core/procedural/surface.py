@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from inv3d.core.procedural import face, wear
+from inv3d.core.procedural.layered import Layered
 from inv3d.core.procedural.parameters import Parameters
 from inv3d.core.procedural.primitives import length, smooth_max, smooth_min, smooth_step
 
@@ -29,7 +30,7 @@ _MOLES = ((0.062, -0.058, 0.0042), (0.034, -0.128, 0.0034), (0.075, 0.040, 0.003
 
 
 @dataclass(frozen=True)
-class _Parts:
+class _Parts(Layered):
     """Distances to the parts of a head [N,P], and what the colours need to know about the place."""
 
     skin: Tensor
@@ -51,17 +52,10 @@ class _Parts:
     hat_y: Tensor
 
     def layers(self) -> tuple[Tensor, ...]:
-        """Distances to what has a colour of its own, in the order of `albedo`."""
         return (
             self.skin, self.lips, self.eye, self.brow, self.beard, self.hair, self.shirt, self.glasses, self.hat,
             self.earring,
         )  # fmt: skip
-
-    def nearest(self) -> Tensor:
-        first, *rest = self.layers()
-        for distance in rest:
-            first = torch.minimum(first, distance)
-        return first
 
 
 def _parts(x: Tensor, y: Tensor, z: Tensor, p: Parameters) -> _Parts:
@@ -138,9 +132,7 @@ def albedo(x: Tensor, y: Tensor, z: Tensor, parameters: Tensor) -> tuple[Tensor,
     p = Parameters(parameters)
     x, y, z = to_head(x, y, z)
     part = _parts(x, y, z, p)
-    nearest = part.nearest()
-    weights = [torch.exp(-(d - nearest).clamp(max=0.05) / _BLEND) for d in part.layers()]
-    total = sum(weights[1:], weights[0])
+    blend = part.blend(_BLEND)
 
     side = torch.sign(x)
     rho = length(part.eye_x + 0.004 - side * p.gaze_x, part.eye_y + 0.001 - p.gaze_y) / p.eye_radius
@@ -192,9 +184,7 @@ def albedo(x: Tensor, y: Tensor, z: Tensor, parameters: Tensor) -> tuple[Tensor,
             hat * knit,
             metal,
         )
-        channels.append(
-            sum((w * c for w, c in zip(weights[1:], layers[1:], strict=True)), weights[0] * layers[0]) / total
-        )
+        channels.append(blend.of(layers))
     return channels[0], channels[1], channels[2]
 
 
