@@ -15,6 +15,7 @@ from torch import Tensor
 import inv3d
 from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.encoders.inverter import common_start
 from inv3d.core.errors import InputError, UsageError
 from inv3d.core.files import disk_errors
 from inv3d.core.helpers import AUTO, OWN, best_perceptual, with_helpers
@@ -114,13 +115,15 @@ def cut_footage(
     bundle: Bundle,
     selection: Selection,
     watched: Callable[[Iterator[Frame]], Iterator[Frame]] = lambda frames: frames,
+    finer: bool = True,
 ) -> Footage:
-    """Cut the aligned pictures of chosen frames at the generator's resolution; all frames pass through `watched`."""
+    """Cut the aligned pictures of chosen frames at the generator's resolution, and those of the fit `finer` too, where frames
+    are; all frames pass through `watched`."""
     info = bundle.info
     roles = (selection.targets, selection.between, selection.held_out)
     chosen = tuple(frame for role in roles for frame in role)
     frames = material.frames({frame.index for frame in chosen}.__contains__)
-    everything = cut_views(watched(frames), chosen, info.generator.resolution, info.camera)
+    everything = cut_views(watched(frames), chosen, info.generator.resolution, info.camera, finer)
     first, second = len(roles[0]), len(roles[0]) + len(roles[1])
     held_out = dataclasses.replace(everything[second:], fine=None)  # they are measured in the model's own size
     return Footage(everything[:first], everything[first:second], held_out)
@@ -175,7 +178,7 @@ def video_to_head(
                 selection = material.select(found, job.views, settings.output.held_out)
                 advice = advise(found, selection.targets)
                 preview = Preview(selection.targets, material.place, *_found(material, found, advice))
-                footage = cut_footage(material, bundle, selection, preview.watched)
+                footage = cut_footage(material, bundle, selection, preview.watched, settings.output.fine)
         shown = workspace.output / PREVIEW
         with disk_errors(job.out):
             preview.write(shown, _by_frame(footage.targets))
@@ -193,7 +196,7 @@ def video_to_head(
         with clock("fit"):
             inverted = invert(
                 footage, seen.bundle, settings,
-                latents=job.latents, seed=job.seed, keep=workspace.tensors, look=look,
+                start=common_start(footage.targets, bundle) if settings.encoded else None, latents=job.latents, seed=job.seed, keep=workspace.tensors, look=look,
                 progress=progress,
             )  # fmt: skip
         found, footage = without_frames(found, inverted.left_out), inverted.footage

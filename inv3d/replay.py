@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -171,7 +171,7 @@ def _encode(
     colour: Tensor | None = None
     while some := list(itertools.islice(frames, _BATCH)):
         chosen = tuple(places[frame.index] for frame in some)
-        views = replace(cut_views(some, chosen, info.generator.resolution, info.camera), fine=None)
+        views = cut_views(some, chosen, info.generator.resolution, info.camera, finer=False)
         if has_matte:
             matte = mattes(bundle.aligner, views.images)
             colour = room_colour(views.images, matte) if colour is None else colour

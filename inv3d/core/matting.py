@@ -29,10 +29,14 @@ _EMPTY = 0.05  # matte below which a pixel shows the room alone
 
 
 def _gathered(values: Tensor, weights: Tensor, radius: int) -> tuple[Tensor, Tensor]:
-    """Weighted means [B,C,H,W] of `values` over windows, and the mean weight [B,1,H,W]."""
-    width, sums = 2 * radius + 1, torch.cat([values * weights, weights], 1)
+    """Weighted means [B,C,H,W] of `values` over windows, and the mean weight [B,1,H,W]; they are smooth, so that half the
+    pixels a side tell them."""
+    sums = torch.cat([values * weights, weights], 1)
+    size, radius = sums.shape[-2:], max(1, radius // 2)
+    width, sums = 2 * radius + 1, F.interpolate(sums, [(side + 1) // 2 for side in size], mode="area")
     for window, beside in (((width, 1), (radius, 0)), ((1, width), (0, radius))):  # rows and columns apart are faster
         sums = F.avg_pool2d(sums, window, 1, beside)
+    sums = F.interpolate(sums, size, mode="bilinear", align_corners=False)
     return sums[:, :-1] / (sums[:, -1:] + 1e-6), sums[:, -1:]
 
 

@@ -89,11 +89,13 @@ def cut_frame(frame: Frame, tracked: TrackedFrame, resolution: int) -> Tensor:
     return cut(frame.tensor(), tracked.crops(frame.scale), resolution)
 
 
-def cut_views(frames: Iterable[Frame], tracked: tuple[TrackedFrame, ...], resolution: int, camera: CameraOf) -> Views:
-    """Cut the aligned targets of `tracked` frames out of their `frames`, finer ones too where these have the pixels; the
+def cut_views(
+    frames: Iterable[Frame], tracked: tuple[TrackedFrame, ...], resolution: int, camera: CameraOf, finer: bool = True
+) -> Views:
+    """Cut the aligned targets of `tracked` frames out of their `frames`, `finer` ones too where these have the pixels; the
     frames are in any order, the views in that of `tracked`."""
     places = {frame.index: frame for frame in tracked}
-    size = finer_size([frame.size for frame in tracked], resolution)
+    size = finer_size([frame.size for frame in tracked], resolution) if finer else None
     images, fine = {}, {}
     for frame in frames:
         images[frame.index] = cut_frame(frame, places[frame.index], resolution)

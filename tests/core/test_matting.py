@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from inv3d.core.camera import look_at
-from inv3d.core.matting import completed, laid_on, mattes, mattes_of_one, room_colour, sharpened
+from inv3d.core.matting import _gathered, completed, laid_on, mattes, mattes_of_one, room_colour, sharpened
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.views import Views, to_bytes
 
@@ -89,3 +89,16 @@ def test_finer_pictures_are_laid_on_the_colour_too(disc, picture):
     assert (seen[0, :, 2, 2] - green).abs().max() < 0.02  # the room
     assert (seen[0, :, SIZE // 2, SIZE // 2] - picture[0, :, SIZE // 2, SIZE // 2]).abs().max() < 0.02  # the head
     assert laid_on(views[[]], F.avg_pool2d(disc, 2)[:0], green).fine.shape == (0, 3, SIZE, SIZE)  # a photo has no frames in between
+
+
+@pytest.mark.parametrize("side", [SIZE, SIZE - 1])
+def test_colours_around_a_pixel_are_means_over_its_window(picture, side):
+    seen = (picture[..., :side, :side] + 1.0) / 2.0
+    weights = (seen[:, :1] > 0.5).float()
+    radius = SIZE // 10
+    means, share = _gathered(seen, weights, radius)
+    row, column = side // 2, round(0.8 * side)  # the edge of the disc
+    window = (..., slice(row - radius, row + radius + 1), slice(column - radius, column + radius + 1))
+    own = weights[window]
+    assert float(share[0, 0, row, column]) == pytest.approx(float(own.mean()), abs=0.06)
+    assert torch.allclose(means[0, :, row, column], (seen[window] * own).sum((0, 2, 3)) / own.sum(), atol=0.06)

@@ -78,3 +78,4 @@ def test_finer_views_show_the_same_as_those_for_the_model(clip):
     again = torch.nn.functional.avg_pool2d(views.fine / 127.5 - 1.0, 2)
     assert (again - views.images).abs().mean() < 0.02
     assert cut_views(frames(clip, {3}.__contains__), found, 112, look_at).fine is None
+    assert cut_views(frames(clip, {3}.__contains__), found, 32, look_at, finer=False).fine is None

@@ -14,10 +14,10 @@ from torch import Tensor
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
 from inv3d.core.encoders.e3dge import E3dge
-from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER, WTRI
+from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER, PREIM3D, WTRI
 from inv3d.core.encoders.local import resized
 from inv3d.core.encoders.pyramid import Encoder
-from inv3d.core.encoders.store import check_decoded, check_encoder, load_e3dge, load_encoder, load_wtri
+from inv3d.core.encoders.store import check_decoded, check_encoder, encoder_file, load_e3dge, load_encoder, load_wtri
 from inv3d.core.encoders.wtri import Wtri
 from inv3d.core.generator import Detail
 from inv3d.core.matting import laid_on, mattes, room_colour
@@ -140,3 +140,11 @@ def load_inverter(bundle: Bundle, name: str) -> Inverter | None:
     encoder = load_encoder(bundle.name, name, device)
     check_encoder(encoder.config, bundle)
     return EncoderInverter(encoder)
+
+
+def common_start(views: Views, bundle: Bundle) -> Start | None:
+    """The start of one code for all `views` of a head: the mean of the codes that the model's encoder reads off each. None
+    for models without one. Raises ModelError if it does not fit the model."""
+    name = PREIM3D if encoder_file(bundle.name, PREIM3D).is_file() else NO_ENCODER
+    inverter = load_inverter(bundle, name)
+    return None if inverter is None else Start(inverter(views, bundle).codes.mean(0, keepdim=True))

@@ -31,6 +31,8 @@ class OutputSettings:
     """Cells per side of the grid in which the mesh is found."""
     texture: int | None = None
     """Pixels per side; None takes four times those of the model's pictures."""
+    fine: bool = True
+    """Whether frames finer than the model's pictures are kept as fine as they are filmed (see `finer_size`)."""
     frames: bool = True
     """Whether renders take their colours from the frames (see `Lumigraph`), or from the generator alone, as the papers'."""
 
@@ -50,6 +52,9 @@ class FitSettings:
     pose_steps: int = 0
     """Steps on the cameras alone, before all others: for the code of an encoder."""
 
+    encoded: bool = False
+    """Whether the one code of several views starts at the mean of those that the model's encoder reads off each, if it has
+    one, or at the mean code, as in the papers."""
     wplus_lr: float = 0.1
     latent_lr: float = 0.01
     tuning_lr: float = 3e-4
@@ -171,6 +176,7 @@ FAST = FitSettings(
     wplus_steps=200,
     latent_steps=55,
     tuning_steps=140,
+    encoded=True,
     wplus_lr=0.06,
     latent_lr=0.005,
     tuning_lr=1.5e-3,
@@ -205,9 +211,9 @@ DRAFT = replace(
     FAST,
     name="draft",
     wplus_steps=40,
-    latent_steps=5,
-    tuning_steps=12,
-    output=OutputSettings(orbit_frames=24, orbit_resolution=128, held_out=4, mesh_cells=96, texture=512),
+    latent_steps=3,
+    tuning_steps=8,
+    output=OutputSettings(orbit_frames=24, orbit_resolution=128, held_out=4, mesh_cells=80, texture=512, fine=False),
 )
 """For CPUs: a first look at a head, to see whether a clip is worth more."""
 

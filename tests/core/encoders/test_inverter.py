@@ -1,7 +1,8 @@
 import torch
 
-from inv3d.core.encoders.inverter import EncoderInverter, load_inverter
-from inv3d.core.encoders.kinds import NO_ENCODER
+from inv3d.core.encoders import inverter
+from inv3d.core.encoders.inverter import EncoderInverter, common_start, load_inverter
+from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D
 from inv3d.core.encoders.pyramid import build_encoder, small_config
 from inv3d.core.views import Views
 
@@ -17,3 +18,14 @@ def test_an_encoder_reads_every_view_on_its_own(demo):
 
 def test_no_encoder_is_none(demo):
     assert load_inverter(demo, NO_ENCODER) is None
+
+
+def test_the_views_of_a_head_start_at_the_mean_of_their_codes(demo, monkeypatch, tmp_path):
+    images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    cameras = demo.info.camera(torch.zeros(3), torch.zeros(3))
+    views = Views(images, cameras, (0, 1, 2), (0.0, 0.0, 0.0))
+    each = load_inverter(demo, PREIM3D)(views, demo).codes
+    start = common_start(views, demo)
+    assert start.angles is None and torch.allclose(start.codes, each.mean(0, keepdim=True))
+    monkeypatch.setattr(inverter, "encoder_file", lambda model, name: tmp_path / name)
+    assert common_start(views, demo) is None  # a model without an encoder
