@@ -1,8 +1,8 @@
 """Tables 1 and 2 of *From 2D Portraits to 3D Realities*, and what more freedom of the code gives and costs:
 `python benchmarks/wtri.py --count 4`.
 
-The first table compares the encoders, from ReStyle's for W+ to that of W_tri with the pose cycle loss, and PTI; the second
-optimisation and PTI in W, W+ and W_tri from the mean code. People, photos and figures are those of `threedinv.py`; the
+The first table compares the encoders, from ReStyle's for W+ to that of W_tri with the pose cycle loss, PREIM3D's, as which
+all of them begin, and PTI; the second optimisation and PTI in W, W+ and W_tri from the mean code. People, photos and figures are those of `threedinv.py`; the
 camera is as the aligner reads it, LPIPS is measured where its weights are, beside the distance of the model's own perceptual
 network; ID aside is that of renders from 30 degrees further left and right, which no method has seen. Encoders that --folder
 lacks are trained first (hours); figures that are there are not measured again. Needs the extra `train`.
@@ -24,8 +24,9 @@ from results import means_of, publish, table_of
 from threedinv import CPU, SEEDS, figures_of, photo_of
 
 from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.encoders.inverter import Start, WtriInverter
-from inv3d.core.encoders.kinds import NO_ENCODER, WTRI
+from inv3d.core.encoders.inverter import EncoderInverter, Inverter, Start, WtriInverter
+from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D, WTRI
+from inv3d.core.encoders.store import load_encoder
 from inv3d.core.encoders.wtri import Wtri
 from inv3d.core.inversion.methods import GIVEN, course_of
 from inv3d.core.inversion.settings import SPACES, FitSettings, preset_named
@@ -41,16 +42,16 @@ VARIANTS = {
 
 @dataclass(frozen=True)
 class Row:
-    """How a row inverts: with one pass of a trained encoder, and with settings."""
+    """How a row inverts: with an encoder, one of the `VARIANTS` or the model's own, and with settings."""
 
     name: str
     settings: FitSettings
-    variant: str | None = None
+    encoder: str | None = None
 
 
 def rows_of(preset: FitSettings) -> dict[str, list[Row]]:
     """The rows of both tables."""
-    plain = course_of(preset, encoder=WTRI).fit
+    plain, wplus = (course_of(preset, encoder=name).fit for name in (WTRI, PREIM3D))
     pti = course_of(preset, "pti", GIVEN).fit
     encoders = {"restyle": "ReStyle (W+)", "no-cycle": "+ W_tri", "full": "+ W_tri + pose cycle loss"}
     spaces = [
@@ -62,7 +63,11 @@ def rows_of(preset: FitSettings) -> dict[str, list[Row]]:
         )
     ]
     return {
-        "Encoders": [*(Row(shown, plain, name) for name, shown in encoders.items()), Row("PTI", pti)],
+        "Encoders": [
+            Row("PREIM3D (W+)", wplus, PREIM3D),
+            *(Row(shown, plain, name) for name, shown in encoders.items()),
+            Row("PTI", pti),
+        ],
         "Spaces": spaces,
     }
 
@@ -75,14 +80,13 @@ def read_encoder(folder: Path, bundle: Bundle) -> Wtri:
     return encoder.eval().requires_grad_(False)
 
 
-def measured(seed: int, row: Row, bundle: Bundle, networks: Mapping[str | None, Wtri]) -> dict[str, Any]:
+def measured(seed: int, row: Row, bundle: Bundle, inverters: Mapping[str, Inverter]) -> dict[str, Any]:
     """Figures of one person in one row, without those of the camera, which stays."""
-    encoder = networks.get(row.variant)
     view = photo_of(seed, bundle.generator.resolution)
     camera = estimated(view, bundle).cameras
 
     def start() -> Start | None:
-        return None if encoder is None else WtriInverter(encoder)(estimated(view, bundle), bundle)
+        return None if row.encoder is None else inverters[row.encoder](estimated(view, bundle), bundle)
 
     found = figures_of(view, camera, row.settings, start, bundle, seed)
     return {name: value for name, value in found.items() if not name.startswith("camera")}
@@ -98,12 +102,13 @@ def main() -> None:
     options = parser.parse_args()
     bundle = load_bundle("demo")
     chosen = {title: rows for title, rows in rows_of(preset_named(options.preset, CPU)).items() if options.only in (None, title)}
-    networks: dict[str | None, Wtri] = {}
+    inverters: dict[str, Inverter] = {}
     if "Encoders" in chosen:
         train_variants(options.folder, options.scale, WTRI, VARIANTS)
-        networks = {name: read_encoder(options.folder / name, bundle) for name in VARIANTS}
+        inverters = {name: WtriInverter(read_encoder(options.folder / name, bundle)) for name in VARIANTS}
+        inverters[PREIM3D] = EncoderInverter(load_encoder(bundle.name, PREIM3D))
     people = {f"{options.preset}-{seed}": seed for seed in SEEDS[: options.count]}
-    measure = functools.partial(measured, bundle=bundle, networks=networks)
+    measure = functools.partial(measured, bundle=bundle, inverters=inverters)
     found = {title: means_of(people, rows, measure, options.folder) for title, rows in chosen.items()}
     parts = [table_of(title, rows) for title, rows in found.items()]
     head = f"Means of {len(people)} drawn people, preset {options.preset}; encoders trained at scale {options.scale:g}."

@@ -1,12 +1,14 @@
 """The encoder into W_tri (Oh and Jo 2023): a picture is read beside the render of what was read so far, several times.
 
-As in ReStyle (Alaluf et al. 2021) every pass reads what is to be added to the codes. One encoder reads the vectors of the
+As in ReStyle (Alaluf et al. 2021) every pass reads what is to be added to the codes; what would be read off the render in the
+place of the picture is taken off, so that a head which looks like the picture stays. One encoder reads the vectors of the
 backbone, those of each plane among them, another one that of super-resolution; models without it have the first alone.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -17,12 +19,12 @@ from torch import Tensor, nn
 from inv3d.core.camera import Camera
 from inv3d.core.encoders import pyramid
 from inv3d.core.encoders.local import resized
-from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, build_encoder
-from inv3d.core.generator import Generator
+from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, PyramidEncoder, build_encoder
+from inv3d.core.generator import Generator, Scene
 from inv3d.core.generator.config import Side
 from inv3d.core.records import STRICT
 
-_GUIDE_CELLS = 20  # per side of the guide to occupied space in the renders between passes
+_GUIDE_CELLS = 16  # per side of the guide to occupied space in the renders between passes
 _PICTURES = 2
 
 
@@ -62,9 +64,8 @@ def public_config(num_ws: int, w_dim: int, apart: bool) -> WtriConfig:
 
 
 def small_config(num_ws: int, w_dim: int) -> WtriConfig:
-    """The encoder of the embedded model."""
-    backbone = dataclasses.replace(pyramid.small_config(num_ws, w_dim), kind="coarsest")
-    return WtriConfig(backbone, render_size=64)
+    """The encoder of the embedded model: with a pyramid, so that it can begin as the one into W+."""
+    return WtriConfig(pyramid.small_config(num_ws, w_dim), render_size=40)
 
 
 class Wtri(nn.Module):
@@ -93,23 +94,49 @@ class Wtri(nn.Module):
 
     def forward(self, images: Tensor, renders: Tensor) -> Tensor:
         size = self.config.backbone.input_size
-        pairs = torch.cat([resized(images, size), resized(renders, size)], 1)
-        return torch.cat([part.read(part.levels(pairs)) for part in self._parts], 1)
+        images, renders = resized(images, size), resized(renders, size)
+        pairs = torch.cat([torch.cat([images, renders]), torch.cat([renders, renders])], 1)
+        wanted, there = torch.cat([part.read(part.levels(pairs)) for part in self._parts], 1).chunk(2)
+        return wanted - there
 
-    def encoded(self, generator: Generator, images: Tensor, cameras: Camera, passes: int | None = None) -> Tensor:
-        """Codes [B,num_ws,w_dim] of images seen by `cameras` [B], from the mean code in so many passes (default: all), whose
-        updates are added up. As in ReStyle a pass is not differentiated through those before it."""
-        count, learning = passes or self.config.passes, torch.is_grad_enabled()
-        codes = self.mean_code[None]
-        for i in range(count):
-            renders = self.drawn(generator, codes, cameras)
-            with torch.set_grad_enabled(learning and i == count - 1):
-                codes = codes + self(images, renders)
-        return codes
+    def begin_as(self, encoder: Encoder, origins: Sequence[int]) -> bool:
+        """Read in every pass the difference of what an `encoder` into W+ reads off the picture and off the render, each alone: the
+        passes are then of use without training. `origins` are the vectors of W+ that the vectors of a code stand for. False, and
+        nothing has changed, if the sizes differ."""
+        own = self.backbone
+        fitting = dataclasses.replace(encoder.config, num_ws=own.config.num_ws)
+        if not isinstance(own, PyramidEncoder) or not isinstance(encoder, PyramidEncoder) or fitting != own.config:
+            return False
+        for name in ("body", "latlayer1", "latlayer2"):
+            own.get_submodule(name).load_state_dict(encoder.get_submodule(name).state_dict())
+        for style, origin in zip(own.styles, origins, strict=True):
+            style.load_state_dict(encoder.styles[origin].state_dict())
+        stem = encoder.input_layer.state_dict()
+        blind = torch.zeros_like(stem["0.weight"])  # to the second picture
+        own.input_layer.load_state_dict({**stem, "0.weight": torch.cat([stem["0.weight"], blind], 1)})
+        return True
 
     @torch.no_grad()
-    def drawn(self, generator: Generator, codes: Tensor, cameras: Camera) -> Tensor:
-        """Renders [B,3,r,r] that a pass reads, of B codes or one, from `cameras` [B]."""
+    def encoded(self, generator: Generator, images: Tensor, cameras: Camera, passes: int | None = None) -> Tensor:
+        """Codes [B,num_ws,w_dim] of images seen by `cameras` [B], from the mean code in so many passes (default: all), whose
+        updates are added up; after none, the mean code [1,num_ws,w_dim]."""
+        codes = self.mean_code[None]
+        for _ in range(self.config.passes if passes is None else passes):
+            codes = codes + self.update(generator, self.scene(generator, codes), images, cameras)
+        return codes
+
+    def scene(self, generator: Generator, codes: Tensor) -> Scene:
+        """What a pass looks at, of B codes or one."""
+        return generator.scene(codes, guide_cells=_GUIDE_CELLS)
+
+    def update(self, generator: Generator, scene: Scene, images: Tensor, cameras: Camera) -> Tensor:
+        """What a pass adds [B,num_ws,w_dim] to the codes of a `scene`. As in ReStyle it is not differentiated through the render,
+        and so not through the passes before it."""
+        update: Tensor = self(images, self.drawn(generator, scene, cameras))
+        return update
+
+    @torch.no_grad()
+    def drawn(self, generator: Generator, scene: Scene, cameras: Camera) -> Tensor:
+        """Renders [B,3,r,r] that a pass reads, of a `scene` of B codes or one, from `cameras` [B]."""
         size = self.config.render_size
-        scene = generator.scene(codes, guide_cells=_GUIDE_CELLS)
         return generator.render(scene, cameras, size, superresolution=size is None).image

@@ -18,26 +18,30 @@ OUTSIDE_SHARDS = 24
 _SHARD = 100  # photographs in a file
 
 
-def draw_outside(job: EncoderJob, resolution: int, report: Callable[[str], None]) -> None:
-    """The photographs of a job, or, for the embedded model without any, heads of the source that it was drawn from."""
+def draw_outside(job: EncoderJob, resolution: int, report: Callable[[str], None], shards: int | None = None) -> None:
+    """The photographs of a job, or, for the embedded model without any, heads of the source that it was drawn from, in so many
+    `shards` (default: `OUTSIDE_SHARDS` at the job's scale)."""
     if job.photos:
         draw_photographs(job.photos, job.align, resolution, job.folder, report)
     elif job.bundle.info.drawn_from is not None:
-        draw_heads(SOURCES[job.bundle.info.drawn_from], job.folder, job.scale, report)
+        draw_heads(SOURCES[job.bundle.info.drawn_from], job.folder, shards or _shards_of(job), report)
 
 
-def outside_bytes(job: EncoderJob, resolution: int) -> int:
+def outside_bytes(job: EncoderJob, resolution: int, shards: int | None = None) -> int:
     """Of the pictures that `draw_outside` gives."""
     if job.photos:
         return len(job.photos) * 3 * resolution**2
-    heads = max(1, math.ceil(OUTSIDE_SHARDS * job.scale)) * dataset.IMAGE_HEADS * dataset.VIEWS_PER_HEAD
+    heads = (shards or _shards_of(job)) * dataset.IMAGE_HEADS * dataset.VIEWS_PER_HEAD
     return 0 if job.bundle.info.drawn_from is None else heads * 3 * dataset.IMAGE_RESOLUTION**2
 
 
-def draw_heads(source: Source, folder: Path, factor: float, report: Callable[[str], None]) -> None:
-    """Heads of its `source` as the pictures that an embedded generator cannot fully reproduce, in `folder`."""
-    count = max(1, math.ceil(OUTSIDE_SHARDS * factor))
-    plan = dataset.DataPlan(points=0, rays=0, images=count, wide=0, twins=0, patches=0)
+def _shards_of(job: EncoderJob) -> int:
+    return max(1, math.ceil(OUTSIDE_SHARDS * job.scale))
+
+
+def draw_heads(source: Source, folder: Path, shards: int, report: Callable[[str], None]) -> None:
+    """Heads of a `source` as the pictures that an embedded generator cannot fully reproduce, in `folder`."""
+    plan = dataset.DataPlan(points=0, rays=0, images=shards, wide=0, twins=0, patches=0)
     dataset.generate(folder, plan, False, report, source)
 
 

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
-from inv3d.core.encoders.kinds import WTRI
-from inv3d.core.encoders.store import save_encoder
+from inv3d.core.encoders.kinds import PREIM3D, WTRI
+from inv3d.core.encoders.store import encoder_file, load_encoder, save_encoder
 from inv3d.core.encoders.wtri import Wtri, WtriConfig, public_config, small_config
 from inv3d.core.errors import UsageError
+from inv3d.core.generator import Scene
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.averaged import AveragedTraining
 from inv3d.core.training.job import EncoderJob, Show, finished_file, first_alone
@@ -27,9 +28,8 @@ from inv3d.core.training.likeness import beside, likeness
 from inv3d.core.training.loop import Losses
 from inv3d.core.training.needs import Step, compared_rays
 from inv3d.core.training.networks import jitter
-from inv3d.core.training.outside import OUTSIDE, draw_outside, outside_bytes
+from inv3d.core.training.outside import OUTSIDE, OUTSIDE_SHARDS, draw_outside, outside_bytes
 from inv3d.core.training.pictures import Pictures
-from inv3d.core.training.renders import GUIDE_CELLS
 from inv3d.core.views import from_bytes
 
 _PAPER_FIT = FitSettings(pixel=1.0, perceptual=0.8, identity=0.1, similarity=0.5)
@@ -59,63 +59,79 @@ class WtriRecipe:
     """Whether every plane has its own vectors; without, the encoder is ReStyle's for W+, the paper's baseline."""
     resolution: int = 256
     """Of the pictures."""
+    shards: int = OUTSIDE_SHARDS
+    """Shards of drawn people, for models that are drawn from some."""
     seed: int = 9
 
     def scaled(self, factor: float) -> WtriRecipe:
-        """The recipe with `factor` times the steps."""
-        return replace(self, steps=max(1, math.ceil(self.steps * factor)))
+        """The recipe with `factor` times the steps and drawn people."""
+        steps, shards = (max(1, math.ceil(count * factor)) for count in (self.steps, self.shards))
+        return replace(self, steps=steps, shards=shards)
 
 
 SMALL_WTRI = WtriRecipe(
-    steps=6_000,
-    batch=6,
+    steps=1_600,
+    shards=4,
+    batch=4,
     lr=1e-3,
-    average=0.995,
+    average=0.99,
     fit=replace(FAST, rays_per_view=256, perceptual=0.1, identity=0.2, similarity=0.05, samples=10),
-    cycled=3,
+    cycled=2,
     resolution=128,
 )
-"""For models like the embedded one on a CPU: random pixels and small views instead of whole pictures."""
+"""For models like the embedded one on a CPU: random pixels and small views instead of whole pictures, from the encoder into W+
+that the model has."""
 
 
 class WtriTrainer(AveragedTraining[Wtri]):
-    """Trains an encoder on `pictures`."""
+    """Trains an encoder on `pictures`. In one that has `begun` elsewhere the norms keep their statistics: batches are small, and
+    of several passes."""
 
     name, report_every, save_every = "encoder", 50, 250
 
     def __init__(
-        self, bundle: Bundle, encoder: Wtri, recipe: WtriRecipe, pictures: Pictures, device: torch.device
+        self,
+        bundle: Bundle,
+        encoder: Wtri,
+        recipe: WtriRecipe,
+        pictures: Pictures,
+        device: torch.device,
+        begun: bool = False,
     ) -> None:
         self.bundle, self.recipe, self.pictures = bundle, recipe, pictures
         self.steps, self.seed, self.lr, self.decay = recipe.steps, recipe.seed, recipe.lr, recipe.average
         encoder.mean_code = bundle.mean_code.expand_as(encoder.mean_code).clone()
         super().__init__(encoder, device)
+        self.network.train(not begun)
 
     def losses(self, random: torch.Generator) -> Losses:
         """L_total of one pass (Eq. 4)."""
         recipe, generator, encoder = self.recipe, self.bundle.generator, self.network
-        passes = 1 + int(torch.randint(encoder.config.passes, (), generator=random))
+        passes = int(torch.randint(encoder.config.passes, (), generator=random))
         _, images, yaw, pitch = self.pictures.drawn(recipe.batch, random, mirroring=True)
         cameras = self.bundle.info.camera(yaw, pitch).to(self.device)
         # alignments of photographs are not exact
         seen = jitter(images, random).to(self.device, memory_format=torch.channels_last)
-        codes = encoder.encoded(generator, seen, cameras, passes)
-        scene = generator.scene(codes, guide_cells=GUIDE_CELLS)
-        images = images.to(self.device)
+        before = encoder.encoded(generator, seen, cameras, passes)
+        with torch.no_grad():
+            shown = encoder.scene(generator, before)
+        codes = before + encoder.update(generator, shown, seen, cameras)
+        scene = encoder.scene(generator, codes)
         away = (codes - encoder.mean_code).square().mean((1, 2)).sqrt().mean()
-        return {
-            **likeness(self.bundle, recipe.fit, scene, cameras, images, recipe.whole, random),
-            "regularisation": recipe.regularisation * away,
-            **({"cycle": recipe.cycle * self._cycle(codes[: recipe.cycled], passes, random)} if recipe.cycle else {}),
-        }
+        losses = likeness(self.bundle, recipe.fit, scene, cameras, images.to(self.device), recipe.whole, random)
+        losses["regularisation"] = recipe.regularisation * away
+        if recipe.cycle:
+            few = slice(recipe.cycled)
+            losses["cycle"] = recipe.cycle * self._cycle(before[few], shown[few], codes[few], scene[few], random)
+        return losses
 
-    def _cycle(self, codes: Tensor, passes: int, random: torch.Generator) -> Tensor:
-        """How far `codes` [B,...] are from those read off their renders from other sides (Eq. 3), which are drawn from the
-        sides of all pictures."""
+    def _cycle(self, before: Tensor, shown: Scene, codes: Tensor, scene: Scene, random: torch.Generator) -> Tensor:
+        """How far `codes` [B,...], which a pass read, are from those that it reads off their renders from other sides (Eq. 3),
+        both from the codes `before` it. The sides are those of all pictures; the scenes are those of both codes."""
         rows = torch.randint(len(self.pictures), (len(codes),), generator=random)
         cameras = self.bundle.info.camera(self.pictures.yaw[rows], self.pictures.pitch[rows]).to(self.device)
         generator, encoder = self.bundle.generator, self.network
-        again = encoder.encoded(generator, encoder.drawn(generator, codes, cameras), cameras, passes)
+        again = before + encoder.update(generator, shown, encoder.drawn(generator, scene, cameras), cameras)
         return (codes - again).abs().mean()
 
     @torch.no_grad()
@@ -159,7 +175,7 @@ def wtri_steps(job: EncoderJob) -> list[Step]:
         return encoder(pictures, pictures)
 
     size = recipe.fit.whole_resolution or generator.resolution
-    held = outside_bytes(job, recipe.resolution)
+    held = outside_bytes(job, recipe.resolution, recipe.shards)
     return [
         Step(
             make=lambda: Wtri(config), read=read, scenes=recipe.batch, vectors=config.num_ws, rays=compared, size=size, held=held
@@ -167,11 +183,21 @@ def wtri_steps(job: EncoderJob) -> list[Step]:
     ]  # fmt: skip
 
 
+def begin(encoder: Wtri, bundle: Bundle) -> bool:
+    """Let an encoder begin as the one into W+ that the model has (`PREIM3D`). False if there is none of its sizes."""
+    if not encoder_file(bundle.name, PREIM3D).is_file():
+        return False
+    finer = bundle.generator.wtri_space
+    space = finer if finer is not None and finer.num_ws == encoder.config.num_ws else bundle.generator.code_space
+    return encoder.begin_as(load_encoder(bundle.name, PREIM3D), space.origins or range(space.num_ws))
+
+
 def make_trainer(bundle: Bundle, recipe: WtriRecipe, folder: Path, device: torch.device) -> WtriTrainer:
     """A trainer on the shards in `folder`. Raises InputError if there are none."""
     pictures = Pictures.read(folder, OUTSIDE, own=False)
     torch.manual_seed(recipe.seed)
-    return WtriTrainer(bundle, Wtri(config_for(bundle, recipe.planes)), recipe, pictures, device)
+    encoder = Wtri(config_for(bundle, recipe.planes))
+    return WtriTrainer(bundle, encoder, recipe, pictures, device, begin(encoder, bundle))
 
 
 def train_wtri(job: EncoderJob, report: Callable[[str], None], show: Show) -> Path:
@@ -179,7 +205,7 @@ def train_wtri(job: EncoderJob, report: Callable[[str], None], show: Show) -> Pa
     job.folder.mkdir(parents=True, exist_ok=True)
     recipe = recipe_for(job.bundle, job.scale, job.without)
     path = finished_file(job.bundle, WTRI, job.folder)
-    first_alone(lambda: draw_outside(job, recipe.resolution, report))
+    first_alone(lambda: draw_outside(job, recipe.resolution, report, recipe.shards))
     trainer = make_trainer(job.bundle, recipe, job.folder, job.device)
     trainer.run_showing(job.folder / f"{WTRI}.pt", report, show)
     first_alone(lambda: save_encoder(trainer.average, path))

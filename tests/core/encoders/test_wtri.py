@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from inv3d.core.encoders.inverter import WtriInverter, load_inverter
-from inv3d.core.encoders.pyramid import EncoderConfig
+from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder
 from inv3d.core.encoders.store import check_encoder, load_wtri, save_encoder
 from inv3d.core.encoders.wtri import Wtri, WtriConfig, public_config, small_config
 from inv3d.core.errors import ModelError
@@ -34,8 +34,8 @@ def views(demo, *yaws):
 def test_updates_of_all_passes_are_added_to_the_mean_code(demo, encoder, monkeypatch):
     seen = []
 
-    def drawn(generator, codes, cameras):
-        seen.append(codes)
+    def drawn(generator, scene, cameras):
+        seen.append(scene.codes)
         return torch.zeros(2, 3, 16, 16)
 
     monkeypatch.setattr(encoder, "drawn", drawn)
@@ -43,24 +43,26 @@ def test_updates_of_all_passes_are_added_to_the_mean_code(demo, encoder, monkeyp
     two = views(demo, 0.1, -0.3)
     found = encoder.encoded(demo.generator, two.images, two.cameras)
     assert torch.allclose(found, encoder.mean_code + 1.5)
+    assert torch.equal(encoder.encoded(demo.generator, two.images, two.cameras, passes=0)[0], encoder.mean_code)
     # every pass reads the render of what was read before it
     assert [float((codes - encoder.mean_code).mean()) for codes in seen] == pytest.approx([0.0, 0.5, 1.0], abs=1e-6)
 
 
-def test_the_gradient_is_that_of_the_last_pass(demo, encoder, monkeypatch):
-    step = torch.ones((), requires_grad=True)
-    monkeypatch.setattr(encoder, "drawn", lambda generator, codes, cameras: torch.zeros(1, 3, 16, 16))
-    monkeypatch.setattr(encoder, "forward", lambda images, renders: step.expand(1, 18, 256))
-    one = views(demo, 0.0)
-    encoder.encoded(demo.generator, one.images, one.cameras, passes=3).mean().backward()
-    assert float(step.grad) == pytest.approx(1.0)
+def test_the_gradient_is_that_of_one_pass(demo, encoder):
+    """It reaches the weights, and not the codes that the render shows."""
+    codes, one = encoder.mean_code[None].clone().requires_grad_(), views(demo, 0.0)
+    update = encoder.update(demo.generator, encoder.scene(demo.generator, codes), one.images, one.cameras)
+    update.square().sum().backward()
+    assert codes.grad is None and float(encoder.backbone.input_layer[0].weight.grad.abs().sum()) > 0
+    assert not encoder.encoded(demo.generator, one.images, one.cameras).requires_grad
 
 
 def test_a_render_is_seen_from_the_views_own_side(demo, encoder):
     """The mean head, of one code, from the cameras of two views."""
     two = views(demo, 0.6, -0.6)
-    left, right = encoder.drawn(demo.generator, encoder.mean_code[None], two.cameras)
-    front = encoder.drawn(demo.generator, encoder.mean_code[None], views(demo, 0.0).cameras)[0]
+    mean = encoder.scene(demo.generator, encoder.mean_code[None])
+    left, right = encoder.drawn(demo.generator, mean, two.cameras)
+    front = encoder.drawn(demo.generator, mean, views(demo, 0.0).cameras)[0]
     assert left.shape == (3, 16, 16)
     assert min(float((left - right).abs().mean()), float((left - front).abs().mean())) > 0.05
 
@@ -69,6 +71,37 @@ def test_what_a_pass_reads_depends_on_the_render(demo, encoder):
     image, other = views(demo, 0.0).images, torch.zeros(1, 3, 16, 16)
     with torch.no_grad():
         assert not torch.allclose(encoder(image, other), encoder(image, other + 0.5), atol=1e-3)
+
+
+def test_a_render_like_the_picture_changes_nothing(demo, encoder):
+    image, other = views(demo, 0.0).images, torch.zeros(1, 3, 32, 32)
+    with torch.no_grad():
+        assert float(encoder(image, image).abs().max()) < 1e-5 < float(encoder(image, other).abs().max())
+
+
+@pytest.mark.parametrize("finer", [True, False])
+def test_it_can_begin_as_an_encoder_into_w_plus(demo, finer):
+    torch.manual_seed(0)
+    plain, finest = demo.generator.code_space, demo.generator.wtri_space
+    part = replace(PART, kind="pyramid", num_ws=plain.num_ws, w_dim=plain.w_dim)
+    start = build_encoder(part).eval()
+    space = finest if finer else plain
+    made = Wtri(WtriConfig(replace(part, num_ws=space.num_ws))).eval()
+    assert made.begin_as(start, space.origins or range(space.num_ws))
+    image, render = torch.rand(2, 1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert torch.allclose(made(image, render), space.widened(start(image) - start(render)), atol=1e-5)
+
+
+def test_it_cannot_begin_as_an_encoder_of_other_sizes(demo, encoder):
+    before = {name: each.clone() for name, each in encoder.state_dict().items()}
+    space = demo.generator.wtri_space
+    own = replace(PART, num_ws=10, w_dim=space.w_dim)
+    wide = Wtri(WtriConfig(replace(own, kind="pyramid", num_ws=space.num_ws)))
+    assert not encoder.begin_as(build_encoder(replace(own, kind="pyramid")), space.origins)
+    assert not encoder.begin_as(build_encoder(own), space.origins)  # no pyramid
+    assert not wide.begin_as(build_encoder(replace(own, kind="pyramid", code_width=32)), space.origins)
+    assert all(torch.equal(each, before[name]) for name, each in encoder.state_dict().items())
 
 
 def test_views_are_encoded_each_on_its_own(demo, encoder):
@@ -83,10 +116,10 @@ def test_super_resolution_has_an_encoder_of_its_own():
     made = Wtri(TINY).eval()
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        before = made(image, image)
+        before = made(image, -image)
         for parameter in made.superresolution.parameters():
             parameter.mul_(1.5)
-        after = made(image, image)
+        after = made(image, -image)
     assert before.shape == (1, 4, 8)
     assert torch.equal(before[:, :3], after[:, :3]) and not torch.allclose(before[:, 3], after[:, 3])
 
@@ -105,7 +138,7 @@ def test_the_encoder_comes_back_from_its_file(folder):
     save_encoder(encoder, folder / "wtri.safetensors", torch.float32)
     again, image = load_wtri("small"), torch.rand(1, 3, 64, 64)
     assert again.config == TINY and torch.equal(again.mean_code, encoder.mean_code)
-    assert torch.equal(again(image, image), encoder(image, image))
+    assert torch.equal(again(image, -image), encoder(image, -image))
 
 
 def test_encoders_whose_codes_do_not_go_together_are_refused(folder):

@@ -3,6 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from inv3d.core.encoders.kinds import PREIM3D
+from inv3d.core.encoders.store import load_encoder
 from inv3d.core.encoders.wtri import Wtri
 from inv3d.core.errors import InputError
 from inv3d.core.training import wtri
@@ -55,29 +57,65 @@ def test_all_weights_learn_and_the_generator_does_not(demo, folder):
 
 def test_the_distance_to_the_mean_code_is_a_root_mean_square(demo, folder, monkeypatch):
     training = trainer(demo, folder, replace(TINY, cycle=0.0))
-    away = training.network.mean_code + 0.3
-    monkeypatch.setattr(training.network, "encoded", lambda *arguments: away.expand(2, -1, -1))
+    monkeypatch.setattr(training.network, "encoded", lambda *arguments: training.network.mean_code[None] + 0.1)
+    monkeypatch.setattr(training.network, "update", lambda *arguments: torch.full((2, 18, 256), 0.2))
     found = training.losses(torch.Generator().manual_seed(1))
     assert float(found["regularisation"]) == pytest.approx(0.3 * TINY.regularisation, rel=1e-4)
+
+
+def test_every_pass_is_learned(demo, folder, monkeypatch):
+    training, seen = trainer(demo, folder, replace(TINY, cycle=0.0)), set()
+    encoded = training.network.encoded
+
+    def counted(generator, images, cameras, passes):
+        seen.add(passes)
+        return encoded(generator, images, cameras, passes)
+
+    monkeypatch.setattr(training.network, "encoded", counted)
+    for seed in range(8):
+        training.losses(torch.Generator().manual_seed(seed))
+    assert seen == {0, 1}  # those before the one that is learned
 
 
 def test_the_cycle_compares_codes_with_those_of_their_renders_from_other_sides(demo, folder, monkeypatch):
     training = trainer(demo, folder)
     encoder, seen = training.network, []
-    codes = (encoder.mean_code + 0.1).expand(2, -1, -1)
+    before, codes = encoder.mean_code[None] + 0.1, (encoder.mean_code + 0.3).expand(2, -1, -1)
+    shown, scene = (encoder.scene(demo.generator, each) for each in (before, codes))
 
-    def encoded(generator, images, cameras, passes):
-        seen.append((images, cameras.yaw))
-        return codes - 0.2
+    def update(generator, scene, images, cameras):
+        seen.append((scene, images, cameras.yaw))
+        return torch.full((2, 18, 256), 0.05)
 
-    monkeypatch.setattr(encoder, "encoded", encoded)
-    found = training._cycle(codes, 2, torch.Generator().manual_seed(3))
-    assert float(found) == pytest.approx(0.2, rel=1e-4)
-    images, yaw = seen[0]
+    monkeypatch.setattr(encoder, "update", update)
+    found = training._cycle(before, shown, codes, scene, torch.Generator().manual_seed(3))
+    assert float(found) == pytest.approx(0.15, rel=1e-4)
+    compared, images, yaw = seen[0]
     sides = training.pictures.yaw
-    assert all(bool(((each - sides).abs() < 1e-4).any()) for each in yaw)
-    expected = encoder.drawn(demo.generator, codes, demo.info.camera(yaw, torch.zeros(2)))
+    assert compared is shown and all(bool(((each - sides).abs() < 1e-4).any()) for each in yaw)
+    expected = encoder.drawn(demo.generator, scene, demo.info.camera(yaw, torch.zeros(2)))
     assert images.shape == expected.shape and float((images - expected).abs().mean()) < 0.1
+
+
+def test_the_training_begins_as_the_models_encoder_into_w_plus(demo, folder):
+    training = wtri.make_trainer(demo, TINY, folder, CPU)
+    start, statistics = load_encoder("demo", PREIM3D), dict(training.network.named_buffers())
+    image, render = torch.rand(2, 1, 3, 128, 128, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = demo.generator.wtri_space.widened(start(image) - start(render))
+        assert torch.allclose(training.average(image, render), expected, atol=1e-4)
+    kept = {name: each.clone() for name, each in statistics.items()}
+    training.advance()
+    assert all(torch.equal(each, kept[name]) for name, each in training.network.named_buffers())
+
+
+def test_without_such_an_encoder_norms_learn_their_statistics(demo, folder, monkeypatch, tmp_path):
+    monkeypatch.setattr(wtri, "encoder_file", lambda model, name: tmp_path / name)
+    assert not wtri.begin(Wtri(config_for(demo)), demo)
+    training = trainer(demo, folder)
+    kept = {name: each.clone() for name, each in training.network.named_buffers() if name.endswith("running_mean")}
+    training.advance()
+    assert kept and not any(torch.equal(each, dict(training.network.named_buffers())[name]) for name, each in kept.items())
 
 
 def test_a_stopped_training_ends_with_the_same_weights(demo, folder, tmp_path):
@@ -102,7 +140,7 @@ def test_the_grid_shows_pictures_and_heads(demo, folder):
 
 def test_ingredients_can_be_left_out(demo):
     plain, full = (recipe_for(demo, 0.5, frozenset(left_out)) for left_out in ({"planes", "cycle"}, set()))
-    assert full == SMALL_WTRI.scaled(0.5) and full.steps == 3_000
+    assert full == SMALL_WTRI.scaled(0.5) and (full.steps, full.shards) == (800, 2)
     assert plain.cycle == 0.0 and not plain.planes
     assert config_for(demo, planes=False).num_ws == 10 and config_for(demo).num_ws == 18
 
