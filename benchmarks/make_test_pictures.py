@@ -1,5 +1,6 @@
 """Draw what the tests look at: people, into tests/data/people (a head turn, another person, aligned portraits, and some as
-stylised heads), and the turn of a cat, into tests/data/cats; and a photo of another cat for people, into samples.
+stylised heads), and the turns of a cat and of a chair, into tests/data/cats and tests/data/chairs; and photos of others for
+people, into samples, that of the chair before clutter.
 
     python benchmarks/make_test_pictures.py
 
@@ -14,13 +15,15 @@ import torch
 from PIL import Image
 
 from inv3d.core.camera import look_at
-from inv3d.core.cats.cat import CAT
 from inv3d.core.cats.clip import CatTurn
+from inv3d.core.chairs.clip import ChairTurn
 from inv3d.core.people.clip import PersonTurn
 from inv3d.core.people.parameters import LATENT_DIM, people_parameters, split_latents
 from inv3d.core.people.renderer import PeopleRenderer
 from inv3d.core.people.store import people_basis
+from inv3d.core.procedural.clip import HeadTurn
 from inv3d.core.procedural.renderer import HeadRenderer
+from inv3d.core.training.augment import clutter, over
 from inv3d.core.training.stylised import STYLISED
 from inv3d.export.pictures import to_array
 from inv3d.export.sheet import latent
@@ -32,8 +35,8 @@ PERSON, OTHER = 519, 526
 PORTRAITS = range(711, 717)
 PHOTOS = range(900, 904)
 TOONS = (500, 501, 503, 508)
-CATS, CAT_SEED = FOLDER.parent / "cats", 19
-SAMPLE, PHOTO_SEED, PHOTO_FRAME = FOLDER.parents[2] / "samples" / "photo-cat.jpg", 16, 56
+SAMPLES = FOLDER.parents[2] / "samples"
+PHOTO = {"frames": 101, "width": 640, "height": 480, "crop": 340.0}
 
 
 def save(name: str, image: torch.Tensor) -> None:
@@ -56,7 +59,9 @@ def main() -> None:
     for seed in PHOTOS:
         save(f"photo-{seed}.jpg", renderer.render(PersonTurn(seed).parameters(13), camera, 128).image)
     draw_toons()
-    draw_cat()
+    for kind, turn, photo, frame in (("cat", CatTurn(19, **TURN), CatTurn(16, **PHOTO), 56),
+                                     ("chair", ChairTurn(19, **TURN), ChairTurn(16, **PHOTO), 62)):  # fmt: skip
+        draw_thing(kind, turn, photo, frame, cluttered=kind == "chair")
 
 
 def draw_toons() -> None:
@@ -68,14 +73,15 @@ def draw_toons() -> None:
         save(f"toon-{seed}.png", artist.pictures(parameters, camera, 64, 2, torch.Generator())[0])
 
 
-def draw_cat() -> None:
-    """A cat that turns, and a photo of another one."""
-    renderer = HeadRenderer(kind=CAT)
-    turn = CatTurn(CAT_SEED, **TURN)
-    CATS.mkdir(parents=True, exist_ok=True)
-    write_mp4(CATS / "turn.mp4", [to_array(turn.render(renderer, frame).image[0]) for frame in range(turn.frames)], turn.fps)
-    photo = CatTurn(PHOTO_SEED, frames=101, width=640, height=480, crop=340.0)
-    Image.fromarray(to_array(photo.render(renderer, PHOTO_FRAME).image[0])).save(SAMPLE, quality=92)
+def draw_thing(kind: str, turn: HeadTurn, photo: HeadTurn, frame: int, cluttered: bool) -> None:
+    """A thing that turns, and a photo of another one."""
+    renderer, folder = HeadRenderer(kind=turn.kind), FOLDER.parent / f"{kind}s"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_mp4(folder / "turn.mp4", [to_array(turn.render(renderer, each).image[0]) for each in range(turn.frames)], turn.fps)
+    drawn = photo.render(renderer, frame)
+    room = clutter(1, photo.width, torch.Generator().manual_seed(photo.seed))[..., : photo.height, :]
+    image = over(drawn.image, drawn.alpha, room) if cluttered else drawn.image
+    Image.fromarray(to_array(image[0])).save(SAMPLES / f"photo-{kind}.jpg", quality=92)
 
 
 if __name__ == "__main__":

@@ -93,9 +93,9 @@ def sample(
 
 def source(
     kind: Annotated[
-        Literal["people", "toons", "cats"],
+        Literal["people", "toons", "cats", "chairs"],
         typer.Option(
-            metavar="NAME", help="Source to draw: people (needs the extra 'train'), toons (stylised heads) or cats."
+            metavar="NAME", help="Source to draw: people (needs the extra 'train'), toons (stylised heads), cats or chairs."
         ),
     ] = "people",
     seeds: SeedList = _SEEDS,
@@ -108,7 +108,7 @@ def source(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Draw a contact sheet of exact heads: people, which demo was trained on (same seeds, same people), toons or cats.
+    """Draw a contact sheet of exact heads: people, which demo was trained on (same seeds, same people), toons, cats or chairs.
 
     Example: inv3d models source --seeds 0-23 --yaw -60,0,60 --out people.png
     """
@@ -117,12 +117,13 @@ def source(
     from inv3d.budget import require_source
     from inv3d.core.camera import look_at
     from inv3d.core.cats.cat import CAT
+    from inv3d.core.chairs.chair import CHAIR
     from inv3d.core.procedural.toon import TOON
     from inv3d.export.sheet import people_sheet, source_sheet
 
     require_source(resolution, len(seeds.numbers) * len(yaw.degrees), together=len(yaw.degrees))
     cameras = look_at(*_angles(yaw, pitch))
-    drawn = {"toons": TOON, "cats": CAT}
+    drawn = {"toons": TOON, "cats": CAT, "chairs": CHAIR}
     draw = people_sheet if kind == "people" else partial(source_sheet, drawn[kind])
     _write(out, force, lambda: draw(list(seeds.numbers), cameras, resolution, _count), columns, as_json)
 

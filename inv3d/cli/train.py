@@ -42,8 +42,8 @@ Threads = Annotated[
 ]
 Compiled = Annotated[bool, typer.Option(help="Speed up data generation with torch.compile (needs a C++ compiler).")]
 SourceName = Annotated[
-    Literal["people", "toons", "cats"],
-    typer.Option(help="People (needs the extra 'train'), stylised heads or cats; the later steps follow this choice."),
+    Literal["people", "toons", "cats", "chairs"],
+    typer.Option(help="People (needs the extra 'train'), stylised heads, cats or chairs; the later steps follow this choice."),
 ]
 
 
@@ -116,7 +116,7 @@ def train_data(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Generate the training data in FOLDER/data: points, pixels and pictures of people, stylised heads or cats.
+    """Generate the training data in FOLDER/data: points, pixels and pictures of people, stylised heads, cats or chairs.
 
     Examples: inv3d train data runs/demo; inv3d train data runs/demo --ray auto
     """
@@ -196,7 +196,7 @@ def train_network(
 
 @app.command("assemble")
 def train_assemble(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
-    """Assemble the trained parts into one model, FOLDER/demo, or FOLDER/cats of the generator alone.
+    """Assemble the trained parts into one model, FOLDER/demo, or FOLDER/cats or FOLDER/chairs of the generator alone.
 
     Example: inv3d train assemble runs/demo
     """
@@ -325,7 +325,9 @@ def train_demo(
 
 
 @app.command("cats")
-def train_cats(
+@app.command("chairs")
+def train_things(
+    context: typer.Context,
     folder: Folder,
     scale: Scale = 1.0,
     device: Device = "auto",
@@ -336,12 +338,13 @@ def train_cats(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Train the model `cats`: data, generator, then aligner and encoder on the generator's own pictures.
+    """Train a small model of things: data, generator, then aligner and encoder on the generator's own pictures.
 
-    Example: inv3d train cats runs/cats
+    Examples: inv3d train cats runs/cats; inv3d train chairs runs/chairs
     """
     check_folder(folder)
-    _train_all("cats", folder, scale, _start(device, threads, deterministic), compiled, ray, as_json)
+    assert context.info_name is not None
+    _train_all(context.info_name, folder, scale, _start(device, threads, deterministic), compiled, ray, as_json)
 
 
 def _train_all(

@@ -67,7 +67,7 @@ class ModelInfo(Record):
     """The point that cameras look at, world units."""
     subject: Literal["heads", "faces", "things"] = "heads"
     """Drawn heads of people, photographed faces (which face detectors find), or things without a human face (and identity)."""
-    drawn_from: Literal["toons", "people", "cats"] | None = None
+    drawn_from: Literal["toons", "people", "cats", "chairs"] | None = None
     """The source whose heads an embedded model learned."""
     camera_convention: Text = CONVENTION
     source: Annotated[dict[Text, Text], Field(max_length=32)] | None = None

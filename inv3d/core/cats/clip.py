@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from inv3d.core.cats.parameters import EXPRESSION_DIM, FACE_NAMES, IDENTITY_DIM, cat_parameters
+from inv3d.core.cats.cat import CAT
+from inv3d.core.cats.parameters import EXPRESSION_DIM, FACE_NAMES, IDENTITY_DIM
 from inv3d.core.procedural.clip import HeadTurn
+from inv3d.core.procedural.kind import Kind
 
 
 @dataclass(frozen=True)
 class CatTurn(HeadTurn):
     """A cat that turns while it blinks, looks around and listens; light and background stay."""
+
+    kind: ClassVar[Kind] = CAT
 
     def latents(self, frame: int) -> tuple[Tensor, Tensor]:
         """The cat [1,34] and all else [1,15] in a frame."""
@@ -31,7 +36,3 @@ class CatTurn(HeadTurn):
         for name, moved in motion.items():
             rest[:, FACE_NAMES.index(name)] += moved
         return z, rest
-
-    def parameters(self, frame: int) -> Tensor:
-        """Parameters of the cat in a frame, [1,K]."""
-        return cat_parameters(*self.latents(frame))

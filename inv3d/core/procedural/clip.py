@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
+from inv3d.core.procedural.kind import Kind
+from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM
 from inv3d.core.procedural.renderer import HeadRender, HeadRenderer
+from inv3d.core.procedural.toon import TOON
 from inv3d.core.turn import Turn
 
 
 @dataclass(frozen=True)
 class HeadTurn(Turn):
     """A stylised head that turns while its face moves."""
+
+    kind: ClassVar[Kind] = TOON
 
     def latents(self, frame: int) -> tuple[Tensor, Tensor]:
         """Identity [1,60] and expression [1,6] of a frame: the head smiles, talks, blinks and looks around."""
@@ -36,7 +41,7 @@ class HeadTurn(Turn):
 
     def parameters(self, frame: int) -> Tensor:
         """Anatomy and expression of a frame, [1,K]."""
-        return head_parameters(*self.latents(frame))
+        return self.kind.from_latents(*self.latents(frame))
 
     def render(self, renderer: HeadRenderer, frame: int) -> HeadRender:
         """The whole frame, [1,3,height,width]."""

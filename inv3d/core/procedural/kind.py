@@ -1,4 +1,4 @@
-"""A kind of figures that can be drawn: stylised heads, cats."""
+"""A kind of figures that can be drawn: stylised heads, cats, chairs."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class Kind:
     """Unshaded colour at surface points, [N,P] each in [0,1]."""
     targets: Callable[[Tensor, int, torch.Generator], Tensor]
     """Places [N,count,3] in the world for training samples, in the parts and the order of `aim`."""
+    all_round: bool = False
+    """Whether training sees it from anywhere, and not mostly from the front."""
     lenses: Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
     """How much glass hides of what rays `origins`, `directions` [N,P,3] meet at `distance` [N,P], and its glare, if
     there may be any."""

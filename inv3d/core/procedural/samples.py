@@ -56,11 +56,11 @@ class Patches:
     colours: Tensor
 
 
-def _origins(batch: int, count: int, generator: torch.Generator) -> Tensor:
-    """Camera positions [B,count,3], mostly in front; those that look at the body stand all around it."""
+def _origins(batch: int, count: int, all_round: bool, generator: torch.Generator) -> Tensor:
+    """Camera positions [B,count,3]: all around, or mostly in front but for those that look at the body."""
     yaw = torch.randn(batch, count, generator=generator) * math.radians(48)
     yaw = yaw.clamp(-math.radians(110), math.radians(110))
-    around = int(count * BODY)
+    around = count if all_round else int(count * BODY)
     yaw[:, :around] = (torch.rand(batch, around, generator=generator) * 2.0 - 1.0) * math.pi
     pitch = (torch.rand(batch, count, generator=generator) * 2.0 - 1.0) * math.radians(34)
     return _RADIUS * torch.stack([yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()], -1)
@@ -70,7 +70,7 @@ def _origins(batch: int, count: int, generator: torch.Generator) -> Tensor:
 def sample_heads(renderer: HeadRenderer, parameters: Tensor, count: int, generator: torch.Generator) -> HeadSamples:
     """Trace `count` rays per head and sample the distance field near the surface, on the rays and everywhere."""
     batch = len(parameters)
-    origins = _origins(batch, count, generator)
+    origins = _origins(batch, count, renderer.kind.all_round, generator)
     directions = F.normalize(renderer.kind.targets(parameters, count, generator) - origins, dim=-1)
     t, hit = renderer.trace(origins, directions, parameters)
     points = origins + directions * t[..., None]

@@ -8,5 +8,5 @@ from inv3d.core.procedural.surface import albedo, lens_cover, signed_distance
 from inv3d.core.procedural.targets import targets
 
 TOON = Kind(
-    IDENTITY_DIM, EXPRESSION_DIM, head_parameters, Parameters, signed_distance, albedo, targets, lens_cover
+    IDENTITY_DIM, EXPRESSION_DIM, head_parameters, Parameters, signed_distance, albedo, targets, lenses=lens_cover
 )

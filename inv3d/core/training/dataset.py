@@ -96,7 +96,7 @@ def ray_shard(source: Source, artist: Artist, index: int, heads: int = RAY_HEADS
     generator = torch.Generator().manual_seed(_RAY_SEED + index)
     z = torch.randn(heads, source.identity_dim, generator=generator).repeat(2, 1)
     expression = torch.randn(2 * heads, source.expression_dim, generator=generator)
-    yaw, pitch = _sides(2 * heads, generator)
+    yaw, pitch = _sides(2 * heads, source.all_round, generator)
     parameters, camera = source.parameters(z, expression), look_at(yaw, pitch)
     samples = artist.pixels(parameters, camera, RAYS_PER_VIEW, RAY_RESOLUTION, generator)
     return {
@@ -111,12 +111,14 @@ def ray_shard(source: Source, artist: Artist, index: int, heads: int = RAY_HEADS
     }
 
 
-def _sides(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Yaws and pitches [N]: more front than back, and most half profiles, where a face's outline is hardest to learn."""
+def _sides(count: int, all_round: bool, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Yaws and pitches [N]: from anywhere, or more front than back, and most half profiles, where a face's outline is hardest
+    to learn."""
     side = torch.rand(count, generator=generator) * 2.0 - 1.0
     yaw = torch.where(torch.rand(count, generator=generator) < 0.8, side * math.radians(80), side * math.pi)
     half = side.sign() * (0.5 + 0.5 * side.abs()) * math.radians(80)
     yaw = torch.where(torch.rand(count, generator=generator) < 0.4, half, yaw)
+    yaw = side * math.pi if all_round else yaw
     return yaw, (torch.rand(count, generator=generator) * 2.0 - 1.0) * MAX_PITCH
 
 
@@ -128,7 +130,7 @@ def patch_shard(source: Source, artist: Artist, index: int, heads: int = PATCH_H
     generator = torch.Generator().manual_seed(_PATCH_SEED + index)
     z = torch.randn(heads, source.identity_dim, generator=generator)
     expression = torch.randn(heads, source.expression_dim, generator=generator)
-    yaw, pitch = _sides(heads, generator)
+    yaw, pitch = _sides(heads, source.all_round, generator)
     parameters, camera = source.parameters(z, expression), look_at(yaw, pitch)
     patches = artist.patches(parameters, camera, PATCHES_PER_VIEW, PATCH_SIDE, RAY_RESOLUTION, generator)
     return {

@@ -20,24 +20,24 @@ def demo_config(source: Source = TOONS) -> GeneratorConfig:
     """For heads of `source`: small planes per head over large canonical ones, no super-resolution, 256 px.
 
     People have three times as many parameters as stylised heads, and light that their colours are computed from: their
-    codes and the decoder are wider, and the canonical planes hold finer detail, which costs no time. Cats come in a small
+    codes and the decoder are wider, and the canonical planes hold finer detail, which costs no time. Things come in a small
     file: their networks are narrower, and the canonical planes coarser.
     """
-    people, cats = source.name == "people", source.name == "cats"
+    people, small = source.name == "people", source.things
     return GeneratorConfig(
         z_dim=source.identity_dim + source.expression_dim,
         c_dim=0,
         w_dim=256 if people else 128,
         plane_resolution=64,
         plane_channels=19,
-        channel_base=1536 if cats else 3072,
-        channel_max=64 if cats else 128,
+        channel_base=1536 if small else 3072,
+        channel_max=64 if small else 128,
         noise=False,
         color_channels=3,
         raw_resolution=256,
         inject_resolution=8,
         shape_layers=5,
-        mapping=MappingConfig(layers=4, hidden_dim=256 if cats else 384, lr_multiplier=1.0, normalize=False, residual=True),
+        mapping=MappingConfig(layers=4, hidden_dim=256 if small else 384, lr_multiplier=1.0, normalize=False, residual=True),
         decoder=DecoderConfig(hidden_dim=96 if people else 64, skip=True, film=True),
         rendering=RenderingConfig(
             near=2.28,
@@ -52,7 +52,7 @@ def demo_config(source: Source = TOONS) -> GeneratorConfig:
             proposal_grid=48,
             background=True,
         ),
-        canonical=CanonicalConfig(resolution={"people": 384, "toons": 256, "cats": 112}[source.name], channels=16, max_offset=0.06),
+        canonical=CanonicalConfig(resolution=112 if small else 384 if people else 256, channels=16, max_offset=0.06),
         superresolution=None,
     )
 

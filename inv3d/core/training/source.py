@@ -1,4 +1,4 @@
-"""Sources of training data: people, stylised heads (`toons`) or cats. All turn latents into rows of named parameters,
+"""Sources of training data: people, stylised heads (`toons`), cats or chairs. All turn latents into rows of named parameters,
 and draw them exactly.
 """
 
@@ -15,6 +15,8 @@ from torch import Tensor
 from inv3d.core.camera import Camera
 from inv3d.core.cats import parameters as cats
 from inv3d.core.cats.cat import CAT
+from inv3d.core.chairs import parameters as chairs
+from inv3d.core.chairs.chair import CHAIR
 from inv3d.core.people import backdrop as rooms
 from inv3d.core.people import parameters as people
 from inv3d.core.procedural import parameters as toons
@@ -30,7 +32,7 @@ from inv3d.core.procedural.samples import (
 )
 from inv3d.core.procedural.toon import TOON
 
-SourceName = Literal["toons", "people", "cats"]
+SourceName = Literal["toons", "people", "cats", "chairs"]
 
 
 class Artist(Protocol):
@@ -67,6 +69,10 @@ class Source(ABC):
     kept: tuple[str, ...]
     """Beginnings of the names of shapes that a lookalike shares: hair and what is worn."""
 
+    things: bool = False
+    """Whether these are things without a human face: their models are small, and borrow the networks that compare pictures."""
+    all_round: bool = False
+    """Whether training sees them from anywhere, and not mostly from the front."""
     distances: tuple[float, float] = (1.0, 1.0)
     """Nearest and furthest camera of wide pictures, in camera radii of the models."""
 
@@ -95,9 +101,10 @@ class Source(ABC):
 class _Fields(Source):
     """Figures of a `kind`, that is a signed distance field with colours."""
 
-    def __init__(self, name: SourceName, kind: Kind, shapes: int, kept: tuple[str, ...]) -> None:
-        self.name, self.kind, self.shapes, self.kept = name, kind, shapes, kept
+    def __init__(self, name: SourceName, kind: Kind, shapes: int, kept: tuple[str, ...], things: bool = False) -> None:
+        self.name, self.kind, self.shapes, self.kept, self.things = name, kind, shapes, kept, things
         self.identity_dim, self.expression_dim = kind.identity_dim, kind.expression_dim
+        self.all_round = kind.all_round
         self.parameter_names = tuple(kind.parameters.index)
 
     def parameters(self, z: Tensor, expression: Tensor) -> Tensor:
@@ -170,8 +177,9 @@ TOONS = _Fields(
     "toons", TOON, len(toons.SHAPE_NAMES),
     ("hair_", "beard", "glasses", "sideburn", "nape", "parting", "head_", "curl", "bun", "hat", "brim", "collar"),
 )  # fmt: skip
-CATS = _Fields("cats", CAT, len(cats.SHAPE_NAMES), ("fluff", "neck", "collar", "bell"))
-SOURCES: dict[str, Source] = {source.name: source for source in (TOONS, PEOPLE, CATS)}
+CATS = _Fields("cats", CAT, len(cats.SHAPE_NAMES), ("fluff", "neck", "collar", "bell"), things=True)
+CHAIRS = _Fields("chairs", CHAIR, len(chairs.SHAPE_NAMES), ("cushion", "pad"), things=True)
+SOURCES: dict[str, Source] = {source.name: source for source in (TOONS, PEOPLE, CATS, CHAIRS)}
 
 
 def source_of(folder: Path, otherwise: Source = TOONS) -> Source:

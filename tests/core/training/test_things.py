@@ -1,4 +1,4 @@
-"""A smoke version of the recipe of `cats`: from cats to a model that finds them and reads their codes."""
+"""A smoke version of the recipe of things: from cats or chairs to a model that finds them and reads their codes."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from inv3d.core.training import dataset, encoders, recipe
 from inv3d.core.training.generator import Recipe
 from inv3d.core.training.prepare import Plan
 from inv3d.core.training.renders import Renders
-from inv3d.core.training.source import CATS, source_of
+from inv3d.core.training.source import CATS, CHAIRS, Source, source_of
 
 CPU = torch.device("cpu")
 TINY = Recipe(
@@ -20,20 +20,25 @@ TINY = Recipe(
 SMALL = Renders("samples", 80_000, 6, 2, 32, 0.7, 0.3, 1.0)
 
 
+@pytest.fixture(params=[CATS, CHAIRS], ids=lambda source: source.name)
+def source(request) -> Source:
+    return request.param
+
+
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, source):
     """A folder with a little data, and recipes to match."""
-    artist, data = CATS.artist(compiled=False), tmp_path / "data"
+    artist, data = source.artist(compiled=False), tmp_path / "data"
     data.mkdir()
-    dataset.write_shard(data / "points-0000.safetensors", dataset.point_shard(CATS, artist, 0, heads=4, points=240))
+    dataset.write_shard(data / "points-0000.safetensors", dataset.point_shard(source, artist, 0, heads=4, points=240))
     monkeypatch.setattr(dataset, "RAYS_PER_VIEW", 48)
-    dataset.write_shard(data / "rays-0000.safetensors", dataset.ray_shard(CATS, artist, 0, heads=2))
+    dataset.write_shard(data / "rays-0000.safetensors", dataset.ray_shard(source, artist, 0, heads=2))
     monkeypatch.setattr(dataset, "PATCH_SIDE", 8)
-    dataset.write_shard(data / "patches-0000.safetensors", dataset.patch_shard(CATS, artist, 0, heads=2))
+    dataset.write_shard(data / "patches-0000.safetensors", dataset.patch_shard(source, artist, 0, heads=2))
     monkeypatch.setattr(dataset, "IMAGE_RESOLUTION", 32)
-    dataset.write_shard(data / "images-0000.safetensors", dataset.image_shard(CATS, artist, 0, heads=3))
-    monkeypatch.setattr(recipe, "_DATA", {"cats": dataset.DataPlan(points=1, rays=1, images=1, wide=0, twins=0, patches=1)})
-    monkeypatch.setattr(recipe, "_RECIPES", {"cats": TINY})
+    dataset.write_shard(data / "images-0000.safetensors", dataset.image_shard(source, artist, 0, heads=3))
+    monkeypatch.setattr(recipe, "_DATA", {source.name: dataset.DataPlan(points=1, rays=1, images=1, wide=0, twins=0, patches=1)})
+    monkeypatch.setattr(recipe, "_RECIPES", {source.name: TINY})
     monkeypatch.setattr(recipe, "_PREPARED", Plan(shards=1, heads=4, resolution=48, steps=2))
     few = encoders.replace(encoders.SMALL, steps=2, batch=4, rendered=2, sample_shards=1, samples=SMALL)
     monkeypatch.setattr(encoders, "SMALL", few)
@@ -42,20 +47,20 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_one_command_trains_a_small_model_that_finds_and_reads_cats(folder, monkeypatch):
-    assert source_of(folder / "data") is CATS
+def test_one_command_trains_a_small_model_that_finds_and_reads_things(folder, monkeypatch, source):
+    assert source_of(folder / "data") is source
     lines: list[str] = []
-    recipe.make_data(folder, 1.0, False, lines.append, CATS)
+    recipe.make_data(folder, 1.0, False, lines.append, source)
     assert lines == []  # the data is there
     out = recipe.train_all(folder, 1.0, CPU, lines.append)
-    assert out == folder / "cats"
+    assert out == folder / source.name
     assert {path.name for path in out.iterdir()} == {
         "model.json", "generator.safetensors", "embedding.safetensors", "codes.safetensors", "aligner.safetensors",
         "preim3d.safetensors",
     }  # fmt: skip
     assert sum(path.stat().st_size for path in out.iterdir()) <= 8_000_000
     bundle = load_folder(out)
-    assert bundle.name == "cats" and bundle.shows_things and bundle.info.drawn_from == "cats"
+    assert bundle.name == source.name and bundle.shows_things and bundle.info.drawn_from == source.name
     assert bundle.info.perceptual_outputs is None  # it borrows the networks that compare pictures
     assert bundle.aligner(torch.zeros(1, 3, 64, 64)).shift.shape == (1, 2)
     saved: list[Encoder] = []
@@ -66,7 +71,7 @@ def test_one_command_trains_a_small_model_that_finds_and_reads_cats(folder, monk
     assert saved[0](torch.zeros(1, 3, 256, 256)).shape == (1, 10, 128)
 
 
-def test_a_cat_has_no_identity_for_its_encoder_to_keep(demo):
+def test_a_thing_has_no_identity_for_its_encoder_to_keep(demo):
     import dataclasses
 
     things = dataclasses.replace(demo, info=demo.info.changed(subject="things"))
