@@ -11,6 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inv3d.core.filters import box_mean
+
+_SOFT = (1 / 64, 1 / 32, 1 / 16, 1 / 8)
+"""Shares of a crop's width: what lies so far outside of the image is averaged over squares of as much."""
+
 
 @dataclass(frozen=True)
 class Crops:
@@ -53,3 +58,18 @@ def cut(image: Tensor, crops: Crops, resolution: int) -> Tensor:
     grid = sampling_grid(crops, 2 * resolution, height, width)
     fine = F.grid_sample(reduced.expand(len(crops), -1, -1, -1), grid, padding_mode="border", align_corners=False)
     return F.avg_pool2d(fine, 2)
+
+
+def softly_cut(image: Tensor, crops: Crops, resolution: int) -> Tensor:
+    """The same, but what is outside of the image is smoother the further away it is, as in pictures of FFHQ: a border that is
+    repeated would draw stripes, which look as if they had been seen."""
+    found = cut(image, crops, resolution)
+    height, width = image.shape[-2:]
+    grid = sampling_grid(crops, resolution, height, width)
+    beyond = (grid.abs() - 1.0).clamp(min=0.0) * torch.tensor([width, height], device=grid.device) / 2.0
+    distance = (beyond.norm(dim=-1) / crops.size[:, None, None])[:, None]
+    for share in _SOFT:
+        far = (2.0 * distance / share - 1.0).clamp(0.0, 1.0)
+        if bool((far > 0.0).any()):
+            found = torch.lerp(found, box_mean(found, share), far)
+    return found

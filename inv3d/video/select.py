@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from inv3d.core.camera import Camera
-from inv3d.core.crops import cut
+from inv3d.core.crops import softly_cut
 from inv3d.core.errors import InputError
 from inv3d.core.views import Views, to_bytes
 from inv3d.video.decode import Frame
@@ -86,7 +86,7 @@ def cameras_of(tracked: Iterable[TrackedFrame], camera: CameraOf) -> Camera:
 
 def cut_frame(frame: Frame, tracked: TrackedFrame, resolution: int) -> Tensor:
     """The aligned picture [1,3,resolution,resolution] of a frame's head."""
-    return cut(frame.tensor(), tracked.crops(frame.scale), resolution)
+    return softly_cut(frame.tensor(), tracked.crops(frame.scale), resolution)
 
 
 def cut_views(

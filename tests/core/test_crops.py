@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inv3d.core.crops import Crops, cut
+from inv3d.core.crops import Crops, cut, softly_cut
 from inv3d.core.networks.aligner import Alignment
 
 
@@ -45,3 +45,15 @@ def test_an_alignment_moves_a_crop_onto_its_target():
     assert torch.allclose(moved.center, torch.tensor([[100 + 20 * math.cos(0.3), 50 + 20 * math.sin(0.3)]]))
     assert torch.allclose(moved.size, torch.tensor([80.0]))
     assert torch.allclose(moved.roll, torch.zeros(1), atol=1e-6)
+
+
+def test_what_is_outside_of_an_image_has_no_stripes():
+    image = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
+    inner = Crops(torch.tensor([[32.0, 32.0]]), torch.tensor([64.0]), torch.zeros(1))
+    assert torch.equal(softly_cut(image, inner, 64), cut(image, inner, 64))
+    outer = Crops(torch.tensor([[32.0, 0.0]]), torch.tensor([64.0]), torch.zeros(1))
+    plain, soft = cut(image, outer, 64), softly_cut(image, outer, 64)
+    assert torch.equal(soft[..., 32:, :], plain[..., 32:, :])  # the image itself
+    stripes = [seen[0, :, row].std() for seen in (plain, soft) for row in (2, 31)]
+    assert stripes[0] > 0.2 and stripes[2] < 0.35 * stripes[0] and stripes[3] > 0.9 * stripes[1]
+    assert torch.allclose(soft[..., :8, :].mean(), plain[..., :8, :].mean(), atol=0.02)

@@ -35,12 +35,12 @@ class Method:
     smoothness: float = 0.0
     warping: float = 0.0
 
-    def settings(self, preset: FitSettings, camera: str, encoded: bool) -> FitSettings:
+    def settings(self, preset: FitSettings, camera: str) -> FitSettings:
         """The losses and variables of the method, with the steps and rates of a preset.
 
         The code is searched for by the perceptual term alone, as in the papers, and by that of pixels where a preset draws
         them at random: its small whole pictures show too little. Neither identity nor a prior nor mirror images take
-        part. The camera of a code that is `encoded` need not wait for it.
+        part.
         """
         whole, rate = preset.rays_per_view is None, preset.pose_lr or POSE_LR
         return replace(
@@ -49,7 +49,6 @@ class Method:
             noise=_NOISE,
             pose_lr=rate if camera == FREE else 0.0,
             alone_lr=_ALONE_RATE * rate,
-            pose_start=0.0 if encoded else preset.pose_start,
             pixel=0.0 if whole else preset.pixel,
             tuning_pixel=1.0 if whole else preset.tuning_pixel,
             identity=0.0,
@@ -169,9 +168,8 @@ def _course_of_method(
         )
     if warping is not None:
         method = replace(method, warping=warping)
-    encoded = encoder != NO_ENCODER
-    alone = min(refine, _ALONE) if encoded and camera == FREE else 0
-    return Course(method.name, camera, encoder, alone, refine, tune, method.settings(preset, camera, encoded))
+    alone = min(refine, _ALONE) if encoder != NO_ENCODER and camera == FREE else 0
+    return Course(method.name, camera, encoder, alone, refine, tune, method.settings(preset, camera))
 
 
 def method_named(name: str) -> Method:

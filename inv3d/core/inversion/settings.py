@@ -65,8 +65,8 @@ class FitSettings:
     alone_lr: float | None = None
     """The rate of cameras that move alone; None takes `pose_lr`, or `POSE_LR` where that is 0."""
     pose_start: float = 0.25
-    """The fraction of the W+ stage after which cameras move: before that, a code that began at the mean is still close to
-    the mean head."""
+    """The fraction of the W+ stage after which cameras move if the code began at the mean: before that it is still close to
+    the mean head. From an encoder's code they move at once."""
     space: Space = "w+"
     """Where codes are searched for; also in `w` they have a vector for each layer, all the same."""
     shared_w: bool = False
@@ -173,9 +173,9 @@ PAPER_FAST = replace(PAPER, name="paper-fast", views_per_step=4, between_per_ste
 
 FAST = FitSettings(
     name="fast",
-    wplus_steps=200,
+    wplus_steps=150,
     latent_steps=55,
-    tuning_steps=140,
+    tuning_steps=110,
     encoded=True,
     wplus_lr=0.06,
     latent_lr=0.005,
@@ -204,7 +204,7 @@ FAST = FitSettings(
 )
 """For CPUs: random pixels of some views and one small whole view a step, instead of all views whole."""
 
-FINE = replace(FAST, name="fine", tuning_resolution=192, tuning_decay=0.8)
+FINE = replace(FAST, name="fine", tuning_steps=140, tuning_resolution=192, tuning_decay=0.8)
 """For CPUs: several times slower, for the quality that every pixel of every view would give."""
 
 DRAFT = replace(

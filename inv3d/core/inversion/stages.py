@@ -258,6 +258,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
     reconstruction = Reconstruction(problem.bundle, settings, random)
     mean, spread = problem.bundle.mean_code, problem.bundle.code_spread
     generator, noise = free_noise(problem.bundle.generator) if settings.noise else (problem.bundle.generator, {})
+    wait = settings.pose_start if start is None else 0.0
     if start is None:
         start = in_space(generator.code_space.repeat(mean[None]), settings.space, generator)
     shared = torch.zeros(1, 1, len(mean), device=mean.device, requires_grad=True)
@@ -273,7 +274,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
         disturbance = torch.randn(disturbed.shape, generator=random, device=code.device)
         noisy = code + disturbance * (settings.code_noise * spread * max(0.0, 1.0 - t / 0.75) ** 2)
         track = LatentTrack(noisy, torch.zeros(1, device=mean.device))
-        moved = offsets if settings.pose_lr and t >= settings.pose_start else None
+        moved = offsets if settings.pose_lr and t >= wait else None
         yield from _passes(problem, reconstruction, generator, track, moved)
         yield {"prior": settings.prior * latent_distance(code, start)}
         if noise:

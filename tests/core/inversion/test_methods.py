@@ -40,13 +40,6 @@ def test_a_camera_that_is_given_stays(name, preset):
     assert given.camera == "given" and free == course_of(preset, name)
 
 
-def test_a_camera_waits_for_the_code_only_if_that_starts_at_the_mean():
-    waits = {name: course_of(FAST, name).settings.pose_start for name in METHODS}
-    assert waits == {"3dinv": 0.0, "sg2": 0.25, "sg2-w+": 0.25, "pti": 0.25}
-    bare = course_of(FAST, "3dinv", encoder="none")
-    assert bare.settings.pose_start == 0.25 and bare.refine_pose == 0
-
-
 def test_ours_alone_smooths_the_surface():
     assert [name for name in METHODS if course_of(FAST, name).settings.smoothness] == ["3dinv"]
 
@@ -96,7 +89,8 @@ def test_codes_of_an_encoder_stay_in_its_space_unless_another_is_asked_for():
 
 
 def test_ours_starts_at_the_mean_for_a_model_without_an_encoder():
-    assert course_of(FAST, "3dinv", encoder="none").encoder == "none"
+    course = course_of(FAST, "3dinv", encoder="none")
+    assert course.encoder == "none" and course.refine_pose == 0
 
 
 def test_steps_may_be_other_than_the_presets():

@@ -270,10 +270,11 @@ def test_in_w_all_layers_read_the_same_vector(problem):
     assert torch.equal(code, code[:, :1].expand_as(code)) and not torch.equal(code[0, 0], problem.bundle.mean_code)
 
 
-@pytest.mark.parametrize(("wait", "moves"), [(0.0, True), (0.9, False)])
-def test_cameras_wait_for_the_code(problem, wait, moves):
+@pytest.mark.parametrize(("wait", "encoded", "moves"), [(0.0, False, True), (0.9, False, False), (0.9, True, True)])
+def test_cameras_wait_for_a_code_that_starts_at_the_mean(problem, wait, encoded, moves):
     settings = dataclasses.replace(problem.settings, wplus_steps=2, pose_start=wait)
-    assert bool(fit_wplus(dataclasses.replace(problem, settings=settings)).offsets.any()) == moves
+    start = problem.bundle.generator.code_space.repeat(problem.bundle.mean_code[None]) if encoded else None
+    assert bool(fit_wplus(dataclasses.replace(problem, settings=settings), start=start).offsets.any()) == moves
 
 
 def test_tuning_alone_smooths_and_has_its_own_weight_of_pixels(problem, fitted):
