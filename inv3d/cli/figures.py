@@ -32,8 +32,9 @@ def spent(run: Mapping[str, Any]) -> str:
 
 
 def likeness(means: Mapping[str, Any]) -> str:
-    """The first figure of likeness that is known, in a few letters; empty if there is none."""
-    for name, pattern in (("identity", "ID {:.2f}"), ("face_distance", "face {:.2f}"), ("lpips", "LPIPS {:.3f}")):
+    """The first figure of likeness that is known, an independent judge's before the model's own, in a few letters; empty if
+    there is none."""
+    for name, pattern in (("face_distance", "face {:.2f}"), ("identity", "ID {:.2f}"), ("lpips", "LPIPS {:.3f}")):
         if means[name] is not None:
             return pattern.format(means[name])
     return ""

@@ -44,7 +44,7 @@ def _about_turn(found: HeadTrack) -> list[Advice]:
         return [
             Advice(
                 f"the head turns by only {high - low:.0f} degrees",
-                "its sides will be the model's guess; turn at least 45 degrees to each side",
+                "its sides will be the model's guess; turn at least 45 degrees to each side, or if it is shown in profile, add --turn 90",
             )
         ]
     advice = []
@@ -52,7 +52,7 @@ def _about_turn(found: HeadTrack) -> list[Advice]:
         advice.append(
             Advice(
                 f"the head turns to one side only ({low:.0f} to {high:.0f} degrees)",
-                "the other side will be its mirror image; turn to both sides",
+                "the other side will be its mirror image; turn to both sides, or if it ends in profile, add --turn 90",
             )
         )
     yaws = sorted(math.degrees(frame.yaw) for frame in found.frames)

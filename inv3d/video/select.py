@@ -57,7 +57,7 @@ def select(track: HeadTrack, views: int, held_out: int = 24, between: bool = Tru
     if len(track.frames) < views:
         raise InputError(
             f"{views} views were requested, but only {len(track.frames)} frames are usable ({len(track.failed)} failed)",
-            f"use fewer: --views {max(1, len(track.frames))}",
+            f"turn for longer, some seconds to each side, or use fewer: --views {max(1, len(track.frames))}",
         )
     low, high = track.yaw_range
     if views > 1 and high - low < MIN_ROTATION:

@@ -20,6 +20,7 @@ def test_figures_that_no_judge_can_tell_are_left_out():
     assert figures(JUDGED) == expected
     assert figures(BLIND) == "PSNR 23.1 dB, MS-SSIM 0.912"
     assert [likeness(means) for means in (MEANS, JUDGED, BLIND)] == ["ID 0.95", "face 0.51", ""]
+    assert likeness({**JUDGED, "identity": 0.95}) == "face 0.51"  # the independent judge first
 
 
 @pytest.mark.parametrize(
