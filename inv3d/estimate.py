@@ -20,7 +20,7 @@ from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
 from inv3d.export.textured import FINER
 from inv3d.photos import PhotoJob
-from inv3d.pipeline import VideoJob
+from inv3d.pipeline import VideoJob, settings_for_several
 
 _TRIAL = 3  # steps of a stage
 _VIEW = 2.7
@@ -38,7 +38,7 @@ def video_seconds(job: VideoJob, clock: Callable[[], float] = time.perf_counter)
     """Estimated seconds for a clip or photographs, from small renders timed on the spot by a `clock`."""
     bundle = load_bundle(job.model, job.device)
     render = trial_render(bundle, job.device, clock)
-    fit = fit_seconds(bundle, job.fit, job.views, job.latents, render)
+    fit = fit_seconds(bundle, settings_for_several(bundle, job.fit), job.views, job.latents, render)
     rest = _FOUND + output_renders(bundle, job.fit.output, job.views)
     return _BEGINNING + job.material.seconds_to_track + fit + rest * render
 

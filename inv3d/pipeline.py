@@ -15,7 +15,7 @@ from torch import Tensor
 import inv3d
 from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.encoders.inverter import common_start
+from inv3d.core.encoders.inverter import common_start, has_encoder
 from inv3d.core.errors import InputError, UsageError
 from inv3d.core.files import disk_errors
 from inv3d.core.helpers import AUTO, OWN, best_perceptual, with_helpers
@@ -110,6 +110,14 @@ def settings_for(bundle: Bundle, settings: FitSettings) -> FitSettings:
     return dataclasses.replace(settings, identity=0.0, symmetry=0.0) if bundle.shows_things else settings
 
 
+def settings_for_several(bundle: Bundle, settings: FitSettings) -> FitSettings:
+    """The same for several views of a head, with the steps that they take from where they start."""
+    settings = settings_for(bundle, settings)
+    if settings.encoded is None or not has_encoder(bundle):
+        return dataclasses.replace(settings, encoded=None)
+    return dataclasses.replace(settings.scaled(settings.encoded), encoded=1.0)
+
+
 def cut_footage(
     material: Material,
     bundle: Bundle,
@@ -162,7 +170,7 @@ def video_to_head(
     with memory_errors(), Workspace(job.out, material.files, job.force, job.resume) as workspace:
         with clock("load"):
             bundle = ready_bundle(job.model, job.perceptual, job.identity, job.device)
-            settings = settings_for(bundle, job.fit)
+            settings = settings_for_several(bundle, job.fit)
         identity = {
             "sha256": material.digest, "views": job.views, "latents": job.latents, "turn": job.turn,
             "model": job.model, "fingerprint": bundle.fingerprint, "perceptual": choice_of_perceptual(job.perceptual),

@@ -7,7 +7,7 @@ import pytest
 
 from inv3d import estimate
 from inv3d.core.inversion.settings import FAST, PAPER_FAST, FitSettings, OutputSettings
-from inv3d.pipeline import VideoJob
+from inv3d.pipeline import VideoJob, settings_for_several
 from inv3d.video.material import Recording
 from tests import tiny
 from tests.pretend import DEVICE, pretended
@@ -41,7 +41,7 @@ def test_the_parts_of_a_run_take_what_they_were_measured_to_take(demo, name):
 def test_a_clip_takes_all_of_its_parts(demo, clip, monkeypatch):
     monkeypatch.setattr(estimate, "trial_render", lambda *trial: 0.1)
     job = VideoJob(material=Recording.of(clip), out=clip, views=9, latents=True, settings=FAST)
-    parts = estimate.fit_renders(demo, FAST, 9, True) + estimate.output_renders(demo, FAST.output, 9)
+    parts = estimate.fit_renders(demo, settings_for_several(demo, FAST), 9, True) + estimate.output_renders(demo, FAST.output, 9)
     assert estimate.video_seconds(job) == pytest.approx(0.1 * parts, rel=0.2)
     assert estimate.video_seconds(job) > 0.1 * parts + job.material.seconds_to_track
 

@@ -5,6 +5,7 @@ import torch
 
 from inv3d import pipeline
 from inv3d.core.errors import UsageError
+from inv3d.core.inversion.settings import FAST, PAPER
 from inv3d.core.views import Views
 from inv3d.pipeline import VideoJob, choice_of_perceptual, suited, video_to_head, without_frames
 from inv3d.video.decode import FailedFrame
@@ -62,3 +63,11 @@ def test_the_clip_and_what_holds_it_are_never_replaced(clip, tmp_path, out, resu
     with pytest.raises(UsageError, match="contains the input"):
         video_to_head(job)
     assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(("has", "steps"), [(True, 150), (False, 200)])
+def test_from_an_encoders_codes_fewer_steps_are_taken(demo, monkeypatch, has, steps):
+    monkeypatch.setattr(pipeline, "has_encoder", lambda bundle: has)
+    settings = pipeline.settings_for_several(demo, FAST)
+    assert settings.wplus_steps == steps and (settings.encoded is not None) == has
+    assert pipeline.settings_for_several(demo, PAPER) == PAPER

@@ -196,7 +196,7 @@ def test_a_clip_and_a_photo_become_heads(bundle, clip, tmp_path, monkeypatch):
     """Both commands with everything they write."""
     monkeypatch.setattr(pipeline, "load_bundle", lambda name, device: bundle)
     monkeypatch.setattr(track, "MAX_FRAMES", 5)
-    settings = replace(small(PRESETS["fast"], 1), encoded=False, warping=0.0, smoothness=0.0)  # the encoder is that of `demo`
+    settings = replace(small(PRESETS["fast"], 1), encoded=None, warping=0.0, smoothness=0.0)  # the encoder is that of `demo`
     job = VideoJob(material=Recording.of(clip), out=tmp_path / "clip", views=2, latents=True, settings=settings, device=DEVICE)
     assert pipeline.video_to_head(job)["device"] == DEVICE.type
     photo = tmp_path / "photo.png"

@@ -142,9 +142,14 @@ def load_inverter(bundle: Bundle, name: str) -> Inverter | None:
     return EncoderInverter(encoder)
 
 
-def common_start(views: Views, bundle: Bundle) -> Start | None:
-    """The start of one code for all `views` of a head: the mean of the codes that the model's encoder reads off each. None
-    for models without one. Raises ModelError if it does not fit the model."""
-    name = PREIM3D if encoder_file(bundle.name, PREIM3D).is_file() else NO_ENCODER
-    inverter = load_inverter(bundle, name)
-    return None if inverter is None else Start(inverter(views, bundle).codes.mean(0, keepdim=True))
+def has_encoder(bundle: Bundle) -> bool:
+    """Whether the model has what `common_start` asks for."""
+    return encoder_file(bundle.name, PREIM3D).is_file()
+
+
+def common_start(views: Views, bundle: Bundle) -> Start:
+    """One code for all `views` of a head: the mean of those that the model's encoder reads off each. Raises ModelError if it
+    is missing, or does not fit the model."""
+    inverter = load_inverter(bundle, PREIM3D)
+    assert inverter is not None
+    return Start(inverter(views, bundle).codes.mean(0, keepdim=True))

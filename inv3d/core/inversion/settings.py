@@ -52,9 +52,9 @@ class FitSettings:
     pose_steps: int = 0
     """Steps on the cameras alone, before all others: for the code of an encoder."""
 
-    encoded: bool = False
-    """Whether the one code of several views starts at the mean of those that the model's encoder reads off each, if it has
-    one, or at the mean code, as in the papers."""
+    encoded: float | None = None
+    """The share of the steps that several views take if their one code starts at the mean of those that the model's encoder
+    reads off each, as it does if there is one; None for the mean code, as in the papers."""
     wplus_lr: float = 0.1
     latent_lr: float = 0.01
     tuning_lr: float = 3e-4
@@ -173,10 +173,10 @@ PAPER_FAST = replace(PAPER, name="paper-fast", views_per_step=4, between_per_ste
 
 FAST = FitSettings(
     name="fast",
-    wplus_steps=150,
+    wplus_steps=200,
     latent_steps=55,
-    tuning_steps=110,
-    encoded=True,
+    tuning_steps=140,
+    encoded=0.75,
     wplus_lr=0.06,
     latent_lr=0.005,
     tuning_lr=1.5e-3,
@@ -204,15 +204,15 @@ FAST = FitSettings(
 )
 """For CPUs: random pixels of some views and one small whole view a step, instead of all views whole."""
 
-FINE = replace(FAST, name="fine", tuning_steps=140, tuning_resolution=192, tuning_decay=0.8)
+FINE = replace(FAST, name="fine", encoded=1.0, tuning_resolution=192, tuning_decay=0.8)
 """For CPUs: several times slower, for the quality that every pixel of every view would give."""
 
 DRAFT = replace(
     FAST,
     name="draft",
-    wplus_steps=40,
-    latent_steps=3,
-    tuning_steps=8,
+    wplus_steps=50,
+    latent_steps=4,
+    tuning_steps=11,
     output=OutputSettings(orbit_frames=24, orbit_resolution=128, held_out=4, mesh_cells=80, texture=512, fine=False),
 )
 """For CPUs: a first look at a head, to see whether a clip is worth more."""
