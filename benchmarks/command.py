@@ -25,7 +25,7 @@ from inv3d.core.inversion.settings import FAST, PRESETS
 from inv3d.core.processors import limit_threads
 from inv3d.estimate import trial_render, video_seconds
 from inv3d.memory import keep_freed_memory, peak_memory_mb
-from inv3d.pipeline import VideoJob, video_to_head
+from inv3d.pipeline import VideoJob, settings_for_several, video_to_head
 from inv3d.places import find_material
 
 BEFORE = {"track": "start", "W+": "cut, mattes, networks", "latents": "views that contradict, first render"}
@@ -77,7 +77,7 @@ def measure(clip: Path, out: Path, preset: str) -> dict[str, Any]:
     stages = Stages(aside=time.process_time() - imports)
     video_to_head(job, stages)
     found = {"stages": stages.table(), "memory_mb": peak_memory_mb(), "estimates": (before, estimates())}
-    return {**found, "settings": dataclasses.asdict(job.fit)}
+    return {**found, "settings": dataclasses.asdict(settings_for_several(load_bundle(job.model), job.fit))}
 
 
 def main() -> None:
