@@ -63,6 +63,14 @@ def test_a_photo_goes_through_the_encoder_unless_told_otherwise(photos, tmp_path
     assert facts["means"]["fit"]["psnr"] > 15
 
 
+def test_a_photo_goes_through_the_passes_into_w_tri(photos, tmp_path):
+    run = inv3d("image", photos / "head.png", "--preset", "draft", "--encoder", "wtri", "--out", tmp_path / "head")
+    assert run.returncode == 0, run.stderr
+    facts = json.loads((tmp_path / "head" / "run.json").read_text())
+    assert facts["encoder"] == WTRI and facts["means"]["fit"]["psnr"] > 15
+    assert load_file(tmp_path / "head" / "head" / "codes.safetensors")["wtri"].shape == (1, 18, 256)
+
+
 def test_finished_photos_are_passed_over_and_never_overwritten(done, photos):
     out = done[1]
     before = (out / "head-inv3d" / "run.json").read_bytes()

@@ -21,7 +21,6 @@ from inv3d.core.encoders import pyramid
 from inv3d.core.encoders.local import resized
 from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, PyramidEncoder, build_encoder
 from inv3d.core.generator import Generator, Scene
-from inv3d.core.generator.config import Side
 from inv3d.core.records import STRICT
 
 _GUIDE_CELLS = 16  # per side of the guide to occupied space in the renders between passes
@@ -37,7 +36,7 @@ class WtriConfig:
     backbone: EncoderConfig
     superresolution: EncoderConfig | None = None
     passes: Annotated[int, Field(ge=1, le=64)] = 5
-    render_size: Side | None = None
+    render_size: Annotated[int, Field(ge=8, le=1024)] | None = None
     """Rays per side of the renders between passes; None for the model's own pictures, with super-resolution."""
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from inv3d.core.encoders.inverter import WtriInverter, load_inverter
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder
-from inv3d.core.encoders.store import check_encoder, load_wtri, save_encoder
+from inv3d.core.encoders.store import check_encoder, load_encoder, load_wtri, save_encoder
 from inv3d.core.encoders.wtri import Wtri, WtriConfig, public_config, small_config
 from inv3d.core.errors import ModelError
 from inv3d.core.views import Views
@@ -130,6 +130,31 @@ def test_sizes_are_the_models():
     assert public.superresolution.kind == "finest" and baseline.superresolution is small.superresolution is None
     assert public.passes == small.passes == 5 and public.backbone.input_size == 256
     assert sum(parameter.numel() for parameter in Wtri(small).parameters()) < 1_600_000
+
+
+def test_the_shipped_encoder_meets_heads_of_demo_from_pass_to_pass(demo):
+    """Heads that demo draws itself: nearer after all passes than after one, and than what PREIM3D reads."""
+    shipped, space = load_wtri("demo"), demo.generator.wtri_space
+    z = torch.randn(4, demo.generator.z_dim, generator=torch.Generator().manual_seed(3))
+    cameras = demo.info.camera(torch.linspace(-0.5, 0.5, 4), torch.zeros(4))
+
+    def drawn(codes):
+        return demo.generator.render(demo.generator.scene(codes), cameras, 64, superresolution=False).image
+
+    with torch.no_grad():
+        images = drawn(demo.generator.mapping(z))
+        codes = [shipped.encoded(demo.generator, images, cameras, passes) for passes in (1, 5)]
+        found = [float((drawn(each) - images).square().mean()) for each in (*codes, load_encoder("demo", "preim3d")(images))]
+    assert found[1] < found[0] and found[1] < found[2]
+    xy, yz = (space.take(codes[1], name) for name in ("xy", "yz"))
+    assert not torch.allclose(xy, yz, atol=1e-3)  # planes have learned apart
+    assert float((shipped.mean_code - demo.mean_code).abs().max()) < 1e-2
+
+
+def test_renders_between_passes_have_any_number_of_rays(folder):
+    encoder = Wtri(replace(TINY, render_size=24))
+    save_encoder(encoder, folder / "wtri.safetensors")
+    assert load_wtri("small").config.render_size == 24
 
 
 def test_the_encoder_comes_back_from_its_file(folder):
