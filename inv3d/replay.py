@@ -173,7 +173,7 @@ def _encode(
         chosen = tuple(places[frame.index] for frame in some)
         views = cut_views(some, chosen, info.generator.resolution, info.camera, finer=False)
         if has_matte:
-            matte = mattes(bundle.aligner, views.images)
+            matte = mattes(bundle.aligner, views.images, not bundle.shows_things)
             colour = room_colour(views.images, matte) if colour is None else colour
             views = laid_on(views, matte, colour)
         starts.append(inverter(views, bundle))

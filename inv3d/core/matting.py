@@ -25,6 +25,10 @@ _DISTINCT = 0.02
 _BINS = 16  # of each colour channel in histograms
 _RARE = 1e-3  # share of all pixels at which a colour is too rare to tell anything
 _ROUNDS = 2  # of completing mattes: what the first finds is known in the second
+_FACE_CENTRE, _FACE_RADII = (0.5, 0.47), (0.12, 0.16)
+"""Where an aligned head has its face, from whatever side it is seen: across and down, in shares of the picture."""
+_FADING = 1.5  # radii at which it no longer counts as the face
+_LEAST_SURE = 0.3  # matte of a face below which nothing is known
 _EMPTY = 0.05  # matte below which a pixel shows the room alone
 
 
@@ -89,21 +93,21 @@ def _frequency(bins: Tensor, chosen: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def mattes(aligner: Aligner, images: Tensor) -> Tensor:
-    """Mattes [N,1,R,R] of aligned pictures [N,3,R,R] in [-1,1], each on its own. Raises ValueError if the aligner has learned
-    none."""
-    return _sharpened_each(_coarse(aligner, images), images)
+def mattes(aligner: Aligner, images: Tensor, of_faces: bool) -> Tensor:
+    """Mattes [N,1,R,R] of aligned pictures [N,3,R,R] in [-1,1], each on its own; `of_faces` for heads that have one. Raises
+    ValueError if the aligner has learned none."""
+    return _sharpened_each(_coarse(aligner, images, of_faces), images)
 
 
 @torch.no_grad()
-def mattes_of_one(aligner: Aligner, images: Tensor) -> Tensor:
+def mattes_of_one(aligner: Aligner, images: Tensor, of_faces: bool) -> Tensor:
     """The same of pictures that show one head, which know of each other."""
-    matte = _coarse(aligner, images)
+    matte = _coarse(aligner, images, of_faces)
     return _sharpened_each(matte if len(images) == 1 else completed(matte, images), images)
 
 
-def _coarse(aligner: Aligner, images: Tensor) -> Tensor:
-    """The aligner's own mattes [N,1,S,S]."""
+def _coarse(aligner: Aligner, images: Tensor, of_faces: bool) -> Tensor:
+    """The aligner's own mattes [N,1,S,S], by what is known `of_faces`."""
     device = next(aligner.parameters()).device
     found = []
     for image in images.split(8):
@@ -111,7 +115,19 @@ def _coarse(aligner: Aligner, images: Tensor) -> Tensor:
         small = F.interpolate(image, (INPUT_SIZE, INPUT_SIZE), mode="bilinear", antialias=True).to(device)
         both = aligner.matte(torch.cat([small, small.flip(3)]))
         found.append(0.5 * (both[: len(image)] + both[len(image) :].flip(3)))
-    return torch.cat(found).to(images)
+    matte = torch.cat(found).to(images)
+    return raised(matte) if of_faces else matte
+
+
+def raised(matte: Tensor) -> Tensor:
+    """Coarse mattes [N,1,S,S] of aligned heads, raised until their faces, which have no holes, are covered: where an aligner
+    is unsure of a photograph, it is unsure of all of the head."""
+    axis = (torch.arange(matte.shape[-1], device=matte.device) + 0.5) / matte.shape[-1]
+    across, down = ((axis - centre) / radius for centre, radius in zip(_FACE_CENTRE, _FACE_RADII, strict=True))
+    radii = torch.hypot(down[:, None], across)
+    level = matte.flatten(1)[:, (radii < 1.0).flatten()].median(1).values.clamp(min=_LEAST_SURE)
+    face = ((_FADING - radii) / (_FADING - 1.0)).clamp(0.0, 1.0)
+    return torch.maximum((matte / level[:, None, None, None]).clamp(max=1.0), face)
 
 
 def _sharpened_each(matte: Tensor, images: Tensor) -> Tensor:

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from inv3d.core.camera import look_at
-from inv3d.core.matting import _gathered, completed, laid_on, mattes, mattes_of_one, room_colour, sharpened
+from inv3d.core.matting import _gathered, completed, laid_on, mattes, mattes_of_one, raised, room_colour, sharpened
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.views import Views, to_bytes
 
@@ -55,7 +55,7 @@ def test_other_pictures_of_a_head_know_its_colours(disc, picture):
 def test_a_picture_alone_is_told_by_itself(picture):
     torch.manual_seed(0)
     aligner = Aligner().eval()
-    assert torch.equal(mattes_of_one(aligner, picture), mattes(aligner, picture))
+    assert torch.equal(mattes_of_one(aligner, picture, True), mattes(aligner, picture, True))
 
 
 def test_the_room_becomes_one_colour(disc, picture):
@@ -74,10 +74,10 @@ def test_the_room_becomes_one_colour(disc, picture):
 def test_mattes_of_a_mirror_image_are_mirrored(picture):
     torch.manual_seed(0)
     aligner = Aligner().eval()
-    own, mirrored = mattes(aligner, torch.cat([picture, picture.flip(3)])).split(1)
+    own, mirrored = mattes(aligner, torch.cat([picture, picture.flip(3)]), of_faces=False).split(1)
     assert torch.allclose(own, mirrored.flip(3), atol=1e-4) and own.std() > 0
     with pytest.raises(ValueError, match="matte"):
-        mattes(Aligner(matte=False), picture)
+        mattes(Aligner(matte=False), picture, of_faces=True)
 
 
 def test_finer_pictures_are_laid_on_the_colour_too(disc, picture):
@@ -102,3 +102,13 @@ def test_colours_around_a_pixel_are_means_over_its_window(picture, side):
     own = weights[window]
     assert float(share[0, 0, row, column]) == pytest.approx(float(own.mean()), abs=0.06)
     assert torch.allclose(means[0, :, row, column], (seen[window] * own).sum((0, 2, 3)) / own.sum(), atol=0.06)
+
+
+def test_a_face_says_how_sure_a_matte_is_and_has_no_holes(disc):
+    unsure = 0.6 * disc
+    unsure[..., 60:66, 60:66] = 0.0
+    sure = raised(unsure)
+    assert torch.allclose(sure, disc, atol=1e-5)
+    assert torch.equal(raised(disc), disc)
+    empty = raised(torch.zeros_like(disc))
+    assert float(empty.mean()) < 0.15  # where nothing is known, no more than the face itself

@@ -74,7 +74,8 @@ class Footage:
             return self
         everything = (self.targets, self.between, self.held_out)
         images = torch.cat([views.images for views in everything])
-        found = mattes_of_one(bundle.aligner, images).split([len(views) for views in everything])
+        matte = mattes_of_one(bundle.aligner, images, not bundle.shows_things)
+        found = matte.split([len(views) for views in everything])
         colour = room_colour(self.targets.images, found[0])
         return Footage(*(laid_on(views, matte, colour) for views, matte in zip(everything, found, strict=True)))
 
