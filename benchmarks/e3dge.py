@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,18 +23,19 @@ import numpy as np
 import torch
 from clips import TestClip
 from headturn import exact_surface, surface_distances
+from inverting import CPU, estimated, sides_of
+from inverting import inverted as inverted_view
 from numpy.typing import NDArray
-from poses import estimated
 from results import means_of, publish, table_of
-from threedinv import CPU, SEEDS, odd_clip, photo_of, sides_of
+from threedinv import SEEDS, odd_clip, photo_of
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
-from inv3d.core.encoders.inverter import load_inverter
+from inv3d.core.encoders.inverter import Start, load_inverter
 from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER, PREIM3D
 from inv3d.core.head import Head
-from inv3d.core.inversion.invert import Footage, Inverted, invert
+from inv3d.core.inversion.invert import Inverted
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.metrics.image import ssim
 from inv3d.core.metrics.judges import judges_for
@@ -79,14 +79,12 @@ def inverted(row: Row, view: Views, bundle: Bundle) -> tuple[Inverted, float]:
     """The head of one photo and the seconds of one processor that it took."""
     settings = FAST.with_steps(row.pose, row.code, row.tuning)
     inverter = load_inverter(bundle, row.encoder)
-    footage = Footage.of_one(view).without_room(bundle)
-    begun = time.process_time()
-    with torch.no_grad():
-        start = None if inverter is None else inverter(view, bundle)
-    if start is not None and not row.detail:
-        start = replace(start, read_detail=None)
-    made = invert(footage, bundle, settings, start=start)
-    return made, time.process_time() - begun
+
+    def start() -> Start | None:
+        found = None if inverter is None else inverter(view, bundle)
+        return found if found is None or row.detail else replace(found, read_detail=None)
+
+    return inverted_view(view, settings, start, bundle)
 
 
 def likeness(

@@ -1,6 +1,6 @@
 """Draw what the tests look at: people, into tests/data/people (a head turn, another person, aligned portraits, and some as
 stylised heads), and the turns of a cat and of a chair, into tests/data/cats and tests/data/chairs; and photos of others for
-people, into samples, that of the chair before clutter.
+people, into samples.
 
     python benchmarks/make_test_pictures.py
 
@@ -23,7 +23,6 @@ from inv3d.core.people.renderer import PeopleRenderer
 from inv3d.core.people.store import people_basis
 from inv3d.core.procedural.clip import HeadTurn
 from inv3d.core.procedural.renderer import HeadRenderer
-from inv3d.core.training.augment import clutter, over
 from inv3d.core.training.stylised import STYLISED
 from inv3d.export.pictures import to_array
 from inv3d.export.sheet import latent
@@ -59,9 +58,8 @@ def main() -> None:
     for seed in PHOTOS:
         save(f"photo-{seed}.jpg", renderer.render(PersonTurn(seed).parameters(13), camera, 128).image)
     draw_toons()
-    for kind, turn, photo, frame in (("cat", CatTurn(19, **TURN), CatTurn(16, **PHOTO), 56),
-                                     ("chair", ChairTurn(19, **TURN), ChairTurn(16, **PHOTO), 62)):  # fmt: skip
-        draw_thing(kind, turn, photo, frame, cluttered=kind == "chair")
+    draw_thing("cat", CatTurn(19, **TURN), CatTurn(16, **PHOTO), 56)
+    draw_thing("chair", ChairTurn(19, **TURN), ChairTurn(16, **PHOTO), 62)
 
 
 def draw_toons() -> None:
@@ -73,15 +71,12 @@ def draw_toons() -> None:
         save(f"toon-{seed}.png", artist.pictures(parameters, camera, 64, 2, torch.Generator())[0])
 
 
-def draw_thing(kind: str, turn: HeadTurn, photo: HeadTurn, frame: int, cluttered: bool) -> None:
+def draw_thing(kind: str, turn: HeadTurn, photo: HeadTurn, frame: int) -> None:
     """A thing that turns, and a photo of another one."""
     renderer, folder = HeadRenderer(kind=turn.kind), FOLDER.parent / f"{kind}s"
     folder.mkdir(parents=True, exist_ok=True)
     write_mp4(folder / "turn.mp4", [to_array(turn.render(renderer, each).image[0]) for each in range(turn.frames)], turn.fps)
-    drawn = photo.render(renderer, frame)
-    room = clutter(1, photo.width, torch.Generator().manual_seed(photo.seed))[..., : photo.height, :]
-    image = over(drawn.image, drawn.alpha, room) if cluttered else drawn.image
-    Image.fromarray(to_array(image[0])).save(SAMPLES / f"photo-{kind}.jpg", quality=92)
+    Image.fromarray(to_array(photo.render(renderer, frame).image[0])).save(SAMPLES / f"photo-{kind}.jpg", quality=92)
 
 
 if __name__ == "__main__":

@@ -13,55 +13,28 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from clips import CLIPS, TestClip
+from clips import CLIPS
+from inverting import angles, estimated, exact_views
 from results import publish, table
 from torch import Tensor
 from torch.nn import functional as F
 
-from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.camera import Camera, look_at
-from inv3d.core.crops import Crops
+from inv3d.core.bundle import load_bundle
+from inv3d.core.camera import Camera
 from inv3d.core.device import choose_device
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.inversion.stages import Problem, fit_wplus
-from inv3d.core.views import Views
-from inv3d.video.locate import align
 
 DISTURBANCES = (0.0, 2.0, 5.0, 10.0)
 FRAMES = (2, 38, 58, 75, 90, 105, 122, 142, 178)
 """Frames of a clip whose yaws are about evenly spaced."""
 
 
-def angles(a: Camera, b: Camera) -> Tensor:
-    """Degrees [N] between the orientations of two sets of cameras."""
-    relative = a.cam2world[:, :3, :3].transpose(1, 2) @ b.cam2world[:, :3, :3]
-    cosine = (relative.diagonal(dim1=1, dim2=2).sum(1) - 1.0) / 2.0
-    return torch.rad2deg(torch.acos(cosine.clamp(-1.0, 1.0)))
-
-
-@torch.no_grad()
-def exact_views(clip: TestClip, frames: tuple[int, ...], size: int) -> Views:
-    turn, renderer = clip.turn, clip.renderer()
-    images = torch.cat([turn.render_aligned(renderer, frame, size).image for frame in frames])
-    camera = look_at(*(torch.tensor([angle(frame) for frame in frames]) for angle in (turn.yaw, turn.pitch)))
-    return Views(images, camera, frames, tuple(frame / turn.fps for frame in frames))
-
-
 def turned(cameras: Camera, degrees: float, seed: int) -> Camera:
     """Cameras turned about random axes through the head by `degrees`."""
     axes = F.normalize(torch.randn(len(cameras), 3, generator=torch.Generator().manual_seed(seed)), dim=1)
     return correct(cameras, torch.cat([math.radians(degrees) * axes, torch.zeros(len(cameras), 3)], 1))
-
-
-@torch.no_grad()
-def estimated(views: Views, bundle: Bundle) -> Views:
-    """The views with the poses that the aligner reads off them."""
-    size = views.images.shape[-1]
-    whole = Crops(torch.full((1, 2), size / 2.0), torch.full((1,), float(size)), torch.zeros(1))
-    read = [align(bundle.aligner, image, whole, iterations=0).alignment for image in views.images]
-    yaw, pitch = (torch.cat([getattr(alignment, name) for alignment in read]) for name in ("yaw", "pitch"))
-    return replace(views, cameras=bundle.info.camera(yaw, pitch))
 
 
 def main() -> None:
@@ -81,7 +54,7 @@ def main() -> None:
     data: list[dict[str, object]] = []
     size = bundle.info.generator.resolution
     for label, frames in (("9 views", FRAMES), ("1 view", FRAMES[3:4])):
-        cases = [(clip, exact_views(clip, frames, size)) for clip in CLIPS if clip.name in names]
+        cases = [(clip, exact_views(clip.turn, clip.renderer(), frames, size)) for clip in CLIPS if clip.name in names]
         for disturbance in (*DISTURBANCES, None):
             before: list[Tensor] = []
             after: dict[str, list[Tensor]] = {name: [] for name in ways}

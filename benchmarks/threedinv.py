@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import functools
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,14 +21,14 @@ from typing import Any
 
 import torch
 from clips import TestClip
-from poses import angles, estimated, exact_views, turned
+from inverting import CPU, angles, estimated, exact_views, inverted, sides_of
+from poses import turned
 from results import Means, means_of, publish, table_of
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
 from inv3d.core.encoders.inverter import Start, load_inverter
 from inv3d.core.encoders.kinds import PREIM3D
-from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.methods import FREE, GIVEN, METHODS, course_of
 from inv3d.core.inversion.settings import FitSettings, preset_named
 from inv3d.core.metrics.image import ms_ssim, mse
@@ -40,11 +39,9 @@ from inv3d.core.views import Views
 SEEDS = range(660, 672)
 ODDITIES = (Oddities(paint=True), Oddities(birthmark=True, skew=0.015), Oddities(headband=True))
 """Every fourth person has one of them."""
-ASIDE = math.radians(30)
 YAW, PITCH = 30.0, 15.0
 """How far random cameras are turned, in degrees."""
 OURS = "3dinv"
-CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,8 @@ STARTS = (
 def photo_of(seed: int, size: int) -> Views:
     """The aligned photo [1,3,size,size] of a drawn person, who looks within about 30 degrees of the camera, with its exact
     camera."""
-    return exact_views(odd_clip(seed), (65 + (7 * seed) % 50,), size)
+    clip = odd_clip(seed)
+    return exact_views(clip.turn, clip.renderer(), (65 + (7 * seed) % 50,), size)
 
 
 def odd_clip(seed: int) -> TestClip:
@@ -117,12 +115,7 @@ def figures_of(
     view: Views, camera: Camera, settings: FitSettings, start: Callable[[], Start | None], bundle: Bundle, seed: int
 ) -> dict[str, Any]:
     """Figures of one photo whose inversion begins at a `start`, seen by a `camera`."""
-    begun = time.process_time()
-    found_start = start()
-    with torch.enable_grad():
-        footage = Footage.of_one(replace(view, cameras=camera)).without_room(bundle)
-        made = invert(footage, bundle, settings, start=found_start, seed=seed)
-    seconds = time.process_time() - begun
+    made, seconds = inverted(replace(view, cameras=camera), settings, start, bundle, seed)
     target, found = made.footage.targets.images, made.footage.targets.cameras
     image = made.head.render(found).image
     aside = torch.cat([made.head.render(side).image for side in sides_of(found, bundle)])
@@ -138,11 +131,6 @@ def figures_of(
         "camera after (°)": float(angles(found, view.cameras)),
         "CPU seconds": seconds,
     }
-
-
-def sides_of(camera: Camera, bundle: Bundle) -> list[Camera]:
-    """The cameras to the left and to the right of one."""
-    return [bundle.info.camera(camera.yaw + turn, camera.pitch) for turn in (-ASIDE, ASIDE)]
 
 
 def main() -> None:

@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 from encoder import train_variants
-from poses import estimated
+from inverting import CPU, estimated
 from results import means_of, publish, table_of
-from threedinv import CPU, SEEDS, figures_of, photo_of
+from threedinv import SEEDS, figures_of, photo_of
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.encoders.inverter import EncoderInverter, Inverter, Start, WtriInverter

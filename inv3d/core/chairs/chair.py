@@ -39,5 +39,5 @@ def targets(parameters: Tensor, count: int, generator: torch.Generator) -> Tenso
 
 
 CHAIR = Kind(
-    IDENTITY_DIM, EXPRESSION_DIM, chair_parameters, Parameters, signed_distance, albedo, targets, all_round=True
+    IDENTITY_DIM, EXPRESSION_DIM, chair_parameters, Parameters, signed_distance, albedo, targets, all_round=True, varied=True
 )

@@ -33,6 +33,8 @@ class Kind:
     """Places [N,count,3] in the world for training samples, in the parts and the order of `aim`."""
     all_round: bool = False
     """Whether training sees it from anywhere, and not mostly from the front."""
+    varied: bool = False
+    """Whether figures lack parts that others have: training then also learns what is not there."""
     lenses: Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
     """How much glass hides of what rays `origins`, `directions` [N,P,3] meet at `distance` [N,P], and its glare, if
     there may be any."""

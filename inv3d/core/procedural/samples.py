@@ -85,6 +85,10 @@ def sample_heads(renderer: HeadRenderer, parameters: Tensor, count: int, generat
     inside_box = origins[:, ::2] + directions[:, ::2] * (2.40 + 0.5 * uniform(batch, half, 1))
     near = torch.where(hit[:, ::2, None], points[:, ::2], inside_box)
     near = near + torch.randn(near.shape, generator=generator) * scale
+    if renderer.kind.varied:
+        # every second place is near a part of any of the figures, which this one may lack
+        chosen = torch.randint(batch * half, (batch, len(near[0, ::2])), generator=generator)
+        near[:, ::2] = near.flatten(0, 1)[chosen]
     on_ray = points[:, : 6 * sixth : 6] - directions[:, : 6 * sixth : 6] * 0.2 * uniform(batch, sixth, 1)
     anywhere = (uniform(batch, sixth, 3) * 2.0 - 1.0) * 0.368
     queries = torch.cat([near, on_ray, anywhere], 1)

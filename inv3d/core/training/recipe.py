@@ -68,7 +68,7 @@ _CATS = Recipe(
     ray_heads=3, rays=400,
 )  # fmt: skip
 # chairs differ more from each other than cats do
-_RECIPES = {"cats": _CATS, "chairs": replace(_CATS, point_steps=2400, point_heads=8, points=512)}
+_RECIPES = {"cats": _CATS, "chairs": replace(_CATS, point_steps=5000, point_heads=8, points=640, queries=1280)}
 """Where they differ from the defaults, by source."""
 _PREPARED = Plan(shards=3, steps=250, most_yaw=dataset.FACE_YAW)
 """How far the aligners of things are trained."""

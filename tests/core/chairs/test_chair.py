@@ -18,6 +18,7 @@ from inv3d.core.chairs.parameters import (
 )
 from inv3d.core.procedural.mesh import head_mesh
 from inv3d.core.procedural.renderer import HeadRenderer
+from inv3d.core.procedural.samples import sample_heads
 
 
 def draw(seed: int, count: int = 2) -> torch.Tensor:
@@ -166,6 +167,18 @@ def test_training_samples_are_where_chairs_are():
     assert places.shape == (3, 400, 3)
     near = CHAIR.signed_distance(*places[:, 120:].unbind(-1), parameters).abs()
     assert float((near < 0.03).float().mean()) > 0.6 and places.abs().max() < 0.5
+
+
+def test_training_samples_tell_what_a_chair_lacks(renderer):
+    """A stool is also sampled where another chair of the batch has its back."""
+    stool, other = chair(back=-2.5), chair(fill=-2.0)
+    queries = [
+        sample_heads(renderer, parameters, 3000, torch.Generator().manual_seed(2)).queries[0]
+        for parameters in (torch.cat([stool, other]), torch.cat([stool, stool]))
+    ]
+    near = [CHAIR.signed_distance(*places[None].unbind(-1), other)[0].abs() < 0.006 for places in queries]
+    high = [float((one & (places[:, 1] > 0.08)).float().mean()) for one, places in zip(near, queries, strict=True)]
+    assert high[0] > 2 * high[1] > 0, high
 
 
 def test_a_turning_chair_stays_the_same():
