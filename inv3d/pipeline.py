@@ -187,16 +187,17 @@ def video_to_head(
                 advice = advise(found, selection.targets)
                 preview = Preview(selection.targets, material.place, *_found(material, found, advice))
                 footage = cut_footage(material, bundle, selection, preview.watched, settings.output.fine)
-        shown = workspace.output / PREVIEW
+        shown, crops = workspace.output / PREVIEW, _by_frame(footage.targets)
         with disk_errors(job.out):
-            preview.write(shown, _by_frame(footage.targets))
+            preview.write(shown, crops)
         for line in (preview.title, *preview.notes, f"look at {shown}"):
             tell(line)
 
         def look(targets: Views, code: Tensor) -> None:
             renders = _first_renders(bundle, targets, code, preview)
             with disk_errors(job.out):
-                preview.write(shown, _by_frame(footage.targets), renders)
+                later = {} if targets.mattes is None else {"the heads without the room": _by_frame(targets)}
+                preview.write(shown, crops, {**later, "the shape so far, without the frames' colours": renders})
             tell(f"first render in {shown}")
 
         seen = suited(bundle, job.perceptual, footage.targets)

@@ -1,7 +1,7 @@
 """`preview.png`: what a run has understood of its input, to look at before minutes are spent on the fit.
 
 A column for each chosen frame, from above: the frame with the crop that was found in it, the crop with its pose, and,
-once the first code has been found, its render from the same side.
+once the first code has been found, the head without the room, and the render from the same side.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ MOST = 9
 _SIDE, _GAP, _LINE, _LETTER = 176, 6, 18, 7  # pixels
 _PAPER, _INK, _FAINT, _CROP = (255, 255, 255), (29, 35, 42), (90, 102, 114), (64, 220, 120)
 
+NOTHING: Mapping[str, dict[int, Tensor]] = MappingProxyType({})
+
 
 class Preview:
     """Collects what is to be shown of the chosen frames while they are cut, and writes the picture."""
@@ -48,13 +51,15 @@ class Preview:
                 self._frames[frame.index] = _thumbnail(frame, self.chosen[frame.index])
             yield frame
 
-    def write(self, path: Path, crops: dict[int, Tensor], renders: dict[int, Tensor] | None = None) -> None:
-        """Write the PNG; `crops` and `renders` [3,R,R] in [-1,1] by the frames' indices. Raises OSError."""
-        # a row of mattes belongs between the crops and the renders
+    def write(self, path: Path, crops: dict[int, Tensor], later: Mapping[str, dict[int, Tensor]] = NOTHING) -> None:
+        """Write the PNG; `crops` and `later` rows of pictures by what they show, [3,R,R] in [-1,1] by the frames' indices.
+        Raises OSError."""
+        rows = (crops, *later.values())
         tallest = max((frame.height for frame in self._frames.values()), default=_SIDE)
-        heights = (tallest, _SIDE) if renders is None else (tallest, _SIDE, _SIDE)
+        heights = (tallest, *[_SIDE] * len(rows))
         width = _GAP + max(3, len(self.chosen)) * (_SIDE + _GAP)
-        above, below = self._lines(width, self.title), self._lines(width, *self.notes)
+        legend = [f"Below the frames: {'; '.join(('their crops', *later))}."] if later else []
+        above, below = self._lines(width, self.title), self._lines(width, *legend, *self.notes)
         top = _LINE * len(above) + 2 * _GAP
         bottom = top + sum(heights) + len(heights) * _GAP
         height = bottom + _LINE * (2 + len(below)) + 3 * _GAP
@@ -63,9 +68,7 @@ class Preview:
         draw.text((_GAP, _GAP), "\n".join(above), _INK, font)
         for column, (index, tracked) in enumerate(self.chosen.items()):
             x, y = _GAP + column * (_SIDE + _GAP), top
-            pictures = [self._frames.get(index), _square(crops[index])]
-            if renders is not None:
-                pictures.append(_square(renders[index]) if index in renders else None)
+            pictures = [self._frames.get(index), *(_square(row[index]) if index in row else None for row in rows)]
             for picture, room in zip(pictures, heights, strict=True):
                 if picture is not None:
                     sheet.paste(picture, (x + (_SIDE - picture.width) // 2, y + room - picture.height))

@@ -34,9 +34,10 @@ def test_frames_crops_and_renders_stand_in_columns(tmp_path):
     assert [frame.index for frame in preview.watched(frames(4))] == list(range(12))  # all pass through
     preview.write(tmp_path / "preview.png", crops(4, 0.5))
     before = seen(tmp_path / "preview.png")
-    preview.write(tmp_path / "preview.png", crops(4, 0.5), crops(3, -0.5))
+    preview.write(tmp_path / "preview.png", crops(4, 0.5), {"mattes": crops(4, 0.25), "renders": crops(3, -0.5)})
     after = seen(tmp_path / "preview.png")
-    assert after.shape[1] == before.shape[1] and after.shape[0] > before.shape[0] + 100
+    assert after.shape[1] == before.shape[1] and after.shape[0] > before.shape[0] + 2 * 176
+    assert (after == 159).all(-1).sum() > 4 * 150 * 150
     assert (before == 191).all(-1).sum() > 4 * 150 * 150 and not (before == 64).all(-1).any()
     assert (after == 64).all(-1).sum() == pytest.approx(3 * 176 * 176, rel=0.02)  # one view was left out since
     assert (before == (64, 220, 120)).all(-1).sum() > 4 * 100  # the outlines of the crops
