@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inv3d.core.filters import box_mean
+from inv3d.core.filters import box_mean, resized
 
 _SOFT = (1 / 64, 1 / 32, 1 / 16, 1 / 8)
 """Shares of a crop's width: what lies so far outside of the image is averaged over squares of as much."""
+_ACROSS = 8  # pixels across these squares; more would not be smoother
 
 
 @dataclass(frozen=True)
@@ -71,5 +72,6 @@ def softly_cut(image: Tensor, crops: Crops, resolution: int) -> Tensor:
     for share in _SOFT:
         far = (2.0 * distance / share - 1.0).clamp(0.0, 1.0)
         if bool((far > 0.0).any()):
-            found = torch.lerp(found, box_mean(found, share), far)
+            coarse = F.interpolate(found, [min(resolution, round(_ACROSS / share))] * 2, mode="area")
+            found = torch.lerp(found, resized(box_mean(coarse, share), resolution), far)
     return found
