@@ -1,8 +1,8 @@
 """A model of things on drawn ones that no training has seen: `python benchmarks/things.py --model cats`, or chairs.
 
-The generator from z and its encoder on photos, each compared with the exact picture inside the crop: PSNR, MS-SSIM, LPIPS (whose
-weights it needs); the mean code stands beside them. The aligner on the same photos, of up to 50 degrees of yaw;
-every second chair stands before clutter.
+The generator from z (also from behind) and its encoder on photos, each compared with the exact picture inside the crop: PSNR,
+MS-SSIM, LPIPS (whose weights it needs); the mean code stands beside them. The aligner on the same photos, of up to 50 degrees of
+yaw; every second chair stands before clutter.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from PIL import Image
 from results import publish, table
 
 from inv3d.core.bundle import load_bundle
-from inv3d.core.camera import Camera
+from inv3d.core.camera import Camera, look_at
 from inv3d.core.encoders.inverter import load_inverter
 from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.errors import InputError
@@ -62,6 +62,9 @@ def main() -> None:
         z = torch.cat(turn.latents(frame), 1)
         mean = bundle.generator.code_space.repeat(bundle.mean_code[None])
         compare("from z", bundle.generator.mapping(z), camera, target)
+        behind = look_at(torch.tensor([turn.yaw(frame) + math.pi]), torch.tensor([turn.pitch(frame)]))
+        back = renderer.render(turn.parameters(frame), behind, size).image
+        compare("from z, from behind", bundle.generator.mapping(z), behind, back)
         compare("mean code", mean, camera, target)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "photo.png"
