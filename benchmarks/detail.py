@@ -17,6 +17,7 @@ from results import publish, table
 from torch import Tensor
 from torch.nn import functional as F
 
+from inv3d.core.cutout import cut_out_named
 from inv3d.core.generator import Render
 from inv3d.core.helpers import AUTO, OWN
 from inv3d.core.inversion.invert import Inverted, invert
@@ -46,7 +47,7 @@ def fitted(clip: Path, model: str, latents: bool = True) -> tuple[Suited, Invert
     track = material.track(bundle, None, lambda done, total: None)
     footage = cut_footage(material, bundle, material.select(track, 9, settings.output.held_out))
     seen = suited(bundle, AUTO, footage.targets)
-    return seen, invert(footage.without_room(bundle), seen.bundle, settings, latents=latents)
+    return seen, invert(footage.without_room(cut_out_named(OWN, bundle)), seen.bundle, settings, latents=latents)
 
 
 def spilt(render: Render, matte: Tensor) -> float:

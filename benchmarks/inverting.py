@@ -14,7 +14,9 @@ from torch import Tensor
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera, look_at
 from inv3d.core.crops import Crops
+from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import Start
+from inv3d.core.helpers import OWN
 from inv3d.core.inversion.invert import Footage, Inverted, invert
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.turn import Turn
@@ -59,7 +61,7 @@ def inverted(
     with torch.no_grad():
         found = start()
     with torch.enable_grad():
-        made = invert(Footage.of_one(view).without_room(bundle), bundle, settings, start=found, seed=seed)
+        made = invert(Footage.of_one(view).without_room(cut_out_named(OWN, bundle)), bundle, settings, start=found, seed=seed)
     return made, time.process_time() - begun
 
 

@@ -146,6 +146,7 @@ def from_video(
     preset: str = "auto",
     detail: str = "frames",
     background: str = "keep",
+    matte: str = OWN,
     effort: float = 1.0,
     head: HeadChoice | None = None,
     seed: int = 0,
@@ -162,7 +163,7 @@ def from_video(
     job = VideoJob(
         material=material, out=folder, views=views, latents=latents, turn=turn, model=model, perceptual=perceptual, identity=identity,
         settings=_settings(preset, detail, on).scaled(effort).within(_space(space)), seed=seed, device=on, force=force, resume=resume, head=head,
-        background=Background.parse(background),
+        background=Background.parse(background), matte=matte,
     )  # fmt: skip
     video_to_head(job)
     return load(folder, device)

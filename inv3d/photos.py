@@ -14,6 +14,7 @@ import torch
 import inv3d
 from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle
+from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import Inverter, Start, load_inverter
 from inv3d.core.encoders.kinds import NO_ENCODER
 from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, UsageError
@@ -199,7 +200,7 @@ def _finish(
         seen = suited(bundle, job.perceptual, aligned.view)
         with clock("fit"):
             inverted = invert(
-                Footage.of_one(aligned.view).without_room(bundle), seen.bundle, job.fit,
+                Footage.of_one(aligned.view).without_room(cut_out_named(OWN, bundle)), seen.bundle, job.fit,
                 start=start, seed=job.seed, keep=workspace.tensors, progress=progress,
             )  # fmt: skip
         view = inverted.footage.targets

@@ -15,6 +15,7 @@ from torch import Tensor
 import inv3d
 from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import common_start, has_encoder
 from inv3d.core.errors import InputError, UsageError
 from inv3d.core.files import disk_errors
@@ -48,7 +49,7 @@ _MOST_LOST = 5
 class VideoJob:
     """One clip, or photographs of one person, to invert. `out` is the output folder; `settings` None takes the device's
     preset; `perceptual` and `identity` name the networks of the losses (see `helpers`); `head` says which of several
-    heads is meant, `background` what the orbit shows behind it, and `turn` how far the head turns to its further side
+    heads is meant, `background` what the orbit shows behind it, `matte` what cuts it out (see `cutout`), and `turn` how far the head turns to its further side
     (degrees), where that is known better than it can be read."""
 
     material: Material
@@ -66,6 +67,7 @@ class VideoJob:
     head: HeadChoice | None = None
     background: Background = KEEP
     turn: float | None = None
+    matte: str = OWN
 
     @property
     def fit(self) -> FitSettings:
@@ -170,9 +172,10 @@ def video_to_head(
     with memory_errors(), Workspace(job.out, material.files, job.force, job.resume) as workspace:
         with clock("load"):
             bundle = ready_bundle(job.model, job.perceptual, job.identity, job.device)
+            cut_out = cut_out_named(job.matte, bundle)
             settings = settings_for_several(bundle, job.fit)
         identity = {
-            "sha256": material.digest, "views": job.views, "latents": job.latents, "turn": job.turn,
+            "sha256": material.digest, "views": job.views, "latents": job.latents, "turn": job.turn, "matte": job.matte,
             "model": job.model, "fingerprint": bundle.fingerprint, "perceptual": choice_of_perceptual(job.perceptual),
             "identity": job.identity, "seed": job.seed, "settings": asdict(settings), "head": in_words(job.head),
             "device": kind_of(job.device), "version": inv3d.__version__,
@@ -201,7 +204,7 @@ def video_to_head(
             tell(f"first render in {shown}")
 
         seen = suited(bundle, job.perceptual, footage.targets)
-        footage = footage.without_room(bundle)
+        footage = footage.without_room(cut_out)
         with clock("fit"):
             inverted = invert(
                 footage, seen.bundle, settings,

@@ -78,6 +78,14 @@ def video(
     preset: Preset = "auto",
     detail: Detail = "frames",
     background: Background = "keep",
+    matte: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help='What cuts the head out of the room: own (the model\'s aligner), or rembg (pip install "rembg[cpu]", which '
+            "fetches its weights once).",
+        ),
+    ] = "own",
     effort: Annotated[
         float, typer.Option(parser=FACTOR, metavar="FACTOR", help="Multiplier of the preset's optimisation steps.")
     ] = 1.0,
@@ -144,7 +152,7 @@ def video(
     job = VideoJob(
         material=material, out=out, views=views, latents=latents, model=model, perceptual=perceptual, identity=identity,
         settings=settings, seed=seed, device=choice.device, force=force, resume=resume,
-        head=head.choice if head else None, background=backgrounds.Background.parse(background), turn=turn,
+        head=head.choice if head else None, background=backgrounds.Background.parse(background), turn=turn, matte=matte,
     )  # fmt: skip
     check_prepared(model)
     check_output(out, material.files, force, resume)

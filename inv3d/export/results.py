@@ -141,6 +141,7 @@ class TurnRun(Run):
     views: Count
     latents: bool
     turn: Degrees | None = None
+    matte: Text = "own"
     frames: FrameFacts
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
+from inv3d.core.cutout import CutOut
 from inv3d.core.encoders.inverter import Start
 from inv3d.core.generator import Detail
 from inv3d.core.head import Head
@@ -21,7 +22,7 @@ from inv3d.core.inversion.poses import correct, interpolate_offsets
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.inversion.stages import Pivot, Problem, fit_latents, fit_pose, fit_wplus, in_space, tune
 from inv3d.core.latents import LatentTrack
-from inv3d.core.matting import laid_on, mattes_of_one, room_colour
+from inv3d.core.matting import laid_on, room_colour
 from inv3d.core.views import Views
 
 Tensors = dict[str, Tensor]
@@ -65,16 +66,13 @@ class Footage:
         """The footage with other cameras of its targets."""
         return replace(self, targets=replace(self.targets, cameras=cameras))
 
-    def without_room(self, bundle: Bundle) -> Footage:
-        """The footage with what lies behind the head replaced by one colour: a room does not turn with the head.
-
-        As it is if the model does not tell heads from what lies behind them, or its aligner has learned no mattes.
-        """
-        if not (bundle.generator.has_backdrop and bundle.aligner.has_matte):
+    def without_room(self, cut_out: CutOut | None) -> Footage:
+        """The footage with what lies behind the head replaced by one colour: a room does not turn with the head. As it is
+        where nothing tells one from the other."""
+        if cut_out is None:
             return self
         everything = (self.targets, self.between, self.held_out)
-        images = torch.cat([views.images for views in everything])
-        matte = mattes_of_one(bundle.aligner, images, not bundle.shows_things)
+        matte = cut_out(torch.cat([views.images for views in everything]))
         found = matte.split([len(views) for views in everything])
         colour = room_colour(self.targets.images, found[0])
         return Footage(*(laid_on(views, matte, colour) for views, matte in zip(everything, found, strict=True)))

@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from inv3d.core.camera import Camera
+from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import Start
 from inv3d.core.errors import UsageError
 from inv3d.core.head import Head
+from inv3d.core.helpers import OWN
 from inv3d.core.inversion.invert import Footage, invert, without_outliers
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.networks.aligner import Aligner
@@ -69,12 +71,12 @@ def test_rooms_become_one_colour_where_mattes_are_known(demo, code):
             return half
 
     knowing = dataclasses.replace(demo, own_aligner=Left())
-    laid = clip.without_room(knowing)
+    laid = clip.without_room(cut_out_named(OWN, knowing))
     assert laid.targets.mattes.shape == (4, 1, 48, 48) and laid.between.mattes.shape == (3, 1, 48, 48)
     assert torch.allclose(laid.targets.images[..., :16], clip.targets.images[..., :16])
     right = laid.targets.images[..., 40:].transpose(0, 1).flatten(1)
     assert right.std(1).amax() < 1e-4 and torch.allclose(right[:, 0], laid.between.images[0, :, 0, -1], atol=1e-4)
-    assert clip.without_room(dataclasses.replace(demo, own_aligner=Aligner(matte=False))) is clip
+    assert clip.without_room(cut_out_named(OWN, dataclasses.replace(demo, own_aligner=Aligner(matte=False)))) is clip
 
 
 def test_the_first_code_is_shown_and_the_perceptual_weight_follows_the_network(demo, code):

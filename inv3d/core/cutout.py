@@ -1,0 +1,66 @@
+"""What finds the mattes of heads: the model's own aligner, or rembg (U2-Net for people), where it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inv3d.core.bundle import Bundle
+from inv3d.core.errors import ModelError, UsageError
+from inv3d.core.helpers import OWN
+from inv3d.core.matting import mattes_of_one
+from inv3d.core.views import to_bytes
+
+REMBG = "rembg"
+MATTES = {OWN: "the model's own", REMBG: 'U2-Net for people (pip install "rembg[cpu]", which fetches its weights once)'}
+"""Names and what they are."""
+_NETWORK = "u2net_human_seg"
+
+CutOut = Callable[[Tensor], Tensor]
+"""Finds the mattes [N,1,R,R] of aligned pictures [N,3,R,R] in [-1,1] of one head."""
+
+
+def cut_out_named(name: str, bundle: Bundle) -> CutOut | None:
+    """What finds mattes for a model; None where there are none: its generator does not tell heads from what lies behind them,
+    or its aligner has learned none.
+
+    Raises UsageError for an unknown name, for rembg where it is not installed, and where mattes do nothing; ModelError if
+    the weights of rembg cannot be had.
+    """
+    if name not in MATTES:
+        raise UsageError(f"there is no matte '{name}'", f"choose one of: {', '.join(MATTES)}")
+    if name == OWN:
+        known = bundle.generator.has_backdrop and bundle.aligner.has_matte
+        return (lambda images: mattes_of_one(bundle.aligner, images, not bundle.shows_things)) if known else None
+    if not bundle.generator.has_backdrop:
+        raise UsageError(
+            f"--matte {name} does nothing: the model '{bundle.name}' does not tell heads from what lies behind them",
+            "leave --matte out",
+        )
+    remove, session = _session()
+    return lambda images: torch.stack([_by_rembg(image, remove, session) for image in images]).to(images.device)
+
+
+def _session() -> tuple[Callable[..., Any], Any]:
+    """rembg's function, and its network."""
+    try:
+        from rembg import new_session, remove
+    except (ImportError, SystemExit) as error:  # it ends the process where onnxruntime is missing
+        raise UsageError("rembg is not installed", 'pip install "rembg[cpu]", or leave --matte out') from error
+    try:
+        return remove, new_session(_NETWORK)
+    except Exception as error:  # of the network, the disk, or onnxruntime
+        hint = "go online once, or leave --matte out"
+        raise ModelError(f"the weights of rembg's {_NETWORK} cannot be had ({type(error).__name__})", hint) from error
+
+
+def _by_rembg(image: Tensor, remove: Callable[..., Any], session: object) -> Tensor:
+    """The matte [1,R,R] of a picture [3,R,R] in [-1,1]."""
+    picture = Image.fromarray(to_bytes(image).permute(1, 2, 0).cpu().numpy())
+    found = np.asarray(remove(picture, session=session, only_mask=True).convert("L"), np.float32)
+    return torch.from_numpy(found / np.float32(255.0))[None]

@@ -1,0 +1,59 @@
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from inv3d.core.cutout import cut_out_named
+from inv3d.core.errors import ModelError, UsageError
+from inv3d.core.helpers import OWN
+from inv3d.core.matting import mattes_of_one
+from tests import tiny
+
+
+@pytest.fixture
+def rembg(monkeypatch):
+    """A package in the place of rembg, whose network takes what is red for a head."""
+    package = ModuleType("rembg")
+
+    def remove(picture, session, only_mask):
+        assert session == "u2net_human_seg" and only_mask
+        return Image.fromarray(np.asarray(picture)[..., 0])
+
+    package.remove, package.new_session = remove, lambda name: name
+    monkeypatch.setitem(sys.modules, "rembg", package)
+    return package
+
+
+def test_the_models_own_mattes_are_those_of_its_aligner(demo):
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert torch.equal(cut_out_named(OWN, demo)(images), mattes_of_one(demo.aligner, images, True))
+    bare = tiny.with_generator(demo)  # like EG3D's, it does not tell heads from rooms
+    assert cut_out_named(OWN, bare) is None
+    with pytest.raises(UsageError, match="--matte rembg does nothing"):
+        cut_out_named("rembg", bare)
+
+
+def test_rembg_cuts_out_pictures_of_any_colours(demo, rembg):
+    images = torch.full((2, 3, 16, 16), -1.0)
+    images[1, 0, :, :8] = 1.0
+    found = cut_out_named("rembg", demo)(images)
+    assert found.shape == (2, 1, 16, 16) and found[0].max() == 0.0
+    assert found[1, 0, :, :8].min() == 1.0 and found[1, 0, :, 8:].max() == 0.0
+
+
+def test_what_cannot_cut_out_is_refused_with_a_hint(demo, rembg, monkeypatch):
+    with pytest.raises(UsageError, match="there is no matte 'u2net'"):
+        cut_out_named("u2net", demo)
+
+    def offline(name):
+        raise OSError("no network")
+
+    rembg.new_session = offline
+    with pytest.raises(ModelError, match="weights of rembg"):
+        cut_out_named("rembg", demo)
+    monkeypatch.setitem(sys.modules, "rembg", None)
+    with pytest.raises(UsageError, match="rembg is not installed"):
+        cut_out_named("rembg", demo)
