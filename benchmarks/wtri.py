@@ -1,11 +1,12 @@
 """Tables 1 and 2 of *From 2D Portraits to 3D Realities*, and what more freedom of the code gives and costs:
-`python benchmarks/wtri.py --count 4`.
+`python benchmarks/wtri.py`.
 
 The first table compares the encoders, from ReStyle's for W+ to that of W_tri with the pose cycle loss, PREIM3D's, as which
-all of them begin, and PTI; the second optimisation and PTI in W, W+ and W_tri from the mean code. People, photos and figures are those of `threedinv.py`; the
-camera is as the aligner reads it, LPIPS is measured where its weights are, beside the distance of the model's own perceptual
-network; ID aside is that of renders from 30 degrees further left and right, which no method has seen. Encoders that --folder
-lacks are trained first (hours); figures that are there are not measured again. Needs the extra `train`.
+all of them begin, and PTI; the second optimisation and PTI in W, W+ and W_tri from the mean code. People, photos and
+figures are those of `threedinv.py`; the camera is as the aligner reads it, LPIPS is measured where its weights are, beside
+the distance of the model's own perceptual network; ID aside is that of renders from 30 degrees further left and right,
+which no method has seen. Encoders that --folder lacks are trained first (with --scale 0.125 in a quarter of an hour, and
+the pictures in four minutes for each 100 people); figures that are there are not measured again. Needs the extra `train`.
 """
 
 from __future__ import annotations
