@@ -78,7 +78,7 @@ def test_bad_models_do_not_hide_the_others(home, capsys):
     lines = capsys.readouterr().out.splitlines()
     shown = {line.split()[0]: line for line in lines}
     assert len(lines) == len(shown) == len(DESCRIPTIONS) + 5
-    good = {"cats", "demo", "sound"}
+    good = {"cats", "chairs", "demo", "sound"}
     assert all("256 px" in shown[name] for name in good)
     assert all(f"{name}/model.json" in line for name, line in shown.items() if name not in good)
     assert all(line.isprintable() and len(line) < 400 for line in lines)

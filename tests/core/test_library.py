@@ -25,7 +25,7 @@ def test_the_home_follows_the_variable_and_else_the_platform(home, monkeypatch):
 
 def test_imported_models_stand_beside_the_embedded_one(home):
     folder = put(home, "ffhq")
-    assert library.available() == ["cats", "demo", "ffhq"]
+    assert library.available() == ["cats", "chairs", "demo", "ffhq"]
     assert library.model_folder("ffhq") == folder and library.model_folder("demo").parent == library.EMBEDDED
     with pytest.raises(ModelError, match="there is no model named 'nobody'"):
         library.model_folder("nobody")
@@ -47,17 +47,17 @@ def test_folders_that_cannot_be_models_are_passed_over(home):
     (home / "models" / "empty").mkdir()
     (home / "models" / "loop").symlink_to(home / "models" / "loop")
     (home / "models" / "file").write_text("x")
-    assert library.available() == ["cats", "demo", "ffhq"]
+    assert library.available() == ["cats", "chairs", "demo", "ffhq"]
 
 
 def test_a_home_that_cannot_be_read_leaves_the_embedded_model(home):
     home.write_text("a file")
-    assert library.available() == ["cats", "demo"] and library.model_folder("demo").is_dir()
+    assert library.available() == ["cats", "chairs", "demo"] and library.model_folder("demo").is_dir()
 
 
 def test_without_a_home_the_embedded_model_is_there(monkeypatch):
     monkeypatch.setenv("INV3D_HOME", "~nobody-of-this-name/models")
-    assert library.available() == ["cats", "demo"]
+    assert library.available() == ["cats", "chairs", "demo"]
     with pytest.raises(UsageError, match="no home folder"):
         library.new_folder("ffhq", force=False)
 

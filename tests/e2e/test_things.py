@@ -1,4 +1,4 @@
-"""Models of things as a person uses them: photos and clips become 3D things, and nothing about faces is in between."""
+"""The models `cats` and `chairs` as a person uses them: photos and clips become 3D things, and nothing about faces is in between."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from PIL import Image
 from inv3d.core.bundle import load_bundle
 from inv3d.core.inversion.settings import DRAFT
 from inv3d.core.library import model_folder
-from inv3d.core.training.source import CATS, Source
+from inv3d.core.training.source import CATS, CHAIRS, Source
 from inv3d.video.decode import frames, probe
 from tests.people import FOLDER
 
@@ -38,7 +38,7 @@ class Thing:
         return FOLDER.parent / self.name / "turn.mp4"
 
 
-@pytest.fixture(scope="module", params=[Thing(CATS, 14, 14, 15)], ids=lambda thing: thing.name)
+@pytest.fixture(scope="module", params=[Thing(CATS, 14, 14, 15), Thing(CHAIRS, 11, 11, 13)], ids=lambda thing: thing.name)
 def thing(request) -> Thing:
     return request.param
 
