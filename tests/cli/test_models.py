@@ -77,7 +77,7 @@ def test_bad_models_do_not_hide_the_others(home, capsys):
     run("list")
     lines = capsys.readouterr().out.splitlines()
     shown = {line.split()[0]: line for line in lines}
-    assert len(lines) == len(shown) == len(DESCRIPTIONS) + 5
+    assert len(lines) == len(shown) == len(DESCRIPTIONS) + 6
     good = {"cats", "chairs", "demo", "sound"}
     assert all("256 px" in shown[name] for name in good)
     assert all(f"{name}/model.json" in line for name, line in shown.items() if name not in good)
