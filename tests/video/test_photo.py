@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from inv3d.core.bundle import load_bundle
 from inv3d.core.crops import Crops
 from inv3d.core.errors import InputError
 from inv3d.core.networks.aligner import Alignment
@@ -51,6 +52,12 @@ def test_photos_without_one_head_are_named(demo, portrait, tmp_path):
     Image.fromarray(np.hstack([portrait, portrait])).save(tmp_path / "two.png")
     with pytest.raises(InputError, match=r"there are 2 heads in .*two\.png, at \(\d+, \d+\) and"):
         align_photo(tmp_path / "two.png", demo)
+
+
+def test_of_things_no_head_is_missed(tmp_path):
+    Image.new("RGB", (96, 96), "grey").save(tmp_path / "grey.png")
+    with pytest.raises(InputError, match=r"nothing that the model 'cats' shows was found in .*grey\.png"):
+        align_photo(tmp_path / "grey.png", load_bundle("cats"))
 
 
 def test_one_of_two_heads_is_chosen(demo, portrait, tmp_path):
