@@ -16,7 +16,9 @@ import inv3d
 from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.cutout import cut_out_named
-from inv3d.core.encoders.inverter import common_start, has_encoder
+from inv3d.core.encoders.inverter import common_start
+from inv3d.core.encoders.kinds import PREIM3D
+from inv3d.core.encoders.store import has_encoder
 from inv3d.core.errors import InputError, UsageError
 from inv3d.core.files import disk_errors
 from inv3d.core.helpers import AUTO, OWN, best_perceptual, with_helpers
@@ -49,8 +51,8 @@ _MOST_LOST = 5
 class VideoJob:
     """One clip, or photographs of one person, to invert. `out` is the output folder; `settings` None takes the device's
     preset; `perceptual` and `identity` name the networks of the losses (see `helpers`); `head` says which of several
-    heads is meant, `background` what the orbit shows behind it, `matte` what cuts it out (see `cutout`), and `turn` how far the head turns to its further side
-    (degrees), where that is known better than it can be read."""
+    heads is meant, `background` what the orbit shows behind it, `matte` what cuts it out (see `cutout`), and `turn` how far
+    the head turns to its further side (degrees), where that is known better than it can be read."""
 
     material: Material
     out: Path
@@ -115,7 +117,7 @@ def settings_for(bundle: Bundle, settings: FitSettings) -> FitSettings:
 def settings_for_several(bundle: Bundle, settings: FitSettings) -> FitSettings:
     """The same for several views of a head, with the steps that they take from where they start."""
     settings = settings_for(bundle, settings)
-    if settings.encoded is None or not has_encoder(bundle):
+    if settings.encoded is None or not has_encoder(bundle.name, PREIM3D):
         return dataclasses.replace(settings, encoded=None)
     return dataclasses.replace(settings.scaled(settings.encoded), encoded=1.0)
 
@@ -208,7 +210,8 @@ def video_to_head(
         with clock("fit"):
             inverted = invert(
                 footage, seen.bundle, settings,
-                start=common_start(footage.targets, bundle) if settings.encoded else None, latents=job.latents, seed=job.seed, keep=workspace.tensors, look=look,
+                start=common_start(footage.targets, bundle) if settings.encoded else None,
+                latents=job.latents, seed=job.seed, keep=workspace.tensors, look=look,
                 progress=progress,
             )  # fmt: skip
         found, footage = without_frames(found, inverted.left_out), inverted.footage

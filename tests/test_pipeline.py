@@ -67,7 +67,7 @@ def test_the_clip_and_what_holds_it_are_never_replaced(clip, tmp_path, out, resu
 
 @pytest.mark.parametrize(("has", "steps"), [(True, 150), (False, 200)])
 def test_from_an_encoders_codes_fewer_steps_are_taken(demo, monkeypatch, has, steps):
-    monkeypatch.setattr(pipeline, "has_encoder", lambda bundle: has)
+    monkeypatch.setattr(pipeline, "has_encoder", lambda model, name: has)
     settings = pipeline.settings_for_several(demo, FAST)
     assert settings.wplus_steps == steps and (settings.encoded is not None) == has
     assert pipeline.settings_for_several(demo, PAPER) == PAPER

@@ -17,8 +17,7 @@ from inv3d.core.matting import mattes_of_one
 from inv3d.core.views import to_bytes
 
 REMBG = "rembg"
-MATTES = {OWN: "the model's own", REMBG: 'U2-Net for people (pip install "rembg[cpu]", which fetches its weights once)'}
-"""Names and what they are."""
+MATTES = (OWN, REMBG)
 _NETWORK = "u2net_human_seg"
 
 CutOut = Callable[[Tensor], Tensor]

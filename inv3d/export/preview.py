@@ -11,7 +11,6 @@ import math
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -31,8 +30,6 @@ MOST = 9
 _SIDE, _GAP, _LINE, _LETTER = 176, 6, 18, 7  # pixels
 _PAPER, _INK, _FAINT, _CROP = (255, 255, 255), (29, 35, 42), (90, 102, 114), (64, 220, 120)
 
-NOTHING: Mapping[str, dict[int, Tensor]] = MappingProxyType({})
-
 
 class Preview:
     """Collects what is to be shown of the chosen frames while they are cut, and writes the picture."""
@@ -51,9 +48,10 @@ class Preview:
                 self._frames[frame.index] = _thumbnail(frame, self.chosen[frame.index])
             yield frame
 
-    def write(self, path: Path, crops: dict[int, Tensor], later: Mapping[str, dict[int, Tensor]] = NOTHING) -> None:
+    def write(self, path: Path, crops: dict[int, Tensor], later: Mapping[str, dict[int, Tensor]] | None = None) -> None:
         """Write the PNG; `crops` and `later` rows of pictures by what they show, [3,R,R] in [-1,1] by the frames' indices.
         Raises OSError."""
+        later = later or {}
         rows = (crops, *later.values())
         tallest = max((frame.height for frame in self._frames.values()), default=_SIDE)
         heights = (tallest, *[_SIDE] * len(rows))

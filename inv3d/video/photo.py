@@ -73,10 +73,10 @@ def head_in(photo: Frame, bundle: Bundle, head: HeadChoice | None, where: str) -
     """
     small = shrunk(photo, SEARCH_SIDE)
     found = find_heads(bundle, small.tensor())
-    if not len(found) and bundle.shows_things:
-        message = f"nothing that the model '{bundle.name}' shows was found in {where}"
-        raise InputError(message, "use a photo of one such thing, whole, from the front or the side")
     if not len(found):
+        if bundle.shows_things:
+            message = f"nothing that the model '{bundle.name}' shows was found in {where}"
+            raise InputError(message, "use a photo of one such thing, whole, from the front or the side")
         raise InputError(
             f"no head was found in {where}",
             "use a photo of one head that faces the camera roughly and is hardly cut off",

@@ -17,7 +17,7 @@ from inv3d.core.encoders.e3dge import E3dge
 from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER, PREIM3D, WTRI
 from inv3d.core.encoders.local import resized
 from inv3d.core.encoders.pyramid import Encoder
-from inv3d.core.encoders.store import check_decoded, check_encoder, encoder_file, load_e3dge, load_encoder, load_wtri
+from inv3d.core.encoders.store import check_decoded, check_encoder, load_e3dge, load_encoder, load_wtri
 from inv3d.core.encoders.wtri import Wtri
 from inv3d.core.generator import Detail
 from inv3d.core.matting import laid_on, mattes, room_colour
@@ -140,11 +140,6 @@ def load_inverter(bundle: Bundle, name: str) -> Inverter | None:
     encoder = load_encoder(bundle.name, name, device)
     check_encoder(encoder.config, bundle)
     return EncoderInverter(encoder)
-
-
-def has_encoder(bundle: Bundle) -> bool:
-    """Whether the model has what `common_start` asks for."""
-    return encoder_file(bundle.name, PREIM3D).is_file()
 
 
 def common_start(views: Views, bundle: Bundle) -> Start:

@@ -39,6 +39,11 @@ def encoder_file(model: str, name: str) -> Path:
     return model_folder(model) / f"{name}.safetensors"
 
 
+def has_encoder(model: str, name: str) -> bool:
+    """Whether a model has the encoder `name`. Raises ModelError if there is no such model."""
+    return encoder_file(model, name).is_file()
+
+
 def save_encoder(encoder: Encoder | E3dge | Wtri, path: Path, dtype: torch.dtype = torch.float16) -> None:
     """Write an encoder with its configuration and mean code, whole or not at all."""
     state: dict[str, Tensor] = {**encoder.state_dict(), _MEAN: encoder.mean_code}
@@ -59,7 +64,7 @@ def load_e3dge(model: str, device: torch.device | str = "cpu") -> E3dge:
 
 def local_branch(bundle: Bundle, film: DetailFilm) -> LocalBranch | None:
     """The local branch that has read a detail with this `film`, if the model still has it. Raises ModelError if it is damaged."""
-    if not encoder_file(bundle.name, E3DGE).is_file():
+    if not has_encoder(bundle.name, E3DGE):
         return None
     branch, kept = load_e3dge(bundle.name, bundle.generator.device).local, film.state_dict()
     own = branch.film.state_dict()

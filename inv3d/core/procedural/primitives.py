@@ -37,17 +37,20 @@ def capsule(
     return length(px - h * bx, py - h * by, pz - h * bz) - (r0 + (r1 - r0) * h)
 
 
+def _corner(u: Tensor, v: Tensor) -> Tensor:
+    """Distance in the plane to where both u and v are negative."""
+    return length(u.clamp(min=0.0), v.clamp(min=0.0)) + torch.maximum(u, v).clamp(max=0.0)
+
+
 def rounded_rectangle(x: Tensor, y: Tensor, a: Tensor | float, b: Tensor | float, radius: Tensor | float) -> Tensor:
     """Distance in the plane to a rectangle with half sides a, b and corners of a `radius` no larger than those."""
-    u, v = x.abs() - a + radius, y.abs() - b + radius
-    return length(u.clamp(min=0.0), v.clamp(min=0.0)) + torch.maximum(u, v).clamp(max=0.0) - radius
+    return _corner(x.abs() - a + radius, y.abs() - b + radius) - radius
 
 
 def slab(outline: Tensor, across: Tensor, half: Tensor | float, edge: float) -> Tensor:
     """Distance to a plate `half` thick to either side, with a flat `outline` (a distance in its plane) and edges that are
     rounded by `edge`; `across` is the distance from its middle. A negative thickness means that there is none."""
-    u, v = outline + edge, across.abs() - half + edge
-    return length(u.clamp(min=0.0), v.clamp(min=0.0)) + torch.maximum(u, v).clamp(max=0.0) - edge
+    return _corner(outline + edge, across.abs() - half + edge) - edge
 
 
 def smooth_min(a: Tensor, b: Tensor | float, k: float) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.encoders.kinds import PREIM3D, WTRI
-from inv3d.core.encoders.store import encoder_file, load_encoder, save_encoder
+from inv3d.core.encoders.store import has_encoder, load_encoder, save_encoder
 from inv3d.core.encoders.wtri import Wtri, WtriConfig, public_config, small_config
 from inv3d.core.errors import UsageError
 from inv3d.core.generator import Scene
@@ -185,7 +185,7 @@ def wtri_steps(job: EncoderJob) -> list[Step]:
 
 def begin(encoder: Wtri, bundle: Bundle) -> bool:
     """Let an encoder begin as the one into W+ that the model has (`PREIM3D`). False if there is none of its sizes."""
-    if not encoder_file(bundle.name, PREIM3D).is_file():
+    if not has_encoder(bundle.name, PREIM3D):
         return False
     finer = bundle.generator.wtri_space
     space = finer if finer is not None and finer.num_ws == encoder.config.num_ws else bundle.generator.code_space

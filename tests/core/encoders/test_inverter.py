@@ -1,9 +1,10 @@
 import torch
 
-from inv3d.core.encoders import inverter
-from inv3d.core.encoders.inverter import EncoderInverter, common_start, has_encoder, load_inverter
+from inv3d.core.encoders import store
+from inv3d.core.encoders.inverter import EncoderInverter, common_start, load_inverter
 from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D
 from inv3d.core.encoders.pyramid import build_encoder, small_config
+from inv3d.core.encoders.store import has_encoder
 from inv3d.core.views import Views
 
 
@@ -27,6 +28,6 @@ def test_the_views_of_a_head_start_at_the_mean_of_their_codes(demo, monkeypatch,
     each = load_inverter(demo, PREIM3D)(views, demo).codes
     start = common_start(views, demo)
     assert start.angles is None and torch.allclose(start.codes, each.mean(0, keepdim=True))
-    assert has_encoder(demo)
-    monkeypatch.setattr(inverter, "encoder_file", lambda model, name: tmp_path / name)
-    assert not has_encoder(demo)
+    assert has_encoder("demo", PREIM3D)
+    monkeypatch.setattr(store, "encoder_file", lambda model, name: tmp_path / name)
+    assert not has_encoder("demo", PREIM3D)

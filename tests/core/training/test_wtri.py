@@ -110,7 +110,7 @@ def test_the_training_begins_as_the_models_encoder_into_w_plus(demo, folder):
 
 
 def test_without_such_an_encoder_norms_learn_their_statistics(demo, folder, monkeypatch, tmp_path):
-    monkeypatch.setattr(wtri, "encoder_file", lambda model, name: tmp_path / name)
+    monkeypatch.setattr("inv3d.core.encoders.store.encoder_file", lambda model, name: tmp_path / name)
     assert not wtri.begin(Wtri(config_for(demo)), demo)
     training = trainer(demo, folder)
     kept = {name: each.clone() for name, each in training.network.named_buffers() if name.endswith("running_mean")}
