@@ -17,17 +17,7 @@ from inv3d.core.cats.parameters import (
     cat_parameters,
 )
 from inv3d.core.procedural.renderer import HeadRenderer
-
-
-def draw(seed: int, count: int = 2) -> torch.Tensor:
-    random = torch.Generator().manual_seed(seed)
-    return cat_parameters(
-        torch.randn(count, IDENTITY_DIM, generator=random), torch.randn(count, EXPRESSION_DIM, generator=random)
-    )
-
-
-def points(seed: int, count: int = 500) -> torch.Tensor:
-    return (torch.rand(2, count, 3, generator=torch.Generator().manual_seed(seed)) - 0.5) * 0.74
+from tests.core.procedural.figures import draw, points
 
 
 def cat(expression: dict[str, float] | None = None, **identity: float) -> torch.Tensor:
@@ -53,7 +43,7 @@ def picture(renderer: HeadRenderer, parameters: torch.Tensor, yaw: float = 0.0, 
 @given(st.integers(0, 9999))
 def test_the_field_never_overstates_distances_by_much(seed):
     """Sphere tracing relies on it: a step of 0.85 times the field must not jump through a surface."""
-    parameters, start = draw(seed), points(seed)
+    parameters, start = draw(CAT, seed), points(seed)
     random = torch.Generator().manual_seed(seed)
     direction = torch.nn.functional.normalize(torch.randn(start.shape, generator=random), dim=-1)
     d = CAT.signed_distance(*start.unbind(-1), parameters)
@@ -64,12 +54,12 @@ def test_the_field_never_overstates_distances_by_much(seed):
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 9999))
 def test_colours_are_colours(seed):
-    for channel in CAT.albedo(*points(seed).unbind(-1), draw(seed)):
+    for channel in CAT.albedo(*points(seed).unbind(-1), draw(CAT, seed)):
         assert (channel > -0.3).all() and (channel < 1.3).all()
 
 
 def test_cats_fill_the_middle_of_the_volume_and_their_ears_stay_inside():
-    parameters = draw(1, 200)
+    parameters = draw(CAT, 1, 200)
     zero = torch.zeros(200, 1)
     assert (CAT.signed_distance(zero, zero, zero, parameters) < 0).all()
     x = torch.linspace(-0.37, 0.37, 40).expand(200, -1)
@@ -103,7 +93,7 @@ def test_light_and_background_leave_the_cat_as_it_is():
 
 
 def test_only_shape_parameters_move_the_surface():
-    one, other = draw(4)[:1], draw(5)[:1]
+    one, other = draw(CAT, 4)[:1], draw(CAT, 5)[:1]
     mixed = torch.cat([one[:, : len(SHAPE_NAMES)], other[:, len(SHAPE_NAMES) :]], 1)
     places = points(2)[:1].unbind(-1)
     assert torch.equal(CAT.signed_distance(*places, mixed), CAT.signed_distance(*places, one))
@@ -139,7 +129,7 @@ def test_nearby_latents_make_nearby_cats():
 
 
 def test_training_samples_are_where_people_look():
-    parameters = draw(6, 3)
+    parameters = draw(CAT, 6, 3)
     places = CAT.targets(parameters, 400, torch.Generator().manual_seed(0))
     assert places.shape == (3, 400, 3)
     near = CAT.signed_distance(*places[:, 120:].unbind(-1), parameters).abs()

@@ -19,17 +19,7 @@ from inv3d.core.chairs.parameters import (
 from inv3d.core.procedural.mesh import head_mesh
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.procedural.samples import sample_heads
-
-
-def draw(seed: int, count: int = 2) -> torch.Tensor:
-    random = torch.Generator().manual_seed(seed)
-    return chair_parameters(
-        torch.randn(count, IDENTITY_DIM, generator=random), torch.randn(count, EXPRESSION_DIM, generator=random)
-    )
-
-
-def points(seed: int, count: int = 500) -> torch.Tensor:
-    return (torch.rand(2, count, 3, generator=torch.Generator().manual_seed(seed)) - 0.5) * 0.74
+from tests.core.procedural.figures import draw, points
 
 
 def chair(**identity: float) -> torch.Tensor:
@@ -60,7 +50,7 @@ def pieces(renderer: HeadRenderer, parameters: torch.Tensor, height: float) -> i
 @given(st.integers(0, 9999))
 def test_the_field_never_overstates_distances_by_much(seed):
     """Sphere tracing relies on it: a step of 0.85 times the field must not jump through a surface."""
-    parameters, start = draw(seed), points(seed)
+    parameters, start = draw(CHAIR, seed), points(seed)
     random = torch.Generator().manual_seed(seed)
     direction = torch.nn.functional.normalize(torch.randn(start.shape, generator=random), dim=-1)
     d = CHAIR.signed_distance(*start.unbind(-1), parameters)
@@ -71,12 +61,12 @@ def test_the_field_never_overstates_distances_by_much(seed):
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 9999))
 def test_colours_are_colours(seed):
-    for channel in CHAIR.albedo(*points(seed).unbind(-1), draw(seed)):
+    for channel in CHAIR.albedo(*points(seed).unbind(-1), draw(CHAIR, seed)):
         assert (channel >= 0.0).all() and (channel <= 1.0).all()
 
 
 def test_chairs_stand_on_the_floor_inside_of_the_volume():
-    parameters = draw(1, 200)
+    parameters = draw(CHAIR, 1, 200)
     x, z = (c.reshape(1, -1).expand(200, -1) for c in torch.meshgrid(*[torch.linspace(-0.3, 0.3, 40)] * 2, indexing="ij"))
 
     def nearest(y: float) -> torch.Tensor:
@@ -125,7 +115,7 @@ def test_no_chair_falls_apart(renderer):
     import trimesh
 
     for seed in range(6):
-        vertices, triangles = head_mesh(renderer, draw(seed, 1), resolution=110)
+        vertices, triangles = head_mesh(renderer, draw(CHAIR, seed, 1), resolution=110)
         parts = trimesh.Trimesh(vertices, triangles).split(only_watertight=False)
         volumes = sorted((abs(part.volume) for part in parts), reverse=True)
         assert sum(volumes[1:]) < 0.03 * volumes[0], seed
@@ -141,7 +131,7 @@ def test_light_and_background_leave_the_chair_as_it_is():
 
 
 def test_only_shape_parameters_move_the_surface():
-    one, other = draw(4)[:1], draw(5)[:1]
+    one, other = draw(CHAIR, 4)[:1], draw(CHAIR, 5)[:1]
     mixed = torch.cat([one[:, : len(SHAPE_NAMES)], other[:, len(SHAPE_NAMES) :]], 1)
     places = points(2)[:1].unbind(-1)
     assert torch.equal(CHAIR.signed_distance(*places, mixed), CHAIR.signed_distance(*places, one))
@@ -162,7 +152,7 @@ def test_every_material_shows(renderer, latent, low, high):
 
 
 def test_training_samples_are_where_chairs_are():
-    parameters = draw(6, 3)
+    parameters = draw(CHAIR, 6, 3)
     places = CHAIR.targets(parameters, 400, torch.Generator().manual_seed(0))
     assert places.shape == (3, 400, 3)
     near = CHAIR.signed_distance(*places[:, 120:].unbind(-1), parameters).abs()

@@ -4,24 +4,15 @@ from hypothesis import strategies as st
 
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, PARAMETER_NAMES, head_parameters
 from inv3d.core.procedural.surface import albedo, signed_distance
-
-
-def draw(seed: int, count: int = 2) -> torch.Tensor:
-    random = torch.Generator().manual_seed(seed)
-    return head_parameters(
-        torch.randn(count, IDENTITY_DIM, generator=random), torch.randn(count, EXPRESSION_DIM, generator=random)
-    )
-
-
-def points(seed: int, count: int = 500) -> torch.Tensor:
-    return (torch.rand(2, count, 3, generator=torch.Generator().manual_seed(seed)) - 0.5) * 0.74
+from inv3d.core.procedural.toon import TOON
+from tests.core.procedural.figures import draw, points
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 9999))
 def test_the_field_never_overstates_distances_by_much(seed):
     """Sphere tracing relies on it: a step of 0.85 times the field must not jump through a surface."""
-    parameters, start = draw(seed), points(seed)
+    parameters, start = draw(TOON, seed), points(seed)
     direction = torch.nn.functional.normalize(
         torch.randn(start.shape, generator=torch.Generator().manual_seed(seed)), dim=-1
     )
@@ -32,7 +23,7 @@ def test_the_field_never_overstates_distances_by_much(seed):
 
 
 def test_heads_fill_the_middle_and_leave_the_corners_free():
-    parameters = draw(1, 20)
+    parameters = draw(TOON, 1, 20)
     zero = torch.zeros(20, 1)
     assert (signed_distance(zero, zero, zero, parameters) < 0).all()
     assert (signed_distance(zero + 0.36, zero + 0.36, zero + 0.36, parameters) > 0).all()
@@ -41,7 +32,7 @@ def test_heads_fill_the_middle_and_leave_the_corners_free():
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 9999))
 def test_colours_are_colours(seed):
-    for channel in albedo(*points(seed).unbind(-1), draw(seed)):
+    for channel in albedo(*points(seed).unbind(-1), draw(TOON, seed)):
         assert (channel > -0.3).all() and (channel < 1.3).all()
 
 
