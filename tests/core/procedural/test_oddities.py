@@ -4,14 +4,14 @@ import torch
 from inv3d.core.camera import look_at
 from inv3d.core.procedural.oddities import OddHeadRenderer, Oddities
 from inv3d.core.procedural.renderer import HeadRender, HeadRenderer
-
-from .test_surface import draw
+from inv3d.core.procedural.toon import TOON
+from tests.core.procedural.figures import draw
 
 PLAIN = HeadRenderer()
 
 
 def picture(renderer: HeadRenderer) -> HeadRender:
-    return renderer.render(draw(5, 1), look_at(torch.tensor([0.2]), torch.zeros(1)), 40, supersample=1)
+    return renderer.render(draw(TOON, 5, 1), look_at(torch.tensor([0.2]), torch.zeros(1)), 40, supersample=1)
 
 
 @pytest.mark.parametrize("oddities", [Oddities(paint=True), Oddities(scar=True)])
@@ -24,7 +24,7 @@ def test_paint_and_scars_change_colours_alone(oddities):
 
 @pytest.mark.parametrize("oddities", [Oddities(scarf=True), Oddities(cap=True), Oddities(skew=0.02)])
 def test_what_is_worn_or_bent_changes_the_surface_and_depth_stays_exact(oddities):
-    renderer, parameters = OddHeadRenderer(oddities), draw(5, 1)
+    renderer, parameters = OddHeadRenderer(oddities), draw(TOON, 5, 1)
     camera = look_at(torch.tensor([0.2]), torch.zeros(1))
     odd = picture(renderer)
     assert (odd.depth - picture(PLAIN).depth).abs().max() > 0.01

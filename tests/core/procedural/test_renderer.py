@@ -8,8 +8,8 @@ from inv3d.core.procedural.clip import HeadTurn
 from inv3d.core.procedural.parameters import PARAMETER_NAMES, Parameters
 from inv3d.core.procedural.renderer import FAR, HeadRenderer
 from inv3d.core.procedural.samples import sample_heads, sample_pixels
-
-from .test_surface import draw
+from inv3d.core.procedural.toon import TOON
+from tests.core.procedural.figures import draw
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def renderer() -> HeadRenderer:
 
 
 def test_depth_lands_on_the_surface(renderer):
-    parameters = draw(2, 1)
+    parameters = draw(TOON, 2, 1)
     camera = look_at(torch.tensor([0.5]), torch.tensor([0.1]))
     render = renderer.render(parameters, camera, 32, supersample=1)
     origins, directions = camera.rays(32)
@@ -29,7 +29,7 @@ def test_depth_lands_on_the_surface(renderer):
 
 
 def test_the_background_has_one_colour_above_another(renderer):
-    parameters = draw(3, 1)
+    parameters = draw(TOON, 3, 1)
     for name, value in (("backdrop_height", 0.0), ("backdrop_edge", 30.0)):
         parameters[:, PARAMETER_NAMES.index(name)] = value
     image = renderer.render(parameters, look_at(torch.zeros(1), torch.zeros(1)), 16, supersample=1).image[0]
@@ -39,7 +39,7 @@ def test_the_background_has_one_colour_above_another(renderer):
 
 
 def test_lenses_darken_only_what_is_seen_through_them(renderer):
-    parameters = draw(3, 1)
+    parameters = draw(TOON, 3, 1)
     for name, value in (
         ("glasses", 0.004),
         ("glasses_shape", 0.0),
@@ -58,7 +58,7 @@ def test_lenses_darken_only_what_is_seen_through_them(renderer):
 
 
 def test_pixels_are_those_of_the_whole_picture(renderer):
-    parameters = draw(5, 1)
+    parameters = draw(TOON, 5, 1)
     camera = look_at(torch.tensor([0.6]), torch.tensor([0.1]))
     whole = renderer.render(parameters, camera, 40)
     picked = sample_pixels(renderer, parameters, camera, 60, 40, torch.Generator().manual_seed(2))
@@ -71,7 +71,7 @@ def test_pixels_are_those_of_the_whole_picture(renderer):
 
 
 def test_normals_point_outwards(renderer):
-    parameters = draw(4, 1)
+    parameters = draw(TOON, 4, 1)
     back = torch.tensor([[[0.0, 0.1, -0.3]]])
     assert float(renderer.normals(back, parameters)[0, 0, 2]) < -0.5
 
@@ -95,7 +95,7 @@ def test_the_turn_goes_from_side_to_side_while_the_face_moves():
 
 
 def test_samples_are_exact_and_reproducible(renderer):
-    parameters = draw(6, 2)
+    parameters = draw(TOON, 6, 2)
     first, again = (sample_heads(renderer, parameters, 60, torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(first.colours, again.colours)
     assert first.queries.shape == (2, 50, 3)
