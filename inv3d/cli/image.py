@@ -30,7 +30,7 @@ from inv3d.cli.options import (
     Seed,
     check_folder,
 )
-from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D, check_encoder_name, described
+from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D, check_encoder_name, in_lines
 from inv3d.core.inversion import methods
 
 if TYPE_CHECKING:
@@ -77,8 +77,9 @@ def image(
         str | None,
         typer.Option(
             metavar="NAME",
-            help=f"Encoder: {described()} or {NO_ENCODER} (optimise from the mean code).",
-            show_default=f"{PREIM3D}, or none with a method that starts at the mean",
+            help=f"\b\nEncoder that a head begins at:\n{in_lines()};\n{NO_ENCODER}: optimise from the mean code.\n\n"
+            "Of the methods, 3dinv alone begins at one.",
+            show_default=PREIM3D,
         ),
     ] = None,
     refine_pose: Annotated[

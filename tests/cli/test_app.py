@@ -1,5 +1,6 @@
 """How errors reach the person: two lines, an exit code, a traceback with --debug alone."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ import typer
 
 from inv3d.cli import app as commands
 from inv3d.cli.image import _stopped
+from inv3d.core.encoders.kinds import ENCODERS
 from inv3d.core.errors import InputError, Inv3dError, ModelError, OutOfMemoryError, StoppedError, UsageError
+from inv3d.core.inversion.methods import METHODS
 from inv3d.photos import PhotoResult
 
 
@@ -85,6 +88,16 @@ def test_groups_alone_show_their_help(arguments):
         [sys.executable, "-m", "inv3d", *arguments], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 2 and done.stderr == "" and done.stdout.startswith("Usage: inv3d")
+
+
+def test_the_help_of_photos_has_a_line_for_each_encoder_and_method():
+    done = subprocess.run(
+        [sys.executable, "-m", "inv3d", "image", "--help"], capture_output=True, text=True, check=True, timeout=60,
+        env={**os.environ, "COLUMNS": "80"},
+    )  # fmt: skip
+    lines = [line.strip() for line in done.stdout.splitlines() if len(line) <= 80]
+    for name, purpose in (*ENCODERS.items(), *((each.name, each.purpose) for each in METHODS.values())):
+        assert any(line.rstrip(";.") == f"{name}: {purpose}" for line in lines), name
 
 
 def test_a_stopped_batch_names_the_photo_in_progress():

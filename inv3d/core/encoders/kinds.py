@@ -7,11 +7,12 @@ from inv3d.core.errors import UsageError
 PREIM3D, E3DGE, WTRI, NO_ENCODER = "preim3d", "e3dge", "wtri", "none"
 """With `NO_ENCODER`, optimisation starts at the mean code."""
 ENCODERS = {
-    PREIM3D: "one pass from a photo to a code, Li et al. 2023",
-    E3DGE: "one pass from a photo to a code and local detail, Lan et al. 2025",
-    WTRI: "five passes to a code with a part for each plane, Oh and Jo 2023",
+    PREIM3D: "one pass to a code, quickest, edits well",
+    E3DGE: "one pass to code and detail, nearest to photos",
+    WTRI: "five passes to a code with parts for planes",
 }
-"""Names and purposes. Each name is a recipe of `inv3d train encoder` and a file beside a model's other parts."""
+"""Names and purposes (Li et al. 2023, Lan et al. 2025, Oh and Jo 2023). Each name is a recipe of `inv3d train encoder` and a
+file beside a model's other parts."""
 
 INGREDIENTS = {
     E3DGE: ("geometry", "local", "alignment", "novel-views", "adversarial"),
@@ -23,6 +24,11 @@ INGREDIENTS = {
 def described() -> str:
     """The list of encoders for a help text."""
     return ", ".join(f"{name} ({purpose})" for name, purpose in ENCODERS.items())
+
+
+def in_lines() -> str:
+    """The same, a line each."""
+    return ";\n".join(f"{name}: {purpose}" for name, purpose in ENCODERS.items())
 
 
 def ingredients() -> str:
