@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from clips import TestClip
 from headturn import exact_surface, surface_distances
-from inverting import CPU, estimated, sides_of
+from inverting import CPU, estimated, shown_aside, sides_of
 from inverting import inverted as inverted_view
 from numpy.typing import NDArray
 from results import means_of, publish, table_of
@@ -31,7 +31,6 @@ from threedinv import SEEDS, odd_clip, photo_of
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.camera import Camera
 from inv3d.core.encoders.inverter import Start, load_inverter
 from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER, PREIM3D
 from inv3d.core.head import Head
@@ -102,13 +101,11 @@ def likeness(
     }
 
 
-def aside(head: Head, found: Camera, clip: TestClip, view: Views, bundle: Bundle) -> dict[str, float | None]:
-    """The likeness from 30 degrees to either side of the camera, within the exact outline."""
+def exact_aside(clip: TestClip, view: Views, bundle: Bundle) -> tuple[Tensor, Tensor]:
+    """Exact pictures [2,3,R,R] of a person from 30 degrees to either side of the view, and where [2,1,R,R] they show the head."""
     parameters, size = clip.turn.parameters(view.frames[0]), view.images.shape[-1]
-    shown = [head.render(side).image for side in sides_of(found, bundle)]
     drawn = [clip.renderer().render(parameters, side, size) for side in sides_of(view.cameras, bundle)]
-    exact, outlines = [one.image for one in drawn], [one.alpha.reshape(1, 1, size, size) > 0.5 for one in drawn]
-    return likeness(*(torch.cat(each) for each in (shown, exact, outlines)), bundle, " aside")
+    return torch.cat([one.image for one in drawn]), torch.cat([one.alpha.reshape(1, 1, size, size) for one in drawn]) > 0.5
 
 
 def outline_of(view: Views) -> Tensor:
@@ -132,7 +129,7 @@ def of_person(seed: int, row: Row, bundle: Bundle) -> dict[str, Any]:
     found = made.footage.targets
     return {
         **likeness(made.head.render(found.cameras).image, found.images, outline_of(found), bundle),
-        **aside(made.head, found.cameras, clip, view, bundle),
+        **likeness(shown_aside(made.head, found.cameras, bundle), *exact_aside(clip, view, bundle), bundle, " aside"),
         **geometry(made.head, exact_surface(clip, view.frames[0]), clip),
         "CPU seconds": seconds,
     }

@@ -16,9 +16,12 @@ from inv3d.core.camera import Camera, look_at
 from inv3d.core.crops import Crops
 from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import Start
+from inv3d.core.head import Head
 from inv3d.core.helpers import OWN
 from inv3d.core.inversion.invert import Footage, Inverted, invert
 from inv3d.core.inversion.settings import FitSettings
+from inv3d.core.metrics.image import ms_ssim, mse
+from inv3d.core.metrics.judges import judges_for
 from inv3d.core.turn import Turn
 from inv3d.core.views import Views
 from inv3d.video.locate import align
@@ -68,3 +71,18 @@ def inverted(
 def sides_of(camera: Camera, bundle: Bundle) -> list[Camera]:
     """The cameras to the left and to the right of one."""
     return [bundle.info.camera(camera.yaw + turn, camera.pitch) for turn in (-ASIDE, ASIDE)]
+
+
+def shown_aside(head: Head, found: Camera, bundle: Bundle) -> Tensor:
+    """Renders [2,3,R,R] of a head from 30 degrees to either side of a camera."""
+    return torch.cat([head.render(side).image for side in sides_of(found, bundle)])
+
+
+def compared(image: Tensor, target: Tensor, bundle: Bundle, suffix: str = "") -> dict[str, float | None]:
+    """MSE, LPIPS (AlexNet, where its weights are) and MS-SSIM of pictures [B,3,R,R]."""
+    lpips = judges_for(bundle, False, CPU).lpips
+    return {
+        f"MSE{suffix}": float(mse(image, target).mean()),
+        f"LPIPS{suffix}": None if lpips is None else float(lpips.distance(image, target).mean()),
+        f"MS-SSIM{suffix}": float(ms_ssim(image, target).mean()),
+    }

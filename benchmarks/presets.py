@@ -13,6 +13,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,16 +39,19 @@ ROWS = tuple(Row(preset.name) for preset in (FAST, DRAFT, FINE))
 def measured(clip: Path, row: Row) -> dict[str, Any]:
     """Figures of one clip with one preset, and the processor seconds of the whole command."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder, "head")
-        before = processor_seconds()
-        subprocess.run(
-            [sys.executable, "-m", "inv3d", "video", str(clip), "--views", "9", "--latents", "--preset", row.name, "--out", str(out)],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        seconds = processor_seconds() - before
-        metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+        seconds, metrics = commanded(clip, ("--views", "9", "--latents", "--preset", row.name), Path(folder, "head"))
     return {"seconds": seconds} | {name: metrics["held_out"][name] for name in FIGURES}
+
+
+def commanded(clip: Path, options: Sequence[str], out: Path) -> tuple[float, dict[str, Any]]:
+    """Runs `inv3d video CLIP` with some options into the folder `out`: the processor seconds that it used, and its metrics."""
+    before = processor_seconds()
+    subprocess.run(
+        [sys.executable, "-m", "inv3d", "video", str(clip), *options, "--out", str(out)], check=True, stdout=subprocess.DEVNULL
+    )
+    seconds = processor_seconds() - before
+    metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    return seconds, metrics
 
 
 def processor_seconds() -> float:

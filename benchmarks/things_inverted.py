@@ -18,10 +18,9 @@ from typing import Any
 
 import torch
 from drawn import TURNS
-from inverting import CPU, angles, estimated, exact_views, inverted, sides_of
+from inverting import CPU, angles, compared, estimated, exact_views, inverted, shown_aside, sides_of
 from results import means_of, publish, table_of
 from things import FRAMES, PHOTO, SEEDS
-from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.encoders.inverter import Start, load_inverter
@@ -29,8 +28,6 @@ from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.inversion.methods import course_of
 from inv3d.core.inversion.settings import preset_named
 from inv3d.core.matting import room_colour
-from inv3d.core.metrics.image import ms_ssim, mse
-from inv3d.core.metrics.judges import judges_for
 from inv3d.core.procedural.renderer import HeadRenderer
 
 
@@ -48,16 +45,6 @@ ROWS = (
     Row("PTI", "pti"),
     Row("3dinv", "3dinv"),
 )
-
-
-def compared(image: Tensor, target: Tensor, bundle: Bundle, suffix: str = "") -> dict[str, float | None]:
-    """Figures of pictures [B,3,R,R]."""
-    lpips = judges_for(bundle, False, CPU).lpips
-    return {
-        f"MSE{suffix}": float(mse(image, target).mean()),
-        f"LPIPS{suffix}": None if lpips is None else float(lpips.distance(image, target).mean()),
-        f"MS-SSIM{suffix}": float(ms_ssim(image, target).mean()),
-    }
 
 
 @torch.no_grad()
@@ -78,7 +65,7 @@ def measured(number: int, row: Row, preset: str, bundle: Bundle) -> dict[str, An
     drawn = [renderer.render(turn.parameters(frame), camera, size) for camera in (exact.cameras, *sides_of(exact.cameras, bundle))]
     colour = room_colour(target, drawn[0].alpha)[:, None, None]
     aside = torch.cat([each.image * each.alpha + colour * (1.0 - each.alpha) for each in drawn[1:]])
-    shown = torch.cat([made.head.render(side).image for side in sides_of(found, bundle)])
+    shown = shown_aside(made.head, found, bundle)
     return {
         **compared(made.head.render(found).image, target, bundle),
         **compared(shown, aside, bundle, " aside"),

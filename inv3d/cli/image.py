@@ -69,7 +69,7 @@ def image(
         typer.Option(
             parser=WARPING,
             metavar="WEIGHT",
-            help="Weight of the warping loss of 3dinv, which moves the camera; for starts that are far off.",
+            help="Weight of the warping loss of 3dinv, which moves the camera; for cameras that are nearly right.",
             show_default="0",
         ),
     ] = None,
