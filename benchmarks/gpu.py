@@ -1,7 +1,7 @@
 """Everything worth measuring on a GPU, in ten minutes: `python benchmarks/gpu.py`.
 
-Whether it agrees with the CPU; the time and the memory of a step of every stage, our way and naively; where the host waits for
-the device; whether a fit with `--deterministic` repeats bit by bit, and what that costs; a whole run of the main command.
+Whether it agrees with the CPU; the field in kernels of its own beside the plain one; the time and the memory of a step of every
+stage, our way and naively; where the host waits for the device; whether a fit with `--deterministic` repeats bit by bit, and what that costs; a whole run of the main command.
 Parts that do not fit into `--minutes` are left out, and named. With `--tiny` the script runs through in seconds, on a CPU too,
 which shows that it works and measures nothing.
 """
@@ -9,6 +9,7 @@ which shows that it works and measures nothing.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import tempfile
 import time
@@ -20,12 +21,13 @@ from typing import Any
 
 import torch
 from problems import full_size_bundle, problem, tiny_bundle
-from reference import finished, reference, sentence
+from reference import finished, median_seconds, reference, sentence
 from results import in_own_process, publish, table
 from step import naive_step
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.device import choose_device
+from inv3d.core.generator.field import Decode, plainly_decoded
 from inv3d.core.inversion.settings import PRESETS, FitSettings
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
@@ -36,6 +38,8 @@ from inv3d.video.material import Recording
 
 CPU = torch.device("cpu")
 STEPS = 12
+POINTS = 1 << 20
+"""At which the field is timed: two thirds of a view of EG3D's."""
 STAGES = ("W+", "latents", "tuning")
 NAMES = ("fast", "paper-fast", "paper")
 MAKERS: dict[str, Callable[[torch.device], Bundle]] = {
@@ -86,6 +90,32 @@ def agreement(own: Bundle, other: Bundle) -> dict[str, float]:
     first, second = renders
     depths = (first.depth.cpu() - second.depth.cpu()).abs()
     return {"psnr": float(psnr(first.image.cpu(), second.image.cpu())), "depth": float(depths.max())}
+
+
+def fields(bundle: Bundle, points: int, device: torch.device) -> dict[str, dict[str, float]]:
+    """Seconds of the field at random places of one code, without gradients and with those of planes and decoder, and peak
+    memory; the plain way, and in kernels of its own where the generator has them (see `inv3d.core.generator.fused`)."""
+    generator = bundle.generator
+    ways = {"plain": plainly_decoded}
+    if generator.field.decode is not plainly_decoded:
+        ways["kernels"] = generator.field.decode
+    with torch.no_grad():
+        planes = generator.planes(codes_of(bundle, 1)).features.requires_grad_()
+    places = (2.0 * torch.rand(1, 3, points, 2, generator=torch.Generator().manual_seed(0)) - 1.0).to(device)
+    decoder = copy.deepcopy(generator.decoder).requires_grad_()
+    wanted = [planes, *decoder.parameters()]
+    found = {}
+    for way, decode in ways.items():
+
+        def step(decode: Decode = decode) -> object:
+            made = decode(planes, places, decoder)
+            return torch.autograd.grad(made, wanted, [torch.ones_like(each) for each in made])
+
+        memory_mb(device)
+        with torch.no_grad():
+            seconds = median_seconds(lambda decode=decode: decode(planes, places, decoder), device)  # type: ignore[misc]
+        found[way] = {"forward": seconds, "with gradients": median_seconds(step, device), "memory_mb": memory_mb(device)}
+    return found
 
 
 def stages(task: Problem, device: torch.device) -> dict[str, dict[str, float]]:
@@ -162,18 +192,22 @@ def whole_run(clip: Path, device: torch.device, settings: FitSettings) -> dict[s
 
 def measure(device: torch.device, tiny: bool, clock: Clock) -> tuple[dict[str, Any], str]:
     """All results, and their tables."""
-    views, steps = (3, 2) if tiny else (9, STEPS)
+    views, steps, points = (3, 2, POINTS >> 10) if tiny else (9, STEPS, POINTS)
     plain = reference(device)
     results: dict[str, Any] = {"device": str(device), "torch": torch.__version__, "reference": plain}
     text = [sentence(plain)]
     makers = {size: make for size, make in MAKERS.items() if (size == "tiny") == tiny}
     rows: list[list[Any]] = []
     fits: list[list[Any]] = []
+    lookups: list[list[Any]] = []
     for size, make in makers.items():
         bundle = make(device)
         if clock.allows(f"{size}: agreement with the CPU"):
             same = results[f"{size}, agreement"] = agreement(bundle, make(CPU))
             text.append(f"{size}: renders agree with the CPU's to {same['psnr']:.0f} dB, depths to {same['depth']:.1e}.\n\n")
+        if size != "demo" and clock.allows(f"{size}: the field"):  # the plain decoder alone has kernels of its own
+            results[f"{size}, field"] = ways = fields(bundle, points, device)
+            lookups += [[size, way, *(1000 * case[k] for k in ("forward", "with gradients")), case["memory_mb"] / 1024] for way, case in ways.items()]
         for name in NAMES:
             settings = replace(PRESETS[name], wplus_steps=steps, latent_steps=steps, tuning_steps=steps)
             if not clock.allows(f"{size}: steps of {name}"):
@@ -201,6 +235,8 @@ def measure(device: torch.device, tiny: bool, clock: Clock) -> tuple[dict[str, A
             told = ", ".join(f"{name} {ratio:.1f}" for name, ratio in ratios.items())
             text.append(f"{size}: a tuning step takes so many times less than a naive one, which works as the public code does: {told}.\n\n")
     text.append(table(["size", "way", "stage", "seconds a step", "peak memory (GB)", "waits a step"], rows) + "\n\n")
+    text.append(f"The field at {points} points of one code, the plain way and in kernels of its own:\n\n")
+    text.append(table(["size", "way", "ms", "ms with gradients", "peak memory (GB)"], lookups) + "\n\n")
     text.append(table(["size", "preset", "seconds of a fit, by its steps", "peak memory (GB)"], fits))
     text.append(f"\nThe aim at full size is {AIM_SECONDS:.0f} s and {AIM_GB:.0f} GB.\n\n")
     if not tiny:

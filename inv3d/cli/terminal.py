@@ -13,9 +13,11 @@ import io
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from inv3d.core.errors import Inv3dWarning
 from inv3d.core.printable import printable
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _PLAIN = {"°": " deg", "±": "+/-", "×": "x", "–": "-", "—": "-", "…": "..."}
 """Replacements of characters that a terminal's encoding lacks; others are escaped."""
+_PLACED = warnings.formatwarning
 _READER_LEFT = (errno.EPIPE, errno.EINVAL)  # EINVAL on Windows
 
 
@@ -52,9 +55,10 @@ class _Sturdy(io.RawIOBase):
 
 
 def prepare() -> None:
-    """Make standard output and standard error accept any text."""
+    """Make standard output and standard error accept any text, and our warnings lines like others."""
     codecs.register_error("inv3d", _replace)
     sys.stdout, sys.stderr = _coping(sys.stdout), _coping(sys.stderr)
+    warnings.formatwarning = _worded
 
 
 def finish() -> OSError | None:
@@ -75,6 +79,13 @@ def _coping(stream: Any) -> Any:
     raw = getattr(stream.buffer, "raw", stream.buffer)  # `python -u` has no buffer in between
     buffer = io.BufferedWriter(_Sturdy(raw))
     return io.TextIOWrapper(buffer, stream.encoding, "inv3d", line_buffering=True)
+
+
+def _worded(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
+    """A warning as `warnings` prints it on standard error; other packages' with their place."""
+    if issubclass(category, Inv3dWarning):
+        return f"warning: {printable(str(message))}\n"
+    return _PLACED(message, category, filename, lineno, line)
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""The errors that the user can fix. Each carries a message, a hint, and the exit code of the command."""
+"""The errors that the user can fix, and warnings. Each error carries a message, a hint, and the exit code of the command."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ class Inv3dError(Exception):
     def __reduce__(self) -> tuple[type[Inv3dError], tuple[str, str]]:
         """Errors may come from other processes."""
         return type(self), (self.message, self.hint)
+
+
+class Inv3dWarning(UserWarning):
+    """Something works, but not as well as it could; one line."""
 
 
 class UsageError(Inv3dError):

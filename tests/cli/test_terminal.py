@@ -43,6 +43,12 @@ def test_a_document_is_one_line_of_json(capsys):
     assert json.loads(shown) == {"photo": FORGED}
 
 
+def test_our_warnings_are_lines_and_those_of_others_have_their_place():
+    code = "import warnings\nfrom inv3d.core.errors import Inv3dWarning\nwarnings.warn(Inv3dWarning('a\\n\\x1b'))\nwarnings.warn('b')"
+    ours, others = run(code).stderr.decode().splitlines()[:2]
+    assert ours == r"warning: a\n\x1b" and others.endswith("UserWarning: b") and ":" in others
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8", "ascii:strict"])
 def test_every_encoding_of_a_terminal_is_coped_with(encoding):
     code = "terminal.say('12° ±3 … ä 顔 \\udcff')\nterminal.table(('°', '顔'), [('1', '–')])\nterminal.finish()"

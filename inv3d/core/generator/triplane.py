@@ -24,6 +24,7 @@ from inv3d.core.generator.field import (
     TriPlanes,
     background_colors,
 )
+from inv3d.core.generator.fused import decode_on
 from inv3d.core.generator.interface import Generator, Guide, RayColors, Render, Scene, Surface, grid_points
 from inv3d.core.generator.interpolated import interpolated
 from inv3d.core.generator.layers import FullyConnected
@@ -102,8 +103,9 @@ class TriplaneGenerator(Generator):
 
     def suit(self, device: torch.device) -> None:
         """Compute and keep weights as is fast on a `device`: tensor cores and some CPUs like 16 bits, renders without
-        gradients in float16 only the former."""
+        gradients in float16 only the former; some GPUs sample and decode planes in kernels of their own."""
         self.compute_in_half_precision(computes_in_bfloat16(device), device.type == "cuda")
+        self.field.decode = decode_on(device, self.decoder)
         if self.canonical is not None:
             self.canonical.lay_out()
 
