@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, PlaneAxes, PlaneLayout, RenderingConfig
 from inv3d.core.generator.detail import Detail
-from inv3d.core.generator.layers import FullyConnected, Softplus, softplus
+from inv3d.core.generator.layers import FullyConnected, Softplus
 from inv3d.core.resampling import sample
 
 _AXES: dict[PlaneLayout, tuple[tuple[int, int], ...]] = {
@@ -210,7 +211,7 @@ class Field(nn.Module):
         """Volume density from raw density."""
         if self.config.density == "surface":
             return _SURFACE_DENSITY * torch.sigmoid(_SURFACE_SHARPNESS * sigma)
-        return softplus(sigma - 1.0)
+        return F.softplus(sigma - 1.0)
 
     def soft_density(self, sigma: Tensor) -> Tensor:
         """A wider, lower density for proposing samples: surfaces between the cells of a grid are not missed."""

@@ -29,16 +29,13 @@ def activated(x: Tensor, kind: Activation = "lrelu", clamp: float | None = None)
 
 
 class _Softplus(torch.autograd.Function):
-    """log(1 + exp(x)), for CPUs: torch's own, by log1p, takes four times as long."""
+    """log(1 + exp(x)), for CPUs: torch's own, by log1p, takes seven times as long. Also where it is almost nothing it is right
+    to the rounding of 1, not of itself: a next layer sees no difference."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
-        power = x.clamp(max=30.0).exp_()
-        whole = power + 1.0
-        # to first order log(1 + p) = log(w) + (p - (w - 1)) / w, where w is 1 + p as it was rounded
-        rounding = power.sub_(whole - 1.0).div_(whole)
-        y = whole.log_().add_(rounding)
+        y = x.neg().clamp_(min=-30.0).sigmoid_().log_().neg_()
         return torch.maximum(y, x, out=y)  # above 30 they are equal in float32
 
     @staticmethod
@@ -47,18 +44,13 @@ class _Softplus(torch.autograd.Function):
         return gradient * torch.sigmoid(x)
 
 
-def softplus(x: Tensor) -> Tensor:
-    """log(1 + exp(x)), for any x; once differentiable."""
-    if x.device.type == "cpu":
-        return cast(Tensor, _Softplus.apply(x))
-    return F.softplus(x)
-
-
 class Softplus(nn.Module):
-    """`softplus` as a layer."""
+    """log(1 + exp(x)), for any x, as a layer; once differentiable."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return softplus(x)
+        if x.device.type == "cpu":
+            return cast(Tensor, _Softplus.apply(x))
+        return F.softplus(x)
 
 
 def fir_kernel() -> Tensor:
