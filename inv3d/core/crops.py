@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inv3d.core.filters import box_mean, resized
+from inv3d.core.filters import block_mean, box_mean, resized
 
 _SOFT = (1 / 64, 1 / 32, 1 / 16, 1 / 8)
 """Shares of a crop's width: what lies so far outside of the image is averaged over squares of as much."""
@@ -43,22 +43,22 @@ def joined(a: Crops, b: Crops) -> Crops:
 def sampling_grid(crops: Crops, resolution: int, height: int, width: int) -> Tensor:
     """Grid [B,resolution,resolution,2] for `grid_sample` (align_corners False) over an image of the given size."""
     axis = (torch.arange(resolution, device=crops.size.device) + 0.5) / resolution - 0.5
-    v, u = torch.meshgrid(axis, axis, indexing="ij")
-    cos, sin = (c[:, None, None] for c in (crops.roll.cos(), crops.roll.sin()))
-    offset = torch.stack([cos * u - sin * v, sin * u + cos * v], -1) * crops.size[:, None, None, None]
-    place = crops.center[:, None, None] + offset
-    return place * (2.0 / torch.tensor([width, height], device=place.device)) - 1.0
+    cos, sin = crops.roll.cos(), crops.roll.sin()
+    scale = 2.0 / torch.tensor([width, height], device=axis.device)
+    right, down = (torch.stack(way, -1) * crops.size[:, None] * scale for way in ((cos, sin), (-sin, cos)))
+    columns, rows = (axis[:, None] * way[:, None] for way in (right, down))
+    return (crops.center * scale - 1.0)[:, None, None] + rows[:, :, None] + columns[:, None]
 
 
 def cut(image: Tensor, crops: Crops, resolution: int) -> Tensor:
     """Cut crops [B,C,resolution,resolution] out of one `image` [C,H,W], antialiased; the border is repeated outside."""
     factor = max(1, int(float(crops.size.min()) / (2 * resolution)))
-    reduced = F.avg_pool2d(image[None], factor, ceil_mode=True) if factor > 1 else image[None]
-    # a ceil-mode pool covers a slightly larger image
+    reduced = block_mean(image[None], factor)
+    # the last blocks may reach beyond the image
     height, width = reduced.shape[-2] * factor, reduced.shape[-1] * factor
     grid = sampling_grid(crops, 2 * resolution, height, width)
     fine = F.grid_sample(reduced.expand(len(crops), -1, -1, -1), grid, padding_mode="border", align_corners=False)
-    return F.avg_pool2d(fine, 2)
+    return block_mean(fine, 2)
 
 
 def softly_cut(image: Tensor, crops: Crops, resolution: int) -> Tensor:
