@@ -59,12 +59,14 @@ def write_output(
     head.save(folder / "head")
     done("head")
     with clock("views"):
-        own_targets = head.render_each(targets.cameras, lambda render: render, frames=False, sparse=True)
-        own_unseen = head.render_each(held_out.cameras, lambda render: render, frames=False, sparse=True)
-        predicted = head.with_frames(own_targets, targets.cameras, each_without_its_own=True)
+        rays, size = None if extent.alone else head.rays, head.generator.resolution
+        own_targets, own_unseen = (
+            head.render_each(views.cameras, lambda render: render, rays, frames=False, sparse=True) for views in (targets, held_out)
+        )
+        predicted = head.with_frames(own_targets, targets.cameras, size, each_without_its_own=True)
         # the only view of a photo cannot be predicted from others: it shows the head as it is
-        renders = predicted if len(targets) > 1 else head.with_frames(own_targets, targets.cameras)
-        unseen = [render.image.cpu() for render in head.with_frames(own_unseen, held_out.cameras)]
+        renders = predicted if len(targets) > 1 else head.with_frames(own_targets, targets.cameras, size)
+        unseen = [render.image.cpu() for render in head.with_frames(own_unseen, held_out.cameras, size)]
         write_views(folder / VIEWS, targets, renders)
         write_unseen(folder / VIEWS, held_out, unseen)
     done("views")
@@ -84,7 +86,7 @@ def write_output(
         judges = judges_for(head.bundle, strangeness > OUTSIDE, head.generator.device)
         fit_rows = evaluate(targets, (render.image for render in predicted), head.bundle, judges)
         ways: list[Iterable[Tensor]] = [(image.to(head.generator.device) for image in unseen)]
-        if head.lumigraph is not None:  # otherwise the generator alone is what is measured anyway
+        if extent.alone and head.lumigraph is not None:  # without frames it is what is measured anyway
             ways.append(render.image for render in own_unseen)
         held_rows, *own = evaluate_each(held_out, ways, head.bundle, judges)
         own_rows = own[0] if own else []

@@ -59,7 +59,11 @@ def video(
         ),
     ] = 9,
     latents: Annotated[
-        bool, typer.Option("--latents/--no-latents", help="Fit one latent code per view, for faces that move.")
+        bool,
+        typer.Option(
+            "--latents/--no-latents",
+            help="Fit one latent code per view, for faces that move; the preset draft takes one for all.",
+        ),
     ] = False,
     turn: Annotated[
         float | None,
@@ -159,7 +163,7 @@ def video(
     require_head(read_info(model), fit=True)
     seconds = video_seconds(job)
     tell(material.description)
-    codes = "one code per view" if latents else "one code"
+    codes = "one code per view" if latents and settings.latent_steps else "one code"
     tell(f"{views} views, {codes}, model {model}, preset {settings.name}")
     tell(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}; output in {out}")
     with interruptible(lambda: stopped(out)), reporter(as_json) as progress:

@@ -11,6 +11,7 @@ from inv3d.core.filters import box_mean, resized
 
 _WINDOW = 0.045  # of a picture's width: radius of the windows that the flow is fitted to
 _FURTHEST = 0.04  # of a picture's width: nothing moves further
+_ROUNDS = 3  # of refinement; more change nothing: what moves, moves by a few pixels
 _WORSE = 0.02  # by which a flow may make pictures differ more, in colours from -1 to 1
 _LUMINANCE = (0.3, 0.6, 0.1)
 _BLUR = 0.02  # of a picture's width
@@ -23,7 +24,9 @@ def flow_between(after: Tensor, before: Tensor) -> Tensor:
     weights = after.new_tensor(_LUMINANCE)[:, None, None]
     pairs = zip((after * weights).sum(1), (before * weights).sum(1), strict=True)
     radius = max(2, round(_WINDOW * size))
-    found = [torch.from_numpy(optical_flow_ilk(a.cpu().numpy(), b.cpu().numpy(), radius=radius)) for a, b in pairs]
+    found = [
+        torch.from_numpy(optical_flow_ilk(a.cpu().numpy(), b.cpu().numpy(), radius=radius, num_warp=_ROUNDS)) for a, b in pairs
+    ]
     flow = torch.stack(found).flip(1).to(after) / size
     near = flow.norm(dim=1, keepdim=True) < _FURTHEST
     differed, differs = (

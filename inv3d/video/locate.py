@@ -78,9 +78,9 @@ def _read_both_ways(aligner: Aligner, image: Tensor, crops: Crops) -> Alignment:
     """The mean of the readings of crops of `image` and of their mirror images, which errs to neither side."""
     seen = cut(image, crops, INPUT_SIZE)
     out: Alignment = aligner(torch.cat([seen, seen.flip(3)]).to(next(aligner.parameters()).device))
-    own, mirrored = (out.map(lambda field: field.cpu()[rows]) for rows in (slice(len(crops)), slice(len(crops), None)))
-    pairs = zip(own.fields, mirrored.mirrored().fields, strict=True)
-    return Alignment(*(0.5 * (a + b) for a, b in pairs))
+    count = len(crops)
+    own, mirrored = out.map(lambda field: field[:count]), out.map(lambda field: field[count:]).mirrored()
+    return Alignment(*(0.5 * (a + b).cpu() for a, b in zip(own.fields, mirrored.fields, strict=True)))
 
 
 @torch.no_grad()

@@ -11,6 +11,8 @@ from unittest import mock
 from inv3d.cli import app
 
 QUICK = ("--preset", "draft", "--views", "3", "--effort", "0.2")
+MAIN = ("--preset", "fast", "--views", "3", "--effort", "0.03", "--latents")
+"""The main command with few steps; everything else as users get it."""
 
 
 def inv3d(*arguments: object, **options) -> subprocess.CompletedProcess[str]:

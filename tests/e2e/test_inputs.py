@@ -15,12 +15,13 @@ from inv3d.video.write import write_mp4
 from .commands import QUICK, fails, fails_apart, inv3d
 
 
-def test_json_is_one_document(clip, tmp_path):
-    done = inv3d("video", clip, *QUICK, "--out", tmp_path / "head", "--json")
+def test_json_is_one_document_and_a_draft_takes_one_code_for_all_views(clip, tmp_path):
+    done = inv3d("video", clip, *QUICK, "--latents", "--out", tmp_path / "head", "--json")
     assert done.returncode == 0, done.stderr
+    assert "3 views, one code, " in done.stderr
     document = json.loads(done.stdout)
     assert document["estimated_seconds"] > 0 and document["out"] == str(tmp_path / "head")
-    assert document["metrics"]["held_out"]["psnr"] > 10
+    assert document["metrics"]["held_out"]["psnr"] > 10 and document["metrics"]["model"] is None
     assert all(f"] {stage} " in done.stderr for stage in ("track", "W+", "tuning"))
 
 

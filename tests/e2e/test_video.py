@@ -10,16 +10,16 @@ import trimesh
 from PIL import Image
 from safetensors.torch import load_file
 
-from inv3d.core.inversion.settings import DRAFT
+from inv3d.core.inversion.settings import FAST
 from inv3d.video.decode import probe
 
-from .commands import QUICK, fails, here, inv3d, start
+from .commands import MAIN, fails, here, inv3d, start
 
 
 @pytest.fixture(scope="module")
 def output(clip, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("run") / "head"
-    done = inv3d("video", clip, *QUICK, "--latents", "--out", out)
+    done = inv3d("video", clip, *MAIN, "--out", out)
     assert done.returncode == 0, done.stderr
     assert "open " in done.stdout and "about" in done.stdout
     # before the fit: what was found, where to look, and what is wrong
@@ -39,7 +39,7 @@ def test_the_output_folder_is_as_described(output):
         "weights.safetensors",
     }
     assert load_file(output / "head" / "codes.safetensors")["codes"].shape[0] == 3
-    assert probe(output / "orbit.mp4").frames == DRAFT.output.orbit_frames
+    assert probe(output / "orbit.mp4").frames == FAST.output.orbit_frames
     assert len(trimesh.load(output / "mesh.glb", force="mesh").faces) > 1000
     assert len(json.loads((output / "views" / "cameras.json").read_text())["views"]) == 3
     assert not output.with_name("head.partial").exists()
@@ -48,9 +48,9 @@ def test_the_output_folder_is_as_described(output):
 def test_metrics_keep_fit_and_held_out_frames_apart(output):
     metrics = json.loads((output / "metrics.json").read_text())
     fit, held = ({row["frame"] for row in metrics["frames"][name]} for name in ("fit", "held_out"))
-    assert len(fit) == 3 and len(held) == DRAFT.output.held_out and not fit & held
+    assert len(fit) == 3 and 10 < len(held) <= FAST.output.held_out and not fit & held
     assert metrics["fit"]["identity"] > 0 and not metrics["outside"]
-    assert len(list((output / "views").glob("unseen-*.png"))) == len(held)
+    assert len(list((output / "views").glob("unseen-*.png"))) == min(len(held), 6)
     assert metrics["latent_distance"] > 0 and metrics["depth_consistency"] > 0
     assert metrics["fit"]["psnr"] > 15
     assert metrics["held_out"]["perceptual"] < metrics["model"]["perceptual"]  # the frames help where they were not seen
@@ -58,7 +58,7 @@ def test_metrics_keep_fit_and_held_out_frames_apart(output):
 
 def test_run_and_report_say_how_it_was_made(output):
     run = json.loads((output / "run.json").read_text())
-    assert run["settings"]["name"] == "draft" and run["seed"] == 0 and run["device"] == "cpu"
+    assert run["settings"]["name"] == "fast" and run["seed"] == 0 and run["device"] == "cpu"
     assert {"track", "fit", "orbit", "mesh", "metrics"} <= set(run["seconds"]) and run["peak_memory_mb"] > 100
     page = (output / "report.html").read_text()
     assert "<video" in page and "<svg" in page and "data:image/png" in page
@@ -92,22 +92,22 @@ def test_render_and_export_work_on_the_output(output, tmp_path):
 
 def test_an_existing_output_is_kept(clip, output):
     before = (output / "run.json").read_text()
-    fails(2, "exists", "video", clip, *QUICK, "--out", output)
+    fails(2, "exists", "video", clip, *MAIN, "--out", output)
     assert (output / "run.json").read_text() == before
 
 
 def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_head(clip, output, tmp_path):
     out = tmp_path / "head"
-    process = start("video", clip, *QUICK, "--latents", "--out", out)
+    process = start("video", clip, *MAIN, "--out", out)
     stage = tmp_path / "head.partial" / "stages" / "wplus.safetensors"
     while not stage.exists() and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert stage.exists() and not out.exists()
-    fails(2, "unfinished run", "video", clip, *QUICK, "--latents", "--out", out)
-    fails(2, "other settings", "video", clip, *QUICK, "--latents", "--seed", "5", "--out", out, "--resume")
-    done = inv3d("video", clip, *QUICK, "--latents", "--out", out, "--resume")
+    fails(2, "unfinished run", "video", clip, *MAIN, "--out", out)
+    fails(2, "other settings", "video", clip, *MAIN, "--seed", "5", "--out", out, "--resume")
+    done = inv3d("video", clip, *MAIN, "--out", out, "--resume")
     assert done.returncode == 0, done.stderr
     for path in (output / "head").iterdir():
         assert path.read_bytes() == (out / "head" / path.name).read_bytes(), path.name

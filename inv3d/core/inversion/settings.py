@@ -27,6 +27,8 @@ class OutputSettings:
     """Pixels per side that are rendered of a frame; None takes the model's own."""
     held_out: int = 24
     """Frames that the fit never uses, to be measured."""
+    alone: bool = True
+    """Whether the generator alone is measured, too, beside a head with the colours of frames."""
     mesh_cells: int = 144
     """Cells per side of the grid in which the mesh is found."""
     texture: int | None = None
@@ -161,9 +163,10 @@ class FitSettings:
         return self if space is None else replace(self, space=space)
 
     def scaled(self, factor: float) -> FitSettings:
-        """The same settings with `factor` times the steps."""
+        """The same settings with `factor` times the steps, of stages that have some at least one."""
         names = ("wplus_steps", "latent_steps", "tuning_steps")
-        return replace(self, **{name: max(1, round(getattr(self, name) * factor)) for name in names})
+        taken = {name: steps for name in names if (steps := getattr(self, name))}
+        return replace(self, **{name: max(1, round(steps * factor)) for name, steps in taken.items()})
 
 
 PAPER = FitSettings()
@@ -210,12 +213,13 @@ FINE = replace(FAST, name="fine", encoded=1.0, tuning_resolution=192, tuning_dec
 DRAFT = replace(
     FAST,
     name="draft",
-    wplus_steps=50,
-    latent_steps=4,
-    tuning_steps=11,
-    output=OutputSettings(orbit_frames=24, orbit_resolution=128, held_out=4, mesh_cells=80, texture=512, fine=False),
+    wplus_steps=40,
+    latent_steps=0,
+    tuning_steps=33,
+    output=OutputSettings(orbit_frames=24, orbit_resolution=128, held_out=4, alone=False, mesh_cells=80, texture=512, fine=False),
 )
-"""For CPUs: a first look at a head, to see whether a clip is worth more."""
+"""For CPUs: a first look at a head, to see whether a clip is worth more. Its views share one code: what changes from frame to
+frame is left to the colours of the frames."""
 
 PRESETS = {preset.name: preset for preset in (DRAFT, FAST, FINE, PAPER_FAST, PAPER)}
 
