@@ -33,7 +33,7 @@ _PROGRAMS = 512
 _CHECKED = 20_011
 """Points of each of two codes in the check: programs have several turns, the last of them incomplete."""
 _TOLERANCE = 1e-4
-"""Relative error. That of one wrong row of a check's 40,022 would be fifty times as large; twins differ by less than 1e-6."""
+"""Relative error. That of one wrong row of a check's 40,022 would be fifty times as large; twins differ by about 1e-6."""
 
 
 def decode_on(device: torch.device, decoder: Decoder) -> Decode:
