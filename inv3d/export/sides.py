@@ -45,7 +45,8 @@ def shots(head: Head, photos: Views | None = None, resolution: int | None = None
     cameras, size = sides(head, _SHOTS), None
     if head.lumigraph is not None:
         photos = None
-        size = head.finest if resolution in (None, head.generator.raw_resolution) else None
+        if resolution in (None, head.generator.raw_resolution):
+            resolution, size = head.rays, head.finest or head.generator.resolution
     if photos is not None:
         cameras = _more(photos.cameras.to(head.generator.device), cameras)
     renders = head.frontal().render_each(cameras, lambda render: render, resolution, size=size, sparse=True)
