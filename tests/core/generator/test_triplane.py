@@ -6,6 +6,7 @@ import torch
 from inv3d.core.camera import Camera, Rays, look_at
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.generator.config import GeneratorConfig, RenderingConfig, SuperResolutionConfig
+from inv3d.core.generator.interface import grid_points
 from inv3d.core.generator.volume import rays_at_once
 from inv3d.core.training.demo import demo_config
 from tests.tiny import CONFIG
@@ -269,3 +270,23 @@ def test_rays_that_the_box_cuts_are_sampled_within_it():
     found = fog.render_rays(fog.scene(torch.randn(1, fog.code_space.num_ws, 4)), rays, chunk=1)
     lengths = torch.tensor([1.6, 1.2 * 2**0.5])  # the second enters by the front and leaves by a side
     assert torch.allclose(found.alpha[0], 1.0 - 2.0**-lengths, atol=1e-4)
+
+
+def test_levels_are_exact_near_the_surface_and_of_the_right_sign_elsewhere(demo, monkeypatch):
+    generator, size = demo.generator, 49
+    z = torch.randn(2, demo.info.generator.z_dim, generator=torch.Generator().manual_seed(3))
+    scene, surface, asked = generator.scene(generator.mapping(z)), generator.surface, []
+
+    def counted(scene, points):
+        asked.append(points.shape[1])
+        return surface(scene, points)
+
+    monkeypatch.setattr(generator, "surface", counted)
+    level = generator.levels(scene, size)
+    points = grid_points(size, generator.box, generator.device).expand(2, -1, -1)
+    with torch.no_grad():
+        exact = surface(scene, points).level.reshape(level.shape)
+    near = exact.abs() < 0.1
+    assert near.any() and torch.allclose(level[near], exact[near], atol=1e-4)
+    assert torch.equal(level > 0, exact > 0)
+    assert sum(asked) < 0.6 * size**3
