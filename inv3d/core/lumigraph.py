@@ -37,7 +37,7 @@ _ALONE = (1.2, 1.6)  # the same of a single photo: nothing else tells what that 
 _STEEP, _SLIGHT, _HALF = 0.5, 0.2, 0.1
 """Cosine of the angle between the surface's normal and a frame's view below which a point is seen too flatly; this counts
 from so many radians beside the frame, and more with every further so many."""
-_BESIDE = 0.15  # radians within which a frame also tells where nothing covers it
+_BESIDE = 0.15  # radians within which a frame also tells where nothing covers it, most of them as much as where something does
 _MIRRORED = (0.3, 0.6)  # radians: a frame nearer than this makes mirror images superfluous, one further aside does not
 _FURTHER = 0.4  # radians by which a mirror image counts as further aside than a frame
 _PENALTY = 3.0  # radians by which a frame that does not see a point counts as further away
@@ -191,7 +191,7 @@ class Lumigraph:
         near, far = _SIDEWAYS if len(self) > 1 else _ALONE
         beside = ((far - angle) / (far - near)).clamp(0.0, 1.0)
         # further aside, a background says that the geometry is wrong, but not what is right
-        covered = torch.maximum(colour[:, 3], (1.0 - (angle + aside) / _BESIDE).clamp(min=0.0))
+        covered = torch.maximum(colour[:, 3], 1.0 - ((angle + aside) / _BESIDE).clamp(max=1.0) ** 4)
         inside = ((uv > 0.0) & (uv < 1.0)).all(1)
         weights = torch.exp(-hidden.square()) * direct * beside * covered * inside
         weights = weights if trust is None else weights * trust

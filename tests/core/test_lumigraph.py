@@ -204,6 +204,19 @@ def test_the_coverage_ends_where_that_of_a_near_frame_ends():
     assert found.alpha[0, 0, :, SIZE // 2 + 2 :][where[:, SIZE // 2 + 2 :]].min() > 0.95
 
 
+def test_of_two_frames_the_nearer_one_says_where_the_head_ends():
+    """A shape that is too wide there must not show what a frame further aside has in that place."""
+    lumigraph, cam = frames(0.0, 0.16), camera(0.02)
+    pictures = lumigraph.pictures.clone()
+    left = torch.arange(SIZE) < SIZE // 2
+    pictures[0, :3, :, left], pictures[0, 3, :, left] = 255, 0  # the frame that is nearly at the camera shows nothing there
+    narrower = Lumigraph(pictures, lumigraph.camera, lumigraph.depth)
+    shown = narrower.onto(blank(cam), cam)
+    where = inner(cam) & left
+    assert float(shown.alpha[0, 0][where].mean()) < 0.3
+    assert float(shown.alpha[0, 0][inner(cam) & ~left][SIZE:].mean()) > 0.9
+
+
 def test_without_a_frame_the_others_tell():
     three = frames(-0.4, 0.0, 0.4)
     rest = three.without(1)
