@@ -38,6 +38,7 @@ _STEEP, _SLIGHT, _HALF = 0.5, 0.2, 0.1
 """Cosine of the angle between the surface's normal and a frame's view below which a point is seen too flatly; this counts
 from so many radians beside the frame, and more with every further so many."""
 _BESIDE = 0.15  # radians within which a frame also tells where nothing covers it, most of them as much as where something does
+_BEYOND = 0.1  # of a picture's width outside of it, up to which its border is a guess, better than the generator's of clothes
 _MIRRORED = (0.3, 0.6)  # radians: a frame nearer than this makes mirror images superfluous, one further aside does not
 _FURTHER = 0.4  # radians by which a mirror image counts as further aside than a frame
 _PENALTY = 3.0  # radians by which a frame that does not see a point counts as further away
@@ -192,7 +193,7 @@ class Lumigraph:
         beside = ((far - angle) / (far - near)).clamp(0.0, 1.0)
         # further aside, a background says that the geometry is wrong, but not what is right
         covered = torch.maximum(colour[:, 3], 1.0 - ((angle + aside) / _BESIDE).clamp(max=1.0) ** 4)
-        inside = ((uv > 0.0) & (uv < 1.0)).all(1)
+        inside = (1.0 - (uv - uv.clamp(0.0, 1.0)).abs().amax(1) / _BEYOND).clamp(min=0.0)
         weights = torch.exp(-hidden.square()) * direct * beside * covered * inside
         weights = weights if trust is None else weights * trust
         away_from = angle_to(_sides(points)) if self.at_rest else angle
