@@ -75,3 +75,14 @@ def test_the_first_step_of_a_stage_tells_what_came_before_it(monkeypatch):
         "start": (2.0, 2.0), "track": (3.0, 1.5), "cut, mattes, networks": (0.0, 0.0), "W+": (0.6, 0.4),
         "depths of frames, head": (4.0, 2.0),
     }  # fmt: skip
+
+
+def test_photographs_of_one_person_are_inverted_once(monkeypatch):
+    pytest.importorskip("anny")
+    monkeypatch.syspath_prepend(str(FOLDER))
+    methods = importlib.import_module("methods")
+    photographs = {name: object() for name in ("a-1", "b-1", "b-2", "b-3", "c-1")}
+    found = methods.by_person(photographs, "b-")
+    assert list(found) == ["a-1", "b-1", "c-1"] and found["a-1"] == [photographs["a-1"]]
+    assert found["b-1"] == [photographs[name] for name in ("b-1", "b-2", "b-3")]
+    assert set(methods.by_person(photographs, None)) == set(methods.by_person(photographs, "d-")) == set(photographs)
