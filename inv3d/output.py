@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -59,7 +60,7 @@ def write_output(
     head.save(folder / "head")
     done("head")
     with clock("views"):
-        rays, size = None if extent.alone else head.rays, head.generator.resolution
+        rays, size = None if extent.thorough else head.rays, head.generator.resolution
         own_targets, own_unseen = (
             head.render_each(views.cameras, lambda render: render, rays, frames=False, sparse=True) for views in (targets, held_out)
         )
@@ -84,9 +85,10 @@ def write_output(
     done("mesh")
     with clock("metrics"):
         judges = judges_for(head.bundle, strangeness > OUTSIDE, head.generator.device)
-        fit_rows = evaluate(targets, (render.image for render in predicted), head.bundle, judges)
+        faceless = judges if extent.thorough or not len(held_out) else replace(judges, faces=None)
+        fit_rows = evaluate(targets, (render.image for render in predicted), head.bundle, faceless)
         ways: list[Iterable[Tensor]] = [(image.to(head.generator.device) for image in unseen)]
-        if extent.alone and head.lumigraph is not None:  # without frames it is what is measured anyway
+        if extent.thorough and head.lumigraph is not None:  # without frames it is what is measured anyway
             ways.append(render.image for render in own_unseen)
         held_rows, *own = evaluate_each(held_out, ways, head.bundle, judges)
         own_rows = own[0] if own else []

@@ -14,7 +14,7 @@ MOST_BELOW = 10.0
 """dB below the median view from which a view contradicts the others. On the clips of `benchmarks/clips.py` views with a
 right pose lie up to 6 below with nine views, those with face paint included, and up to 8.4 with three; wrong poses lie
 about 14 below."""
-_SIZE = 96
+_SIZE = 64
 
 
 @torch.no_grad()

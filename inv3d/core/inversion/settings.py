@@ -27,8 +27,9 @@ class OutputSettings:
     """Pixels per side that are rendered of a frame; None takes the model's own."""
     held_out: int = 24
     """Frames that the fit never uses, to be measured."""
-    alone: bool = True
-    """Whether the generator alone is measured, too, beside a head with the colours of frames."""
+    thorough: bool = True
+    """Whether the generator alone is measured, too, beside a head with the colours of frames, and faces of fitted views are
+    compared, beside those of unseen frames."""
     mesh_cells: int = 144
     """Cells per side of the grid in which the mesh is found."""
     texture: int | None = None
@@ -213,10 +214,10 @@ FINE = replace(FAST, name="fine", encoded=1.0, tuning_resolution=192, tuning_dec
 DRAFT = replace(
     FAST,
     name="draft",
-    wplus_steps=40,
+    wplus_steps=38,
     latent_steps=0,
-    tuning_steps=33,
-    output=OutputSettings(orbit_frames=24, orbit_resolution=128, held_out=4, alone=False, mesh_cells=80, texture=512, fine=False),
+    tuning_steps=30,
+    output=OutputSettings(orbit_frames=20, orbit_resolution=128, held_out=4, thorough=False, mesh_cells=80, texture=512, fine=False),
 )
 """For CPUs: a first look at a head, to see whether a clip is worth more. Its views share one code: what changes from frame to
 frame is left to the colours of the frames."""

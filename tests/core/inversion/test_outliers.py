@@ -19,7 +19,7 @@ def test_fidelity_is_that_of_small_renders_of_the_code_from_each_camera(demo, co
     cameras = look_at(torch.tensor([0.0, 0.5]), torch.zeros(2))
     with torch.no_grad():
         scene = demo.generator.scene(code)
-        renders = torch.cat([demo.generator.render(scene, cameras[i], 96, sparse=True).image for i in range(2)])
+        renders = torch.cat([demo.generator.render(scene, cameras[i], 64, sparse=True).image for i in range(2)])
     images = torch.stack([renders[0] + 0.02, renders[0]])  # the second view shows the head from another side
     values = fidelity(Views(images, cameras, (0, 1), (0.0, 0.1)), code, demo)
     expected = [20 * math.log10(2 / 0.02), float(psnr(renders[1:], renders[:1]))]
