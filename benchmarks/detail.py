@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.cutout import cut_out_named
+from inv3d.core.encoders.inverter import common_start
 from inv3d.core.generator import Render
 from inv3d.core.helpers import AUTO, OWN
 from inv3d.core.inversion.invert import Inverted, invert
@@ -25,7 +26,7 @@ from inv3d.core.inversion.settings import FAST
 from inv3d.core.metrics.evaluate import evaluate, means
 from inv3d.core.metrics.judges import judges_for
 from inv3d.core.world import OUTSIDE
-from inv3d.pipeline import Suited, cut_footage, ready_bundle, settings_for, suited
+from inv3d.pipeline import Suited, cut_footage, ready_bundle, settings_for_several, suited
 from inv3d.video.material import Recording
 
 FIGURES = {
@@ -42,12 +43,14 @@ def fitted(clip: Path, model: str, latents: bool = True) -> tuple[Suited, Invert
     """A clip's head, without frames, and the footage that it was fitted to; with `latents` it has a code for each view."""
     cpu = torch.device("cpu")
     bundle = ready_bundle(model, AUTO, OWN, cpu)
-    settings = settings_for(bundle, FAST)
+    settings = settings_for_several(bundle, FAST)
     material = Recording.of(clip)
     track = material.track(bundle, None, lambda done, total: None)
     footage = cut_footage(material, bundle, material.select(track, 9, settings.output.held_out))
     seen = suited(bundle, AUTO, footage.targets)
-    return seen, invert(footage.without_room(cut_out_named(OWN, bundle)), seen.bundle, settings, latents=latents)
+    start = common_start(footage.targets, bundle) if settings.encoded else None
+    footage = footage.without_room(cut_out_named(OWN, bundle))
+    return seen, invert(footage, seen.bundle, settings, start=start, latents=latents)
 
 
 def spilt(render: Render, matte: Tensor) -> float:
