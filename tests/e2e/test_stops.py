@@ -4,13 +4,13 @@ import signal
 
 import pytest
 
-from .commands import QUICK, start
+from .commands import MAIN, start
 
 
 @pytest.mark.parametrize("stage", ["track", "W+", "latents", "tuning", "export"])
 def test_ctrl_c_says_how_to_go_on(clip, tmp_path, stage):
     out = tmp_path / "head"
-    process = start("video", clip, *QUICK, "--latents", "--out", out)
+    process = start("video", clip, *MAIN, "--out", out)
     assert process.stdout is not None
     for line in process.stdout:
         if f"] {stage} " in line:

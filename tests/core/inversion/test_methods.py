@@ -19,7 +19,7 @@ def test_without_a_method_an_encoder_alone_or_the_presets_steps_from_the_mean():
 @pytest.mark.parametrize(
     ("name", "space", "encoder", "tune", "alone"),
     [
-        ("3dinv", "w", "preim3d", DRAFT.tuning_steps, 40),
+        ("3dinv", "w", "preim3d", DRAFT.tuning_steps, min(40, DRAFT.wplus_steps)),
         ("sg2", "w", "none", 0, 0),
         ("sg2-w+", "w+", "none", 0, 0),
         ("pti", "w", "none", DRAFT.tuning_steps, 0),
