@@ -50,15 +50,18 @@ class Stages:
     def table(self) -> dict[str, tuple[float, float]]:
         """Seconds, and seconds of processors, by stage."""
         found: dict[str, tuple[float, float]] = {}
+        before = dict(BEFORE)
+        if "latents" not in self.spent:
+            before["tuning"] = before.pop("latents")
         for stage, steps in self.spent.items():
             wall, busy = (list(each) for each in zip(*steps, strict=True))
             for times in (wall, busy):
-                if stage in BEFORE and len(times) > 1:
+                if stage in before and len(times) > 1:
                     mean = sum(times[1:]) / (len(times) - 1)
                     times[0] = max(0.0, times[0] - mean)
                     times[1] += mean
-            if stage in BEFORE:
-                found[BEFORE[stage]] = (wall.pop(0), busy.pop(0))
+            if stage in before:
+                found[before[stage]] = (wall.pop(0), busy.pop(0))
             found[NAMES.get(stage, stage.removeprefix("export "))] = (sum(wall), sum(busy))
         return found
 
