@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from presets import processor_seconds
 from results import publish, table
 
 CLIP = Path("samples/headturn.mp4")
@@ -31,15 +31,9 @@ def measured(clips: int, jobs: int) -> tuple[float, float]:
         for number in range(clips):
             shutil.copy(CLIP, inputs / f"clip-{number}.mp4")
         command = [sys.executable, "-m", "inv3d", "batch", inputs, "--out", Path(folder, "heads"), "--preset", "draft", "--views", "5"]
-        start, busy = time.perf_counter(), _processor_seconds()
+        start, busy = time.perf_counter(), processor_seconds()
         subprocess.run([*map(str, command), "--jobs", str(jobs)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return time.perf_counter() - start, _processor_seconds() - busy
-
-
-def _processor_seconds() -> float:
-    """What the processes that this one started and that have ended used."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+        return time.perf_counter() - start, processor_seconds() - busy
 
 
 def main() -> None:

@@ -85,8 +85,8 @@ def write_output(
     done("mesh")
     with clock("metrics"):
         judges = judges_for(head.bundle, strangeness > OUTSIDE, head.generator.device)
-        faceless = judges if extent.thorough or not len(held_out) else replace(judges, faces=None)
-        fit_rows = evaluate(targets, (render.image for render in predicted), head.bundle, faceless)
+        of_fitted = judges if extent.thorough or not len(held_out) else replace(judges, faces=None)
+        fit_rows = evaluate(targets, (render.image for render in predicted), head.bundle, of_fitted)
         ways: list[Iterable[Tensor]] = [(image.to(head.generator.device) for image in unseen)]
         if extent.thorough and head.lumigraph is not None:  # without frames it is what is measured anyway
             ways.append(render.image for render in own_unseen)
