@@ -15,7 +15,7 @@ ENCODERS = {
 file beside a model's other parts."""
 
 INGREDIENTS = {
-    E3DGE: ("geometry", "local", "alignment", "novel-views", "adversarial"),
+    E3DGE: ("geometry", "local", "projection", "alignment", "novel-views", "adversarial"),
     WTRI: ("planes", "cycle"),
 }
 """What the training of an encoder can do without (`inv3d train encoder --without`), for its paper's ablations."""

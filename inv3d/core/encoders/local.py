@@ -46,6 +46,8 @@ class LocalConfig:
     """Width of the networks that points pass through."""
     aligns: bool = True
     """Whether the networks have learned to make use of aligned residuals."""
+    projects: bool = True
+    """Whether points read the picture's own residual, too, where they project to in it."""
 
 
 def small_local(decoded: int) -> LocalConfig:
@@ -73,6 +75,12 @@ class LocalBranch(nn.Module):
         features = self.encoder(resized(residual, size), resized(away, size)).float()
         return LocalFeatures(residual, features, depth, camera)
 
+    def seen(self, residual: Tensor, depth: Tensor, camera: Camera) -> LocalFeatures:
+        """What points read in the pictures themselves, as `read`; without `projects` it hides them all, so that they read
+        aligned residuals alone."""
+        found = self.read(residual, depth, camera)
+        return found if self.config.projects else replace(found, depth=torch.zeros_like(depth))
+
     def align(self, residual: Tensor, render: Tensor) -> Tensor:
         """The `residual` [B,3,R,R] of a picture as it would look in a `render` [B,3,r,r] from elsewhere (section 4.3)."""
         size = self.config.aligner_size
@@ -94,7 +102,7 @@ class LocalBranch(nn.Module):
         render = self.drawn(generator, scene, cameras)
         residual = residual_of(images, render.image)
         aligned = self._aligned(residual, lambda side: self.drawn(generator, scene, side), sides)
-        return Detail(self.read(residual, render.depth, cameras), self.film, aligned)
+        return Detail(self.seen(residual, render.depth, cameras), self.film, aligned)
 
     @torch.no_grad()
     def realigned(self, detail: Detail, drawn: Callable[[Camera], Render]) -> Detail:

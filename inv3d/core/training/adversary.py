@@ -29,10 +29,10 @@ class PatchDiscriminator(nn.Module):
 
 
 class Adversary:
-    """A discriminator and its own optimizer. `penalty` weighs R1, lazily computed as in StyleGAN2."""
+    """A discriminator `network` and its own optimizer. `penalty` weighs R1, lazily computed as in StyleGAN2."""
 
-    def __init__(self, device: torch.device, lr: float, penalty: float) -> None:
-        self.network = PatchDiscriminator().to(device)
+    def __init__(self, network: nn.Module, device: torch.device, lr: float, penalty: float) -> None:
+        self.network = network.to(device)
         self.penalty = penalty
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=lr, betas=(0.0, 0.99))
 

@@ -20,7 +20,7 @@ from inv3d.core.inversion.loop import total
 from inv3d.core.inversion.objective import Target, pixel_terms, reconstruction
 from inv3d.core.inversion.reconstruction import resize
 from inv3d.core.inversion.settings import FAST, FitSettings
-from inv3d.core.training.adversary import Adversary
+from inv3d.core.training.adversary import Adversary, PatchDiscriminator
 from inv3d.core.training.averaged import AveragedTraining
 from inv3d.core.training.loop import Losses
 from inv3d.core.training.renders import GUIDE_CELLS
@@ -95,8 +95,9 @@ class LocalTrainer(AveragedTraining[LocalBranch]):
         self.bundle, self.recipe, self.residuals = bundle, recipe, residuals
         self.steps, self.seed, self.lr, self.decay = recipe.steps, recipe.seed, recipe.lr, recipe.average
         super().__init__(branch, device)
-        self.adversary = Adversary(device, recipe.judge_lr, recipe.penalty) if recipe.adversarial else None
-        if self.adversary is not None:
+        self.adversary: Adversary | None = None
+        if recipe.adversarial:
+            self.adversary = Adversary(PatchDiscriminator(), device, recipe.judge_lr, recipe.penalty)
             self.parts |= {"judge": self.adversary.network, "judge_optimizer": self.adversary.optimizer}
         self._patches: tuple[Tensor, Tensor] | None = None
 
@@ -114,7 +115,7 @@ class LocalTrainer(AveragedTraining[LocalBranch]):
             moved = self.network.align(residual, there)
             losses["alignment"] = recipe.alignment * (moved - residual_of(target, there)).abs().mean()
             aligned = (self.network.read(moved, far, asked_camera),)
-        detail = Detail(self.network.read(residual, depth, camera), self.network.film, aligned)
+        detail = Detail(self.network.seen(residual, depth, camera), self.network.film, aligned)
         codes = known.codes[rows].to(self.device)
         scene = self.bundle.generator.scene(codes, detail, guide_cells=GUIDE_CELLS)
         seen, patches = self._compared(scene, asked_camera, target, random)

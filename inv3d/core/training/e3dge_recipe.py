@@ -56,7 +56,8 @@ def config_for(bundle: Bundle, without: frozenset[str] = frozenset()) -> E3dgeCo
     else:
         codes = EncoderConfig(num_ws=space.num_ws, w_dim=space.w_dim)
         config = E3dgeConfig(codes, LocalConfig(decoded=decoded))
-    return replace(config, local=replace(config.local, aligns=not {"local", "alignment"} & without))
+    local = replace(config.local, aligns=not {"local", "alignment"} & without, projects="projection" not in without)
+    return replace(config, local=local)
 
 
 def make_encoder(bundle: Bundle, recipe: GlobalRecipe, without: frozenset[str] = frozenset()) -> E3dge:

@@ -1,6 +1,6 @@
 import torch
 
-from inv3d.core.training.adversary import Adversary
+from inv3d.core.training.adversary import Adversary, PatchDiscriminator
 
 
 def pair():
@@ -10,7 +10,7 @@ def pair():
 
 def test_the_discriminator_learns_to_tell_renders_from_pictures():
     torch.manual_seed(0)
-    adversary = Adversary(torch.device("cpu"), lr=2e-3, penalty=0.1)
+    adversary = Adversary(PatchDiscriminator(), torch.device("cpu"), lr=2e-3, penalty=0.1)
     rendered, real = pair()
     before = float(adversary.own_loss(rendered, real, 1).detach())
     for step in range(30):
@@ -21,7 +21,7 @@ def test_the_discriminator_learns_to_tell_renders_from_pictures():
 
 def test_renders_are_told_which_way_to_look_more_like_pictures():
     torch.manual_seed(0)
-    adversary = Adversary(torch.device("cpu"), lr=2e-3, penalty=0.1)
+    adversary = Adversary(PatchDiscriminator(), torch.device("cpu"), lr=2e-3, penalty=0.1)
     rendered, real = pair()
     for step in range(30):
         adversary.learn(rendered, real, step)
@@ -32,7 +32,7 @@ def test_renders_are_told_which_way_to_look_more_like_pictures():
 
 def test_the_penalty_is_added_in_every_sixteenth_step():
     torch.manual_seed(0)
-    adversary = Adversary(torch.device("cpu"), lr=1e-3, penalty=10.0)
+    adversary = Adversary(PatchDiscriminator(), torch.device("cpu"), lr=1e-3, penalty=10.0)
     rendered, real = pair()
     plain, with_penalty = (float(adversary.own_loss(rendered, real, step).detach()) for step in (1, 16))
     assert with_penalty > plain

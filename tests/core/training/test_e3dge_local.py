@@ -97,6 +97,26 @@ def test_ingredients_can_be_left_out(demo, encoder, residuals):
     assert not plain.aligns and plain.novel_views == plain.adversarial == 0.0
     assert full.aligns and full.novel_views > 0 and full.adversarial > 0
     assert not e3dge_recipe.config_for(demo, without).local.aligns and e3dge_recipe.config_for(demo).local.aligns
+    assert not e3dge_recipe.config_for(demo, frozenset(["projection"])).local.projects
+
+
+def test_without_projection_points_read_aligned_residuals_alone(demo, encoder, residuals):
+    branch = copy.deepcopy(encoder.local)
+    camera = demo.info.camera(torch.zeros(1), torch.zeros(1))
+    codes = demo.generator.code_space.repeat(demo.mean_code[None])
+    picture = torch.rand(1, 3, 24, 24)
+
+    def read(projects):
+        branch.config = replace(branch.config, projects=projects)
+        detail = branch.detail(demo.generator, codes, picture, camera, [camera])
+        points = torch.tensor([[[0.0, 0.0, 0.4]]])  # before the face, so that nothing hides it
+        return detail.seen.residual, *detail.seen.at(points), detail.aligned[0].at(points)[1]
+
+    residual, found, visible, aligned = read(projects=True)
+    assert float(found.abs().max()) > 0.0 and float(visible) == float(aligned) == 1.0
+    same, found, visible, aligned = read(projects=False)
+    assert float(found.abs().max()) == float(visible) == 0.0 and float(aligned) == 1.0
+    assert torch.equal(residual, same)  # an edit aligns it anew
 
 
 def test_only_networks_that_learn_get_gradients_and_all_of_them_do(demo, encoder, residuals):
