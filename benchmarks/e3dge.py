@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from threedinv import SEEDS, odd_clip, photo_of
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle, load_bundle
-from inv3d.core.encoders.inverter import Start, load_inverter
+from inv3d.core.encoders.inverter import Inverter, Start, load_inverter
 from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER, PREIM3D
 from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Inverted
@@ -49,6 +50,8 @@ WIDTH_MM = 155.0
 ROUNDS = 20
 """Of the rigid alignment."""
 GREY = 0.0
+NONE_BESIDE: Mapping[str, Inverter] = {}
+"""No encoders beside the model's own."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,13 @@ ROWS = (
 )
 
 
-def inverted(row: Row, view: Views, bundle: Bundle) -> tuple[Inverted, float]:
-    """The head of one photo and the seconds of one processor that it took."""
+def inverted(
+    row: Row, view: Views, bundle: Bundle, inverters: Mapping[str, Inverter] = NONE_BESIDE
+) -> tuple[Inverted, float]:
+    """The head of one photo and the seconds of one processor that it took. The row's encoder is one of the `inverters`, or the
+    model's own."""
     settings = FAST.with_steps(row.pose, row.code, row.tuning)
-    inverter = load_inverter(bundle, row.encoder)
+    inverter = inverters.get(row.encoder) or load_inverter(bundle, row.encoder)
 
     def start() -> Start | None:
         found = None if inverter is None else inverter(view, bundle)
@@ -120,17 +126,25 @@ def geometry(head: Head, surface: NDArray[np.float32], clip: TestClip) -> dict[s
     return {"median mm": float(np.median(distance)), "mean mm": float(distance.mean()), "std mm": float(distance.std())}
 
 
+@functools.cache
+def truth_of(seed: int, bundle: Bundle) -> tuple[tuple[Tensor, Tensor], NDArray[np.float32]]:
+    """What is known of a drawn person, once for all rows: pictures aside and outlines, as `exact_aside` gives them, and points
+    [N,3] of the exact surface."""
+    clip, view = odd_clip(seed), photo_of(seed, bundle.generator.resolution)
+    return exact_aside(clip, view, bundle), exact_surface(clip, view.frames[0])
+
+
 @torch.no_grad()
-def of_person(seed: int, row: Row, bundle: Bundle) -> dict[str, Any]:
+def of_person(seed: int, row: Row, bundle: Bundle, inverters: Mapping[str, Inverter] = NONE_BESIDE) -> dict[str, Any]:
     """Figures of a drawn person in one row."""
     clip, view = odd_clip(seed), photo_of(seed, bundle.generator.resolution)
     with torch.enable_grad():
-        made, seconds = inverted(row, estimated(view, bundle), bundle)
-    found = made.footage.targets
+        made, seconds = inverted(row, estimated(view, bundle), bundle, inverters)
+    found, (aside, surface) = made.footage.targets, truth_of(seed, bundle)
     return {
         **likeness(made.head.render(found.cameras).image, found.images, outline_of(found), bundle),
-        **likeness(shown_aside(made.head, found.cameras, bundle), *exact_aside(clip, view, bundle), bundle, " aside"),
-        **geometry(made.head, exact_surface(clip, view.frames[0]), clip),
+        **likeness(shown_aside(made.head, found.cameras, bundle), *aside, bundle, " aside"),
+        **geometry(made.head, surface, clip),
         "CPU seconds": seconds,
     }
 

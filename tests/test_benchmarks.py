@@ -4,12 +4,29 @@ import importlib
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+
+from inv3d.core.training.dataset import write_shard
+from inv3d.core.training.preim3d import SMALL
+from inv3d.core.training.renders import Renders
+from tests.core.training.stopping import trained
 
 EXTRA = ("anny", "warp")
 FOLDER = Path(__file__).parents[1] / "benchmarks"
+TINY = replace(
+    SMALL,
+    steps=100,
+    rendered=2,
+    fit=replace(SMALL.fit, rays_per_view=16, samples=4, whole_resolution=16),
+    alternating=False,
+    around_start=100,
+    samples=Renders("samples", 80_000, 3, 2, 24, 0.7, 0.3, 1.0),
+)
+"""A recipe of encoders without the ingredients that are PREIM3D's own."""
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.py")))
@@ -86,3 +103,77 @@ def test_photographs_of_one_person_are_inverted_once(monkeypatch):
     assert list(found) == ["a-1", "b-1", "c-1"] and found["a-1"] == [photographs["a-1"]]
     assert found["b-1"] == [photographs[name] for name in ("b-1", "b-2", "b-3")]
     assert set(methods.by_person(photographs, None)) == set(methods.by_person(photographs, "d-")) == set(photographs)
+
+
+@pytest.fixture(scope="module")
+def shards(demo, tmp_path_factory):
+    """A few small pictures of the generator's own, and as many that stand for the world's."""
+    folder = tmp_path_factory.mktemp("shards")
+    TINY.samples.draw(demo, folder, 1, lambda line: None)
+    write_shard(folder / "images-0000.safetensors", replace(TINY.samples, seed=5).shard(demo, 0))
+    return folder
+
+
+def test_an_encoder_like_e4e_begins_with_one_code(demo, shards, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    e4e = importlib.import_module("e4e")
+    trainer = e4e.e4e_trainer(demo, TINY, shards, torch.device("cpu"))
+    added = {}
+    for trainer.step in (0, 9, 10, 11, 18, 99):
+        losses = trainer.losses(torch.Generator().manual_seed(0))
+        added[trainer.step] = trainer.adding
+        assert ("code" not in losses) and {"pixel", "added", "adversarial"} <= losses.keys()
+        assert (float(losses["added"].detach()) > 0.0) == (trainer.adding > 0)
+        codes, real = (each.detach() for each in trainer._judged)
+        apart = (codes - codes[:, :1]).abs().amax((0, 2)) > 0.0
+        assert apart.tolist() == [0 < row <= trainer.adding for row in range(codes.shape[1])]
+        assert real.shape == codes.shape
+    assert added == {0: 0, 9: 0, 10: 1, 11: 2, 18: 9, 99: 90}
+
+
+def test_the_discriminator_of_codes_learns_along(demo, shards, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    e4e = importlib.import_module("e4e")
+
+    def weights(name, stops):
+        def make():
+            return e4e.e4e_trainer(demo, replace(TINY, steps=3), shards, torch.device("cpu"))
+
+        training = trained(make, tmp_path / name, stops)
+        return [*training.average.state_dict().values(), *training.adversary.network.state_dict().values()]
+
+    whole, parts = weights("whole", [3]), weights("parts", [1, 3])
+    assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
+    torch.manual_seed(TINY.seed)
+    assert any(not torch.equal(a, b) for a, b in zip(whole, weights("none", [1]), strict=True))
+
+
+def test_variants_of_e3dge_begin_alike_and_lack_what_their_names_say(demo, shards, monkeypatch, tmp_path):
+    pytest.importorskip("anny")
+    monkeypatch.syspath_prepend(str(FOLDER))
+    ablation = importlib.import_module("e3dge_ablation")
+    trainers = {name: ablation.global_trainer(demo, shards, 0.001, left_out) for name, left_out in ablation.GLOBAL.items()}
+    assert [(bool(each.recipe.code), bool(each.recipe.geometry)) for each in trainers.values()] == [(False, False), (True, False), (True, True)]
+    assert len({each.steps for each in trainers.values()}) == 1
+    first, *others = (each.network.state_dict() for each in trainers.values())
+    assert all(torch.equal(first[name], other[name]) for other in others for name in first)
+
+    branches = {name: ablation.local_trainer(demo, None, 0.001, left_out) for name, left_out in ablation.LOCAL.items()}
+    kinds = {
+        name: (each.recipe.aligns, each.network.config.aligns, each.network.config.projects, each.recipe.novel_views > 0, each.adversary is not None)
+        for name, each in branches.items()
+    }  # fmt: skip
+    assert kinds == {
+        "+ local features": (False, False, True, False, True),
+        "+ 2D alignment": (True, True, False, True, True),
+        "+ 3D alignment": (False, False, True, True, True),
+        "hybrid alignment": (True, True, True, True, True),
+        "hybrid without novel views": (True, True, True, False, True),
+        "hybrid without the adversarial term": (True, True, True, True, False),
+    }
+    first, *others = (each.network.state_dict() for each in branches.values())
+    assert all(torch.equal(first[name], other[name]) for other in others for name in first)
+    rows = ablation.tables(dict.fromkeys(("pSp-like", *trainers)), dict.fromkeys(branches))
+    assert [row.name for row in rows["Codes"] if row.encoder == row.name] == ["pSp-like", *trainers]
+    assert not any(row.detail for row in rows["Codes"] if row.encoder in trainers)
+    assert [row.detail for row in rows["Local features"]] == [False, *[True] * (len(branches) + 1)]

@@ -1,0 +1,166 @@
+"""Tables 3 and 4 of *E3DGE*, and encoders that learned as long as each other: `python benchmarks/e3dge_ablation.py --scale 0.125`.
+
+The first table compares encoders of codes that begin at random and learn equally many steps: like pSp and e4e, PREIM3D's, and
+E3DGE's from pictures alone, with known codes, and with known geometry. The second adds local features to the codes of the
+model's own encoder, equally long, too: without and with training from other views, aligned by E_ADA (2D), by projection (3D)
+and by both (hybrid); then what the hybrid loses without the other ingredients. Passes of the model's own encoders, which
+learned far longer, stand beside them. People and figures are those of `e3dge.py`. Encoders that --folder lacks are trained first,
+each from where it stopped; figures that are there are not made again. Needs the extra `train`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from e3dge import Row, of_person
+from e4e import e4e_trainer
+from inverting import CPU
+from results import means_of, publish, table_of
+from threedinv import SEEDS
+
+from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.encoders.e3dge import E3dge
+from inv3d.core.encoders.inverter import E3dgeInverter, EncoderInverter, Inverter
+from inv3d.core.encoders.kinds import E3DGE, PREIM3D
+from inv3d.core.encoders.local import LocalBranch
+from inv3d.core.encoders.pyramid import Encoder
+from inv3d.core.encoders.store import load_e3dge
+from inv3d.core.training import dataset, encoders
+from inv3d.core.training.averaged import AveragedTraining, Network
+from inv3d.core.training.e3dge import GlobalTrainer
+from inv3d.core.training.e3dge_local import LocalTrainer
+from inv3d.core.training.e3dge_recipe import config_for, global_recipe, local_recipe, make_encoder, make_global_trainer
+from inv3d.core.training.outside import OUTSIDE, OUTSIDE_SHARDS, draw_heads
+from inv3d.core.training.residuals import Residuals, draw_residuals, shards_of
+from inv3d.core.training.source import PEOPLE
+
+GEOMETRY, CODE = "geometry", "code"
+GLOBAL = {
+    "E3DGE, pictures alone": frozenset({GEOMETRY, CODE}),
+    "E3DGE, + codes": frozenset({GEOMETRY}),
+    "E3DGE, + geometry": frozenset[str](),
+}
+"""Losses that E3DGE's global encoder does without."""
+NOVEL, ALIGNMENT, PROJECTION = "novel-views", "alignment", "projection"
+LOCAL = {
+    "+ local features": frozenset({ALIGNMENT, NOVEL}),
+    "+ 2D alignment": frozenset({PROJECTION}),
+    "+ 3D alignment": frozenset({ALIGNMENT}),
+    "hybrid alignment": frozenset[str](),
+    "hybrid without novel views": frozenset({NOVEL}),
+    "hybrid without the adversarial term": frozenset({"adversarial"}),
+}
+"""Ingredients that the local branch does without (`inv3d train encoder --without`)."""
+
+
+def finished(name: str, trainer: AveragedTraining[Network], folder: Path) -> Network:
+    """The average of a training, which is continued to its end."""
+    for _ in trainer.run(folder / f"{slug(name)}.pt", functools.partial(print, name, file=sys.stderr, flush=True)):
+        pass
+    return trainer.average
+
+
+def slug(name: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def global_trainer(bundle: Bundle, folder: Path, scale: float, without: frozenset[str]) -> GlobalTrainer:
+    """E3DGE's global encoder without some of the losses."""
+    recipe = global_recipe(bundle, scale, without)
+    recipe = replace(recipe, code=0.0) if CODE in without else recipe
+    return make_global_trainer(bundle, make_encoder(bundle, recipe), recipe, folder, CPU)
+
+
+def local_trainer(bundle: Bundle, residuals: Residuals, scale: float, without: frozenset[str]) -> LocalTrainer:
+    """A local branch without some of the ingredients."""
+    recipe = local_recipe(bundle, scale, without)
+    torch.manual_seed(recipe.seed)
+    branch = LocalBranch(config_for(bundle, without).local)
+    return LocalTrainer(bundle, branch, recipe, residuals, CPU)
+
+
+def global_inverters(bundle: Bundle, folder: Path, scale: float) -> dict[str, Inverter]:
+    """The encoders of the first table by their names, trained on pictures in `folder`."""
+    recipe = encoders.scaled(encoders.recipe_for(bundle), scale)
+    report = functools.partial(print, file=sys.stderr, flush=True)
+    encoders.draw_inside(bundle, recipe, folder, report)
+    draw_heads(PEOPLE, folder, max(1, round(OUTSIDE_SHARDS * scale)), report)
+    plain = encoders.without(recipe, alternating=True, around=True)
+    trainers: dict[str, Callable[[], AveragedTraining[Encoder]]] = {
+        "pSp-like": lambda: encoders.make_trainer(bundle, plain, folder, CPU),
+        "e4e-like": lambda: e4e_trainer(bundle, plain, folder, CPU),
+        "PREIM3D": lambda: encoders.make_trainer(bundle, recipe, folder, CPU),
+    }
+    found: dict[str, Inverter] = {
+        name: EncoderInverter(finished(name, make(), folder)) for name, make in trainers.items()
+    }
+    for name, without in GLOBAL.items():
+        found[name] = E3dgeInverter(finished(name, global_trainer(bundle, folder, scale, without), folder))
+    return found
+
+
+def local_inverters(bundle: Bundle, folder: Path, scale: float) -> dict[str, Inverter]:
+    """The encoders of the second table by their names: the model's own with other local branches."""
+    recipe, encoder = local_recipe(bundle, scale, frozenset()), load_e3dge(bundle.name)
+    counts = recipe.inside, recipe.outside
+    pictures = dataset.load_images(folder, encoders.recipe_for(bundle).samples.kind), shards_of(folder, OUTSIDE)
+    draw_residuals(bundle, encoder, *pictures, counts, folder, functools.partial(print, file=sys.stderr, flush=True))
+    residuals = Residuals.load(folder)
+
+    def with_branch(branch: LocalBranch) -> E3dge:
+        own = load_e3dge(bundle.name)
+        own.local = branch
+        return own
+
+    branches = {
+        name: finished(name, local_trainer(bundle, residuals, scale, without), folder) for name, without in LOCAL.items()
+    }
+    return {name: E3dgeInverter(with_branch(branch)) for name, branch in branches.items()}
+
+
+def tables(of_codes: Mapping[str, Inverter], of_detail: Mapping[str, Inverter]) -> dict[str, list[Row]]:
+    """The rows of both tables."""
+    return {
+        "Codes": [
+            *(Row(name, name, detail=False) for name in of_codes),
+            Row("PREIM3D of the model", PREIM3D),
+            Row("E3DGE of the model, codes alone", E3DGE, detail=False),
+        ],
+        "Local features": [
+            Row("E3DGE of the model, codes alone", E3DGE, detail=False),
+            *(Row(name, name) for name in of_detail),
+            Row("E3DGE of the model", E3DGE),
+        ],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("runs/e3dge-ablation"), help="Where encoders and figures are kept.")
+    parser.add_argument("--count", type=int, default=len(SEEDS), help="How many people.")
+    parser.add_argument("--scale", type=float, default=1.0, help="Factor on the steps and pictures of the training.")
+    options = parser.parse_args()
+    bundle, folder = load_bundle("demo"), options.folder
+    of_codes = global_inverters(bundle, folder, options.scale)
+    of_detail = local_inverters(bundle, folder, options.scale)
+    people = {str(seed): seed for seed in SEEDS[: options.count]}
+    measure = functools.partial(of_person, bundle=bundle, inverters={**of_codes, **of_detail})
+    rows = tables(of_codes, of_detail)
+    groups = {title: means_of(people, each, measure, folder / "figures") for title, each in rows.items()}
+    steps = [recipe(bundle, options.scale, frozenset()).steps for recipe in (global_recipe, local_recipe)]
+    head = (
+        f"Means of {len(people)} drawn people. Encoders of codes learned {steps[0]} steps from random weights, local branches "
+        f"{steps[1]} on the codes of the model's own encoder (scale {options.scale:g})."
+    )
+    publish("e3dge_ablation", {"steps": steps, **groups}, "\n\n".join([head, *(table_of(title, found) for title, found in groups.items())]))
+
+
+if __name__ == "__main__":
+    main()
