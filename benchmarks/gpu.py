@@ -27,6 +27,7 @@ from step import naive_step
 
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.device import choose_device
+from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.generator.field import Decode, plainly_decoded
 from inv3d.core.inversion.settings import PRESETS, FitSettings
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
@@ -96,7 +97,8 @@ def fields(bundle: Bundle, points: int, device: torch.device) -> dict[str, dict[
     """Seconds of the field at random places of one code, without gradients and with those of planes and decoder, and peak
     memory; the plain way, and in kernels of its own where the generator has them (see `inv3d.core.generator.fused`)."""
     generator = bundle.generator
-    ways = {"plain": plainly_decoded}
+    assert isinstance(generator, TriplaneGenerator)
+    ways: dict[str, Decode] = {"plain": plainly_decoded}
     if generator.field.decode is not plainly_decoded:
         ways["kernels"] = generator.field.decode
     with torch.no_grad():
@@ -230,7 +232,8 @@ def measure(device: torch.device, tiny: bool, clock: Clock) -> tuple[dict[str, A
             case = {"seconds": naive_step(task, track, 2 if tiny else None), "memory_mb": memory_mb(device)}
             results[f"{size}, naive"] = case
             rows.append([size, "naive", "tuning", case["seconds"], case["memory_mb"] / 1024, None])
-            ratios = {name: case["seconds"] / found["tuning"]["seconds"] for name in NAMES if (found := results.get(f"{size}, {name}"))}
+            ours = {name: results[f"{size}, {name}"] for name in NAMES if f"{size}, {name}" in results}
+            ratios = {name: case["seconds"] / own["tuning"]["seconds"] for name, own in ours.items()}
             results[f"{size}, times faster than naive"] = ratios
             told = ", ".join(f"{name} {ratio:.1f}" for name, ratio in ratios.items())
             text.append(f"{size}: a tuning step takes so many times less than a naive one, which works as the public code does: {told}.\n\n")

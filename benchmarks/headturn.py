@@ -33,7 +33,7 @@ from inv3d.core.head import Head
 from inv3d.core.helpers import LPIPS, has_perceptual, load_perceptual
 from inv3d.core.inversion.invert import Footage, refine_cameras
 from inv3d.core.inversion.settings import FitSettings, preset_for
-from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
+from inv3d.core.inversion.stages import Pivot, Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
 from inv3d.core.metrics.consistency import depth_consistency
 from inv3d.core.metrics.evaluate import FrameMetrics, evaluate, means
@@ -97,7 +97,7 @@ class Fits:
         measured = self.evenly()
         pictures = self.material.frames( {frame.index for frame in measured}.__contains__)
         self.measured = cut_views(pictures, measured, info.generator.resolution, info.camera)
-        self._wplus: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._wplus: dict[int, Pivot] = {}
 
     def evenly(self) -> tuple[TrackedFrame, ...]:
         """Frames nearest to evenly spaced yaws, each once."""

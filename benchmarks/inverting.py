@@ -22,7 +22,8 @@ from inv3d.core.inversion.invert import Footage, Inverted, invert
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.metrics.image import ms_ssim, mse
 from inv3d.core.metrics.judges import judges_for
-from inv3d.core.turn import Turn
+from inv3d.core.people.clip import PersonTurn
+from inv3d.core.procedural.clip import HeadTurn
 from inv3d.core.views import Views
 from inv3d.video.locate import align
 
@@ -38,11 +39,11 @@ def angles(a: Camera, b: Camera) -> Tensor:
 
 
 @torch.no_grad()
-def exact_views(turn: Turn, renderer: Any, frames: tuple[int, ...], size: int) -> Views:
+def exact_views(turn: HeadTurn | PersonTurn, renderer: Any, frames: tuple[int, ...], size: int) -> Views:
     """Frames [N,3,size,size] of a clip in the generator's crop, drawn by a renderer of its kind, with their exact cameras."""
     images = torch.cat([turn.render_aligned(renderer, frame, size).image for frame in frames])
-    camera = look_at(*(torch.tensor([angle(frame) for frame in frames]) for angle in (turn.yaw, turn.pitch)))
-    return Views(images, camera, frames, tuple(frame / turn.fps for frame in frames))
+    yaw, pitch = (torch.tensor([angle(frame) for frame in frames]) for angle in (turn.yaw, turn.pitch))
+    return Views(images, look_at(yaw, pitch), frames, tuple(frame / turn.fps for frame in frames))
 
 
 @torch.no_grad()

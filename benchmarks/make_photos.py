@@ -22,6 +22,8 @@ from inv3d.core.views import Views
 from inv3d.export.pictures import column, row, save_png
 from inv3d.video.photo import align_photo
 
+PEOPLE = tuple(Path("samples", f"photo-{name}.jpg") for name in ("bald", "beard", "glasses"))
+"""The sample photos of people; the others are of things that other models know."""
 SIDES = (-30.0, 0.0, 30.0)
 SIZE = 160
 
@@ -41,7 +43,7 @@ def main() -> None:
     inverter = load_inverter(bundle, PREIM3D)
     assert inverter is not None
     lines = []
-    for path in sorted(Path("samples").glob("photo-*.jpg")):
+    for path in PEOPLE:
         aligned = align_photo(path, bundle)
         start = inverter(aligned.view, bundle)
         pictures = [torch.nn.functional.interpolate(aligned.view.images, (SIZE, SIZE), mode="area")[0]]

@@ -10,6 +10,7 @@ Stored, because drawing people needs the extra `train`, and drawing takes time.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -29,13 +30,13 @@ from inv3d.export.sheet import latent
 from inv3d.video.write import write_mp4
 
 FOLDER = Path(__file__).parents[1] / "tests" / "data" / "people"
-TURN = {"frames": 28, "fps": 10, "width": 320, "height": 180, "crop": 116.0}
+TURN: dict[str, Any] = {"frames": 28, "fps": 10, "width": 320, "height": 180, "crop": 116.0}
 PERSON, OTHER = 519, 526
 PORTRAITS = range(711, 717)
 PHOTOS = range(900, 904)
 TOONS = (500, 501, 503, 508)
 SAMPLES = FOLDER.parents[2] / "samples"
-PHOTO = {"frames": 101, "width": 640, "height": 480, "crop": 340.0}
+PHOTO: dict[str, Any] = {"frames": 101, "width": 640, "height": 480, "crop": 340.0}
 
 
 def save(name: str, image: torch.Tensor) -> None:

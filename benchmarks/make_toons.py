@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from make_photos import head_of
+from make_photos import PEOPLE, head_of
 
 from inv3d.core.bundle import load_bundle
 from inv3d.core.encoders.inverter import load_inverter
@@ -39,7 +39,7 @@ def main() -> None:
     assert inverter is not None
     cameras = bundle.info.camera(torch.tensor(SIDES).deg2rad(), torch.zeros(len(SIDES)))
     lines = []
-    for path in sorted(Path("samples").glob("photo-*.jpg")):
+    for path in PEOPLE:
         aligned = align_photo(path, bundle)
         head = head_of(aligned.view, inverter(aligned.view, bundle), bundle, STEPS)
         pictures = [torch.nn.functional.interpolate(aligned.view.images, (SIZE, SIZE), mode="area")[0]]

@@ -18,9 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from results import publish, table
 
@@ -30,6 +31,8 @@ OPERATORS: dict[type, str] = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div
 COMPARISONS: dict[type, str] = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "=="}
 NAMES = {"min": "max", "max": "min", "amin": "amax", "amax": "amin", "minimum": "maximum", "maximum": "minimum", "sin": "cos", "cos": "sin", "ceil": "floor", "floor": "ceil", "any": "all", "all": "any"}  # fmt: skip
 _FAILED, _NOTHING_RUN = 1, 5  # pytest's exit codes
+Piece: TypeAlias = ast.expr | ast.stmt
+"""What has a place in the text."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def mutants(file: Path) -> list[Mutant]:
         """The place in the text of a column that `ast` counts in bytes."""
         return starts[row - 1] + len(rows[row - 1].encode()[:column].decode())
 
-    def span(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    def span(node: Piece) -> tuple[int, int]:
         assert node.end_lineno is not None and node.end_col_offset is not None
         return at(node.lineno, node.col_offset), at(node.end_lineno, node.end_col_offset)
 
@@ -68,8 +71,8 @@ def mutants(file: Path) -> list[Mutant]:
     for node in _code(ast.parse(text)):
         for first, last, after in _changes(node, text, span):
             begin, end = span(first)[0 if first is last else 1], span(last)[1 if first is last else 0]
-            row = text.count("\n", 0, begin) + 1
-            found.append(Mutant(str(file.relative_to(ROOT)), row, begin, end, text[begin:end], after))
+            line = text.count("\n", 0, begin) + 1
+            found.append(Mutant(str(file.relative_to(ROOT)), line, begin, end, text[begin:end], after))
     return found
 
 
@@ -85,10 +88,10 @@ def _code(tree: ast.AST) -> Iterator[ast.AST]:
                 yield from _code(child)
 
 
-def _changes(node: ast.AST, text: str, span) -> Iterator[tuple[ast.AST, ast.AST, str]]:  # type: ignore[no-untyped-def]
+def _changes(node: ast.AST, text: str, span: Callable[[Piece], tuple[int, int]]) -> Iterator[tuple[Piece, Piece, str]]:
     """What may stand in place of a node, or of what lies between two: (first, last, new text)."""
 
-    def source(part: ast.AST) -> str:
+    def source(part: Piece) -> str:
         begin, end = span(part)
         return text[begin:end]
 

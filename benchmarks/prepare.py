@@ -1,8 +1,8 @@
 """How good `inv3d models prepare` makes an imported model: `python benchmarks/prepare.py`.
 
 The embedded generator is written as a checkpoint without its networks, imported as another model, and prepared from its
-own renders alone. Its new aligner then looks for procedural heads, which the generator cannot fully reproduce, beside
-the aligner that was trained on such heads; and the main command runs with it. Goes on where it stopped.
+own renders alone. Its new aligner then looks for drawn people, whom the generator cannot fully reproduce, beside
+the aligner that was trained on such people; and the main command runs with it. Goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import torch
-from networks import SEED, aligner_report
+from networks import SEED, Heads, aligner_report
 from results import publish, table
 
 from inv3d.core.bundle import ALIGNER, load_bundle
@@ -58,8 +58,9 @@ def main() -> None:
     if not (model_folder(NAME) / ALIGNER).exists():
         prepare(NAME, Plan().scaled(options.scale), choose_device("auto").device, print)
     models = ("demo", NAME)
-    reports = {name: aligner_report(torch.Generator().manual_seed(SEED), load_bundle(name).aligner) for name in models}
-    rows = [
+    heads = Heads(load_bundle("demo"))
+    reports = {name: aligner_report(torch.Generator().manual_seed(SEED), load_bundle(name).aligner, heads) for name in models}
+    rows: list[list[object]] = [
         [figure, *(f"{median:.1f} / {tail:.1f}" for median, tail in (reports[name][0][figure] for name in models))]
         for figure in reports["demo"][0]
     ]

@@ -56,7 +56,8 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-Subject, Row = TypeVar("Subject"), TypeVar("Row", bound=Named)
+Subject = TypeVar("Subject")
+Row = TypeVar("Row", bound=Named)
 Means = dict[str, dict[str, Any]]
 """Figures of each row, by its name."""
 

@@ -103,7 +103,8 @@ def main() -> None:
     options = parser.parse_args()
     device = choose_device(options.device).device
     if options.one:
-        print(json.dumps(measure(*options.one, device)))
+        size, way = options.one
+        print(json.dumps(measure(size, way, device)))
         return
     results: dict[str, dict[str, float]] = {}
     rows = []

@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
+from make_photos import PEOPLE
 from results import publish, table
 
 from inv3d.core.bundle import load_bundle
@@ -23,7 +23,6 @@ from inv3d.photos import BATCH, shown_range
 from inv3d.video.photo import align_photo
 from inv3d.video.picture import read_picture
 
-PHOTOS = tuple(sorted(Path("samples").glob("photo-*.jpg")))
 ROUNDS = 5
 
 
@@ -45,20 +44,20 @@ def main() -> None:
             seconds.append(time.perf_counter() - start)
         return min(seconds)
 
-    aligned = [align_photo(path, bundle) for path in PHOTOS]
-    images = torch.cat([aligned[i % len(aligned)].image for i in range(BATCH)]).to(device)
+    aligned = [align_photo(path, bundle) for path in PEOPLE]
+    images = torch.cat([aligned[i % len(aligned)].view.images for i in range(BATCH)]).to(device)
     codes = encoder(images)
-    camera = aligned[0].camera
+    camera = aligned[0].view.cameras
     around = shown_range(0.0, bundle)
 
     def render() -> None:
         head = Head(bundle.generator, LatentTrack(codes[:1], torch.zeros(1, device=device)), bundle, around)
         head.render(camera)
 
-    reading = timed(lambda: [read_picture(path) for path in PHOTOS]) / len(PHOTOS)
+    reading = timed(lambda: [read_picture(path) for path in PEOPLE]) / len(PEOPLE)
     stages = {
         "read": reading,
-        "find and align": timed(lambda: [align_photo(path, bundle) for path in PHOTOS]) / len(PHOTOS) - reading,
+        "find and align": timed(lambda: [align_photo(path, bundle) for path in PEOPLE]) / len(PEOPLE) - reading,
         "encode, one": timed(lambda: encoder(images[:1])),
         f"encode, each of {BATCH}": timed(lambda: encoder(images)) / BATCH,
         "planes and render, 256 px": timed(render),

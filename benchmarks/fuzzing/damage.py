@@ -7,7 +7,7 @@ import json
 import math
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +186,7 @@ def _damage_tensor(random: Random, header: dict[str, Any], name: str) -> None:
             header["extra"] = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
 
 
-def damaged_folder(random: Random, folder: Path, damage: dict[str, Callable[[Random, bytes], bytes]]) -> None:
+def damaged_folder(random: Random, folder: Path, damage: Mapping[str, Callable[[Random, bytes], bytes]]) -> None:
     """Damage one or two of the files named in `damage` by their functions, or do away with them."""
     names = sorted(damage)
     sound = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}

@@ -7,11 +7,13 @@ import functools
 import json
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import torch
 
 from fuzzing.damage import Random, damaged_folder, damaged_json, damaged_safetensors
-from inv3d.core import bundle, head
+from inv3d.core import head
+from inv3d.core.bundle import load_bundle
 from inv3d.core.head import Head
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
@@ -21,12 +23,12 @@ class Kind:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         # models are another kind: here one is loaded once
-        head.load_bundle = functools.cache(bundle.load_bundle)  # type: ignore[assignment]
-        demo = bundle.load_bundle("demo")
+        mock.patch.object(head, "load_bundle", functools.cache(load_bundle)).start()
+        demo = load_bundle("demo")
         random = torch.Generator().manual_seed(0)
         codes = demo.generator.mapping(torch.randn(3, demo.info.generator.z_dim, generator=random))
         generator = copy.deepcopy(demo.generator)
-        generator.decoder.net[0].bias.data += 0.01
+        generator.get_parameter("decoder.net.0.bias").data += 0.01
         sound = Head(generator, LatentTrack(codes, torch.tensor([-0.8, 0.0, 0.9])), demo, (-0.8, 0.9))
         views = Views(torch.zeros(3, 3, 32, 32), sound.camera(sound.track.yaws, torch.zeros(3)), (0, 1, 2), (0.0, 0.1, 0.2))
         sound.showing(views).save(folder / "sound")

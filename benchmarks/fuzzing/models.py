@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import torch
 from safetensors.torch import save_file
@@ -43,7 +44,7 @@ class Kind:
         for part in ("identity", "perceptual", "judge"):  # lent by the embedded model
             (folder / "sound" / f"{part}.safetensors").unlink()
         save_file(statistics.state(), folder / "sound" / "codes.safetensors")
-        bundle.load_module = self._load_module  # type: ignore[assignment]
+        mock.patch.object(bundle, "load_module", self._load_module).start()
         self.lent: dict[str, nn.Module] = {}
         entry = {"name": "x", "address": "https://example.org/x.pkl", "license": "MIT", "size": 10, "focal": 4.0}
         (folder / "catalogue.json").write_text(json.dumps([entry, entry | {"name": "y", "sha256": "0" * 64}]))

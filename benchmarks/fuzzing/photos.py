@@ -15,7 +15,7 @@ from inv3d.places import find_photos
 from inv3d.video.picture import photo_endings, read_picture
 
 _MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr", "LAB", "I;16", "I", "F")
-_OPTIONS = {
+_OPTIONS: dict[str, tuple[dict[str, object], ...]] = {
     "JPEG": ({"quality": 60}, {"progressive": True, "restart_marker_blocks": 4}),
     "PNG": ({}, {"compress_level": 0}),
     "TIFF": ({}, {"compression": "tiff_lzw"}, {"compression": "jpeg"}, {"compression": "tiff_deflate"}),

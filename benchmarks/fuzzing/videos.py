@@ -42,6 +42,7 @@ class Kind:
             options |= {"x265-params": "log-level=none"} if codec == "libx265" else {}
             options |= {"auto-alt-ref": "0"} if codec == "libvpx" else {}
             stream = container.add_stream(codec, rate=25, options=options)
+            assert isinstance(stream, av.VideoStream)
             stream.width, stream.height, stream.pix_fmt = width, height, pixels
             if codec == "libx265":
                 stream.codec_context.color_trc, stream.codec_context.colorspace = 18, 9

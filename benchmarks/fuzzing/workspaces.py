@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from fuzzing.damage import Random, damaged_folder, damaged_json, damaged_safetensors, pick
-from inv3d.video.track import FailedFrame, HeadTrack, TrackedFrame
+from inv3d.video.decode import FailedFrame
+from inv3d.video.track import HeadTrack, TrackedFrame
 from inv3d.workspace import Workspace
 
 JOB = {
