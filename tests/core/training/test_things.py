@@ -1,12 +1,14 @@
 """A smoke version of the recipe of things: from cats or chairs to a model that finds them and reads their codes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from inv3d.core.bundle import load_folder
 from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.encoders.pyramid import Encoder
-from inv3d.core.training import dataset, encoders, recipe
+from inv3d.core.training import dataset, encoders, preim3d, recipe
 from inv3d.core.training.generator import Recipe
 from inv3d.core.training.prepare import Plan
 from inv3d.core.training.renders import Renders
@@ -21,8 +23,9 @@ SMALL = Renders("samples", 80_000, 6, 2, 32, 0.7, 0.3, 1.0)
 
 
 @pytest.fixture(params=[CATS, CHAIRS], ids=lambda source: source.name)
-def source(request) -> Source:
-    return request.param
+def source(request: pytest.FixtureRequest) -> Source:
+    found: Source = request.param
+    return found
 
 
 @pytest.fixture
@@ -37,10 +40,11 @@ def folder(tmp_path, monkeypatch, source):
     dataset.write_shard(data / "patches-0000.safetensors", dataset.patch_shard(source, artist, 0, heads=2))
     monkeypatch.setattr(dataset, "IMAGE_RESOLUTION", 32)
     dataset.write_shard(data / "images-0000.safetensors", dataset.image_shard(source, artist, 0, heads=3))
+    monkeypatch.setattr(recipe, "load_perceptual", lambda name, device: None)  # LPIPS, where it is, needs larger patches
     monkeypatch.setattr(recipe, "_DATA", {source.name: dataset.DataPlan(points=1, rays=1, images=1, wide=0, twins=0, patches=1)})
     monkeypatch.setattr(recipe, "_RECIPES", {source.name: TINY})
     monkeypatch.setattr(recipe, "_PREPARED", Plan(shards=1, heads=4, resolution=48, steps=2))
-    few = encoders.replace(encoders.SMALL, steps=2, batch=4, rendered=2, sample_shards=1, samples=SMALL)
+    few = replace(preim3d.SMALL, steps=2, batch=4, rendered=2, sample_shards=1, samples=SMALL)
     monkeypatch.setattr(encoders, "SMALL", few)
     monkeypatch.setattr(recipe, "_SAMPLES", 1)
     monkeypatch.setattr(encoders, "scaled", lambda recipe, factor: recipe)
