@@ -12,15 +12,15 @@ from torch import Tensor
 
 from inv3d.core.errors import UsageError
 from inv3d.core.procedural.samples import HeadSamples
-from inv3d.core.training.source import TOONS
+from inv3d.core.training.source import TOONS, _Fields
 
 
-class Quick(type(TOONS)):
+class Quick(_Fields):
     """Heads made of random numbers. Every process that draws leaves its number in the folder `notes`; the first that comes to a
     head with the number `deadly` is killed, and any that comes to one with the number `wrong` cannot draw it."""
 
     def __init__(self, notes: Path, deadly: float | None = None, wrong: float | None = None) -> None:
-        vars(self).update(vars(TOONS))
+        super().__init__(TOONS.name, TOONS.kind, TOONS.shapes, TOONS.kept)
         self.notes, self.deadly, self.wrong = notes, deadly, wrong
 
     def artist(self, compiled: bool) -> Any:

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from contextlib import redirect_stdout
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_machine_of_the_cluster_is_lost_and_no_head_is_lost_or_made_twice(tmp_
     heads, notes = tmp_path / "heads", tmp_path / "notes"
     heads.mkdir()
     notes.mkdir()
-    size = {"object_store_memory": 80 << 20, "memory": 1 << 30}
+    size: dict[str, Any] = {"object_store_memory": 80 << 20, "memory": 1 << 30}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False, **size})
     try:
         second = cluster.add_node(num_cpus=2, env_vars={"MAKER_NOTES": str(notes)}, **size)

@@ -47,19 +47,23 @@ def test_a_head_that_was_there_before_does_not_count(first):
     assert verdict(forced, Ending(-9), 2) == replace(forced, number=2, resume=True)
     (first.job.out / "run.json").unlink()
     (first.job.out / "run.json").write_text("new")
-    assert verdict(forced, Ending(-9), 2).code == 0
+    result = verdict(forced, Ending(-9), 2)
+    assert isinstance(result, Result) and result.code == 0
 
 
 def test_an_unfinished_head_that_cannot_be_continued_is_started_anew(first):
     resumed = replace(first, resume=True)
     anew = verdict(resumed, Ending(2, message="the run in x has other settings"), 2)
     assert anew == replace(first, number=2, force=True)
-    assert verdict(anew, Ending(2, message="the disk is full"), 2).code == 2
+    assert isinstance(anew, Attempt)
+    result = verdict(anew, Ending(2, message="the disk is full"), 2)
+    assert isinstance(result, Result) and result.code == 2
 
 
 def test_a_head_that_only_its_worker_sees_is_a_fault_of_the_folder(first):
     result = verdict(first, Ending(0), 2)
-    assert result.code == 2 and "cannot be seen here" in result.message and "share" in result.hint
+    assert isinstance(result, Result) and result.code == 2
+    assert "cannot be seen here" in result.message and "share" in result.hint
 
 
 def test_states(first):

@@ -3,7 +3,7 @@ import time
 import pytest
 
 from inv3d.batch import local
-from inv3d.batch.job import Attempt
+from inv3d.batch.job import Attempt, Ending
 from inv3d.batch.local import LocalPool, visible
 from inv3d.batch.shares import Shares
 
@@ -11,7 +11,7 @@ from .heads import FAKE, job
 
 
 def collect(pool, count):
-    found = []
+    found: list[tuple[Attempt, Ending]] = []
     while len(found) < count:
         found += pool.ended()
     return found

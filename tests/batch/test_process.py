@@ -44,7 +44,7 @@ def test_a_process_can_be_stopped_and_a_killed_one_is_lost(tmp_path, monkeypatch
     stopped.wait()
     os.kill(int(killed.worker.split(":")[1]), 9)
     killed.wait()
-    endings = [process.ended() for process in (stopped, killed)]
+    endings = [ending for process in (stopped, killed) if (ending := process.ended()) is not None]
     assert [ending.code for ending in endings] == [130, -9] and endings[1].cpu_seconds == 0 and all(ending.lost for ending in endings)
 
 

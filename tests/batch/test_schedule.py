@@ -83,9 +83,9 @@ def test_what_stops_a_batch_keeps_its_results(heads):
     assert [result.job.name for result in batch.results] == ["a", "b"] and pool.stopped
 
 
-def test_a_head_that_is_finished_while_the_batch_is_stopped_counts(heads):
+def test_a_head_that_is_finished_while_the_batch_is_stopped_counts(heads, monkeypatch):
     pool = Scripted(slots=1, stop_after=1)
-    pool.stop = lambda: write_head(heads / "a")
+    monkeypatch.setattr(pool, "stop", lambda: write_head(heads / "a"))
     with Journal.opened(heads) as journal:
         batch = Batch(heads, pool, journal)
         with pytest.raises(KeyboardInterrupt):

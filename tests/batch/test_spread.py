@@ -1,6 +1,7 @@
 """Training data drawn on a cluster is the same as that drawn here, whatever is lost meanwhile."""
 
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from inv3d.batch.spread import spread
 from inv3d.core.errors import OutOfMemoryError, UsageError
 from inv3d.core.training import dataset
+from inv3d.core.training.source import TOONS
 
 from .quick import Quick
 
@@ -23,7 +25,7 @@ def cluster():
     with pytest.MonkeyPatch.context() as patched:
         patched.delenv("RAY_ADDRESS", raising=False)
         patched.setenv("RAY_worker_niceness", "0")
-        size = {"object_store_memory": 80 << 20, "memory": 1 << 30, "num_cpus": 2}
+        size: dict[str, Any] = {"object_store_memory": 80 << 20, "memory": 1 << 30, "num_cpus": 2}
         made = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **size})
         try:
             made.add_node(**size)
@@ -36,15 +38,14 @@ def cluster():
 def first_number(index):
     """Of the first head of a shard."""
     generator = torch.Generator().manual_seed(dataset._POINT_SEED + index)
-    source = Quick(None)
-    z = torch.randn(dataset.POINT_HEADS, source.identity_dim, generator=generator)
-    return float(source.parameters(z, torch.randn(dataset.POINT_HEADS, source.expression_dim, generator=generator))[0, 0])
+    z = torch.randn(dataset.POINT_HEADS, TOONS.identity_dim, generator=generator)
+    return float(TOONS.parameters(z, torch.randn(dataset.POINT_HEADS, TOONS.expression_dim, generator=generator))[0, 0])
 
 
 def test_shards_are_the_same_wherever_they_are_drawn_though_a_worker_is_killed(cluster, tmp_path):
     notes = tmp_path / "notes"
     notes.mkdir()
-    lines = []
+    lines: list[str] = []
     with spread(cluster.address, 1 << 20) as each:
         dataset.generate(tmp_path / "there", PLAN, False, lines.append, Quick(notes, deadly=first_number(5)), each)
     assert (notes / "killed").exists() and len(list(notes.iterdir())) > 2  # more than one process

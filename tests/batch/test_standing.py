@@ -1,6 +1,6 @@
 import pytest
 
-from inv3d.batch.job import Result
+from inv3d.batch.job import Job, Result
 from inv3d.batch.journal import Journal
 from inv3d.batch.standing import refuse_existing, standing
 from inv3d.core.errors import UsageError
@@ -20,7 +20,7 @@ def journal(heads):
         yield opened
 
 
-def finish(journal, one) -> None:
+def finish(journal: Journal, one: Job) -> None:
     write_head(one.out, one.inputs[0])
     journal.ended(Result(one))
 
@@ -49,7 +49,7 @@ def test_without_a_journal_a_head_is_known_by_its_input(heads, journal):
     assert standing(one, journal, False) == Result(one, passed=True)
     one.inputs[0].write_text("another")
     changed = standing(one, journal, False)
-    assert changed.code == 2 and "earlier version" in changed.message and "--force" in changed.hint
+    assert changed is not None and changed.code == 2 and "earlier version" in changed.message and "--force" in changed.hint
     assert standing(one, journal, True) is None
 
 
@@ -65,7 +65,8 @@ def test_a_folder_of_somebody_else_is_no_head(heads, journal):
     one = job(heads, "a")
     one.out.mkdir()
     (one.out / "mine.txt").write_text("mine")
-    assert standing(one, journal, False).code == 2
+    refused = standing(one, journal, False)
+    assert refused is not None and refused.code == 2
 
 
 def test_without_resume_nothing_may_be_there(heads, journal):

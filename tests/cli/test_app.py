@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from inv3d.cli import app as commands
+from inv3d.cli import signals
 from inv3d.cli.image import _stopped
 from inv3d.core.encoders.kinds import ENCODERS
 from inv3d.core.errors import InputError, Inv3dError, ModelError, OutOfMemoryError, StoppedError, UsageError
@@ -29,10 +30,11 @@ def run(monkeypatch, capsys):
         broken.command("doctor")(fail)
         monkeypatch.setattr(commands, "app", broken)
         for name in ("install", "ignore"):
-            monkeypatch.setattr(commands.signals, name, lambda: None)
+            monkeypatch.setattr(signals, name, lambda: None)
         monkeypatch.setattr(sys, "argv", ["inv3d", "doctor", *arguments])
         with pytest.raises(SystemExit) as ended:
             commands.main()
+        assert isinstance(ended.value.code, int)
         output = capsys.readouterr()
         return ended.value.code, output.out, output.err
 

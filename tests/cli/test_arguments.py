@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from inv3d.cli.app import app, explain
 from inv3d.cli.arguments import (
@@ -41,8 +42,10 @@ def commands(
 ) -> Iterator[tuple[tuple[str, ...], typing.Any]]:
     """The words and the function of every command."""
     for command in application.registered_commands:
+        assert command.name is not None
         yield (*path, command.name), command.callback
     for group in application.registered_groups:
+        assert group.typer_instance is not None and group.name is not None
         yield from commands(group.typer_instance, (*path, group.name))
 
 
@@ -82,6 +85,7 @@ def parse(words: tuple[str, ...], function: typing.Any, extra: list[str]) -> dic
     command = typer.main.get_command(app)
     context = command.make_context("inv3d", [*words, *arguments, *extra], resilient_parsing=True)
     for word in words:
+        assert isinstance(command, TyperGroup)
         command = command.commands[word]
     return command.make_context(words[-1], [*arguments, *extra], parent=context).params
 
@@ -116,7 +120,7 @@ def test_there_are_numbers_to_check():
 def test_every_command_shows_an_example_and_has_one_style_of_help():
     for words, function in commands():
         text = inspect.getdoc(function)
-        assert f"inv3d {' '.join(words)}" in text and "Example" in text, words
+        assert text and f"inv3d {' '.join(words)}" in text and "Example" in text, words
         for name, _, description in parameters(function):
             assert description.help and description.help.endswith("."), (words, name)
 

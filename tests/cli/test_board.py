@@ -4,7 +4,9 @@ from rich.console import Console
 
 from inv3d.batch.job import Attempt, Job, Result
 from inv3d.batch.journal import Journal
+from inv3d.batch.local import LocalPool
 from inv3d.batch.schedule import Batch
+from inv3d.batch.shares import Shares
 from inv3d.cli import board
 from inv3d.cli.board import Board, told
 
@@ -38,7 +40,7 @@ def test_a_terminal_gets_a_table_of_what_is_running(tmp_path, monkeypatch):
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "anna.log").write_text("[   3.1 s] tuning 20/100 pixel 0.1\n")
     with Journal.opened(tmp_path) as journal, Board(9, 0, as_json=False) as shown:
-        batch = Batch(tmp_path, None, journal)
+        batch = Batch(tmp_path, LocalPool(Shares(1, 1)), journal)
         batch.running = {Attempt(job(tmp_path), 2): 0.0, Attempt(job(tmp_path, "bob [x]")): 0.0}
         shown.tell(Result(job(tmp_path, "carl"), seconds=3.0))
         shown.watch(batch)

@@ -31,11 +31,12 @@ def test_imported_directions_can_be_used(imported, tmp_path):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["directions"] == ["smile", "age"]
     found = load_bundle(imported.name).directions
-    assert [each.name for each in found] == ["smile", "age"] and found["smile"].step.shape == (10, 256)
+    assert found is not None and [each.name for each in found] == ["smile", "age"] and found["smile"].step.shape == (10, 256)
     fails(2, "already has a direction 'age'", "models", "import-directions", tmp_path / "age.pt", "--model", imported.name)
     again = ("models", "import-directions", tmp_path / "age.pt", "--model", imported.name)
     assert here(*again, "--force").returncode == 0 and here(*again, "--as", "years").returncode == 0
-    assert [each.name for each in load_bundle(imported.name).directions] == ["smile", "age", "years"]
+    found = load_bundle(imported.name).directions
+    assert found is not None and [each.name for each in found] == ["smile", "age", "years"]
 
 
 def test_files_that_cannot_be_used_change_nothing(imported, tmp_path):
@@ -47,4 +48,7 @@ def test_files_that_cannot_be_used_change_nothing(imported, tmp_path):
     fails(2, "embedded model 'demo' cannot be changed", "models", "import-directions", saved(tmp_path), "--model", "demo")
     fails(2, "one name for 2 files", "models", "import-directions", wrong, wrong, "--model", imported.name, "--as", "a")
     after = load_file(imported / FILE) if (imported / FILE).exists() else None
-    assert (before is None) == (after is None) and (before is None or before["steps"].equal(after["steps"]))
+    if before is None:
+        assert after is None
+    else:
+        assert after is not None and before["steps"].equal(after["steps"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 from safetensors.torch import load_file
 from skimage.io import imread
 
@@ -160,7 +161,7 @@ def test_a_video_goes_there_and_back(view, made, tmp_path):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ranges"][1] == {"name": 0, "from": 0.0, "to": 1.0}
     with Image.open(out) as file:
-        assert (file.n_frames, file.size) == (4, (16, 16))
+        assert isinstance(file, GifImageFile) and (file.n_frames, file.size) == (4, (16, 16))
     fails(2, "exists already", "edit", made[0], *ranges, "--out", out)
 
 
@@ -259,7 +260,9 @@ def test_the_sheet_of_directions(tmp_path, monkeypatch):
     from inv3d.core.bundle import load_bundle
     from inv3d.core.editing.directions import Directions
 
-    few = Directions(load_bundle("demo").directions.all[:2])
+    known = load_bundle("demo").directions
+    assert known is not None
+    few = Directions(known.all[:2])
     monkeypatch.setattr(Directions, "load", staticmethod(lambda *_: few))
     sheet = tmp_path / "sheet.png"
     done = here("models", "directions", "demo", "--components", "1", "--resolution", "16", "--out", sheet, "--json")

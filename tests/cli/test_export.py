@@ -9,14 +9,14 @@ from inv3d.core.device import choose_device
 from inv3d.core.errors import UsageError
 from inv3d.core.head import Head
 from inv3d.export import save as module
-from inv3d.export.save import Exported, Level
+from inv3d.export.save import Exported, Level, Wanted
 from inv3d.export.sides import Likeness
 
 
 @pytest.fixture
-def asked(monkeypatch) -> list:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
     """What the command asks for, instead of doing it: a mesh with one coarser level."""
-    found = []
+    found: list[Wanted] = []
 
     def save(head, out, wanted, photos, replace):
         found.append(wanted)

@@ -1,4 +1,5 @@
 import sys
+import time
 
 import pytest
 
@@ -7,7 +8,7 @@ from inv3d.cli.progress import LiveLines, PlainLines, reporter
 from inv3d.cli.terminal import say
 
 
-def work(lines) -> None:
+def work(lines: LiveLines | PlainLines) -> None:
     with lines:
         for step in range(1, 101):
             lines("W+", step, 100, {"pixel": 0.5 / step})
@@ -23,7 +24,7 @@ def test_logs_get_a_few_plain_lines(capsys):
 
 def test_a_stream_of_unknown_length_is_thinned(capsys, monkeypatch):
     now = 0.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     lines = PlainLines(say)
     for frame in range(1, 1001):
         now += 0.2

@@ -13,10 +13,10 @@ from inv3d.cli import terminal
 FORGED = "a\nerror: forged\x1b[2J\x1b]0;title\x07 \u202egnp \u2028 \x9b31m [/x] \udcff.png"
 
 
-def run(code: str, **options) -> subprocess.CompletedProcess[bytes]:
+def run(code: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-c", f"from inv3d.cli import terminal\nterminal.prepare()\n{code}"],
-        capture_output=True, check=False, timeout=60, **options,
+        capture_output=True, check=False, timeout=60, env=env,
     )  # fmt: skip
 
 
@@ -95,9 +95,10 @@ def test_closed_standard_streams_are_no_trouble(closed):
 
 def test_streams_of_a_test_or_a_notebook_are_left_alone(monkeypatch):
     """Some have no file beneath."""
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     terminal.prepare()
     terminal.say("12°")
-    assert sys.stdout.getvalue() == "12°\n"
+    assert out.getvalue() == "12°\n"
     assert terminal.finish() is None

@@ -11,7 +11,12 @@ from inv3d.core.errors import InputError
 def test_the_page_is_opened_or_its_path_is_printed(tmp_path, monkeypatch, capsys, display):
     (tmp_path / "view.html").touch()
     asked = []
-    monkeypatch.setattr(webbrowser, "open", lambda address: asked.append(address) or display)
+
+    def opened(address):
+        asked.append(address)
+        return display
+
+    monkeypatch.setattr(webbrowser, "open", opened)
     view(tmp_path, as_json=True)
     out = capsys.readouterr()
     assert asked == [(tmp_path / "view.html").as_uri()] and str(tmp_path / "view.html") in out.err

@@ -6,16 +6,17 @@ import contextlib
 import io
 import subprocess
 import sys
+from typing import Any
 from unittest import mock
 
-from inv3d.cli import app
+from inv3d.cli import app, signals
 
 QUICK = ("--preset", "draft", "--views", "3", "--effort", "0.2")
 MAIN = ("--preset", "fast", "--views", "3", "--effort", "0.03", "--latents")
 """The main command with few steps; everything else as users get it."""
 
 
-def inv3d(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
+def inv3d(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own; `options` are those of `subprocess.run`."""
     command = [sys.executable, "-m", "inv3d", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, **options)
@@ -34,7 +35,7 @@ def here(*arguments: object) -> subprocess.CompletedProcess[str]:
     with contextlib.ExitStack() as changed:
         changed.enter_context(mock.patch.object(sys, "argv", command))
         for name in ("install", "ignore"):  # this process keeps its own signal handlers
-            changed.enter_context(mock.patch.object(app.signals, name))
+            changed.enter_context(mock.patch.object(signals, name))
         changed.enter_context(contextlib.redirect_stdout(shown))
         changed.enter_context(contextlib.redirect_stderr(errors))
         try:
@@ -49,7 +50,7 @@ def fails(code: int, words: str, *arguments: object) -> None:
     _check(code, words, here(*arguments))
 
 
-def fails_apart(code: int, words: str, *arguments: object, **options) -> None:
+def fails_apart(code: int, words: str, *arguments: object, **options: Any) -> None:
     """The same in a process of its own."""
     _check(code, words, inv3d(*arguments, **options))
 

@@ -5,8 +5,10 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -18,21 +20,21 @@ from .commands import QUICK, fails, here, inv3d, start
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are killed as POSIX does")
 
 
-def entries(out: Path) -> list[dict]:
+def entries(out: Path) -> list[dict[str, Any]]:
     try:
         return [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines() if line.endswith("}")]
     except FileNotFoundError:
         return []
 
 
-def wait_for(process, path: Path) -> None:
+def wait_for(process: subprocess.Popen[str], path: Path) -> None:
     while not path.exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
-def folder(clip, tmp_path_factory) -> Path:
+def folder(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip, a photo, what is neither, and a manifest."""
     folder = tmp_path_factory.mktemp("batch")
     shutil.copy(clip, folder / "turn.mp4")

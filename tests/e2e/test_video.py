@@ -17,7 +17,7 @@ from .commands import MAIN, fails, here, inv3d, start
 
 
 @pytest.fixture(scope="module")
-def output(clip, tmp_path_factory) -> Path:
+def output(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "head"
     done = inv3d("video", clip, *MAIN, "--out", out)
     assert done.returncode == 0, done.stderr
@@ -40,7 +40,7 @@ def test_the_output_folder_is_as_described(output):
     }
     assert load_file(output / "head" / "codes.safetensors")["codes"].shape[0] == 3
     assert probe(output / "orbit.mp4").frames == FAST.output.orbit_frames
-    assert len(trimesh.load(output / "mesh.glb", force="mesh").faces) > 1000
+    assert len(trimesh.load_mesh(output / "mesh.glb").faces) > 1000
     assert len(json.loads((output / "views" / "cameras.json").read_text())["views"]) == 3
     assert not output.with_name("head.partial").exists()
 
@@ -71,7 +71,7 @@ def test_render_and_export_work_on_the_output(output, tmp_path):
     )
     assert (tmp_path / "turn.png").stat().st_size > 500
     assert here("export", output, "--out", tmp_path / "head.ply", "--resolution", "48").returncode == 0
-    assert len(trimesh.load(tmp_path / "head.ply").faces) > 1000
+    assert len(trimesh.load_mesh(tmp_path / "head.ply").faces) > 1000
     options = ("--resolution", "64", "--triangles", "8000", "--texture", "256", "--head-width", "15cm")
     done = here("export", output, "--out", tmp_path / "head.obj", *options, "--json")
     facts = json.loads(done.stdout)
