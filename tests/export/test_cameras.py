@@ -14,7 +14,7 @@ from inv3d.export.views import write_views
 
 
 @pytest.fixture
-def file(cameras, tmp_path) -> Path:
+def file(cameras: Camera, tmp_path: Path) -> Path:
     write_cameras(tmp_path / "transforms.json", cameras, 256, ["a.png", "b.png"])
     return tmp_path / "transforms.json"
 

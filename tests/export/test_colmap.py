@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError
 from inv3d.export.colmap import read_sparse, write_sparse
 
 
 @pytest.fixture
-def folder(cameras, tmp_path) -> Path:
+def folder(cameras: Camera, tmp_path: Path) -> Path:
     write_sparse(tmp_path / "sparse", cameras, 256, ["a b.png", "c.png"])
     return tmp_path / "sparse"
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from numpy.typing import NDArray
 
 from inv3d.export.decimate import as_manifold, decimate, without_small_parts
 from tests.export.surfaces import faults
@@ -11,11 +12,11 @@ FAULTY = Path(__file__).parents[3] / "shared" / "faults" / "nonmanifold.glb"
 TETRAHEDRON = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
 
 
-def volume(points, triangles) -> float:
+def volume(points: NDArray[np.float64], triangles: NDArray[np.int64]) -> float:
     return float(np.linalg.det(points[triangles]).sum() / 6)
 
 
-def parts(triangles) -> int:
+def parts(triangles: NDArray[np.int64]) -> int:
     return trimesh.Trimesh(np.zeros((triangles.max() + 1, 3)), triangles, process=False).body_count
 
 
@@ -26,7 +27,7 @@ def bumpy(seed: int = 0) -> trimesh.Trimesh:
     ball.vertices += 0.02 * random.normal(size=ball.vertices.shape)
     ring = trimesh.creation.torus(0.5, 0.1, major_sections=24, minor_sections=12)
     ring.apply_translation((2.0, 0.0, 0.0))
-    return trimesh.util.concatenate([ball, ring])
+    return ball + ring
 
 
 def test_a_sound_surface_stays_as_it_is():
@@ -97,20 +98,20 @@ def test_what_floats_and_what_is_hollow_goes():
     ball, hollow, speck = (trimesh.creation.icosphere(n, radius) for n, radius in ((4, 1.0), (3, 0.5), (0, 0.1)))
     hollow.invert()
     speck.apply_translation((2.0, 0.0, 0.0))
-    kept = without_small_parts(trimesh.util.concatenate([speck, ball, hollow]), 0.02)
+    kept = without_small_parts(speck + ball + hollow, 0.02)
     assert len(kept.faces) == len(ball.faces) and kept.volume == pytest.approx(ball.volume)
 
 
 def test_slivers_that_collapses_cut_off_go():
     ball = trimesh.creation.icosphere(3)
-    sliver = trimesh.Trimesh([[2, 0, 0], [2, 1, 0], [2.1, 0, 0], [2, 0, 1e-5]], TETRAHEDRON, process=False)
-    kept = without_small_parts(trimesh.util.concatenate([ball, sliver]))
+    sliver = trimesh.Trimesh(np.array([[2, 0, 0], [2, 1, 0], [2.1, 0, 0], [2, 0, 1e-5]]), TETRAHEDRON, process=False)
+    kept = without_small_parts(ball + sliver)
     assert len(kept.faces) == len(ball.faces) and len(kept.vertices) == len(ball.vertices)
 
 
 @pytest.mark.skipif(not FAULTY.is_file(), reason="needs the folder of faulty files")
 def test_the_faulty_mesh_is_mended():
-    mesh = trimesh.load(FAULTY, force="mesh", process=False)
+    mesh = trimesh.load_mesh(FAULTY, process=False)
     points, triangles = as_manifold(np.asarray(mesh.vertices), np.asarray(mesh.faces))
     assert set(faults(points, triangles)) <= {"faces without area", "vertices in the same place"}
     assert len(triangles) < len(mesh.faces) + 20

@@ -39,7 +39,12 @@ def test_a_video_that_repeats_begins_and_ends_at_the_start():
 @pytest.mark.parametrize("frames", [4, 5])
 def test_a_still_camera_sees_the_same_on_the_way_back(frames, demo, head, tmp_path, monkeypatch):
     written, seen = [], []
-    monkeypatch.setattr("inv3d.export.edits.write_moving", lambda path, suffix, images, fps: written.extend(images) or path.touch())
+
+    def write(path, suffix, images, fps):
+        written.extend(images)
+        path.touch()
+
+    monkeypatch.setattr("inv3d.export.edits.write_moving", write)
     skin, space = demo.directions["dark-skin"], demo.generator.code_space
     choices = [[make_edit(skin, 2.0 * share, head.track.codes, space)] for share in shares_of(frames)]
     camera = head.camera(torch.zeros(1), torch.zeros(1))

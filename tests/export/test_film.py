@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 
 from inv3d.core.errors import UsageError
 from inv3d.export.background import Background
@@ -25,6 +26,7 @@ def test_videos_of_any_kind(head, tmp_path, suffix):
     write_film(head, along(head, "swing", 4), "color", SIZE, path, 10, "h264", False)
     if suffix == ".gif":
         with Image.open(path) as file:
+            assert isinstance(file, GifImageFile)
             assert (file.n_frames, file.size, file.info["duration"], file.info["loop"]) == (4, (16, 16), 100, 0)
         return
     with av.open(str(path)) as container:

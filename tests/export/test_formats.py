@@ -41,11 +41,12 @@ def ply(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def test_trimesh_finds_the_surface_and_its_texture(textured, tmp_path, name):
     path = tmp_path / name
     write_textured(textured, path)
-    again = trimesh.load(path, force="mesh")
+    again = trimesh.load_mesh(path)
     again.merge_vertices(merge_tex=True, merge_norm=True)
     assert again.is_watertight and again.volume == pytest.approx(textured.mesh.volume, rel=1e-4)
     write_textured(textured, path, replace=True)
-    read = trimesh.load(path, force="mesh", process=False)
+    read = trimesh.load_mesh(path, process=False)
+    assert isinstance(read.visual, trimesh.visual.TextureVisuals)
     image = getattr(read.visual.material, "baseColorTexture", None) or read.visual.material.image
     difference = np.abs(np.asarray(image).astype(int) - textured.texture)
     assert difference.mean() < 2 and np.quantile(difference, 0.99) < 12
@@ -101,6 +102,7 @@ def test_ply_stands_along_z_and_looks_along_negative_y(tmp_path):
     mesh = ball()
     write_plain(mesh, tmp_path / "head.ply")
     vertices, faces = ply(tmp_path / "head.ply")
+    assert isinstance(mesh.visual, trimesh.visual.ColorVisuals)
     x, y, z = mesh.vertices.T
     for name, expected in {"x": x, "y": -z, "z": y}.items():
         assert np.abs(vertices[name] - expected).max() < 1e-6
@@ -120,7 +122,7 @@ def test_stl_is_binary_and_stands_along_z(tmp_path):
     assert np.abs(upright - mesh.triangles).max() < 1e-6
     sides = np.diff(facets["corners"], axis=1)
     assert np.einsum("ij,ij->i", np.cross(sides[:, 0], sides[:, 1]), facets["normal"]).min() > 0
-    assert trimesh.load(tmp_path / "head.stl").is_watertight
+    assert trimesh.load_mesh(tmp_path / "head.stl").is_watertight
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
@@ -138,6 +140,7 @@ def changed(textured: TexturedMesh, part: str) -> TexturedMesh:
         mesh.update_faces(np.arange(len(mesh.faces)) > 0)
         opened = Unwrapped(opened.origin, opened.triangles[1:], opened.uv)
     elif part == "colors":
+        assert isinstance(mesh.visual, trimesh.visual.ColorVisuals)
         mesh.visual.vertex_colors[5, 2] -= 40
         texture[40:60, 40:60] = 255 - texture[40:60, 40:60]
     return TexturedMesh(mesh, opened, texture)

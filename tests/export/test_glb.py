@@ -4,6 +4,7 @@ import shutil
 import struct
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ UV = np.array([[0.0, 0.0], [1.0, 0.25], [0.0, 1.0]])
 JPEG = b"\xff\xd8 not a whole picture"
 
 
-def read(data: bytes) -> tuple[dict, dict[str, np.ndarray], bytes]:
+def read(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray], bytes]:
     """The JSON of a GLB, the arrays of its one primitive by name, and its picture, read byte by byte."""
     magic, version, length, json_length, json_kind = struct.unpack_from("<4sIII4s", data)
     assert (magic, version, length, json_kind) == (b"glTF", 2, len(data), b"JSON")
@@ -41,7 +42,7 @@ def read(data: bytes) -> tuple[dict, dict[str, np.ndarray], bytes]:
 
 
 @pytest.fixture(scope="module")
-def content() -> tuple[dict, dict[str, np.ndarray], bytes]:
+def content() -> tuple[dict[str, Any], dict[str, np.ndarray], bytes]:
     return read(glb(POSITIONS, NORMALS, UV, np.array([[0, 1, 2]]), JPEG, "head"))
 
 
@@ -89,7 +90,7 @@ def test_the_validator_would_find_a_fault(tmp_path):
     assert {"ACCESSOR_VECTOR3_NON_UNIT", "IMAGE_UNRECOGNIZED_FORMAT"} & codes
 
 
-def validated(path: Path) -> dict:
+def validated(path: Path) -> dict[str, Any]:
     """What Khronos' validator reports about a file."""
     code = (
         "const v = require('gltf-validator'), fs = require('fs');"

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from inv3d.core.camera import Camera, look_at
 from inv3d.core.generator import Render
@@ -53,6 +54,7 @@ def test_a_depth_map_keeps_distances(ball, tmp_path):
     render, _ = ball
     write_depth(tmp_path / "depth.png", render.depth[0], render.alpha[0])
     with Image.open(tmp_path / "depth.png") as file:
+        assert isinstance(file, PngImageFile)
         values, text = np.asarray(file).astype(float), file.text["Description"]
     assert values[32, 32] / 10_000 == pytest.approx(2.7 - RADIUS, abs=1e-3)
     assert values[0, 0] == 0 and "10000 is one world unit" in text and values.max() > 255

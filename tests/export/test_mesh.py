@@ -13,7 +13,7 @@ from tests.export.surfaces import faults
 
 
 @pytest.fixture(scope="module")
-def mesh(head) -> trimesh.Trimesh:
+def mesh(head: Head) -> trimesh.Trimesh:
     return extract_mesh(head, resolution=64, triangles=6000)
 
 
@@ -101,7 +101,7 @@ def test_a_head_that_is_cut_flat_stands_on_one_plane(head, mesh, triangles):
 
 def test_the_width_of_a_head_does_not_count_its_shoulders():
     head, shoulders = trimesh.creation.box((0.3, 0.4, 0.3)), trimesh.creation.box((0.7, 0.1, 0.3))
-    bust = trimesh.util.concatenate([head, shoulders.apply_translation([0, -0.25, 0])])
+    bust = head + shoulders.apply_translation([0, -0.25, 0])
     assert head_width(bust) == pytest.approx(0.3)
     assert head_width(bust.apply_translation([0, -1, 0])) == pytest.approx(0.7)
 

@@ -1,6 +1,10 @@
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from inv3d.export.preview import MOST, Preview
@@ -16,7 +20,7 @@ def name(index: int, time: float) -> str:
     return f"\x1b frame {index} of a long name that does not fit into a column"
 
 
-def frames(count: int):
+def frames(count: int) -> Iterator[Frame]:
     for i in range(3 * count):
         yield Frame(i, i / 30, np.full((90, 160, 3), 100, np.uint8), (2.0, 2.0))
 
@@ -25,7 +29,7 @@ def crops(count: int, value: float) -> dict[int, torch.Tensor]:
     return {3 * i: torch.full((3, 32, 32), value) for i in range(count)}
 
 
-def seen(path) -> np.ndarray:
+def seen(path: Path) -> NDArray[np.uint8]:
     return np.asarray(Image.open(path).convert("RGB"))
 
 

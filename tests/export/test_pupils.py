@@ -21,11 +21,12 @@ def finder(pupils):
 
 
 @pytest.fixture
-def drawn(monkeypatch) -> SimpleNamespace:
+def drawn(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A head whose depth is that of one eye on each half of its front, with the pupils at `EYES`."""
     camera = look_at(torch.zeros(1), torch.zeros(1))
     places, distances = camera.project(torch.from_numpy(EYES).float()[None])
-    depth = torch.where(torch.arange(SIZE) < SIZE // 2, *distances[0]).expand(1, 1, SIZE, SIZE)
+    left, right = distances[0]
+    depth = torch.where(torch.arange(SIZE) < SIZE // 2, left, right).expand(1, 1, SIZE, SIZE)
     image = torch.zeros(1, 3, SIZE, SIZE)
     made = SimpleNamespace(
         generator=SimpleNamespace(device=torch.device("cpu")),

@@ -1,11 +1,12 @@
 import dataclasses
 import re
+from collections.abc import Sequence
 
 import pytest
 import torch
 
 from inv3d.core.inversion.settings import FAST
-from inv3d.core.metrics.evaluate import evaluate, means
+from inv3d.core.metrics.evaluate import FrameMetrics, evaluate, means
 from inv3d.core.views import Views
 from inv3d.export.report import Source, write_report
 from inv3d.export.results import BothFrames, MeasuredBy, Metrics, Run
@@ -28,10 +29,12 @@ def fitted(head):
     return views, renders, evaluate(views, (render.image for render in renders), head.bundle)
 
 
-def figures(fit, held_out, distance: float = 0.0) -> Metrics:
+def figures(fit: Sequence[FrameMetrics], held_out: Sequence[FrameMetrics], distance: float = 0.0) -> Metrics:
     """Metrics of these rows; without any held out, those of a photo."""
+    fitted = means(fit)
+    assert fitted is not None
     return Metrics(
-        fit=means(fit),
+        fit=fitted,
         held_out=means(held_out),
         depth_consistency=0.0012,
         latent_distance=distance,

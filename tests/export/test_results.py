@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from typing import Any
 
 import pytest
 
@@ -21,15 +22,17 @@ from inv3d.export.results import (
 from inv3d.video.decode import FailedFrame
 
 ROW = FrameMetrics(3, 0.1, -20.0, 0.01, 26.0, 0.9, 0.05, 0.8)
-COMMON = {
+COMMON: dict[str, Any] = {
     "sha256": "0" * 64, "model": "demo", "fingerprint": "x", "perceptual": "own", "identity": "own", "seed": 0,
     "settings": FAST, "device": "cpu", "version": "1",
 }  # fmt: skip
 
 
 def metrics(row: FrameMetrics) -> Metrics:
+    fit = means([row])
+    assert fit is not None
     return Metrics(
-        fit=means([row]), held_out=None, depth_consistency=0.0, latent_distance=0.0,
+        fit=fit, held_out=None, depth_consistency=0.0, latent_distance=0.0,
         networks=MeasuredBy("a", "b"), frames=BothFrames(held_out=(), fit=(row,)),
     )  # fmt: skip
 
@@ -54,7 +57,8 @@ def test_a_record_of_an_output_is_read_as_it_was_written(record, tmp_path):
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(FrameMetrics) if field.name not in ("frame", "face_lost")])
 def test_a_figure_that_is_not_a_number_ends_in_one_line(field):
-    row = dataclasses.replace(ROW, **{field: math.nan})
+    changed: dict[str, Any] = {field: math.nan}
+    row = dataclasses.replace(ROW, **changed)
     said = r"the head cannot be measured: .* should be a finite number"
     with pytest.raises(InputError, match=said), finite_figures("the head cannot be measured"):
         metrics(row)

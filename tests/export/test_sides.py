@@ -73,5 +73,5 @@ def test_shoulders_are_not_in_the_face_and_things_have_none(head):
 
 
 def test_what_covers_nothing_is_like_nothing(head):
-    blank = likeness(head, lambda camera, size: (np.zeros((size, size, 3)), np.zeros((size, size), bool)), 16)
+    blank = likeness(head, lambda camera, size: (np.zeros((size, size, 3), np.float32), np.zeros((size, size), np.bool_)), 16)
     assert blank.around == 0 and blank.face == 0

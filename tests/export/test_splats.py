@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from numpy.typing import NDArray
 
 from inv3d.core.camera import Camera, look_at
 from inv3d.core.errors import Inv3dError
@@ -10,6 +11,7 @@ from inv3d.export.splats import Splats, fit_colors, picture, splats_of, visible,
 from inv3d.export.texture import Shot
 from tests.export.textures import ball
 
+Triple = tuple[float, float, float]
 NAMES = [
     "x",
     "y",
@@ -35,7 +37,10 @@ def camera(yaw: float = 0.0, pitch: float = 0.0) -> Camera:
     return look_at(torch.tensor([yaw]).deg2rad(), torch.tensor([pitch]).deg2rad())
 
 
-def one(center=(0.0, 0.0, 0.0), scales=(0.02, 0.02, 0.02), opacity=0.9, axes=None, color=(1.0, 0.5, 0.0)) -> Splats:
+def one(
+    center: Triple = (0.0, 0.0, 0.0), scales: Triple = (0.02, 0.02, 0.02), opacity: float = 0.9,
+    axes: NDArray[np.float64] | None = None, color: Triple = (1.0, 0.5, 0.0),
+) -> Splats:  # fmt: skip
     axes = np.eye(3) if axes is None else axes
     return Splats(*(np.array([value], float) for value in (center, axes, scales, color, opacity)))
 

@@ -1,16 +1,21 @@
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
+import trimesh
+from numpy.typing import NDArray
 
 from inv3d.core.camera import Camera, look_at
 from inv3d.core.generator import Render
 from inv3d.export.raster import Raster, project, rasterise, sample
 from inv3d.export.texture import Shot, bake, bake_vertices, own_shot, photo_shot
-from inv3d.export.unwrap import unwrap
+from inv3d.export.unwrap import Unwrapped, unwrap
 from tests.export.textures import ball
 
+Triple = tuple[float, float, float]
+Surface = tuple[trimesh.Trimesh, Unwrapped]
 RED, GREEN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 
 
@@ -28,12 +33,12 @@ def render(image: torch.Tensor, alpha: torch.Tensor) -> Render:
 
 
 @pytest.fixture(scope="module")
-def surface():
+def surface() -> Surface:
     mesh = ball()
     return mesh, unwrap(mesh)
 
 
-def colors_at(surface, texture, points) -> np.ndarray:
+def colors_at(surface: Surface, texture: NDArray[np.uint8], points: Sequence[Triple]) -> NDArray[np.float64]:
     """The texture's colours [N,3] in [0,1] at the vertices of the surface nearest to `points`."""
     mesh, opened = surface
     nearest = [
@@ -43,27 +48,28 @@ def colors_at(surface, texture, points) -> np.ndarray:
 
 
 def test_without_pictures_the_colours_are_those_of_the_vertices(surface):
-    texture = bake(*surface, [], 128)
-    colors = sample(texture, surface[1].uv * [1, -1] + [0, 1])
-    expected = surface[0].visual.vertex_colors[surface[1].origin, :3]
+    mesh, opened = surface
+    texture = bake(mesh, opened, [], 128)
+    colors = sample(texture, opened.uv * [1, -1] + [0, 1])
+    expected = mesh.visual.vertex_colors[opened.origin, :3]
     assert texture.shape == (128, 128, 3) and np.abs(colors - expected).max() < 12
 
 
-def test_every_side_takes_the_picture_that_sees_it_best(surface):
+def test_every_side_takes_the_picture_that_sees_it_best(surface: Surface) -> None:
     texture = bake(*surface, [plain(RED, -60), plain(GREEN, 60)], 128)
     left, right, behind = colors_at(surface, texture, [(-0.9, 0, 0.4), (0.9, 0, 0.4), (0, 0, -1)])
     assert left == pytest.approx(RED, abs=0.05) and right == pytest.approx(GREEN, abs=0.05)
     assert behind == pytest.approx((0.5, 0.5, 0.5 - 0.4), abs=0.06)  # the field's own
 
 
-def test_a_picture_that_is_preferred_reaches_further(surface):
+def test_a_picture_that_is_preferred_reaches_further(surface: Surface) -> None:
     middle, shots = [(0, 0, 1)], [plain(RED, -50), plain(GREEN, 10)]
     assert colors_at(surface, bake(*surface, shots, 128), middle)[0, 1] > 0.6
     shots[0] = dataclasses.replace(shots[0], preference=12.0)
     assert colors_at(surface, bake(*surface, shots, 128), middle)[0, 1] < 0.4
 
 
-def test_detail_comes_from_the_best_picture_and_coarse_colours_from_all(surface):
+def test_detail_comes_from_the_best_picture_and_coarse_colours_from_all(surface: Surface) -> None:
     """The better picture has stripes finer than what pictures share; the other is plain and brighter."""
     stripes = np.broadcast_to(np.where(np.arange(256) // 4 % 2, 0.7, 0.3)[None, :, None], (256, 256, 3))
     best = Shot(stripes.astype(np.float32), camera(10), np.ones((32, 32), np.float32))
@@ -83,16 +89,14 @@ def test_vertices_have_the_colours_of_the_texture(surface):
     assert (bake_vertices(mesh, []) == mesh.visual.vertex_colors[:, :3]).all()  # the field's own
 
 
-def test_what_cannot_be_trusted_is_not_used(surface):
+def test_what_cannot_be_trusted_is_not_used(surface: Surface) -> None:
     shots = [plain(RED, 0, trust=0.0), plain(GREEN, 0)]
     assert colors_at(surface, bake(*surface, shots, 64), [(0, 0, 1)])[0] == pytest.approx(GREEN, abs=0.02)
 
 
 def test_what_another_part_hides_is_not_painted():
-    import trimesh
-
     front = ball(2).apply_scale(0.5).apply_translation([0, 0, 0.4])
-    mesh = trimesh.util.concatenate([ball(), front])
+    mesh = ball() + front
     pair = mesh, unwrap(mesh)
     texture = bake(*pair, [plain(RED, 0)], 128)
     hidden, seen = colors_at(pair, texture, [(0, 0, 1), (0, 0, 2.5)])

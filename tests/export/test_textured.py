@@ -22,7 +22,7 @@ def painted(head):
 
 def test_the_mesh_looks_like_the_head_from_every_side(head, painted):
     found = likeness(head, functools.partial(picture, painted), 64)
-    assert found.face > 26 and found.around > 26
+    assert found.face is not None and found.face > 26 and found.around > 26
     grey = TexturedMesh(painted.mesh, painted.unwrapped, np.full_like(painted.texture, 128))
     assert likeness(head, functools.partial(picture, grey), 24).around < 20
 

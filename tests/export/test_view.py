@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 
 from inv3d.core.editing.edits import Edit
+from inv3d.core.head import Head
 from inv3d.core.views import Views
 from inv3d.export.formats import write_textured
 from inv3d.export.pictures import to_array
@@ -31,7 +33,7 @@ def png() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def page(head, tmp_path_factory) -> Path:
+def page(head: Head, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     write_textured(textured_ball(), folder / "mesh.glb")
     renders = [np.full((64, 64, 3), level, np.uint8) for level in (40, 120, 200)]
@@ -45,7 +47,7 @@ def page(head, tmp_path_factory) -> Path:
     return folder / "view.html"
 
 
-def data(page: Path) -> dict:
+def data(page: Path) -> dict[str, Any]:
     (text,) = re.findall(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.S)
     return json.loads(text)
 
@@ -103,7 +105,7 @@ def test_a_page_without_a_mesh_and_frames(head, tmp_path):
     assert content["mesh"] == "" and content["frames"] == content["edits"] == [] and content["picture"] is None
 
 
-def browse(page: Path, folder: Path, script: str, *options: str) -> dict:
+def browse(page: Path, folder: Path, script: str, *options: str) -> dict[str, Any]:
     """What ``script``, once the page is ready in Chromium, makes of it with ``tell``.
 
     The page is opened from disk and tells it to a server here: in the

@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
 from inv3d.core.errors import InputError
 from inv3d.core.generator import Render
+from inv3d.core.head import Head
 from inv3d.core.views import Views
 from inv3d.export.sides import sides
 from inv3d.export.views import read_views, write_unseen, write_views
@@ -12,7 +14,7 @@ from inv3d.video.picture import read_picture
 
 
 @pytest.fixture
-def views(head, tmp_path) -> Views:
+def views(head: Head, tmp_path: Path) -> Views:
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     targets = Views(images, sides(head, [(-30.0, 5.0), (40.0, 0.0)]), (3, 17), (0.1, 0.7))
     maps = torch.ones(1, 1, 64, 64)

@@ -54,6 +54,7 @@ def encode(
     the matrix."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, options=options or {"crf": "4"})
+        assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = pix_fmt
         context = stream.codec_context
@@ -88,7 +89,10 @@ def remux(source: Path, target: Path, keep: Callable[[int, float], bool] = lambd
     with av.open(str(source)) as old, av.open(str(target), "w", options={"avoid_negative_ts": "disabled"}) as new:
         stream = new.add_stream_from_template(old.streams.video[0])
         for index, packet in enumerate(old.demux(video=0)):
-            if packet.size and keep(index, float(packet.pts * packet.time_base)):
+            if not packet.size:  # the last one, which flushes the decoder
+                continue
+            assert packet.pts is not None and packet.dts is not None
+            if keep(index, float(packet.pts * packet.time_base)):
                 ticks = round(shift / packet.time_base)
                 packet.pts, packet.dts, packet.stream = packet.pts + ticks, packet.dts + ticks, stream
                 new.mux(packet)

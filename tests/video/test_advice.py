@@ -1,6 +1,7 @@
 """Each warning appears for what is wrong, alone, and says what to do."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from inv3d.video.track import HeadTrack, TrackedFrame
 GOOD = Quality(light=0.5, blur=0.3, inside=1.0, glare=0.0)
 
 
-def turn(degrees, looks: Quality | None = GOOD, size: float = 400.0, failed: int = 0) -> HeadTrack:
+def turn(degrees: Iterable[float], looks: Quality | None = GOOD, size: float = 400.0, failed: int = 0) -> HeadTrack:
     frames = (
         TrackedFrame(i, i / 30, 300.0, 300.0, size, 0.0, math.radians(yaw), 0.0, 0.9, looks)
         for i, yaw in enumerate(degrees)

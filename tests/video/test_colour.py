@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from inv3d.video.colour import BEHIND, to_srgb
 from inv3d.video.decode import frames
@@ -12,7 +15,7 @@ RAMP = np.stack([60 + COLUMNS, 90 + ROWS, np.full_like(ROWS, 120)], -1).astype(n
 SRGB_TO_2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
 
 
-def shown(path) -> np.ndarray:
+def shown(path: Path) -> NDArray[np.int64]:
     return next(iter(frames(path))).image.astype(int)
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from PIL import Image
 
 from inv3d.core.errors import InputError
 from inv3d.video import container
 from inv3d.video.container import MAX_PIXELS, probe
-from inv3d.video.decode import frames
+from inv3d.video.decode import FailedFrame, frames
 from inv3d.video.write import write_mp4
 from tests.video.clips import encode, numbers, remux, rising
 
@@ -36,9 +37,9 @@ def tracks(path: Path, sizes: list[tuple[int, int]], default: int | None = None,
             stream = container.add_stream("mjpeg" if i == cover else "libx264", rate=10)
             stream.width, stream.height, stream.pix_fmt = width, height, "yuvj420p" if i == cover else "yuv420p"
             if default is not None:
-                stream.disposition = 1 if i == default else 0
+                stream.disposition = Disposition.default if i == default else Disposition(0)
             if i == cover:
-                stream.disposition = 1024
+                stream.disposition = Disposition.attached_pic
             streams.append(stream)
         for i, stream in enumerate(streams):
             for _ in range(1 if i == cover else 3):
@@ -66,7 +67,7 @@ def test_a_cover_picture_is_never_the_clip(tmp_path):
     assert brightness(path) == 1 and probe(path).width == 64
     with av.open(str(tmp_path / "song.m4a"), "w", format="mp4") as container:
         stream = container.add_stream("mjpeg", rate=1)
-        stream.width, stream.height, stream.pix_fmt, stream.disposition = 64, 64, "yuvj420p", 1024
+        stream.width, stream.height, stream.pix_fmt, stream.disposition = 64, 64, "yuvj420p", Disposition.attached_pic
         container.mux(stream.encode(av.VideoFrame(64, 64, "yuvj420p")))
         container.mux(stream.encode())
     refused(tmp_path / "song.m4a", "only a cover picture")
@@ -118,7 +119,7 @@ def test_an_edit_list_shows_what_it_says(tmp_path):
 def test_a_clip_copied_from_the_middle_of_a_group_on(tmp_path, ending):
     source = encode(tmp_path / "clip.mp4", rising(20), options={"g": "10", "crf": "4", "bf": "0"})
     path = remux(source, tmp_path / f"late.{ending}", keep=lambda index, time: index >= 6)
-    failed = []
+    failed: list[FailedFrame] = []
     assert numbers(frame.image for frame in frames(path, failed=failed.append)) == list(range(10, 20))
     assert [frame.index for frame in failed] == [0, 1, 2, 3]
 
@@ -153,7 +154,7 @@ def test_the_rate_comes_from_frames_that_follow_each_other_in_time(tmp_path, mon
 def test_dropped_frames_leave_a_gap_and_nothing_else(tmp_path):
     source = encode(tmp_path / "clip.mp4", rising(20), codec="mpeg4", options={"g": "1", "qscale": "2"})
     path = remux(source, tmp_path / "dropped.avi", keep=lambda index, time: index not in (5, 6, 7, 12))
-    failed = []
+    failed: list[FailedFrame] = []
     found = list(frames(path, failed=failed.append))
     assert len(found) == 16 and not failed
     assert [round(10 * frame.time) for frame in found] == [0, 1, 2, 3, 4, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19]

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ EDGED = np.full((96, 128, 3), 30, np.uint8)
 EDGED[16:80, 32:112] = 220
 
 
-def only_the_middle(path) -> bool:
+def only_the_middle(path: Path) -> bool:
     frame = next(iter(frames(path)))
     return frame.image.shape == (64, 80, 3) and int(frame.image.min()) > 200 and frame.scale == (1.0, 1.0)
 

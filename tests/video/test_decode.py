@@ -10,7 +10,7 @@ from PIL import Image
 
 from inv3d.core.errors import InputError
 from inv3d.video.container import Clip
-from inv3d.video.decode import frames, probe
+from inv3d.video.decode import FailedFrame, frames, probe
 from inv3d.video.write import write_mp4
 from tests.video.clips import corner_image, encode, set_matrix
 
@@ -169,6 +169,7 @@ def scratched(path: Path, number: int) -> Path:
     """Noise over the second half of a packet."""
     with av.open(str(path)) as container:
         packet = list(container.demux(video=0))[number]
+        assert packet.pos is not None
         start, size = packet.pos + packet.size // 2, packet.size // 2
     data = bytearray(path.read_bytes())
     data[start : start + size] = np.random.default_rng(0).bytes(size)
@@ -185,7 +186,7 @@ def moving(count: int) -> list[np.ndarray]:
 def test_damaged_frames_in_the_middle_are_listed_and_the_others_come(tmp_path, codec):
     path = encode(tmp_path / "clip.mp4", moving(30), codec=codec, options={"g": "10", "bf": "0"})
     sound = [frame.image.astype(int) for frame in frames(path)]
-    failed = []
+    failed: list[FailedFrame] = []
     found = list(frames(scratched(path, 13), failed=failed.append))
     assert failed and all("damaged" in frame.reason or "cannot be decoded" in frame.reason for frame in failed)
     assert failed[0].index in (12, 13, 14) and len(found) + len(failed) == 30

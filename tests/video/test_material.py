@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inv3d.core.bundle import Bundle
 from inv3d.core.errors import InputError
 from inv3d.video.material import Photographs, Recording
 from inv3d.video.track import HeadTrack
@@ -21,7 +22,7 @@ def silent(done: int, total: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory) -> Photographs:
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Photographs:
     """A head from three sides, the last one first and turned by its metadata; a plain picture, text, and a copy."""
     folder = tmp_path_factory.mktemp("photos")
     paths = [folder / name for name in ("c.png", "a.jpg", "b.png", "plain.png", "text.png", "copy.png")]
@@ -39,7 +40,7 @@ def photos(tmp_path_factory) -> Photographs:
 
 
 @pytest.fixture(scope="module")
-def found(photos, demo) -> HeadTrack:
+def found(photos: Photographs, demo: Bundle) -> HeadTrack:
     counts = []
     found = photos.track(demo, None, lambda done, total: counts.append((done, total)))
     assert counts == [(i, 6) for i in range(1, 7)]

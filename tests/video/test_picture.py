@@ -5,13 +5,14 @@ import struct
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageCms, TiffImagePlugin
 
-from inv3d.core.errors import InputError, OutOfMemoryError
+from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError
 from inv3d.video import picture as pictures
 from inv3d.video.picture import read_picture as read
 
@@ -45,7 +46,7 @@ def read_picture(path: Path) -> torch.Tensor:
     return read(path).image
 
 
-def refused(words: str, path: Path, error: type[Exception] = InputError) -> None:
+def refused(words: str, path: Path, error: type[Inv3dError] = InputError) -> None:
     with pytest.raises(error, match=words) as caught:
         read_picture(path)
     assert "\n" not in caught.value.message and path.name in caught.value.message
@@ -205,7 +206,7 @@ def test_a_wrong_checksum_of_a_text_is_no_reason(portrait, plain, tmp_path):
     assert torch.equal(read_picture(tmp_path / "x.png"), plain)
 
 
-ENDINGS = {
+ENDINGS: dict[str, dict[str, Any]] = {
     "jpg": {"quality": 95}, "progressive.jpg": {"quality": 95, "progressive": True}, "png": {}, "bmp": {},
     "tif": {}, "ppm": {}, "tga": {}, "webp": {"lossless": True}, "avif": {"quality": 95}, "qoi": {}, "dds": {},
 }  # fmt: skip

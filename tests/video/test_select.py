@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterable
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from inv3d.video.select import cut_views, finer_size, select
 from inv3d.video.track import HeadTrack, TrackedFrame
 
 
-def turning(yaws) -> HeadTrack:
+def turning(yaws: Iterable[float]) -> HeadTrack:
     return HeadTrack(
         tuple(TrackedFrame(10 * i, i / 30, 60.0, 50.0, 80.0, 0.0, yaw, 0.0, 0.9) for i, yaw in enumerate(yaws)), ()
     )
@@ -74,7 +75,7 @@ def test_pictures_are_cut_finer_only_where_the_frames_have_the_pixels():
 def test_finer_views_show_the_same_as_those_for_the_model(clip):
     found = (TrackedFrame(3, 0.3, 134.0, 83.0, 116.0, 0.0, 0.0, 0.0, 1.0),)
     views = cut_views(frames(clip, {3}.__contains__), found, 32, look_at)
-    assert views.fine.shape == (1, 3, 64, 64)
+    assert views.fine is not None and views.fine.shape == (1, 3, 64, 64)
     again = torch.nn.functional.avg_pool2d(views.fine / 127.5 - 1.0, 2)
     assert (again - views.images).abs().mean() < 0.02
     assert cut_views(frames(clip, {3}.__contains__), found, 112, look_at).fine is None

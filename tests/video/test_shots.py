@@ -1,5 +1,8 @@
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from inv3d.video.decode import Frame
 from inv3d.video.shots import Shots
@@ -15,7 +18,7 @@ def scene(hue: int, head: int, light: float = 1.0) -> np.ndarray:
     return (image * light).astype(np.uint8)
 
 
-def changes(images, yaws=None, rate=10.0) -> list[float]:
+def changes(images: Iterable[NDArray[np.uint8]], yaws: Sequence[float] | None = None, rate: float = 10.0) -> list[float]:
     shots = Shots()
     found = []
     for i, image in enumerate(images):

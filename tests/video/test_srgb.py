@@ -34,7 +34,9 @@ def test_colours_survive_in_every_mode(colours, mode):
     image = Image.fromarray(colours)
     if mode == "LAB":
         lab = ImageCms.createProfile("LAB")
-        image = ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), lab, outputMode="LAB")
+        changed = ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), lab, outputMode="LAB")
+        assert changed is not None
+        image = changed
     elif mode == "RGBa":
         image = image.convert("RGBA").convert("RGBa")
     else:
@@ -86,7 +88,7 @@ def test_tiffs_whose_smallest_value_is_white(ramp, kind):
     # Pillow inverts what it writes with 8 bits, and not with 16
     Image.fromarray(values if kind == np.uint16 else ramp).save(stored, "TIFF", tiffinfo=tags)
     file = Image.open(stored)
-    assert file.tag_v2[262] == 0
+    assert isinstance(file, TiffImagePlugin.TiffImageFile) and file.tag_v2[262] == 0
     assert error(rgb(file), ramp) < 1
 
 

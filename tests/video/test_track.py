@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -71,7 +72,7 @@ def test_frames_without_a_head_lead_in_and_are_listed(tmp_path, demo):
     assert [(frame.index, frame.reason) for frame in found.failed] == [(i, "no head found") for i in range(3)]
 
 
-def path_of(yaw, times) -> HeadTrack:
+def path_of(yaw: Iterable[float], times: Iterable[float]) -> HeadTrack:
     return HeadTrack(
         tuple(
             TrackedFrame(i, t, 100.0, 50.0, 80.0, 0.0, y, 0.0, 0.9)
