@@ -28,6 +28,7 @@ def test_saving_and_loading_keep_every_weight(demo, tmp_path, monkeypatch):
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert again.fingerprint == demo.fingerprint
+    assert again.world is not None and again.directions is not None
     assert again.world.measured.border == demo.world.measured.border
     for ours, theirs in zip(demo.directions, again.directions, strict=True):
         assert ours.name == theirs.name and torch.equal(ours.step, theirs.step)

@@ -22,14 +22,16 @@ def rembg(monkeypatch):
         assert session == "u2net_human_seg" and only_mask
         return Image.fromarray(np.asarray(picture)[..., 0])
 
-    package.remove, package.new_session = remove, lambda name: name
+    monkeypatch.setattr(package, "remove", remove, raising=False)
+    monkeypatch.setattr(package, "new_session", lambda name: name, raising=False)
     monkeypatch.setitem(sys.modules, "rembg", package)
     return package
 
 
 def test_the_models_own_mattes_are_those_of_its_aligner(demo):
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    assert torch.equal(cut_out_named(OWN, demo)(images), mattes_of_one(demo.aligner, images, True))
+    cut_out = cut_out_named(OWN, demo)
+    assert cut_out is not None and torch.equal(cut_out(images), mattes_of_one(demo.aligner, images, True))
     bare = tiny.with_generator(demo)  # like EG3D's, it does not tell heads from rooms
     assert cut_out_named(OWN, bare) is None
     with pytest.raises(UsageError, match="--matte rembg does nothing"):
@@ -39,7 +41,9 @@ def test_the_models_own_mattes_are_those_of_its_aligner(demo):
 def test_rembg_cuts_out_pictures_of_any_colours(demo, rembg):
     images = torch.full((2, 3, 16, 16), -1.0)
     images[1, 0, :, :8] = 1.0
-    found = cut_out_named("rembg", demo)(images)
+    cut_out = cut_out_named("rembg", demo)
+    assert cut_out is not None
+    found = cut_out(images)
     assert found.shape == (2, 1, 16, 16) and found[0].max() == 0.0
     assert found[1, 0, :, :8].min() == 1.0 and found[1, 0, :, 8:].max() == 0.0
 

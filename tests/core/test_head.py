@@ -42,6 +42,7 @@ def test_a_head_with_detail_comes_back_and_renders_the_same_bits(head, tmp_path)
     detailed, camera = with_detail(head), head.camera(torch.tensor([0.3]), torch.tensor([0.1]))
     detailed.save(tmp_path)
     again = Head.load(tmp_path)
+    assert again.detail is not None and detailed.detail is not None
     assert torch.equal(again.detail.seen.camera.cam2world, detailed.detail.seen.camera.cam2world)
     assert len(again.detail.aligned) == 2
     image = again.render(camera, 24).image
@@ -86,7 +87,12 @@ def test_the_grid_of_all_codes_serves_every_render(head):
 def test_one_code_makes_its_planes_once(head, monkeypatch):
     single = Head(head.generator, LatentTrack(head.track.codes[:1], torch.zeros(1)), head.bundle, head.yaw_range)
     made, planes = [], head.generator.planes
-    monkeypatch.setattr(head.generator, "planes", lambda codes, detail=None: made.append(len(codes)) or planes(codes))
+
+    def noted(codes, detail=None):
+        made.append(len(codes))
+        return planes(codes)
+
+    monkeypatch.setattr(head.generator, "planes", noted)
     camera = head.camera(torch.tensor([0.2, 0.4]), torch.zeros(2))
     both = single.render(camera, 16).image
     made.clear()
@@ -243,6 +249,7 @@ def test_a_saved_head_with_frames_renders_the_same_bits(head, tmp_path):
 
 def test_a_view_is_predicted_without_its_own_frame(head):
     shown = framed(head)
+    assert shown.lumigraph is not None
     cameras = shown.lumigraph.camera
     alone = shown.render_each(cameras, lambda render: render, 24, frames=False)
     as_it_is = shown.with_frames(alone, cameras)
@@ -285,7 +292,7 @@ def test_a_picture_beyond_the_models_own_size_takes_no_more_rays(head):
     """With frames, more pixels are the frames'; without, they are rays."""
     shown, camera, own = framed(head), head.camera(torch.tensor([0.1]), torch.zeros(1)), head.generator.resolution
     large = shown.render(camera, 2 * own)
-    assert large.image.shape[-1] == 2 * own and large.depth.shape[-1] == own == large.behind.shape[-1] // 2
+    assert large.behind is not None and large.image.shape[-1] == 2 * own and large.depth.shape[-1] == own == large.behind.shape[-1] // 2
     assert shown.render(camera, 2 * own, frames=False).depth.shape[-1] == 2 * own
 
 
@@ -306,6 +313,7 @@ def test_only_frames_finer_than_the_model_ask_for_larger_pictures(head):
 
 
 def smiling(head: Head, strength: float = 1.0) -> Head:
+    assert head.bundle.directions is not None
     smile = head.bundle.directions["smile"]
     return head.edited([*head.edits, make_edit(smile, strength, head.wplus, head.generator.code_space)])
 
@@ -331,6 +339,7 @@ def test_without_its_edits_a_head_is_the_one_that_was_fitted(head, tmp_path):
 def apart(head: Head) -> Head:
     """The head with codes in W_tri, whose planes differ."""
     space = head.generator.wtri_space
+    assert space is not None
     codes = space.widened(head.track.codes)
     codes = codes + 0.1 * torch.randn(codes.shape, generator=torch.Generator().manual_seed(5))
     return dataclasses.replace(head, track=head.track.with_codes(codes))
@@ -341,6 +350,7 @@ def test_a_head_in_w_tri_comes_back_with_its_edits(head, tmp_path):
     own.save(tmp_path)
     again = Head.load(tmp_path)
     camera = head.camera(torch.tensor([0.3]), torch.zeros(1))
+    assert again.origin is not None and own.origin is not None
     assert torch.equal(again.origin.track.codes, own.origin.track.codes)
     assert torch.equal(again.render(camera, 24).image, own.render(camera, 24).image)
 
@@ -359,7 +369,7 @@ def test_an_edit_moves_the_vectors_of_all_planes_alike(head):
 def test_the_front_of_an_edited_head_is_edited(head):
     front = smiling(head).frontal()
     assert torch.allclose(front.track.codes, smiling(head.frontal()).track.codes, atol=1e-5)
-    assert len(front.origin.track) == 1
+    assert front.origin is not None and len(front.origin.track) == 1
 
 
 def test_the_frames_of_a_front_have_its_light(head):
@@ -398,7 +408,7 @@ def test_a_head_that_faces_a_camera_has_the_code_of_that_view(head):
     camera = head.camera(torch.tensor([0.9]), torch.zeros(1))
     facing = smiling(head).facing(camera)
     assert torch.allclose(facing.track.codes[0], smiling(head).track.codes[2], atol=1e-5)
-    assert torch.allclose(facing.origin.track.codes[0], head.track.codes[2], atol=1e-5)
+    assert facing.origin is not None and torch.allclose(facing.origin.track.codes[0], head.track.codes[2], atol=1e-5)
 
 
 def test_an_edited_head_keeps_what_frames_add(head):

@@ -33,7 +33,7 @@ def test_gradient_reaches_both_neighbours_only():
     codes = torch.zeros(4, 2, 2, requires_grad=True)
     latents = LatentTrack(codes, torch.tensor([-1.0, -0.3, 0.3, 1.0]))
     latents.at(look_at(torch.tensor([0.1]), torch.zeros(1))).sum().backward()
-    assert (codes.grad.flatten(1).sum(1) > 0).tolist() == [False, True, True, False]
+    assert codes.grad is not None and (codes.grad.flatten(1).sum(1) > 0).tolist() == [False, True, True, False]
 
 
 def test_a_single_code_holds_everywhere():

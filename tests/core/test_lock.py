@@ -47,7 +47,8 @@ def test_the_file_is_gone_afterwards(tmp_path):
 
 def test_a_lock_on_a_file_that_was_removed_meanwhile_counts_for_nothing(tmp_path, monkeypatch):
     """The holder before removes its file between the opening and the locking of this one."""
-    path, original, calls = tmp_path / "lock", lock._lock, []
+    path, original = tmp_path / "lock", lock._lock
+    calls: list[int] = []
 
     def late(descriptor: int) -> None:
         if not calls:

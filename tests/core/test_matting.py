@@ -17,7 +17,7 @@ def disc() -> torch.Tensor:
 
 
 @pytest.fixture
-def picture(disc) -> torch.Tensor:
+def picture(disc: torch.Tensor) -> torch.Tensor:
     head, room = torch.tensor([0.6, 0.1, -0.2])[:, None, None], torch.tensor([-0.5, 0.0, 0.4])[:, None, None]
     noise = 0.04 * torch.randn(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
     return head * disc + room * (1 - disc) + noise
@@ -66,7 +66,8 @@ def test_the_room_becomes_one_colour(disc, picture):
     outside, inside = (disc == 0).expand_as(picture), (disc == 1).expand_as(picture)
     assert torch.equal(laid.images[inside], picture[inside])
     assert laid.images[outside].reshape(3, -1).std(1).amax() < 1e-5
-    assert torch.equal(laid[[0]].mattes, disc) and laid.followed_by(laid).mattes.shape[0] == 2
+    one, two = laid[[0]].mattes, laid.followed_by(laid).mattes
+    assert one is not None and torch.equal(one, disc) and two is not None and len(two) == 2
     assert laid.followed_by(views).mattes is None
     assert torch.equal(room_colour(picture, torch.ones_like(disc)), picture[0].flatten(1).median(1).values)
 
@@ -85,10 +86,12 @@ def test_finer_pictures_are_laid_on_the_colour_too(disc, picture):
     views = Views(small, look_at(torch.zeros(1), torch.zeros(1)), (0,), (0.0,), fine=to_bytes(picture))
     green = torch.tensor([-1.0, 1.0, -1.0])
     laid = laid_on(views, F.avg_pool2d(disc, 2), green)
+    assert laid.fine is not None
     seen = laid.fine / 127.5 - 1.0
     assert (seen[0, :, 2, 2] - green).abs().max() < 0.02  # the room
     assert (seen[0, :, SIZE // 2, SIZE // 2] - picture[0, :, SIZE // 2, SIZE // 2]).abs().max() < 0.02  # the head
-    assert laid_on(views[[]], F.avg_pool2d(disc, 2)[:0], green).fine.shape == (0, 3, SIZE, SIZE)  # a photo has no frames in between
+    none = laid_on(views[[]], F.avg_pool2d(disc, 2)[:0], green).fine
+    assert none is not None and none.shape == (0, 3, SIZE, SIZE)  # a photo has no frames in between
 
 
 @pytest.mark.parametrize("side", [SIZE, SIZE - 1])

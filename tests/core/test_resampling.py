@@ -24,7 +24,7 @@ def test_sampling(monkeypatch, padding):
     random = torch.Generator().manual_seed(0)
     maps = torch.randn(2, 5, 9, 7, generator=random, dtype=torch.float64)
     places = torch.rand(2, 4, 30, 2, generator=random, dtype=torch.float64) * 2.6 - 1.3
-    for free, ordered in both(monkeypatch, lambda *leaves: sample(*leaves, padding), maps, places):
+    for free, ordered in both(monkeypatch, lambda maps, places: sample(maps, places, padding), maps, places):
         assert torch.allclose(free, ordered, atol=1e-12)
 
 

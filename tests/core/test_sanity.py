@@ -23,8 +23,7 @@ def info():
 def generator():
     """One whose density and colours are those of its decoder's biases."""
     network = TriplaneGenerator(CONFIG).eval()
-    last = network.decoder.net[2]
-    last.weight.data.zero_()
+    network.get_parameter("decoder.net.2.weight").data.zero_()
     return network
 
 

@@ -16,7 +16,8 @@ def views(count: int, fine: int | None = None) -> Views:
 
 def test_finer_pictures_are_chosen_and_joined_with_the_others():
     both = views(2, 16).followed_by(views(3, 16))
-    assert torch.equal(both[[3]].fine, views(3, 16).fine[[1]])
+    chosen, own = both[[3]].fine, views(3, 16).fine
+    assert chosen is not None and own is not None and torch.equal(chosen, own[[1]])
     assert both.frames == (0, 1, 0, 1, 2)
 
 
@@ -27,7 +28,8 @@ def test_finer_pictures_of_another_size_or_of_some_views_alone_are_dropped():
 
 def test_mattes_are_joined_where_both_are_known():
     known = dataclasses.replace(views(1), mattes=torch.ones(1, 1, 8, 8))
-    assert known.followed_by(known).mattes.shape == (2, 1, 8, 8)
+    joined = known.followed_by(known).mattes
+    assert joined is not None and joined.shape == (2, 1, 8, 8)
     assert known.followed_by(views(1)).mattes is None
 
 

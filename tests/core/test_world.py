@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from inv3d.core.bundle import load_bundle
 from inv3d.core.errors import ModelError
 from inv3d.core.library import model_folder
+from inv3d.core.networks.identity import IdentityNetwork
 from inv3d.core.world import OUTSIDE, Gaussian, Measured, World
 
 REAL = Path(__file__).parents[3] / "shared" / "real"
@@ -84,7 +85,8 @@ def test_the_world_of_the_embedded_model_was_measured_with_its_weights(monkeypat
         raise AssertionError("world.safetensors is not of these weights: run `python benchmarks/photographs.py --save`")
 
     monkeypatch.setattr("inv3d.core.bundle.measure_world", measured)
-    assert load_bundle("demo").world.measured.border > 0
+    world = load_bundle("demo").world
+    assert world is not None and world.measured.border > 0
     assert (model_folder("demo") / "world.safetensors").stat().st_size < 60_000
 
 
@@ -100,7 +102,7 @@ def test_renders_lie_inside_and_noise_outside(demo, head):
 def test_several_pictures_are_judged_by_their_median(monkeypatch):
     sides = torch.tensor([2.0, 4.0, 18.0])[:, None] * torch.ones(3, 2)
     monkeypatch.setattr("inv3d.core.world._features", lambda judge, images: [sides, sides])
-    assert World(None, lambda: plain(2.0)).strangeness(torch.zeros(3, 3, 64, 64)) == pytest.approx(2.0)
+    assert World(IdentityNetwork(), lambda: plain(2.0)).strangeness(torch.zeros(3, 3, 64, 64)) == pytest.approx(2.0)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the photos are not here")

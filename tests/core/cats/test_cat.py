@@ -17,7 +17,7 @@ from inv3d.core.cats.parameters import (
     cat_parameters,
 )
 from inv3d.core.procedural.renderer import HeadRenderer
-from tests.core.procedural.figures import draw, points
+from tests.core.procedural.figures import colours, draw, field, points
 
 
 def cat(expression: dict[str, float] | None = None, **identity: float) -> torch.Tensor:
@@ -46,15 +46,15 @@ def test_the_field_never_overstates_distances_by_much(seed):
     parameters, start = draw(CAT, seed), points(seed)
     random = torch.Generator().manual_seed(seed)
     direction = torch.nn.functional.normalize(torch.randn(start.shape, generator=random), dim=-1)
-    d = CAT.signed_distance(*start.unbind(-1), parameters)
-    after = CAT.signed_distance(*(start + direction * (0.7 * d.clamp(min=0))[..., None]).unbind(-1), parameters)
+    d = field(CAT, start, parameters)
+    after = field(CAT, start + direction * (0.7 * d.clamp(min=0))[..., None], parameters)
     assert (after[d > 0] < -0.004).float().mean() < 0.002
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 9999))
 def test_colours_are_colours(seed):
-    for channel in CAT.albedo(*points(seed).unbind(-1), draw(CAT, seed)):
+    for channel in colours(CAT, points(seed), draw(CAT, seed)):
         assert (channel > -0.3).all() and (channel < 1.3).all()
 
 
@@ -95,9 +95,9 @@ def test_light_and_background_leave_the_cat_as_it_is():
 def test_only_shape_parameters_move_the_surface():
     one, other = draw(CAT, 4)[:1], draw(CAT, 5)[:1]
     mixed = torch.cat([one[:, : len(SHAPE_NAMES)], other[:, len(SHAPE_NAMES) :]], 1)
-    places = points(2)[:1].unbind(-1)
-    assert torch.equal(CAT.signed_distance(*places, mixed), CAT.signed_distance(*places, one))
-    assert not torch.equal(CAT.signed_distance(*places, mixed), CAT.signed_distance(*places, other))
+    places = points(2)[:1]
+    assert torch.equal(field(CAT, places, mixed), field(CAT, places, one))
+    assert not torch.equal(field(CAT, places, mixed), field(CAT, places, other))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_training_samples_are_where_people_look():
     parameters = draw(CAT, 6, 3)
     places = CAT.targets(parameters, 400, torch.Generator().manual_seed(0))
     assert places.shape == (3, 400, 3)
-    near = CAT.signed_distance(*places[:, 120:].unbind(-1), parameters).abs()
+    near = field(CAT, places[:, 120:], parameters).abs()
     assert float((near < 0.03).float().mean()) > 0.6 and places.abs().max() < 0.5
 
 

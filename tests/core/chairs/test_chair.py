@@ -19,7 +19,7 @@ from inv3d.core.chairs.parameters import (
 from inv3d.core.procedural.mesh import head_mesh
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.procedural.samples import sample_heads
-from tests.core.procedural.figures import draw, points
+from tests.core.procedural.figures import colours, draw, field, points
 
 
 def chair(**identity: float) -> torch.Tensor:
@@ -53,15 +53,15 @@ def test_the_field_never_overstates_distances_by_much(seed):
     parameters, start = draw(CHAIR, seed), points(seed)
     random = torch.Generator().manual_seed(seed)
     direction = torch.nn.functional.normalize(torch.randn(start.shape, generator=random), dim=-1)
-    d = CHAIR.signed_distance(*start.unbind(-1), parameters)
-    after = CHAIR.signed_distance(*(start + direction * (0.7 * d.clamp(min=0))[..., None]).unbind(-1), parameters)
+    d = field(CHAIR, start, parameters)
+    after = field(CHAIR, start + direction * (0.7 * d.clamp(min=0))[..., None], parameters)
     assert (after[d > 0] < -0.004).float().mean() < 0.002
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 9999))
 def test_colours_are_colours(seed):
-    for channel in CHAIR.albedo(*points(seed).unbind(-1), draw(CHAIR, seed)):
+    for channel in colours(CHAIR, points(seed), draw(CHAIR, seed)):
         assert (channel >= 0.0).all() and (channel <= 1.0).all()
 
 
@@ -133,9 +133,9 @@ def test_light_and_background_leave_the_chair_as_it_is():
 def test_only_shape_parameters_move_the_surface():
     one, other = draw(CHAIR, 4)[:1], draw(CHAIR, 5)[:1]
     mixed = torch.cat([one[:, : len(SHAPE_NAMES)], other[:, len(SHAPE_NAMES) :]], 1)
-    places = points(2)[:1].unbind(-1)
-    assert torch.equal(CHAIR.signed_distance(*places, mixed), CHAIR.signed_distance(*places, one))
-    assert not torch.equal(CHAIR.signed_distance(*places, mixed), CHAIR.signed_distance(*places, other))
+    places = points(2)[:1]
+    assert torch.equal(field(CHAIR, places, mixed), field(CHAIR, places, one))
+    assert not torch.equal(field(CHAIR, places, mixed), field(CHAIR, places, other))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_training_samples_are_where_chairs_are():
     parameters = draw(CHAIR, 6, 3)
     places = CHAIR.targets(parameters, 400, torch.Generator().manual_seed(0))
     assert places.shape == (3, 400, 3)
-    near = CHAIR.signed_distance(*places[:, 120:].unbind(-1), parameters).abs()
+    near = field(CHAIR, places[:, 120:], parameters).abs()
     assert float((near < 0.03).float().mean()) > 0.6 and places.abs().max() < 0.5
 
 
@@ -166,7 +166,7 @@ def test_training_samples_tell_what_a_chair_lacks(renderer):
         sample_heads(renderer, parameters, 3000, torch.Generator().manual_seed(2)).queries[0]
         for parameters in (torch.cat([stool, other]), torch.cat([stool, stool]))
     ]
-    near = [CHAIR.signed_distance(*places[None].unbind(-1), other)[0].abs() < 0.006 for places in queries]
+    near = [field(CHAIR, places[None], other)[0].abs() < 0.006 for places in queries]
     high = [float((one & (places[:, 1] > 0.08)).float().mean()) for one, places in zip(near, queries, strict=True)]
     assert high[0] > 2 * high[1] > 0, high
 

@@ -35,7 +35,7 @@ MARK = "inv3d-was-here"
 LIMIT = 5.0  # seconds
 
 
-def call(name: str, *arguments) -> Made:
+def call(name: str, *arguments: object) -> Made:
     """A call of any function."""
     module, _, attribute = name.rpartition(".")
     return Made(Named(module, attribute), arguments)
@@ -44,11 +44,11 @@ def call(name: str, *arguments) -> Made:
 SHELL = call("posix.system", f"touch {MARK}")
 
 
-def dumped(value, protocol=4) -> bytes:
+def dumped(value: object, protocol: int = 4) -> bytes:
     return Writer(protocol).dump(value)
 
 
-def ops(*parts) -> bytes:
+def ops(*parts: bytes) -> bytes:
     return b"\x80\x04" + b"".join(parts) + b"."
 
 
@@ -58,7 +58,7 @@ def stack_global(module: str, name: str) -> bytes:
     return ops(*texts, b"\x93\x8c\x02ls\x85R")
 
 
-def with_hook(value) -> Made:
+def with_hook(value: object) -> Made:
     tensor = rebuilt(Writer(4).storage(torch.zeros(2)), (2,), (1,))
     tensor.arguments = (*tensor.arguments[:-1], value)
     return tensor

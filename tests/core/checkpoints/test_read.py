@@ -5,6 +5,7 @@ import io
 import json
 import os
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def state(small):
     return OrderedDict((name, tensor.clone()) for name, tensor in small.state_dict().items())
 
 
-def same(found: Checkpoint, state) -> bool:
+def same(found: Checkpoint, state: Mapping[str, torch.Tensor]) -> bool:
     return found.state.keys() == state.keys() and all(torch.equal(found.state[name], state[name]) for name in state)
 
 

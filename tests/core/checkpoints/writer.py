@@ -79,7 +79,7 @@ class Writer:
                 return
         raise TypeError(f"{type(value)} is not written")
 
-    def _writers(self) -> Iterable[tuple[Any, Callable[[io.BytesIO, Any], None]]]:
+    def _writers(self) -> Iterable[tuple[Any, Callable[[io.BytesIO, Any], object]]]:
         return (
             (type(None), lambda out, value: out.write(b"N")),
             (bool, lambda out, value: out.write(b"\x88" if value else b"\x89")),
@@ -190,7 +190,7 @@ def rebuilt(storage: Any, size: tuple[int, ...], stride: tuple[int, ...], offset
     return Made(Named("torch._utils", "_rebuild_tensor_v2"), arguments)
 
 
-def nested(raw: bytes) -> Made:
+def nested(raw: object) -> Made:
     """A storage that is a file in the pickle."""
     return Made(Named("torch.storage", "_load_from_bytes"), (raw,))
 

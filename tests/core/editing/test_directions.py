@@ -36,7 +36,7 @@ def test_a_step_is_one_standard_deviation_of_what_is_read():
 
 def test_saved_directions_come_back(saved):
     again = Directions.load(saved, WEIGHTS, 4, refuse)
-    assert [(each.name, each.about, each.span) for each in again] == [
+    assert again is not None and [(each.name, each.about, each.span) for each in again] == [
         ("smile", "a smile", "shape"), ("age", "years", None)
     ]  # fmt: skip
     assert torch.equal(again["smile"].step, direction().step) and again["age"].limits == direction().limits
@@ -46,7 +46,9 @@ def test_saved_traits_come_back(tmp_path):
     axes = torch.eye(4)
     traits = (Trait("hair", "its form", "shape", axes[:1], axes[1:2]), Trait("hair", "its form", "looks", axes[:3], axes[1:]))
     Directions((direction(),), traits).save(tmp_path / "d.safetensors", WEIGHTS)
-    again = Directions.load(tmp_path / "d.safetensors", WEIGHTS, 4, refuse).traits
+    found = Directions.load(tmp_path / "d.safetensors", WEIGHTS, 4, refuse)
+    assert found is not None
+    again = found.traits
     assert [(each.name, each.about, each.span) for each in again] == [("hair", "its form", span) for span in ("shape", "looks")]
     assert all(torch.equal(a.steps, b.steps) and torch.equal(a.normals, b.normals) for a, b in zip(again, traits, strict=True))
 
@@ -65,6 +67,7 @@ def test_directions_with_a_step_for_each_vector_come_back(tmp_path):
     wide = dataclasses.replace(direction("wide", None), step=rows, normal=rows / 2)
     Directions((direction(), wide, direction("age"))).save(tmp_path / "d.safetensors", WEIGHTS)
     again = Directions.load(tmp_path / "d.safetensors", WEIGHTS, 4, refuse)
+    assert again is not None
     assert torch.equal(again["wide"].step, rows) and torch.equal(again["wide"].normal, rows / 2)
     assert torch.equal(again["age"].step, direction().step)
 
@@ -156,5 +159,5 @@ def test_directions_of_the_embedded_model_do_not_leak(demo):
 
 def test_loading_puts_them_on_the_device(saved):
     again = Directions.load(saved, WEIGHTS, 4, refuse, "meta")
-    assert again["smile"].step.device.type == again["smile"].normal.device.type == "meta"
+    assert again is not None and again["smile"].step.device.type == again["smile"].normal.device.type == "meta"
     assert dataclasses.replace(again["smile"]).name == "smile"

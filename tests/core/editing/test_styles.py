@@ -39,7 +39,7 @@ def refuse(why: str) -> ModelError:
 
 
 @pytest.fixture
-def changes(generator) -> dict[str, torch.Tensor]:
+def changes(generator: TriplaneGenerator) -> dict[str, torch.Tensor]:
     """A matrix that changes by a product of narrow ones, planes on a coarse grid, and a bias."""
     random = torch.Generator().manual_seed(1)
     shape = generator.state_dict()[MATRIX].shape

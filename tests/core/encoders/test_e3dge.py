@@ -4,12 +4,14 @@ import pytest
 import torch
 
 from inv3d.core import library
+from inv3d.core.bundle import Bundle
 from inv3d.core.editing.edits import Edit
 from inv3d.core.encoders.e3dge import E3dge, pose_distance, small_config
 from inv3d.core.encoders.inverter import E3dgeInverter, Start, load_inverter
 from inv3d.core.encoders.kinds import E3DGE
 from inv3d.core.encoders.store import load_e3dge, save_encoder
 from inv3d.core.generator import Detail
+from inv3d.core.generator.triplane import TriplaneScene
 from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.settings import FAST
@@ -55,7 +57,7 @@ def inverter(demo):
     return E3dgeInverter(small(space.num_ws, space.w_dim, demo.generator.decoded_features).requires_grad_(False))
 
 
-def views(demo, *yaws: float) -> Views:
+def views(demo: Bundle, *yaws: float) -> Views:
     count = len(yaws)
     images = torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     cameras = demo.info.camera(torch.tensor(yaws), torch.zeros(count))
@@ -84,6 +86,7 @@ def test_a_head_keeps_the_detail_of_its_photo(demo, inverter, tmp_path):
     start = inverter(photo, demo)
     made = invert(Footage.of_one(photo), demo, settings, start=start)
     assert float(made.footage.targets.cameras.yaw) == pytest.approx(float(start.angles[0, 0]), abs=1e-4)
+    assert made.head.detail is not None
     assert torch.equal(made.head.detail.seen.camera.cam2world, made.footage.targets.cameras.cam2world)
     assert len(made.head.detail.aligned) == 3
     made.head.save(tmp_path)
@@ -127,9 +130,12 @@ def test_an_edit_aligns_the_detail_anew(demo, inverter):
     def aligned(head: Head, moved: float) -> tuple[Detail, Detail]:
         displacement = torch.full_like(head.wplus[0], moved)
         edited = head.edited([Edit("moved", 1.0, 0, len(displacement) - 1, displacement)])
-        return head.detail, edited.scene(edited.wplus).planes.detail
+        scene = edited.scene(edited.wplus)
+        assert isinstance(scene, TriplaneScene) and scene.planes.detail is not None and head.detail is not None
+        return head.detail, scene.planes.detail
 
     own = load_inverter(demo, E3DGE)
+    assert own is not None
     head = invert(Footage.of_one(photo), demo, settings, start=own(photo, demo)).head
     before, after = aligned(head, 0.0)
     assert torch.allclose(before.aligned[1].residual, after.aligned[1].residual, atol=2e-3)

@@ -25,7 +25,9 @@ def test_the_views_of_a_head_start_at_the_mean_of_their_codes(demo, monkeypatch,
     images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     cameras = demo.info.camera(torch.zeros(3), torch.zeros(3))
     views = Views(images, cameras, (0, 1, 2), (0.0, 0.0, 0.0))
-    each = load_inverter(demo, PREIM3D)(views, demo).codes
+    inverter = load_inverter(demo, PREIM3D)
+    assert inverter is not None
+    each = inverter(views, demo).codes
     start = common_start(views, demo)
     assert start.angles is None and torch.allclose(start.codes, each.mean(0, keepdim=True))
     assert has_encoder("demo", PREIM3D)

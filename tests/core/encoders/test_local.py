@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from tests.core.formula import filled, image
 DATA = Path(__file__).parents[2] / "data" / "encoders"
 REFERENCES = np.load(DATA / "references_e3dge.npz")
 PUBLIC = LocalConfig()
+Network = TypeVar("Network", bound=torch.nn.Module)
 _UNUSED = (".bn4.", "downsample_channel_conv.", "local_feat_to_tex_modulations_linear.")
 """Public weights that are kept twice, that no code uses, or that DetailFilm has in another shape."""
 
@@ -27,7 +29,7 @@ def public_encoder() -> HourGlassEncoder:
     return HourGlassEncoder(PUBLIC.stem, PUBLIC.widths, PUBLIC.stacks, PUBLIC.depth, PUBLIC.groups)
 
 
-def with_formula(network: torch.nn.Module) -> torch.nn.Module:
+def with_formula(network: Network) -> Network:
     state = network.state_dict()
     network.load_state_dict({name: filled(name, tuple(tensor.shape)) for name, tensor in state.items()})
     return network.eval().requires_grad_(False)

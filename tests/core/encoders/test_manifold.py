@@ -10,6 +10,7 @@ from inv3d.core.errors import ModelError
 
 def test_the_embedded_model_has_directions_in_the_manifold_of_its_encoder(head):
     own, found = head.bundle.directions, in_manifold(head, PREIM3D).bundle.directions
+    assert found is not None
     names = [each.name for each in found]
     assert {"age", "beard", "hair-length"} <= set(names) <= {each.name for each in own}
     assert not any(found[name].step.equal(own[name].step) for name in names)

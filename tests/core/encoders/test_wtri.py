@@ -114,6 +114,7 @@ def test_views_are_encoded_each_on_its_own(demo, encoder):
 
 def test_super_resolution_has_an_encoder_of_its_own():
     made = Wtri(TINY).eval()
+    assert made.superresolution is not None
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         before = made(image, -image)
@@ -127,7 +128,8 @@ def test_super_resolution_has_an_encoder_of_its_own():
 def test_sizes_are_the_models():
     public, baseline, small = public_config(22, 512, True), public_config(14, 512, False), small_config(18, 256)
     assert (public.backbone.num_ws, public.num_ws, baseline.num_ws, small.num_ws) == (21, 22, 14, 18)
-    assert public.superresolution.kind == "finest" and baseline.superresolution is small.superresolution is None
+    assert public.superresolution is not None and public.superresolution.kind == "finest"
+    assert baseline.superresolution is small.superresolution is None
     assert public.passes == small.passes == 5 and public.backbone.input_size == 256
     assert sum(parameter.numel() for parameter in Wtri(small).parameters()) < 1_600_000
 

@@ -124,6 +124,7 @@ def test_the_check_finds_planted_faults(tmp_path, monkeypatch, name):
     assert right in source
     (tmp_path / "faulty.py").write_text(source.replace(right, wrong))
     spec = importlib.util.spec_from_file_location("faulty", tmp_path / "faulty.py")
+    assert spec is not None and spec.loader is not None
     faulty = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "faulty", faulty)  # Triton looks up the names of a kernel's module
     spec.loader.exec_module(faulty)
@@ -169,6 +170,7 @@ def test_a_generator_on_a_device_renders_with_kernels(monkeypatch, large):
     with pretended() as there:
         bundle = tiny.with_generator(load_bundle("demo", DEVICE), tiny.CONFIG, DEVICE)
         made = bundle.generator.requires_grad_(True)
+        assert isinstance(made, generator.TriplaneGenerator)
         made.suit(DEVICE)
         assert made.field.decode is fused.decoded_at_once
         inputs = made, bundle.info, *start(made, DEVICE)
@@ -187,5 +189,6 @@ def test_checkpoints_compute_the_same_again(large):
     made = bundle.generator.requires_grad_(True)
     inputs = made, bundle.info, *start(made), 16
     right = rendered(*inputs)
+    assert isinstance(made, generator.TriplaneGenerator)
     made.field.decode = fused._by_kernels
     agree(rendered(*inputs), right)

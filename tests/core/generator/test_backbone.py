@@ -135,8 +135,9 @@ def test_activations_of_mapping_and_backbone_are_those_of_the_configuration():
     z, camera = torch.randn(2, 8), torch.randn(2, 25)
     mapping = generator.backbone.mapping
     joined = torch.cat([normalize_second_moment(z), normalize_second_moment(mapping.embed(camera))], 1)
-    assert torch.allclose(mapping(z, camera)[:, 0], mapping.fc1(mapping.fc0(joined)))
-    assert torch.allclose(mapping.fc0(-joined), -mapping.fc0(joined), atol=1e-5)  # the biases are zero
+    first, second = mapping.get_submodule("fc0"), mapping.get_submodule("fc1")
+    assert torch.allclose(mapping(z, camera)[:, 0], second(first(joined)))
+    assert torch.allclose(first(-joined), -first(joined), atol=1e-5)  # the biases are zero
     x, _ = generator.backbone.synthesis.blocks(mapping(z, camera), "const")[0]
     assert x.min() >= 0.0
 
@@ -145,7 +146,7 @@ def test_half_precision_is_for_gradients_and_loses_little():
     torch.manual_seed(0)
     generator = TriplaneGenerator(replace(CONFIG, inject_resolution=8))
     network, codes = generator.backbone.synthesis, torch.randn(1, generator.code_space.num_ws, 16, requires_grad=True)
-    learned = [codes, network.get_submodule("b4").const, network.get_submodule("b16").conv1.weight]
+    learned = [codes, network.get_parameter("b4.const"), network.get_parameter("b16.conv1.weight")]
     weights = torch.randn(1, 12, 16, 16)
 
     def look() -> tuple[torch.Tensor, list[torch.Tensor]]:

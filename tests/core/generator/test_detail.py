@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from inv3d.core.camera import look_at
+from inv3d.core.camera import Camera, look_at
 from inv3d.core.generator import Detail, LocalFeatures
 from inv3d.core.generator.detail import ENCODED, DetailFilm, FeatureFusion, positional_encoding, together
 from tests.core.formula import filled, unit
@@ -20,7 +20,7 @@ def ramp(size: int = 32) -> torch.Tensor:
     return torch.stack([u, v])[None]
 
 
-def local(camera=CAMERA, depth: float = 3.0, value: float = 0.5) -> LocalFeatures:
+def local(camera: Camera = CAMERA, depth: float = 3.0, value: float = 0.5) -> LocalFeatures:
     """A picture whose surface lies at one depth; its residual is of one value."""
     return LocalFeatures(torch.full((1, 3, 8, 8), value), ramp(), torch.full((1, 1, 4, 4), depth), camera)
 
@@ -113,7 +113,7 @@ def test_what_aligned_pictures_show_matters_once_the_fusion_has_learned(demo, sc
     points = torch.rand(1, 7, 3) * 0.2
     features = torch.randn(1, 7, demo.generator.decoded_features)
     assert torch.equal(alone.added(features, points), fused.added(features, points))
-    film.fusion.shift[2].weight.normal_(0.0, 0.3)
+    film.get_parameter("fusion.shift.2.weight").normal_(0.0, 0.3)
     assert not torch.allclose(alone.added(features, points), fused.added(features, points), atol=1e-3)
 
 

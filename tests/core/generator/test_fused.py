@@ -11,7 +11,7 @@ import torch
 
 from inv3d.core import generator
 from inv3d.core.errors import Inv3dWarning
-from inv3d.core.generator import TriplaneGenerator, fused
+from inv3d.core.generator import Detail, TriplaneGenerator, fused
 from inv3d.core.generator.config import CanonicalConfig, DecoderConfig, GeneratorConfig, eg3d_ffhq
 from inv3d.core.generator.field import Decoder, plainly_decoded
 from tests import tiny
@@ -103,7 +103,12 @@ def test_kernels_are_compiled_once_for_gpus_and_fit_on_them(tmp_path, monkeypatc
 def trusting(monkeypatch, errors):
     """A check with such errors; returns the calls of it."""
     calls = []
-    monkeypatch.setattr(fused, "_errors", lambda *sizes: (calls.append(sizes), errors)[1])
+
+    def found(*sizes):
+        calls.append(sizes)
+        return errors
+
+    monkeypatch.setattr(fused, "_errors", found)
     return calls
 
 
@@ -156,23 +161,27 @@ def test_what_kernels_are_not_made_for_is_decoded_plainly(monkeypatch):
 
 def test_every_call_may_be_decoded_plainly(monkeypatch):
     """On a CPU, in another precision, and where sums must have an order."""
-    monkeypatch.setattr(fused, "_by_kernels", lambda *inputs: "kernels")
+    by_kernels = torch.empty(0), torch.empty(0)
+    monkeypatch.setattr(fused, "_by_kernels", lambda *inputs: by_kernels)
     own, planes, uv = decoder(), torch.randn(1, 3, 4, 8, 8), torch.rand(1, 3, 6, 2)
     right = plainly_decoded(planes, uv, own)[0]
     assert fused.decoded_at_once(planes, uv, own)[0].equal(right)
     with pretended():
         there, planes, uv = decoder().to(DEVICE), planes.to(DEVICE), uv.to(DEVICE)
-        assert fused.decoded_at_once(planes, uv, there) == "kernels"
-        assert isinstance(fused.decoded_at_once(planes.double(), uv.double(), there.double()), tuple)
+        assert fused.decoded_at_once(planes, uv, there) is by_kernels
+        assert fused.decoded_at_once(planes.double(), uv.double(), there.double()) is not by_kernels
         there = there.float()
         with ordered():
-            assert isinstance(fused.decoded_at_once(planes, uv, there), tuple)
+            assert fused.decoded_at_once(planes, uv, there) is not by_kernels
         monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: kind == "cuda")
-        assert isinstance(fused.decoded_at_once(planes, uv, there), tuple)
+        assert fused.decoded_at_once(planes, uv, there) is not by_kernels
 
 
-class Brighter:
+class Brighter(Detail):
     """Local detail that adds one to all features."""
+
+    def __init__(self) -> None:
+        pass
 
     def added(self, features, points):
         return features + 1.0

@@ -21,6 +21,7 @@ def test_softplus_is_accurate_where_it_is_almost_nothing():
     x = torch.linspace(-20.0, 0.0, 401, requires_grad=True)
     made = Softplus()(x)
     made.sum().backward()
+    assert x.grad is not None
     exact = x.detach().double()
     torch.testing.assert_close(made.detach().double(), torch.log1p(exact.exp()), rtol=0.0, atol=2e-7)
     torch.testing.assert_close(x.grad.double(), torch.sigmoid(exact), rtol=1e-6, atol=0.0)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from inv3d.core.camera import Camera, Rays, look_at
-from inv3d.core.generator import TriplaneGenerator
+from inv3d.core.generator import Scene, TriplaneGenerator
 from inv3d.core.generator.config import GeneratorConfig, RenderingConfig, SuperResolutionConfig
 from inv3d.core.generator.interface import grid_points
 from inv3d.core.generator.volume import rays_at_once
@@ -66,7 +66,12 @@ def test_several_cameras_share_one_codes_planes(small, monkeypatch):
     codes = small.mapping(torch.randn(1, 66))
     calls = []
     synthesis = small.backbone.synthesis.forward
-    monkeypatch.setattr(small.backbone.synthesis, "forward", lambda *a: calls.append(len(a[0])) or synthesis(*a))
+
+    def forward(codes, *options):
+        calls.append(len(codes))
+        return synthesis(codes, *options)
+
+    monkeypatch.setattr(small.backbone.synthesis, "forward", forward)
     together = small(codes, cameras(-0.5, 0.0, 0.5), 16)
     assert calls == [1]
     alone = torch.cat([small(codes, cameras(yaw), 16).image for yaw in (-0.5, 0.0, 0.5)])
@@ -87,7 +92,7 @@ def test_a_held_scene_gathers_gradients_and_sends_them_on(config):
             tensor.grad = None
         return found
 
-    def look(scene, yaw: float) -> None:
+    def look(scene: Scene, yaw: float) -> None:
         generator.render(scene, cameras(yaw), 8).image.square().mean().backward()
 
     for yaw in (-0.4, 0.4):
@@ -127,6 +132,7 @@ def test_a_window_of_an_image_is_what_the_image_shows_there(raw, given, first):
     scene = generator.scene(generator.mapping(torch.randn(1, generator.z_dim)))
     whole = generator.render(scene, cameras(0.3)).image
     margin, scale = generator.window_margin, generator.resolution // raw
+    assert margin is not None
     side, left, top = 2 * margin + 4, raw - 2 * margin - 4, 0
     seen = cameras(0.3).window(torch.tensor([left, top]) / raw, side / raw)
     window = generator.render(scene, seen, side, window=True).image
@@ -166,9 +172,12 @@ def test_rays_that_miss_the_head_cost_nothing_and_change_nothing(demo, monkeypat
     codes = generator.mapping(torch.randn(2, generator.z_dim, generator=torch.Generator().manual_seed(3))).detach().requires_grad_()
     evaluated = []
     evaluate = generator.volume._evaluate
-    monkeypatch.setattr(
-        generator.volume, "_evaluate", lambda p, o, *a: evaluated.append(o.shape[1]) or evaluate(p, o, *a)
-    )
+
+    def noted(planes, origins, *rest):
+        evaluated.append(origins.shape[1])
+        return evaluate(planes, origins, *rest)
+
+    monkeypatch.setattr(generator.volume, "_evaluate", noted)
 
     def shown():
         render = generator(codes, cameras(0.9, 0.2), 48, chunk=1 << 20)
@@ -223,8 +232,8 @@ def test_gradients_reach_codes_weights_and_cameras():
     codes = generator.mapping(torch.randn(1, generator.z_dim)).detach().requires_grad_()
     yaw = torch.zeros(1, requires_grad=True)
     generator(codes, look_at(yaw, torch.zeros(1)), 16).image.square().mean().backward()
-    assert codes.grad.abs().sum() > 0
-    assert yaw.grad.abs().sum() > 0
+    assert codes.grad is not None and codes.grad.abs().sum() > 0
+    assert yaw.grad is not None and yaw.grad.abs().sum() > 0
     unused = [n for n, p in generator.named_parameters() if p.grad is None and "mapping" not in n]
     assert unused == []
 
@@ -263,8 +272,8 @@ def test_rays_that_the_box_cuts_are_sampled_within_it():
         rendering=RenderingConfig(cut_by_box=True, near=1.0, far=9.0, coarse_samples=12, fine_samples=12, box=1.6),
     )  # fmt: skip
     fog = TriplaneGenerator(config).requires_grad_(False)
-    fog.decoder.net[2].weight.zero_()
-    fog.decoder.net[2].bias[0] = 1.0  # density log(2) everywhere
+    fog.get_parameter("decoder.net.2.weight").zero_()
+    fog.get_parameter("decoder.net.2.bias")[0] = 1.0  # density log(2) everywhere
     straight, edge = torch.tensor([[0.0, 0.0, -1.0]]), torch.tensor([[1.0, 0.0, -1.0]]) / 2**0.5
     rays = Rays(torch.tensor([[[0.0, 0.0, 2.0], [-1.2, 0.0, 1.6]]]), torch.stack([straight[0], edge[0]])[None])
     found = fog.render_rays(fog.scene(torch.randn(1, fog.code_space.num_ws, 4)), rays, chunk=1)

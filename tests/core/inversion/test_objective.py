@@ -14,6 +14,7 @@ from inv3d.core.inversion.objective import (
     reconstruction,
 )
 from inv3d.core.inversion.settings import FitSettings
+from inv3d.core.networks.perceptual import Features
 
 SETTINGS = FitSettings(perceptual=2.0, pixel=3.0, identity=5.0)
 
@@ -27,11 +28,17 @@ class Fixed:
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         return (self.values + (image - image.detach()).flatten(1).sum(1))[:, None]
 
-    def features(self, images: torch.Tensor) -> tuple[torch.Tensor]:
+    def features(self, images: torch.Tensor) -> Features:
         return (self(images)[:, 0],)
 
-    def between(self, a: tuple[torch.Tensor], b: tuple[torch.Tensor]) -> torch.Tensor:
+    def between(self, a: Features, b: Features) -> torch.Tensor:
         return a[0]
+
+    def distance(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return self.between(self.features(a), self.features(b))
+
+    def similarity(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return self(a)[:, 0]
 
 
 def target(images: torch.Tensor) -> Target:

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from inv3d.core.bundle import Bundle
 from inv3d.core.camera import look_at
 from inv3d.core.inversion.outliers import fidelity
 from inv3d.core.metrics.image import psnr
@@ -10,7 +11,7 @@ from inv3d.core.views import Views
 
 
 @pytest.fixture
-def code(demo) -> torch.Tensor:
+def code(demo: Bundle) -> torch.Tensor:
     z = torch.randn(1, demo.info.generator.z_dim, generator=torch.Generator().manual_seed(1))
     return demo.generator.mapping(z)
 

@@ -3,8 +3,9 @@ import dataclasses
 import pytest
 import torch
 
+from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Rays, look_at
-from inv3d.core.generator import volume
+from inv3d.core.generator import Generator, volume
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.reconstruction import Reconstruction
 from inv3d.core.inversion.settings import FAST, PAPER, PAPER_FAST, PRESETS, preset_for
@@ -17,7 +18,7 @@ from tests import tiny
 
 
 @pytest.fixture(scope="module")
-def problem(demo) -> Problem:
+def problem(demo: Bundle) -> Problem:
     """Three views and two in between of a head that the generator can make."""
     yaw = torch.tensor([-0.6, -0.3, 0.0, 0.3, 0.6])
     cameras = look_at(yaw, torch.zeros(5))
@@ -39,12 +40,12 @@ def problem(demo) -> Problem:
 
 
 @pytest.fixture(scope="module")
-def upscaled(problem) -> Problem:
+def upscaled(problem: Problem) -> Problem:
     """The same of a small generator with super-resolution, for which the views mean nothing."""
     return dataclasses.replace(problem, bundle=tiny.with_generator(problem.bundle))
 
 
-def error(problem, generator, track) -> float:
+def error(problem: Problem, generator: Generator, track: LatentTrack) -> float:
     views = problem.views
     with torch.no_grad():
         renders = torch.cat(
@@ -113,7 +114,12 @@ def test_whole_images_share_what_a_code_looks_like(upscaled, monkeypatch):
     calls = []
     synthesis = upscaled.bundle.generator.backbone.synthesis
     own = synthesis.forward
-    monkeypatch.setattr(synthesis, "forward", lambda *values: calls.append(len(values[0])) or own(*values))
+
+    def forward(codes, *options):
+        calls.append(len(codes))
+        return own(codes, *options)
+
+    monkeypatch.setattr(synthesis, "forward", forward)
     paper = dataclasses.replace(upscaled, settings=dataclasses.replace(PAPER, wplus_steps=1, latent_steps=1))
     told = []
 
@@ -129,7 +135,7 @@ def test_whole_images_share_what_a_code_looks_like(upscaled, monkeypatch):
 def test_the_fast_presets_learn_what_super_resolution_shows(upscaled):
     settings = dataclasses.replace(upscaled.settings, tuning_steps=1)
     track = LatentTrack(upscaled.bundle.generator.mapping(torch.zeros(1, 8)), torch.zeros(1))
-    tuned = tune(dataclasses.replace(upscaled, settings=settings), track).superresolution.state_dict()
+    tuned = tune(dataclasses.replace(upscaled, settings=settings), track).get_submodule("superresolution").state_dict()
     before = upscaled.bundle.generator.superresolution.state_dict()
     assert not torch.equal(tuned["block1.conv1.weight"], before["block1.conv1.weight"])
 
@@ -141,7 +147,7 @@ def test_a_window_is_compared_with_what_the_image_shows_there(upscaled, monkeypa
     image = generator.render(scene, camera, random=random).image
     reconstruction = Reconstruction(upscaled.bundle, dataclasses.replace(FAST, window=12), random)
 
-    def losses(image) -> dict[str, float]:
+    def losses(image: torch.Tensor) -> dict[str, float]:
         found = reconstruction.window(generator, scene, camera, image, torch.ones(1), generator.window_margin)
         return {name: float(loss) for name, loss in found.items()}
 
@@ -150,7 +156,8 @@ def test_a_window_is_compared_with_what_the_image_shows_there(upscaled, monkeypa
 
 
 def test_drawn_whole_views_stand_for_all(problem, fitted, monkeypatch):
-    steps, drawn, compared = 300, {}, []
+    steps, compared = 300, []
+    drawn: dict[float, float] = {}
     settings = dataclasses.replace(PAPER_FAST, views_per_step=2, between_per_step=1)
     problem = dataclasses.replace(problem, settings=settings)
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(3))
@@ -161,13 +168,17 @@ def test_drawn_whole_views_stand_for_all(problem, fitted, monkeypatch):
         drawn[yaw] = drawn.get(yaw, 0.0) + float(weights) / steps
         return {"pixel": torch.zeros((), requires_grad=True)}
 
+    def depth(self, generator, scene, rays):
+        compared.append(scene)
+        return torch.zeros(1)
+
     class Flat:
         def held(self):
             return self, lambda: None
 
     monkeypatch.setattr(Reconstruction, "scene", lambda self, generator, codes: Flat())
     monkeypatch.setattr(Reconstruction, "whole", whole)
-    monkeypatch.setattr(Reconstruction, "depth", lambda self, generator, scene, rays: compared.append(scene) or torch.zeros(1))
+    monkeypatch.setattr(Reconstruction, "depth", depth)
     for _ in range(steps):
         list(_whole_passes(problem, reconstruction, problem.bundle.generator, track, None))
     assert drawn == pytest.approx({-0.6: 1 / 3, 0.0: 1 / 3, 0.6: 1 / 3, -0.3: 1 / 2, 0.3: 1 / 2}, rel=0.15)
@@ -209,7 +220,9 @@ def test_a_head_that_was_filmed_from_one_side_is_searched_for_and_tuned(problem)
 
 def test_drawn_views_stand_for_all(problem, fitted, monkeypatch):
     """Over many steps every view weighs what it would if each step took them all; the whole ones likewise."""
-    steps, drawn, whole = 600, {}, {}
+    steps = 600
+    drawn: dict[float, float] = {}
+    whole: dict[float, float] = {}
 
     def record(where, cameras, weights):
         for yaw, weight in zip(cameras.yaw.tolist(), weights.tolist(), strict=True):
@@ -249,7 +262,12 @@ def test_depths_of_two_targets_are_compared_in_every_step(problem, fitted):
 def test_tuning_looks_at_whole_views_of_its_own_size(problem, fitted, monkeypatch):
     sizes = []
     between = problem.bundle.perceptual.between
-    monkeypatch.setattr(problem.bundle.perceptual, "between", lambda a, b: sizes.append(2 * a[0].shape[-1]) or between(a, b))
+
+    def noted(a, b):
+        sizes.append(2 * a[0].shape[-1])
+        return between(a, b)
+
+    monkeypatch.setattr(problem.bundle.perceptual, "between", noted)
     settings = dataclasses.replace(problem.settings, wplus_steps=1, tuning_steps=1, tuning_resolution=40)
     fit_wplus(dataclasses.replace(problem, settings=settings))
     tune(dataclasses.replace(problem, settings=settings), LatentTrack(fitted[0], torch.zeros(1)))
@@ -296,7 +314,7 @@ def test_smoothness_flattens_depth_during_tuning(problem):
     z = torch.randn(1, problem.bundle.generator.z_dim, generator=torch.Generator().manual_seed(8))
     code = problem.bundle.generator.mapping(z)
 
-    def roughness(generator) -> float:
+    def roughness(generator: Generator) -> float:
         with torch.no_grad():
             render = generator(code, problem.views.cameras, 32)
             return float(depth_smoothness(render.depth, render.alpha).mean())
@@ -309,7 +327,7 @@ def test_identity_alone_makes_the_person_more_alike(problem):
     settings = dataclasses.replace(problem.settings, **{**ONLY, "identity": 1.0}, wplus_steps=10)
     generator, views = problem.bundle.generator, problem.views
 
-    def likeness(code) -> float:
+    def likeness(code: torch.Tensor) -> float:
         with torch.no_grad():
             renders = generator(code, views.cameras, 32).image
             return float(problem.bundle.identity.similarity(renders, views.images).mean())
@@ -354,7 +372,7 @@ def test_mattes_empty_what_they_do_not_cover(problem, fitted, sampled):
     views = dataclasses.replace(problem.views[[1]], mattes=torch.zeros(1, 1, 32, 32))
     track = LatentTrack(fitted[0], torch.zeros(1))
 
-    def covered(generator) -> float:
+    def covered(generator: Generator) -> float:
         with torch.no_grad():
             return float(generator(fitted[0], views.cameras, 32).alpha.mean())
 

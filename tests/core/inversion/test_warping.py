@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inv3d.core.camera import look_at
+from inv3d.core.camera import Camera, look_at
 from inv3d.core.generator import Render
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.reconstruction import Reconstruction
@@ -35,7 +35,7 @@ def scene(demo):
         return camera, front, demo.generator(codes, camera, 64), demo.generator(codes, front, 64)
 
 
-def mismatch(scene, offset: float) -> torch.Tensor:
+def mismatch(scene: tuple[Camera, Camera, Render, Render], offset: float) -> torch.Tensor:
     camera, front, seen, canonical = scene
     offsets = torch.zeros(1, 6, requires_grad=True)
     moved = correct(camera, offsets + torch.tensor([[0.0, offset, 0.0, 0.0, 0.0, 0.0]]))

@@ -30,18 +30,20 @@ def test_a_head_reproduces_its_own_renders(head):
     assert [row.frame for row in rows] == [3, 8]
     assert rows[1].yaw == pytest.approx(22.9, abs=0.1)
     average = means(rows)
+    assert average is not None
     assert average.mse < 1e-9 and average.identity == pytest.approx(1.0, abs=1e-4) and average.perceptual < 1e-6
     assert means([]) is None
 
 
 def test_depths_are_compared_at_viewpoints_along_the_range_between_codes_of_these_places(head):
-    yaw = torch.linspace(*head.yaw_range, 3)
+    low, high = head.yaw_range
+    yaw = torch.linspace(low, high, 3)
     cameras = head.camera(yaw, torch.zeros(3))
     scene = head.scene(head.track.at(cameras))  # in common: its guide decides where all codes are sampled
-    depths = []
+    found = []
     for i in range(3):
         rays = Rays(*(each.expand(3, -1, -1) for each in cameras[i].rays(6)))
-        depths.append(head.generator.render_rays(scene, rays).depth)
-    depths = torch.stack(depths)
+        found.append(head.generator.render_rays(scene, rays).depth)
+    depths = torch.stack(found)
     spread = (depths - depths.mean(1, keepdim=True)).square().mean(1).sqrt().mean()
     assert depth_consistency(head, 3, 6) == pytest.approx(float(spread), rel=1e-5)

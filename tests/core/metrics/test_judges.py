@@ -1,11 +1,12 @@
 import dataclasses
-from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 
-from inv3d.core.bundle import NetworkNames
+from inv3d.core.bundle import Bundle, NetworkNames
+from inv3d.core.faces import has_dlib
 from inv3d.core.metrics import judges
 from inv3d.core.metrics.judges import FaceDistance, FaceJudge, judges_for
 
@@ -17,21 +18,21 @@ def test_pictures_are_judged_by_whoever_is_here(demo, monkeypatch):
     monkeypatch.setattr(judges, "has_perceptual", lambda name: False)
     found = judges_for(demo, False, CPU)
     assert found.own and found.faces is None and found.lpips is None
-    lpips = SimpleNamespace()
+    lpips, faces = object(), object()
     monkeypatch.setattr(judges, "has_perceptual", lambda name: True)
     monkeypatch.setattr(judges, "load_perceptual", lambda name, device: lpips)
     monkeypatch.setattr(judges, "has_dlib", lambda: True)
-    monkeypatch.setattr(judges, "FaceJudge", lambda: "faces")
+    monkeypatch.setattr(judges, "FaceJudge", lambda: faces)
     found = judges_for(demo, True, CPU)
-    assert found.lpips is lpips and found.faces == "faces" and not found.own  # outside of the model's world
+    assert found.lpips is lpips and found.faces is faces and not found.own  # outside of the model's world
 
 
 def test_the_network_of_the_fit_is_not_loaded_twice(monkeypatch):
     monkeypatch.setattr(judges, "has_dlib", lambda: False)
-    own = SimpleNamespace(
-        names=NetworkNames(perceptual="lpips-alex"), perceptual=SimpleNamespace(), judge_knows_photographs=True,
+    own = mock.Mock(
+        spec=Bundle, names=NetworkNames(perceptual="lpips-alex"), perceptual=object(), judge_knows_photographs=True,
         shows_things=False,
-    )
+    )  # fmt: skip
     found = judges_for(own, True, CPU)
     assert found.lpips is own.perceptual and found.own
 
@@ -39,7 +40,7 @@ def test_the_network_of_the_fit_is_not_loaded_twice(monkeypatch):
 @pytest.fixture(scope="module")
 def faces() -> FaceJudge:
     pytest.importorskip("dlib")
-    if not judges.has_dlib():
+    if not has_dlib():
         pytest.skip("face_recognition_models is not installed")
     return FaceJudge()
 

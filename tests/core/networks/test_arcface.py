@@ -56,7 +56,7 @@ def test_gradients_reach_the_picture_as_in_the_public_code(se50, references):
     (1.0 - (a * b).sum()).backward()
     expected = references("grad_of_1-cos01_stride8")
     assert float((a * b).sum().detach()) == pytest.approx(float(references("cos01")), abs=1e-5)
-    assert (picture.grad[..., ::8, ::8] - expected).norm() < 1e-3 * expected.norm()
+    assert picture.grad is not None and (picture.grad[..., ::8, ::8] - expected).norm() < 1e-3 * expected.norm()
 
 
 def test_the_crop_of_the_face_agrees(se50, references):
@@ -90,4 +90,5 @@ def test_a_thinned_convolution_and_its_gradient_are_those_of_one_with_a_stride()
     found.square().sum().backward()
     strided.square().sum().backward()
     assert torch.allclose(found.double(), strided, atol=1e-5)
+    assert one.grad is not None and other.grad is not None
     assert torch.allclose(one.grad.double(), other.grad, atol=1e-4)

@@ -46,4 +46,4 @@ def test_the_typical_distance_is_a_geometric_mean():
 def test_perceptual_distance_has_gradients(demo):
     image = portraits("front-715").requires_grad_()
     demo.perceptual.distance(image, image.detach() + 0.1).sum().backward()
-    assert torch.isfinite(image.grad).all() and image.grad.abs().sum() > 0
+    assert image.grad is not None and torch.isfinite(image.grad).all() and image.grad.abs().sum() > 0

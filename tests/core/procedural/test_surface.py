@@ -3,9 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, PARAMETER_NAMES, head_parameters
-from inv3d.core.procedural.surface import albedo, signed_distance
+from inv3d.core.procedural.surface import signed_distance
 from inv3d.core.procedural.toon import TOON
-from tests.core.procedural.figures import draw, points
+from tests.core.procedural.figures import colours, draw, field, points
 
 
 @settings(deadline=None, max_examples=20)
@@ -16,9 +16,9 @@ def test_the_field_never_overstates_distances_by_much(seed):
     direction = torch.nn.functional.normalize(
         torch.randn(start.shape, generator=torch.Generator().manual_seed(seed)), dim=-1
     )
-    d = signed_distance(*start.unbind(-1), parameters)
+    d = field(TOON, start, parameters)
     step = 0.7 * d.clamp(min=0)
-    after = signed_distance(*(start + direction * step[..., None]).unbind(-1), parameters)
+    after = field(TOON, start + direction * step[..., None], parameters)
     assert (after[d > 0] < -0.004).float().mean() < 0.002
 
 
@@ -32,7 +32,7 @@ def test_heads_fill_the_middle_and_leave_the_corners_free():
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 9999))
 def test_colours_are_colours(seed):
-    for channel in albedo(*points(seed).unbind(-1), draw(TOON, seed)):
+    for channel in colours(TOON, points(seed), draw(TOON, seed)):
         assert (channel > -0.3).all() and (channel < 1.3).all()
 
 
@@ -44,7 +44,7 @@ def test_expression_changes_the_face_alone():
     moved = {name for i, name in enumerate(PARAMETER_NAMES) if parameters[0, i] != parameters[1, i]}
     assert moved == {"smile", "jaw_open", "eyes_open", "brow_raise", "gaze_x", "gaze_y"}
     back = torch.tensor([[0.0, 0.1, -0.18]]).repeat(2, 1)[:, None]
-    distance = signed_distance(*back.unbind(-1), parameters)
+    distance = field(TOON, back, parameters)
     assert torch.allclose(distance[0], distance[1], atol=1e-6)
 
 

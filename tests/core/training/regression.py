@@ -53,7 +53,12 @@ def main(folder: Path) -> None:
     curve, weights = Regression(1).learned(folder)
     distributed.set_timeout(timedelta(seconds=1))
     drawn = folder / "drawn"
-    first_alone(lambda: time.sleep(3.0) or drawn.touch())  # type: ignore[func-returns-value]
+
+    def draw() -> None:
+        time.sleep(3.0)
+        drawn.touch()
+
+    first_alone(draw)
     told = {"curve": curve, "weights": weights, "waited": drawn.exists()}
     (folder / f"{distributed.get_rank()}.json").write_text(json.dumps(told))
 

@@ -96,7 +96,7 @@ def test_a_trait_is_the_part_of_a_difference_that_its_parameters_make(linear):
     codes = [each / linear.scale @ linear.mixed.T for each in (own, other, mixed)]
     parts = find_directions(linear, [], 6000, shared=[hair]).traits
     assert [part.span for part in parts] == ["shape", "looks"]
-    taken = torch.stack([sum(part.part(b - a) for part in parts) for a, b in zip(*codes[:2], strict=True)])
+    taken = torch.stack([torch.stack([part.part(b - a) for part in parts]).sum(0) for a, b in zip(*codes[:2], strict=True)])
     assert float((taken - (codes[2] - codes[0])).norm() / (codes[2] - codes[0]).norm()) < 0.1
 
 

@@ -53,8 +53,8 @@ def test_more_of_everything_takes_more(job, recipe):
     for step in encoders.STEPS[recipe](job):
         one = step_bytes(step, job.bundle, CPU)
         assert one > 20 * sum(weight.numel() for weight in step.make().parameters())
-        for change in ({"rays": 2 * step.rays}, {"size": 4 * step.size}):
-            assert step_bytes(replace(step, **change), job.bundle, CPU) > one, change
+        for more in (replace(step, rays=2 * step.rays), replace(step, size=4 * step.size)):
+            assert step_bytes(more, job.bundle, CPU) > one, more
 
 
 def test_fewer_rays_at_a_time_take_less(job):

@@ -1,5 +1,7 @@
 import itertools
 import math
+import time
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,7 +12,6 @@ from inv3d.core.checkpoints.read import to_safetensors
 from inv3d.core.errors import UsageError
 from inv3d.core.imports import Import, import_checkpoint
 from inv3d.core.lock import held
-from inv3d.core.training import sometimes
 from inv3d.core.training.prepare import Plan, prepare, wide_renders
 from inv3d.core.training.renders import Renders
 
@@ -27,7 +28,7 @@ def imported(demo, tmp_path, monkeypatch):
     return tmp_path / "home" / "models" / "other"
 
 
-def run(report=lambda line: None) -> None:
+def run(report: Callable[[str], None] = lambda line: None) -> None:
     prepare("other", PLAN, torch.device("cpu"), report)
 
 
@@ -56,7 +57,12 @@ def test_a_stopped_preparation_goes_on_and_ends_alike(imported, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(stop)
     drawn, real = [], Renders.shard
-    monkeypatch.setattr(Renders, "shard", lambda *a: drawn.append(a[2]) or real(*a))
+
+    def shard(*arguments):
+        drawn.append(arguments[2])
+        return real(*arguments)
+
+    monkeypatch.setattr(Renders, "shard", shard)
     run()
     assert drawn == [1]  # the first shard was there
     assert (imported / "aligner.safetensors").read_bytes() == expected
@@ -85,7 +91,7 @@ def test_a_small_factor_means_few_pictures():
 
 def test_every_head_is_reported_on_a_slow_machine(demo, tmp_path, monkeypatch):
     """However slow, something is said before the first head is drawn, and after each."""
-    monkeypatch.setattr(sometimes.time, "monotonic", itertools.count(0.0, 20.0).__next__)
+    monkeypatch.setattr(time, "monotonic", itertools.count(0.0, 20.0).__next__)
     lines: list[str] = []
     wide_renders(1.0, PLAN).draw(demo, tmp_path, 2, lines.append)
     told = [line.partition(",")[0] for line in lines]

@@ -6,12 +6,13 @@ import torch
 
 pytest.importorskip("warp", reason="people are drawn with the extra `train`")
 
+from inv3d.core.bundle import Bundle
 from inv3d.core.editing.styles import load_style, save_style, style_file
 from inv3d.core.errors import ModelError
 from inv3d.core.library import model_folder
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training import dataset, style
-from inv3d.core.training.generator import Recipe, Shards, point_batch
+from inv3d.core.training.generator import PointBatch, Recipe, Shards, point_batch
 from inv3d.core.training.source import PEOPLE
 from inv3d.core.training.style import StyleTrainer
 from inv3d.core.training.stylised import StylisedArtist
@@ -26,7 +27,7 @@ TINY = Recipe(
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("toons")
     artist = StylisedArtist(Measured(standin_basis()), HeadRenderer())
     dataset.write_shard(folder / "points-0000.safetensors", dataset.point_shard(PEOPLE, artist, 0, heads=2, points=120))
@@ -38,7 +39,7 @@ def data(tmp_path_factory) -> Path:
     return folder
 
 
-def trainer(data: Path, demo, recipe: Recipe = TINY) -> StyleTrainer:
+def trainer(data: Path, demo: Bundle, recipe: Recipe = TINY) -> StyleTrainer:
     return StyleTrainer(recipe, data, CPU, demo.perceptual, model_folder("demo"))
 
 
@@ -92,6 +93,6 @@ def test_halfway_heads_lie_between(data, demo):
     assert losses < 0.2 * distance_loss(own, batch)
 
 
-def distance_loss(own: StyleTrainer, batch) -> float:
+def distance_loss(own: StyleTrainer, batch: PointBatch) -> float:
     with own._styled(0.0), torch.no_grad():
         return float(super(StyleTrainer, own).point_losses(batch, torch.Generator().manual_seed(1))["distance"])

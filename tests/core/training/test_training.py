@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 from inv3d.core.bundle import PARTS
 from inv3d.core.errors import UsageError
+from inv3d.core.networks.perceptual import PerceptualNetwork
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training import dataset
@@ -32,7 +33,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     source, artist = TOONS, TOONS.artist(compiled=False)
     dataset.write_shard(folder / "points-0000.safetensors", dataset.point_shard(source, artist, 0, heads=8, points=240))
@@ -51,7 +52,7 @@ def data(tmp_path_factory) -> Path:
 
 def test_shards_are_reproducible(data):
     again = dataset.point_shard(TOONS, TOONS.artist(compiled=False), 0, heads=8, points=240)
-    stored = dataset.load_file(data / "points-0000.safetensors")
+    stored = load_file(data / "points-0000.safetensors")
     assert all(torch.equal(stored[name], again[name]) for name in stored)
 
 
@@ -120,7 +121,7 @@ def test_rays_of_a_patch_meet_what_it_shows(data):
 
 
 def test_patches_are_compared_by_the_perceptual_network(data):
-    class Counting:
+    class Counting(PerceptualNetwork):
         calls = 0
 
         def distance(self, a, b):
@@ -128,7 +129,7 @@ def test_patches_are_compared_by_the_perceptual_network(data):
             return (a - b).square().flatten(1).mean(1)
 
     recipe = replace(TINY, point_steps=0, ray_steps=0)
-    trainer = Trainer(recipe, data, CPU, Counting())
+    trainer = Trainer(recipe, data, CPU, Counting(1))
     assert set(trainer.advance()) == {"patch", "perceptual", "distance", "colour", "background"}
     assert set(trainer.advance()) == {"patch", "perceptual", "ray", "alpha", "depth"}
     assert Counting.calls == 2 and "mapping" in trainer.advance()
