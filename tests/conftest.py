@@ -46,7 +46,8 @@ def head(demo: Bundle) -> Head:
     """Three codes and a slightly changed generator."""
     random = torch.Generator().manual_seed(4)
     generator = copy.deepcopy(demo.generator)
-    generator.decoder.net[0].bias.data += 0.01 * torch.randn(generator.decoder.net[0].bias.shape, generator=random)
+    bias = generator.get_parameter("decoder.net.0.bias")
+    bias.data += 0.01 * torch.randn(bias.shape, generator=random)
     codes = demo.generator.mapping(torch.randn(1, demo.info.generator.z_dim, generator=random))
     codes = codes + 0.05 * torch.randn(3, *codes.shape[1:], generator=random)
     return Head(generator, LatentTrack(codes, torch.tensor([-0.8, 0.0, 0.9])), demo, (-0.8, 0.9)).rounded()

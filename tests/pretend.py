@@ -37,7 +37,7 @@ _WITHOUT_ORDER = {
 """Kernels that `torch.use_deterministic_algorithms` refuses on CUDA."""
 _OWN_SCALARS = {aten.cat.default, aten.stack.default}  # these take no number from the host
 _DEVICE_OF = {
-    torch.Tensor.device.__get__: lambda device: device,  # type: ignore[attr-defined]
+    torch.Tensor.device.__get__: lambda device: device,
     torch.Tensor.is_cuda.__get__: lambda device: device.type == "cuda",  # type: ignore[attr-defined]
     torch.Tensor.is_cpu.__get__: lambda device: device.type == "cpu",  # type: ignore[attr-defined]
 }
@@ -49,11 +49,13 @@ class DevicesMixedError(RuntimeError):
     """What a GPU would refuse: tensors, or a source of randomness, of different devices in one call."""
 
 
-class _Random(_REAL_GENERATOR):  # type: ignore[misc, valid-type]
+class _Random(torch.Generator):
     """A source of randomness that says which device it belongs to."""
 
+    home: torch.device
+
     def __new__(cls, device: torch.device | str = HOST) -> _Random:
-        made: _Random = super().__new__(cls, HOST)
+        made: _Random = super().__new__(cls, HOST)  # type: ignore[call-arg]  # as it is in C
         made.home = torch.device(device)
         return made
 
@@ -61,7 +63,7 @@ class _Random(_REAL_GENERATOR):  # type: ignore[misc, valid-type]
         pass
 
     @property
-    def device(self) -> torch.device:
+    def device(self) -> torch.device:  # type: ignore[override]  # nobody can set that of torch
         return self.home
 
 

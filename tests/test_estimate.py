@@ -1,6 +1,7 @@
 import dataclasses
 import itertools
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ FEW = dataclasses.replace(
 @pytest.mark.parametrize(("views", "latents", "steps"), [(3, True, 157), (3, False, 127), (1, True, 127)])
 def test_a_fit_takes_as_long_as_its_steps(demo, monkeypatch, views, latents, steps):
     clock = itertools.count(step=2.0)
-    monkeypatch.setattr(estimate.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     assert estimate.trial_fit(tiny.with_generator(demo), FEW, views, latents) == 2.0 * steps
 
 

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from inv3d import download
 from inv3d.core.errors import Inv3dError, ModelError, UsageError
@@ -125,14 +126,14 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("INV3D_HOME", str(tmp_path))
     monkeypatch.delenv("INV3D_OFFLINE", raising=False)
     return tmp_path
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch) -> None:
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "_TIMEOUT", 0.4)
     monkeypatch.setattr(download, "_PAUSE", 0.0)
 
@@ -352,7 +353,8 @@ def test_a_catalogue_of_countless_faults_is_refused_at_the_first(home):
     (home / "catalogue.json").write_text("[" + "[]," * 80_000 + "[]]")
     with pytest.raises(ModelError, match="damaged") as refused:
         catalogue()
-    assert refused.value.__cause__.error_count() == 1
+    cause = refused.value.__cause__
+    assert isinstance(cause, ValidationError) and cause.error_count() == 1
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '[{"a":' * 50_000, "", " " * 2**21, "\ufeff[]"])

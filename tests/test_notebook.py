@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from inv3d.cli.video import video
 from inv3d.core.errors import InputError, UsageError
 from inv3d.core.inversion.settings import DRAFT
 from inv3d.export.background import KEEP, Background
-from inv3d.photos import PhotoResult
+from inv3d.photos import PhotoJob, PhotoResult
+from inv3d.pipeline import VideoJob
+from inv3d.video.material import Recording
 
 
 @pytest.fixture(autouse=True)
@@ -122,38 +125,41 @@ def test_every_example_of_the_page_runs(head, tmp_path, monkeypatch, capsys):
 
 def test_a_clip_and_a_photo_become_heads(clip, tmp_path, monkeypatch):
     """What the functions ask for is what the commands would."""
-    jobs = []
-    monkeypatch.setattr(notebook, "video_to_head", jobs.append)
+    clips: list[VideoJob] = []
+    shots: list[tuple[list[Path], list[Path], PhotoJob]] = []
+    monkeypatch.setattr(notebook, "video_to_head", clips.append)
 
     def invert(photos, outputs, job):
-        jobs.append((photos, outputs, job))
+        shots.append((photos, outputs, job))
         return [PhotoResult(photos[0], outputs[0])]
 
     monkeypatch.setattr(notebook, "photos_to_heads", invert)
     monkeypatch.setattr(notebook, "load", lambda folder, device: folder)
     clip = shutil.copy(clip, tmp_path / "turn.mp4")
     assert inv3d.from_video(clip, views=5, latents=True, preset="draft", effort=0.5) == tmp_path / "turn-inv3d"
-    job = jobs.pop()
-    assert (job.views, job.latents, job.settings) == (5, True, DRAFT.scaled(0.5)) and job.material.path == tmp_path / "turn.mp4"
-    assert job.settings.output.frames and job.background == KEEP and job.head is None
-    plain = {"detail": "model", "background": "white", "head": (310, 220), "perceptual": "own", "resume": True}
+    job = clips.pop()
+    assert (job.views, job.latents, job.settings) == (5, True, DRAFT.scaled(0.5))
+    assert isinstance(job.material, Recording) and job.material.path == tmp_path / "turn.mp4"
+    assert job.settings is not None and job.settings.output.frames and job.background == KEEP and job.head is None
+    plain: dict[str, Any] = {"detail": "model", "background": "white", "head": (310, 220), "perceptual": "own", "resume": True}
     inv3d.from_video(clip, **plain)
-    job = jobs.pop()
-    assert not job.settings.output.frames and job.background == Background((255, 255, 255))
+    job = clips.pop()
+    assert job.settings is not None and not job.settings.output.frames and job.background == Background((255, 255, 255))
     assert (job.head, job.perceptual, job.resume) == ((310, 220), "own", True)
     assert inv3d.from_photo(tmp_path / "face.png", tmp_path / "out", refine=3, seed=4) == tmp_path / "out"
-    photos, outputs, job = jobs.pop()
+    photos, outputs, photo = shots.pop()
     assert (photos, outputs) == ([tmp_path / "face.png"], [tmp_path / "out"])
-    assert (job.refine, job.tune, job.seed, job.encoder) == (3, 0, 4, "preim3d")
+    assert (photo.refine, photo.tune, photo.seed, photo.encoder) == (3, 0, 4, "preim3d")
     inv3d.from_photo(tmp_path / "face.png", **plain)
-    job = jobs.pop()[2]
-    assert not job.settings.output.frames and job.background == Background((255, 255, 255)) and job.head == (310, 220)
+    photo = shots.pop()[2]
+    assert photo.settings is not None and not photo.settings.output.frames
+    assert photo.background == Background((255, 255, 255)) and photo.head == (310, 220)
     inv3d.from_photo(tmp_path / "face.png", method="pti", camera="given", tune=5)
-    job = jobs.pop()[2]
-    assert (job.method, job.camera, job.encoder, job.tune, job.fit.pose_lr) == ("pti", "given", "none", 5, 0.0)
+    photo = shots.pop()[2]
+    assert (photo.method, photo.camera, photo.encoder, photo.tune, photo.fit.pose_lr) == ("pti", "given", "none", 5, 0.0)
     # as the command: without an encoder the code is optimised
     inv3d.from_photo(tmp_path / "face.png", encoder="none", preset="draft")
-    assert jobs.pop()[2].refine == DRAFT.wplus_steps
+    assert shots.pop()[2].refine == DRAFT.wplus_steps
 
 
 def test_a_photo_that_cannot_be_used_raises(tmp_path):

@@ -46,9 +46,9 @@ def test_photos_that_cannot_be_used_are_reported_and_left_out(demo, tmp_path, mo
         return Aligned(Views(torch.zeros(1, 3, 8, 8), camera, (0,), (0.0,)), 0.9)
 
     monkeypatch.setattr(photos, "align_photo", align)
-    lines = []
+    lines: list[str] = []
     views = align_photos([tmp_path / name for name in ("a.png", "b.png", "c.png")], demo, lines.append)
-    assert len(views) == 2 and lines == ["left out: no head was found in b.png"]
+    assert views is not None and len(views) == 2 and lines == ["left out: no head was found in b.png"]
     assert align_photos([tmp_path / "b.png"], demo, lines.append) is None
 
 

@@ -35,9 +35,12 @@ def test_frames_that_contradict_the_others_are_listed_as_failed():
 def test_the_perceptual_network_suits_the_pictures(demo, monkeypatch, asked, strangeness, here, chosen):
     loaded = []
     monkeypatch.setattr(pipeline, "best_perceptual", lambda: here)
-    monkeypatch.setattr(
-        pipeline, "with_helpers", lambda bundle, perceptual, *others: loaded.append(perceptual) or bundle
-    )
+
+    def helped(bundle, perceptual, *others):
+        loaded.append(perceptual)
+        return bundle
+
+    monkeypatch.setattr(pipeline, "with_helpers", helped)
     monkeypatch.setattr(type(demo), "strangeness", lambda self, images: strangeness)
     view = Views(torch.zeros(1, 3, 8, 8), demo.info.front, (0,), (0.0,))
     seen = suited(demo, asked, view)

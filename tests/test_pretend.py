@@ -1,6 +1,7 @@
 """Every stage on a device that is not there (see `pretend`): nothing mixes devices, and steps do not make the host wait."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from inv3d.core.encoders.local import small_local
 from inv3d.core.encoders.pyramid import build_encoder, small_config
 from inv3d.core.encoders.store import load_encoder
 from inv3d.core.encoders.wtri import Wtri
-from inv3d.core.generator import field, volume
+from inv3d.core.generator import TriplaneGenerator, field, volume
 from inv3d.core.generator.config import CanonicalConfig
 from inv3d.core.inversion import reconstruction, stages
 from inv3d.core.inversion.invert import Footage, invert
@@ -68,6 +69,7 @@ def like_demo(demo):
 def bundle(request, there, demo):
     config = like_demo(demo) if request.param == "grid" else tiny.CONFIG
     made = tiny.with_generator(load_bundle("demo", DEVICE), config, DEVICE)
+    assert isinstance(made.generator, TriplaneGenerator)
     made.generator.compute_in_half_precision(True, True)  # as `load_bundle` does on CUDA
     return made
 
@@ -112,7 +114,7 @@ def test_deterministic_fits_use_no_kernel_without_an_order(bundle, footage, repe
 
 
 def test_a_kernel_without_an_order_is_refused(bundle, footage, repeating, monkeypatch):
-    monkeypatch.setattr(field, "sample", lambda *maps: torch.nn.functional.grid_sample(*maps[:2], align_corners=False))
+    monkeypatch.setattr(field, "sample", lambda maps, grid, *_: torch.nn.functional.grid_sample(maps, grid, align_corners=False))
     with pytest.raises(RuntimeError) as caught:
         fit_wplus(Problem(bundle, footage.targets.to(DEVICE), None, small(PRESETS["fast"], 1), 0))
     told = refused(caught.value)
@@ -139,7 +141,13 @@ def test_steps_make_the_host_wait_for_nothing(bundle, footage, there, preset):
 def test_reading_a_loss_is_counted(bundle, footage, there):
     problem = Problem(bundle, footage.targets.to(DEVICE), None, replace(small(PRESETS["fast"], 1)), 0)
     seen = []
-    fit_wplus(problem, lambda stage, step, steps, losses: (there.waits.clear(), sum(losses.values()), seen.append(dict(there.waits))))
+
+    def read(stage, step, steps, losses):
+        there.waits.clear()
+        sum(losses.values())
+        seen.append(dict(there.waits))
+
+    fit_wplus(problem, read)
     (waits,) = seen
     assert len(waits) == 1 and "loop.py" in next(iter(waits)) and set(waits.values()) == {1}
 
@@ -201,8 +209,8 @@ def test_a_clip_and_a_photo_become_heads(bundle, clip, tmp_path, monkeypatch):
     assert pipeline.video_to_head(job)["device"] == DEVICE.type
     photo = tmp_path / "photo.png"
     save_png(photo, portraits("photo-900")[0])
-    job = PhotoJob(settings=settings, encoder=NO_ENCODER, refine=1, tune=1, device=DEVICE)
-    (result,) = photos_to_heads([photo], [tmp_path / "photo"], job)
+    photo_job = PhotoJob(settings=settings, encoder=NO_ENCODER, refine=1, tune=1, device=DEVICE)
+    (result,) = photos_to_heads([photo], [tmp_path / "photo"], photo_job)
     assert result.error is None and (tmp_path / "photo" / "report.html").exists()
 
 
@@ -249,7 +257,8 @@ def test_both_parts_of_e3dge_learn(bundle, repeating):
 def test_an_encoder_into_w_tri_learns_and_reads_photos(bundle, repeating):
     pictures = Pictures(torch.randint(256, (3, 3, 24, 24), dtype=torch.uint8), torch.zeros(3), torch.zeros(3))
     recipe = replace(SMALL_WTRI, batch=2, cycled=2, fit=small(SMALL_WTRI.fit))
-    config, sizes = config_for(bundle), {"input_size": 64, "widths": (16,) * 4, "units": (1,) * 4, "style_width": 16, "code_width": 16}
+    config = config_for(bundle)
+    sizes: dict[str, Any] = {"input_size": 64, "widths": (16,) * 4, "units": (1,) * 4, "style_width": 16, "code_width": 16}
     upper = config.superresolution and replace(config.superresolution, **sizes)
     config = replace(config, backbone=replace(config.backbone, **sizes), superresolution=upper, passes=2)
     trainer = WtriTrainer(bundle, Wtri(config), recipe, pictures, DEVICE)

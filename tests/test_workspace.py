@@ -1,4 +1,5 @@
 import errno
+import functools
 import json
 import os
 import shutil
@@ -7,12 +8,12 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from inv3d import workspace
 from inv3d.core.errors import InputError, UsageError
 from inv3d.workspace import Workspace
 from tests.test_destination import made
@@ -39,7 +40,7 @@ def ones() -> dict[str, torch.Tensor]:
     return {"x": torch.ones(3), "y": torch.zeros(2, 2)}
 
 
-def lost() -> dict[str, torch.Tensor]:
+def lost() -> NoReturn:
     pytest.fail("the stage was lost")
 
 
@@ -97,11 +98,16 @@ def test_a_stage_is_not_taken_from_another_job_or_under_another_name(tmp_path):
     shutil.copy(run.folder / "stages" / "fit.safetensors", folder / "stages" / "fit.safetensors")
     shutil.copy(folder / "stages" / "fit.safetensors", folder / "stages" / "tuned.safetensors")
     told = []
+
+    def made_again(stage):
+        told.append(stage)
+        return ones()
+
     with space(tmp_path / "out", resume=True) as again:
         again.begin(JOB)
         for stage in ("fit", "tuned"):
-            again.tensors(stage, lambda: told.append(1) or ones())
-    assert told == [1, 1]
+            again.tensors(stage, functools.partial(made_again, stage))
+    assert told == ["fit", "tuned"]
 
 
 def cut(path: Path) -> None:
@@ -250,7 +256,8 @@ def test_a_kill_while_finishing_loses_nothing(tmp_path, monkeypatch, calls):
     """Whatever the last call that reached the disk, either the old output is there or the new one is, or the next run puts
     the old one back; a repeated command ends with the new output."""
     out = made(tmp_path / "out")
-    old, done = tree(out), []
+    old = tree(out)
+    done: list[Any] = []
 
     def killing(function):
         def call(*arguments, **options):
@@ -428,7 +435,7 @@ def test_a_folder_without_rights_is_refused_at_once(tmp_path):
 
 
 def test_a_disk_without_room_is_refused_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(workspace.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 0, 50_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 0, 50_000_000))
     with space(tmp_path / "out") as run:
         run.begin(JOB)
     with pytest.raises(UsageError, match="50 MB are free, about 1034 MB are needed"), space(tmp_path / "out") as run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -10,7 +11,7 @@ from inv3d.core.bundle import Bundle
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.generator.config import GeneratorConfig, RenderingConfig, SuperResolutionConfig
 
-SIZES = {"plane_resolution": 16, "channel_base": 256, "channel_max": 16, "raw_resolution": 16, "w_dim": 16, "z_dim": 8}
+SIZES: dict[str, Any] = {"plane_resolution": 16, "channel_base": 256, "channel_max": 16, "raw_resolution": 16, "w_dim": 16, "z_dim": 8}
 CONFIG = GeneratorConfig(
     **SIZES, c_dim=0, plane_channels=4, color_channels=8, rendering=RenderingConfig(coarse_samples=4, fine_samples=4),
     superresolution=SuperResolutionConfig((8, 8), 16),
