@@ -1,7 +1,8 @@
 """Everything worth measuring on a GPU, in ten minutes: `python benchmarks/gpu.py`.
 
 Whether it agrees with the CPU; the field in kernels of its own beside the plain one; the time and the memory of a step of every
-stage, our way and naively; where the host waits for the device; whether a fit with `--deterministic` repeats bit by bit, and what that costs; a whole run of the main command.
+stage, our way, as CUDA graphs, and naively; where the host waits for the device; whether a fit with `--deterministic` repeats bit
+by bit, with CUDA graphs, too, and what that costs; a whole run of the main command.
 Parts that do not fit into `--minutes` are left out, and named. With `--tiny` the script runs through in seconds, on a CPU too,
 which shows that it works and measures nothing.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import os
 import tempfile
 import time
 import warnings
@@ -18,6 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from problems import full_size_bundle, problem, tiny_bundle
@@ -29,6 +32,7 @@ from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.device import choose_device
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.generator.field import Decode, plainly_decoded
+from inv3d.core.inversion.graphs import VARIABLE, recorder_on
 from inv3d.core.inversion.settings import PRESETS, FitSettings
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
@@ -38,7 +42,7 @@ from inv3d.pipeline import VideoJob, video_to_head
 from inv3d.video.material import Recording
 
 CPU = torch.device("cpu")
-STEPS = 12
+STEPS = 16
 POINTS = 1 << 20
 """At which the field is timed: two thirds of a view of EG3D's."""
 STAGES = ("W+", "latents", "tuning")
@@ -121,7 +125,8 @@ def fields(bundle: Bundle, points: int, device: torch.device) -> dict[str, dict[
 
 
 def stages(task: Problem, device: torch.device) -> dict[str, dict[str, float]]:
-    """Seconds of a step of each stage (without the first), peak memory, and how often the host waits in a step."""
+    """Seconds of a step of each stage (the mean of the last quarter, as the first prepare), peak memory, and how often the host
+    waits in a step."""
     times: dict[str, list[float]] = {}
 
     def note(stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
@@ -135,10 +140,21 @@ def stages(task: Problem, device: torch.device) -> dict[str, dict[str, float]]:
         memory_mb(device)
         waits = waited(device, run)
         steps = times[stage]
+        counted = max(1, len(steps) // 4)
         found[stage] = {
-            "seconds": (steps[-1] - steps[0]) / (len(steps) - 1), "memory_mb": memory_mb(device), "waits": waits / len(steps),
+            "seconds": (steps[-1] - steps[-1 - counted]) / counted, "memory_mb": memory_mb(device), "waits": waits / len(steps),
         }  # fmt: skip
     return found
+
+
+def recorded(task: Problem, device: torch.device) -> tuple[dict[str, dict[str, float]], bool]:
+    """The same with steps that the device repeats as CUDA graphs, and whether it does."""
+    with mock.patch.dict(os.environ, {VARIABLE: "1"}):
+        recorder = recorder_on(device)
+        if recorder is not None:
+            recorder.works = True  # whatever came before
+        found = stages(task, device)
+    return found, recorder is not None and recorder.works
 
 
 def whole_fit(preset: FitSettings, found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -165,8 +181,8 @@ def waited(device: torch.device, run: Any) -> int:
 
 def repeats(size: str, device: torch.device) -> dict[str, Any]:
     """Seconds of a tuning step whose sums have an order (the mean of some, without the first), peak memory, and whether two runs
-    are equal bit by bit. In a process of its own, because cuBLAS must know before it starts."""
-    bundle, settings = MAKERS[size](device), replace(PRESETS["fast"], tuning_steps=3)
+    are equal bit by bit, and a third with CUDA graphs. In a process of its own, because cuBLAS must know before it starts."""
+    bundle, settings = MAKERS[size](device), replace(PRESETS["fast"], tuning_steps=8)
     task = problem(bundle, 3, settings, device)
     track = LatentTrack(codes_of(bundle, 3), task.yaws)
     times: list[float] = []
@@ -176,8 +192,13 @@ def repeats(size: str, device: torch.device) -> dict[str, Any]:
         times.append(time.perf_counter())
 
     first, second = (dict(tune(task, track, note).state_dict()) for _ in range(2))
-    equal = all(torch.equal(value, second[name]) for name, value in first.items())
-    return {"seconds": (times[2] - times[0]) / 2, "memory_mb": memory_mb(device), "equal": equal}
+    memory = memory_mb(device)
+    with mock.patch.dict(os.environ, {VARIABLE: "1"}):
+        third = dict(tune(task, track, note).state_dict())
+        recorder = recorder_on(device)
+    equal, graphs = (all(torch.equal(value, other[name]) for name, value in first.items()) for other in (second, third))
+    seconds = (times[7] - times[0]) / 7
+    return {"seconds": seconds, "memory_mb": memory, "equal": equal, "graphs": graphs, "recorded": recorder is not None and recorder.works}
 
 
 def whole_run(clip: Path, device: torch.device, settings: FitSettings) -> dict[str, Any]:
@@ -220,10 +241,22 @@ def measure(device: torch.device, tiny: bool, clock: Clock) -> tuple[dict[str, A
                 rows.append([size, name, stage, case["seconds"], case["memory_mb"] / 1024, case["waits"]])
             results[f"{size}, {name}, fit"] = fit = whole_fit(PRESETS[name], found)
             fits.append([size, name, fit["seconds"], fit["memory_mb"] / 1024])
+            if device.type != "cuda" or not clock.allows(f"{size}: steps of {name} as CUDA graphs"):
+                continue
+            found, works = recorded(task, device)
+            results[f"{size}, {name}, graphs"] = {**found, "works": works}
+            way = f"{name}, {'CUDA graphs' if works else 'REFUSED as CUDA graphs'}"
+            for stage, case in found.items():
+                rows.append([size, way, stage, case["seconds"], case["memory_mb"] / 1024, case["waits"]])
+            fit = whole_fit(PRESETS[name], found)
+            fits.append([size, way, fit["seconds"], fit["memory_mb"] / 1024])
         if clock.allows(f"{size}: repeated runs"):
             case = results[f"{size}, repeats"] = in_own_process(__file__, "--device", str(device), "--repeats", size)
             rows.append([size, "fast, deterministic, 3 views", "tuning", case["seconds"], case["memory_mb"] / 1024, None])
-            text.append(f"{size}: two runs with `--deterministic` are {'' if case['equal'] else 'NOT '}equal bit by bit.\n\n")
+            text.append(f"{size}: two runs with `--deterministic` are {'' if case['equal'] else 'NOT '}equal bit by bit.")
+            if case["recorded"]:
+                text.append(f" One with CUDA graphs is {'' if case['graphs'] else 'NOT '}equal to them, too.")
+            text.append("\n\n")
         if clock.allows(f"{size}: a naive step"):
             task = problem(bundle, views, PRESETS["paper"], device)
             track = LatentTrack(codes_of(bundle, views), task.yaws)

@@ -19,6 +19,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.optim.optimizer import Optimizer
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
@@ -243,12 +244,24 @@ class Pretended:
         return made
 
 
+def _grouped(labels: _Labels) -> Any:
+    """How optimisers sort tensors by device, which is asked for where no mode sees it."""
+    own = Optimizer._group_tensors_by_device_and_dtype
+
+    def grouped(tensors: Any, with_indices: bool = False) -> Any:
+        found: Any = own(tensors, with_indices)
+        return {(DEVICE if labels.get(pair[0][0][0]) else device, kind): pair for (device, kind), pair in found.items()}
+
+    return grouped
+
+
 @contextmanager
 def pretended() -> Iterator[Pretended]:
     """The time during which `DEVICE` is there."""
     made = Pretended()
     with (
         mock.patch.object(torch, "Generator", _Random), warnings.catch_warnings(), _Calls(made), made.kernels,
+        mock.patch.object(Optimizer, "_group_tensors_by_device_and_dtype", staticmethod(_grouped(made.labels))),
     ):  # fmt: skip
         for told in ("User provided device_type of 'cuda'", "CUDA is not available"):
             warnings.filterwarnings("ignore", told)

@@ -74,6 +74,7 @@ def test_the_benchmark_of_a_gpu_runs_through(monkeypatch, tmp_path):
     assert set(found["tiny, times faster than naive"]) == set(gpu.NAMES)
     assert found["tiny, naive"]["seconds"] > 0 and "left out" not in found
     assert found["tiny, repeats"]["seconds"] > 0 and found["tiny, repeats"]["equal"]
+    assert not found["tiny, repeats"]["recorded"] and not [case for case in found if "graphs" in case]  # a CPU has none
     assert list(found["tiny, field"]) == ["plain"]  # a CPU has no kernels for it
     assert found["tiny, field"]["plain"]["with gradients"] > found["tiny, field"]["plain"]["forward"] > 0
     monkeypatch.setattr(sys, "argv", ["gpu.py", "--device", "cpu", "--tiny", "--minutes", "0"])

@@ -57,6 +57,10 @@ class Guide:
 
     density: Tensor
 
+    def become(self, other: Guide) -> None:
+        """Take over what another says, in the same memory: steps that were recorded look there."""
+        self.density.copy_(other.density)
+
 
 class Scene(ABC):
     """What a generator makes of M codes. Opaque: it can be counted, indexed and rendered."""

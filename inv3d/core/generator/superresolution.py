@@ -47,7 +47,8 @@ class SuperResolution(nn.Module):
         if len(features) == 1 or not torch.is_grad_enabled():
             return self._image(features, w, whole)
         pairs = zip(features.split(1), w.split(1), strict=True)
-        return torch.cat([checkpoint(self._image, *pair, whole, use_reentrant=False) for pair in pairs])
+        draws = self.config.noise_mode == "random"  # only then is there a state to keep, which a recorded step may not read
+        return torch.cat([checkpoint(self._image, *pair, whole, use_reentrant=False, preserve_rng_state=draws) for pair in pairs])
 
     def _image(self, features: Tensor, w: Tensor, whole: int | None) -> Tensor:
         x, image = self.upsampled(features, w, whole)

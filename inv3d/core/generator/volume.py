@@ -99,7 +99,7 @@ class VolumeRenderer:
             else:
                 jitter = _uniform((*o.shape[:2], config.coarse_samples), random, device)
                 render = functools.partial(self._two_passes, planes, o, d, limits, jitter, u)
-            piece, extremes = checkpoint(render, use_reentrant=False) if again else render()
+            piece, extremes = checkpoint(render, use_reentrant=False, preserve_rng_state=False) if again else render()
             pieces.append(piece)
             reached.append(extremes)
         features, depth, alpha = (torch.cat(parts, 1) for parts in zip(*pieces, strict=True))

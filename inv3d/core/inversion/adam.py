@@ -38,8 +38,8 @@ class Adam:
                 tensor.grad = None
 
     @torch.no_grad()
-    def step(self, rates: Sequence[float]) -> None:
-        """Move every group by its rate."""
+    def step(self, rates: Sequence[Tensor]) -> None:
+        """Move every group by its rate []."""
         for tensors, rate in zip(self.groups, rates, strict=True):
             moved = [tensor for tensor in tensors if tensor.grad is not None]
             if not moved:
@@ -50,6 +50,16 @@ class Adam:
                 [each.mean for each in moments], [each.square for each in moments], [], [each.count for each in moments],
                 fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,
             )  # fmt: skip
+
+    def state(self) -> list[list[Tensor]]:
+        """What steps change: of every group those tensors that have moved, and of these the means, the mean squares and the
+        counts."""
+        found: list[list[Tensor]] = []
+        for tensors in self.groups:
+            moved = [tensor for tensor in tensors if tensor in self._moments]
+            moments = [self._moments[tensor] for tensor in moved]
+            found += [moved, *([getattr(each, name) for each in moments] for name in ("mean", "square", "count"))]
+        return found
 
     def _of(self, tensor: Tensor) -> Moments:
         if tensor not in self._moments:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from inv3d.core.inversion.adam import Adam
+from inv3d.core.inversion.graphs import Kind, Repeated, recorder_on
 
 Losses = dict[str, Tensor]
 
@@ -59,22 +61,39 @@ def ramp(t: float, decay: float = 0.25, warmup: float = 0.05) -> float:
 
 def optimise(
     groups: Sequence[tuple[Sequence[Tensor], float]],
-    passes: Callable[[int], Iterator[Losses]],
+    begin: Callable[[int], Kind],
+    passes: Callable[[Kind], Iterator[Losses]],
     steps: int,
     stage: str,
     progress: Progress,
     decay: float = 0.25,
+    random: torch.Generator | None = None,
 ) -> None:
     """Adam on `groups` of tensors with their peak rates, which fade out in the last `decay` of the steps.
 
-    `passes(step)` yields losses; each is sent backward at once, so that memory is that of one pass.
+    `begin(step)` prepares a step and says of which kind it is; `passes(kind)` yields its losses, and each is sent backward at
+    once, so that memory is that of one pass. Where a device repeats recorded steps (see `graphs`), it does so with those of a
+    kind: if `random`, all that they draw from, is given, and they wait for nothing.
     """
     optimizer = Adam([tensors for tensors, _ in groups])
-    for step in range(steps):
+    device = groups[0][0][0].device
+    # in tensors, as a recorded step would keep a number; on GPUs Adam reads them as float32
+    rates = torch.zeros(len(groups), dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device).unbind()
+
+    def take(kind: Kind) -> Losses:
         optimizer.clear()
         parts: list[Losses] = []
-        for losses in passes(step):
+        for losses in passes(kind):
             torch.stack(list(losses.values())).sum().backward()
             parts.append({name: loss.detach() for name, loss in losses.items()})
-        optimizer.step([rate * ramp(step / steps, decay) for _, rate in groups])
-        progress(stage, step + 1, steps, Values(total(parts)))
+        optimizer.step(rates)
+        return total(parts)
+
+    recorder = None if random is None else recorder_on(device)
+    taken = take if random is None or recorder is None else Repeated(take, optimizer.state, random, recorder)
+    with nullcontext() if recorder is None else recorder.aside():
+        for step in range(steps):
+            for rate, (_, peak) in zip(rates, groups, strict=True):
+                rate.fill_(peak * ramp(step / steps, decay))
+            losses = taken(begin(step))
+            progress(stage, step + 1, steps, Values(losses))

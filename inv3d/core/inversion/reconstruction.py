@@ -56,7 +56,11 @@ class Reconstruction:
     def begin(self, step: int, generator: Generator, codes: Tensor) -> None:
         """Start a step with the current `codes` [M,num_ws,w_dim]."""
         if step % _GUIDE_AGE == 0:
-            self.guide = generator.guide(codes.mean(0, keepdim=True), _GUIDE_CELLS)
+            guide = generator.guide(codes.mean(0, keepdim=True), _GUIDE_CELLS)
+            if self.guide is None or guide is None:
+                self.guide = guide
+            else:
+                self.guide.become(guide)
 
     def scene(self, generator: Generator, codes: Tensor) -> Scene:
         """The scene of `codes` [M,num_ws,w_dim], sampled by the common guide."""

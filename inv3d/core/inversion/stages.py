@@ -265,17 +265,21 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
     apart = torch.zeros_like(start).requires_grad_(settings.space != "w")
     offsets = torch.zeros(len(problem.views), 6, device=mean.device, requires_grad=True)
     disturbed = shared if settings.space == "w" else start
+    strength = torch.zeros((), device=mean.device)
 
-    def passes(step: int) -> Iterator[Losses]:
+    def begin(step: int) -> bool:
+        """Whether cameras move."""
         t = step / settings.wplus_steps
         normalise(noise.values())
+        reconstruction.begin(step, generator, start + shared + apart)
+        strength.fill_(settings.code_noise * spread * max(0.0, 1.0 - t / 0.75) ** 2)
+        return bool(settings.pose_lr) and t >= wait
+
+    def passes(moving: bool) -> Iterator[Losses]:
         code = start + shared + apart
-        reconstruction.begin(step, generator, code)
-        disturbance = torch.randn(disturbed.shape, generator=random, device=code.device)
-        noisy = code + disturbance * (settings.code_noise * spread * max(0.0, 1.0 - t / 0.75) ** 2)
+        noisy = code + torch.randn(disturbed.shape, generator=random, device=code.device) * strength
         track = LatentTrack(noisy, torch.zeros(1, device=mean.device))
-        moved = offsets if settings.pose_lr and t >= wait else None
-        yield from _passes(problem, reconstruction, generator, track, moved)
+        yield from _passes(problem, reconstruction, generator, track, offsets if moving else None)
         yield {"prior": settings.prior * latent_distance(code, start)}
         if noise:
             yield {"noise": settings.noise * noise_regularisation(noise.values())}
@@ -285,7 +289,8 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
         groups.append(([offsets], settings.pose_lr))
     if noise:
         groups.append((list(noise.values()), settings.wplus_lr))
-    optimise(groups, passes, settings.wplus_steps, SPACES[settings.space], progress)
+    name, draws = SPACES[settings.space], _recordable(settings, random)
+    optimise(groups, begin, passes, settings.wplus_steps, name, progress, random=draws)
     normalise(noise.values())
     found = {name: each.detach() for name, each in noise.items()}
     return Pivot((start + shared + apart).detach(), offsets.detach(), found)
@@ -300,13 +305,21 @@ def fit_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Ten
     offsets = torch.zeros(len(problem.views), 6, device=code.device, requires_grad=True)
     track = LatentTrack(code, torch.zeros(1, device=code.device))
 
-    def passes(step: int) -> Iterator[Losses]:
+    def begin(step: int) -> None:
         reconstruction.begin(step, generator, code)
+
+    def passes(_: None) -> Iterator[Losses]:
         yield from _passes(problem, reconstruction, generator, track, offsets)
 
-    rate = settings.alone_lr or settings.pose_lr or POSE_LR
-    optimise([([offsets], rate)], passes, settings.pose_steps, "pose", progress)
+    rate, draws = settings.alone_lr or settings.pose_lr or POSE_LR, _recordable(settings, reconstruction.random)
+    optimise([([offsets], rate)], begin, passes, settings.pose_steps, "pose", progress, random=draws)
     return offsets.detach()
+
+
+def _recordable(settings: FitSettings, random: torch.Generator) -> torch.Generator | None:
+    """What the steps of moving cameras draw from if they may be recorded: with the warping loss they wait for the device, whose
+    frontal render skips rays that meet nothing."""
+    return None if settings.warping else random
 
 
 def _code_groups(settings: FitSettings, shared: Tensor, apart: Tensor, rate: float) -> list[tuple[list[Tensor], float]]:
@@ -331,16 +344,17 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
     apart = torch.zeros(len(problem.views), *code.shape[1:], device=code.device, requires_grad=True)
     track = LatentTrack(code + shared.detach() + apart.detach(), problem.yaws)
 
-    def passes(step: int) -> Iterator[Losses]:
+    def begin(step: int) -> None:
+        reconstruction.begin(step, generator, code + shared + apart)
+
+    def passes(_: None) -> Iterator[Losses]:
         codes = code + shared + apart
-        reconstruction.begin(step, generator, codes)
         yield from _passes(problem, reconstruction, generator, track.with_codes(codes))
         if settings.distance:
             yield {"distance": settings.distance * latent_distance(codes, code)}
 
-    optimise(
-        _code_groups(settings, shared, apart, settings.latent_lr), passes, settings.latent_steps, "latents", progress
-    )
+    groups = _code_groups(settings, shared, apart, settings.latent_lr)
+    optimise(groups, begin, passes, settings.latent_steps, "latents", progress, random=reconstruction.random)
     return track.with_codes((code + shared + apart).detach())
 
 
@@ -352,10 +366,12 @@ def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> G
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(3), detail=problem.detail)
     weights = [p for p in generator.parameters() if p.requires_grad]
 
-    def passes(step: int) -> Iterator[Losses]:
+    def begin(step: int) -> None:
         reconstruction.begin(step, generator, track.codes)
+
+    def passes(_: None) -> Iterator[Losses]:
         yield from _passes(problem, reconstruction, generator, track)
 
-    groups = [(weights, settings.tuning_lr)]
-    optimise(groups, passes, settings.tuning_steps, "tuning", progress, settings.tuning_decay)
+    groups, random = [(weights, settings.tuning_lr)], reconstruction.random
+    optimise(groups, begin, passes, settings.tuning_steps, "tuning", progress, settings.tuning_decay, random)
     return generator.requires_grad_(False)

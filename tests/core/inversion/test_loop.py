@@ -7,6 +7,11 @@ import torch
 from inv3d.core.inversion.loop import optimise, ramp, silent, total
 
 
+def itself(step):
+    """Every step is of another kind."""
+    return step
+
+
 def test_the_rate_warms_up_and_fades_out():
     rates = [ramp(step / 100) for step in range(100)]
     assert rates[0] < 0.05 and max(rates) == pytest.approx(1.0) and rates[99] < 0.05
@@ -26,7 +31,7 @@ def test_passes_add_up_to_one_step():
         yield {"first": (x - 1).square().sum()}
         yield {"second": x.square().sum()}
 
-    optimise([([x], 0.1)], passes, 200, "test", lambda stage, step, steps, losses: seen.append((step, losses)))
+    optimise([([x], 0.1)], itself, passes, 200, "test", lambda stage, step, steps, losses: seen.append((step, losses)))
     assert float(x.detach()) == pytest.approx(0.5, abs=0.02)  # the minimum of the sum
     assert [step for step, _ in seen] == list(range(1, 201))
     assert seen[0][1] == {"first": pytest.approx(4.0), "second": pytest.approx(9.0)}
@@ -42,7 +47,7 @@ def test_the_rate_at_some_steps():
 def test_every_group_has_its_own_rate_and_the_decay_is_that_of_the_call():
     slow, fast = (torch.zeros(1, requires_grad=True) for _ in range(2))
     optimise(
-        [([slow], 0.01), ([fast], 0.1)], lambda step: iter([{"away": -slow.sum() - fast.sum()}]), 50, "", silent, 0.6
+        [([slow], 0.01), ([fast], 0.1)], itself, lambda step: iter([{"away": -slow.sum() - fast.sum()}]), 50, "", silent, 0.6
     )
     expected = sum(ramp(step / 50, 0.6) for step in range(50))  # Adam steps by the rate where the gradient is constant
     assert float(slow.detach()) == pytest.approx(0.01 * expected, rel=1e-4)
@@ -62,7 +67,7 @@ def test_adam_is_torchs_and_leaves_tensors_without_a_gradient(monkeypatch):
     def passes(step):
         yield {"a": (ours - step).square().sum()} | ({"b": other.square().sum()} if step > 2 else {})
 
-    optimise([([ours], 0.1), ([other], 0.2)], passes, 6, "", silent)
+    optimise([([ours], 0.1), ([other], 0.2)], itself, passes, 6, "", silent)
     monkeypatch.undo()
     theirs, rest = start.clone().requires_grad_(), start.clone().requires_grad_()
     adam = torch.optim.Adam([{"params": [theirs]}, {"params": [rest]}], fused=True)
