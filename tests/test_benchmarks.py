@@ -75,6 +75,9 @@ def test_the_benchmark_of_a_gpu_runs_through(monkeypatch, tmp_path):
     assert found["tiny, naive"]["seconds"] > 0 and "left out" not in found
     assert found["tiny, repeats"]["seconds"] > 0 and found["tiny, repeats"]["equal"]
     assert not found["tiny, repeats"]["recorded"] and not [case for case in found if "graphs" in case]  # a CPU has none
+    task = gpu.problem(gpu.tiny_bundle(gpu.CPU), 3, replace(gpu.PRESETS["fast"], wplus_steps=2, latent_steps=2, tuning_steps=2), gpu.CPU)
+    times, works = gpu.recorded(task, gpu.CPU)
+    assert set(times) == set(gpu.STAGES) and not works
     assert list(found["tiny, field"]) == ["plain"]  # a CPU has no kernels for it
     assert found["tiny, field"]["plain"]["with gradients"] > found["tiny, field"]["plain"]["forward"] > 0
     monkeypatch.setattr(sys, "argv", ["gpu.py", "--device", "cpu", "--tiny", "--minutes", "0"])

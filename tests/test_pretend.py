@@ -16,7 +16,6 @@ from inv3d.core.encoders.pyramid import build_encoder, small_config
 from inv3d.core.encoders.store import load_encoder
 from inv3d.core.encoders.wtri import Wtri
 from inv3d.core.generator import TriplaneGenerator, field, volume
-from inv3d.core.generator.config import CanonicalConfig
 from inv3d.core.inversion import reconstruction, stages
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.settings import PRESETS, OutputSettings
@@ -58,16 +57,9 @@ def small(settings, steps=2):
     )
 
 
-def like_demo(demo):
-    """Networks of a few thousand weights like `demo`'s."""
-    rendering = replace(demo.info.generator.rendering, proposal_grid=8, fine_samples=4)
-    sizes = {**tiny.SIZES, "canonical": CanonicalConfig(16, 8), "inject_resolution": 8}
-    return replace(demo.info.generator, **sizes, rendering=rendering)
-
-
 @pytest.fixture(scope="module", params=["grid", "eg3d"])
 def bundle(request, there, demo):
-    config = like_demo(demo) if request.param == "grid" else tiny.CONFIG
+    config = tiny.like_demo(demo) if request.param == "grid" else tiny.CONFIG
     made = tiny.with_generator(load_bundle("demo", DEVICE), config, DEVICE)
     assert isinstance(made.generator, TriplaneGenerator)
     made.generator.compute_in_half_precision(True, True)  # as `load_bundle` does on CUDA

@@ -9,13 +9,20 @@ import torch
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.generator import TriplaneGenerator
-from inv3d.core.generator.config import GeneratorConfig, RenderingConfig, SuperResolutionConfig
+from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, RenderingConfig, SuperResolutionConfig
 
 SIZES: dict[str, Any] = {"plane_resolution": 16, "channel_base": 256, "channel_max": 16, "raw_resolution": 16, "w_dim": 16, "z_dim": 8}
 CONFIG = GeneratorConfig(
     **SIZES, c_dim=0, plane_channels=4, color_channels=8, rendering=RenderingConfig(coarse_samples=4, fine_samples=4),
     superresolution=SuperResolutionConfig((8, 8), 16),
 )  # fmt: skip
+
+
+def like_demo(demo: Bundle) -> GeneratorConfig:
+    """A generator of the size of `CONFIG` that samples like `demo`'s, by a grid, and has no super-resolution."""
+    config = demo.info.generator
+    rendering = replace(config.rendering, proposal_grid=8, fine_samples=4)
+    return replace(config, **SIZES, canonical=CanonicalConfig(16, 8), inject_resolution=8, rendering=rendering)
 
 
 def with_generator(bundle: Bundle, config: GeneratorConfig = CONFIG, device: torch.device | str = "cpu") -> Bundle:

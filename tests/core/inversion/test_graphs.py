@@ -14,7 +14,6 @@ import torch
 from inv3d.core.bundle import load_bundle
 from inv3d.core.errors import Inv3dWarning
 from inv3d.core.generator import TriplaneGenerator
-from inv3d.core.generator.config import CanonicalConfig
 from inv3d.core.generator.interface import Guide
 from inv3d.core.inversion import graphs, loop, reconstruction
 from inv3d.core.inversion.graphs import VARIABLE, Gpu, recorder_on
@@ -35,15 +34,10 @@ def there():
         yield made
 
 
-def like_demo(demo):
-    rendering = replace(demo.info.generator.rendering, proposal_grid=8, fine_samples=4)
-    return replace(demo.info.generator, **tiny.SIZES, canonical=CanonicalConfig(16, 8), inject_resolution=8, rendering=rendering)
-
-
 @pytest.fixture(scope="module", params=["grid", "eg3d"])
 def bundle(request, there, demo):
     """Of each way of sampling; in 16 bits as on CUDA."""
-    config = like_demo(demo) if request.param == "grid" else tiny.CONFIG
+    config = tiny.like_demo(demo) if request.param == "grid" else tiny.CONFIG
     made = tiny.with_generator(load_bundle("demo", DEVICE), config, DEVICE)
     assert isinstance(made.generator, TriplaneGenerator)
     made.generator.compute_in_half_precision(True, True)
