@@ -15,7 +15,7 @@ from inv3d.core.camera import FFHQ_FOCAL
 from inv3d.core.errors import ModelError
 from inv3d.core.library import NAME, home, sha256
 from inv3d.core.lock import held
-from inv3d.core.records import STRICT, Border, Digest, Text, read_record, shown
+from inv3d.core.records import STRICT, Checked, Digest, Text, read_record, shown
 from inv3d.download import LARGEST, Report, Resuming
 
 _SUFFIXES = (".pkl", ".pt", ".pth", ".safetensors")
@@ -47,7 +47,7 @@ class Entry:
     faces: bool = True
 
 
-class Catalogue(Border, RootModel[tuple[Entry, ...]]):
+class Catalogue(Checked, RootModel[tuple[Entry, ...]]):
     """The content of `catalogue.json` in the home folder: a list of objects with the fields of `Entry`."""
 
     root: Annotated[tuple[Entry, ...], FailFast()]

@@ -153,7 +153,7 @@ def test_a_clip_and_a_photo_become_heads(clip, tmp_path, monkeypatch):
     inv3d.from_photo(tmp_path / "face.png", **plain)
     photo = shots.pop()[2]
     assert photo.settings is not None and not photo.settings.output.frames
-    assert photo.background == Background((255, 255, 255)) and photo.head == (310, 220)
+    assert (photo.head, photo.background) == ((310, 220), Background((255, 255, 255)))
     inv3d.from_photo(tmp_path / "face.png", method="pti", camera="given", tune=5)
     photo = shots.pop()[2]
     assert (photo.method, photo.camera, photo.encoder, photo.tune, photo.fit.pose_lr) == ("pti", "given", "none", 5, 0.0)

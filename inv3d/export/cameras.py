@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError
-from inv3d.core.records import STRICT, Border, Count, Number, Positive, Text, read_record, write_record
+from inv3d.core.records import STRICT, Checked, Count, Number, Positive, Text, read_record, write_record
 from inv3d.export import colmap
 from inv3d.export.lens import Lens
 from inv3d.export.results import Cameras, Row4, rows_of
@@ -34,7 +34,7 @@ class Frame:
     transform_matrix: tuple[Row4, Row4, Row4, Row4]
 
 
-class Transforms(Border, BaseModel):
+class Transforms(Checked):
     """The part of nerfstudio's `transforms.json` that a pinhole camera needs; lengths in pixels. Others are ignored."""
 
     model_config = ConfigDict(**STRICT, extra="ignore")

@@ -134,6 +134,8 @@ class Generator(nn.Module, ABC):
 
     decoded_features: int
     """Numbers that the colour of a point is decoded from, which a `Detail` scales and shifts."""
+    superresolution: nn.Module | None
+    """What makes images larger than their rays, if anything."""
 
     @property
     @abstractmethod
