@@ -112,7 +112,9 @@ class Camera:
         x = (u - cx + cy * skew / fy - skew * v / fy) / fx
         y = (v - cy) / fy
         local = torch.stack([x, y, torch.ones_like(x)], -1)
-        directions = F.normalize(local @ self.cam2world[:, :3, :3].transpose(1, 2), dim=-1)
+        directions = local @ self.cam2world[:, :3, :3].transpose(1, 2)
+        x, y, z = directions.unbind(-1)
+        directions = directions * torch.rsqrt(x * x + y * y + z * z)[..., None]
         return Rays(self.position[:, None].expand_as(directions), directions)
 
 

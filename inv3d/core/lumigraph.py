@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inv3d.core.camera import Camera
+from inv3d.core.camera import Camera, pixel_centers
 from inv3d.core.filters import box_mean, resized
 from inv3d.core.flow import carried, flow_between
 from inv3d.core.generator import Render
@@ -131,8 +131,8 @@ class Lumigraph:
         places = (covering > _COVERED).nonzero()[:, 0]
         if not len(places):
             return image, render.alpha[[row]]
-        rays = camera[row].rays(size)
-        points = rays.origins[0, places] + rays.directions[0, places] * depth[places, None]
+        rays = camera[row].rays_through(pixel_centers(places[None], size))
+        points = rays.origins[0] + rays.directions[0] * depth[places, None]
         surface = Surface(points.T.contiguous(), image[0].flatten(1)[:, places] / 2.0 + 0.5)
         membrane = Membrane.over(alpha[0, 0] > _MOSTLY, places, surface)
         found, told = self._seen(surface.points, camera[row].position[0], size, membrane)
@@ -178,14 +178,15 @@ class Lumigraph:
         distance = away.square().sum(1).sqrt()
 
         def angle_to(directions: Tensor) -> Tensor:
-            return torch.arccos((-(away * directions).sum(1) / distance).clamp(-1.0, 1.0))
+            lengths = distance * directions.square().sum(0).sqrt()
+            return torch.arccos((-(away * directions).sum(1) / lengths).clamp(-1.0, 1.0))
 
-        angle = angle_to(F.normalize(eye[:, None] - points, dim=0))
+        angle = angle_to(eye[:, None] - points)
         image = (matrix @ points) + origin
         uv = image[:, :2] / image[:, 2:]
         places = (2.0 * uv - 1.0).transpose(1, 2)[:, None]
 
-        colour, (depth, facing) = _read(self._pictures(size)[rows], places), _read(self._surfaces[rows], places).unbind(1)
+        colour, (depth, facing) = _read(self._pictures(size), rows, places), _read(self._surfaces, rows, places).unbind(1)
         least, wide = _HIDDEN
         hidden = (distance - depth).clamp(min=0.0) / (least + wide / angle.clamp(min=1e-3))
         direct = facing ** ((angle - _SLIGHT).clamp(min=0.0) / _HALF)
@@ -223,7 +224,7 @@ class Lumigraph:
         places = told.places[:_BLENDED, 0]
         moved = carried(dense(torch.cat([places.mT, torch.ones_like(places.mT[:, :1])], 1)), flow).flatten(2)[..., pixels]
         places = torch.where(moved[:, 2:] > _MOSTLY, moved[:, :2] / moved[:, 2:].clamp(min=_MOSTLY), places.mT).mT[:, None]
-        colours = _read(self._pictures(size)[told.rows[:_BLENDED]], places)
+        colours = _read(self._pictures(size), told.rows[:_BLENDED], places)
         return replace(told, colours=torch.cat([colours, told.colours[_BLENDED:]]))
 
     # what follows is worked out once for all renders
@@ -309,9 +310,11 @@ def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, 
     return colour / total.clamp(min=1e-6), total
 
 
-def _read(maps: Tensor, places: Tensor) -> Tensor:
-    """What maps [K,C,S,S] show at `places` [K,1,P,2] from -1 to 1: [K,C,P]."""
-    return F.grid_sample(maps, places, padding_mode="border", align_corners=False)[:, :, 0]
+def _read(maps: Tensor, rows: list[int], places: Tensor) -> Tensor:
+    """What some `rows` of maps [N,C,S,S] show at `places` [K,1,P,2] from -1 to 1: [K,C,P]."""
+    read = functools.partial(F.grid_sample, padding_mode="border", align_corners=False)
+    # one by one: together, they would be copied first
+    return torch.cat([read(maps[row, None], each) for row, each in zip(rows, places.split(1), strict=True)])[:, :, 0]
 
 
 def _sides(points: Tensor) -> Tensor:

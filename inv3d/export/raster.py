@@ -65,23 +65,23 @@ def rasterise(
     faces = np.full(height * width, -1, np.int64)
     weights = np.zeros((height * width, 3), np.float32)
     nearest = np.full(height * width, -np.inf)
-    corners = places[triangles]
+    corners, near_corners = places[triangles.T], nearness[triangles.T]  # corners first: numpy adds up long rows quickly
     # the centres within the box around each triangle
-    first = np.ceil(corners.min(1) - 0.5).clip(0, [width, height]).astype(np.int64)
-    last = np.floor(corners.max(1) - 0.5).clip(-1, [width - 1, height - 1]).astype(np.int64)
+    first = np.ceil(corners.min(0) - 0.5).clip(0, [width, height]).astype(np.int64)
+    last = np.floor(corners.max(0) - 0.5).clip(-1, [width - 1, height - 1]).astype(np.int64)
     spans = (last - first + 1).clip(0)
-    counts = spans.prod(1)
+    counts = spans[:, 0] * spans[:, 1]
     for rows in _chunks(counts):
         which, x, y = pixels_of(rows, first, spans)
-        shares = _shares(corners[which], np.stack([x, y], 1).astype(np.float64) + 0.5)
-        within = (shares >= 0).all(1)
-        which, pixels, shares = which[within], (y * width + x)[within], shares[within]
-        near = shares * nearness[triangles[which]]
-        total = near.sum(1)
+        shares = _shares(corners[:, which], x + 0.5, y + 0.5)
+        within = np.flatnonzero(shares.min(0) >= 0)
+        which, pixels = which[within], (y * width + x)[within]
+        near = shares[:, within] * near_corners[:, which]
+        total = near.sum(0)
         np.maximum.at(nearest, pixels, total)
         front = (total >= nearest[pixels]) & (total > 0)
         pixels = pixels[front]
-        faces[pixels], weights[pixels] = which[front], near[front] / total[front, None]
+        faces[pixels], weights[pixels] = which[front], (near[:, front] / total[front]).T
     return Raster(faces.reshape(size), weights.reshape(*size, 3))
 
 
@@ -90,7 +90,7 @@ def pixels_of(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """All pixels of some of the boxes that begin at `first` [F,2] and are `spans` [F,2] wide and high: the box of each, x
     and y."""
-    counts = spans[rows].prod(1)
+    counts = spans[rows, 0] * spans[rows, 1]
     which = np.repeat(rows, counts)
     inside = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
     return which, first[which, 0] + inside % spans[which, 0], first[which, 1] + inside // spans[which, 0]
@@ -105,19 +105,13 @@ def _chunks(counts: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return np.split(rows, np.searchsorted(ends, np.arange(_CANDIDATES, int(ends[-1]), _CANDIDATES)) + 1)
 
 
-def _shares(corners: Floats, points: Floats) -> Floats:
-    """Barycentric coordinates [N,3] of `points` [N,2] in triangles `corners` [N,3,2]; negative outside, and where a
+def _shares(corners: Floats, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> Floats:
+    """Barycentric coordinates [3,N] of places `x`, `y` [N] in triangles `corners` [3,N,2]; negative outside, and where a
     triangle has no area."""
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    areas = np.stack(
-        [_cross(b - points, c - points), _cross(c - points, a - points), _cross(a - points, b - points)], 1
-    )
-    total = areas.sum(1, keepdims=True)
+    across, down = corners[..., 0] - x, corners[..., 1] - y
+    areas = np.stack([across[i] * down[j] - down[i] * across[j] for i, j in ((1, 2), (2, 0), (0, 1))])
+    total = areas.sum(0)
     return np.divide(areas, total, out=np.full_like(areas, -1.0), where=np.abs(total) > 1e-12)
-
-
-def _cross(a: Floats, b: Floats) -> Floats:
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
 def sample(picture: NDArray[Any], places: Floats) -> NDArray[np.float32]:

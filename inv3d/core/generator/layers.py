@@ -97,7 +97,11 @@ class FullyConnected(nn.Module):
         return self.weight * self.weight_gain, self.bias * self.bias_gain
 
     def forward(self, x: Tensor) -> Tensor:
-        return activated(F.linear(x, *self.scaled()), self.activation)
+        if x.numel() < self.weight.numel():  # a few codes are sooner scaled than all weights
+            linear = F.linear(x * self.weight_gain, self.weight, self.bias * self.bias_gain)
+        else:
+            linear = F.linear(x, *self.scaled())
+        return activated(linear, self.activation)
 
 
 class SynthesisLayer(nn.Module):

@@ -45,9 +45,14 @@ class Adam:
             if not moved:
                 continue
             moments = [self._of(tensor) for tensor in moved]
+            gradients = [tensor.grad for tensor in moved if tensor.grad is not None]
+            parts = moved, gradients, [each.mean for each in moments], [each.square for each in moments]
+            orders = [_order(tensor) for tensor in moved]
+            weights, gradients, means, squares = (
+                [each.permute(order) for each, order in zip(part, orders, strict=True)] for part in parts
+            )
             adam(
-                moved, [tensor.grad for tensor in moved if tensor.grad is not None],
-                [each.mean for each in moments], [each.square for each in moments], [], [each.count for each in moments],
+                weights, gradients, means, squares, [], [each.count for each in moments],
                 fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,
             )  # fmt: skip
 
@@ -65,3 +70,9 @@ class Adam:
         if tensor not in self._moments:
             self._moments[tensor] = Moments.zeros(tensor)
         return self._moments[tensor]
+
+
+def _order(tensor: Tensor) -> tuple[int, ...]:
+    """The axes of a tensor as they lie in memory: those with channels last the fused step would copy there and back."""
+    last = tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
+    return (0, 2, 3, 1) if last else tuple(range(tensor.dim()))

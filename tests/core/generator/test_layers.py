@@ -34,7 +34,8 @@ def test_activations_keep_the_variance(kind, expected):
     assert activated(x, kind).tolist() == pytest.approx([value * gain for value in expected])
     assert activated(x, kind, clamp=1.0).abs().max() <= 1.0
     layer = FullyConnected(2, 2, activation=kind)
-    assert torch.allclose(layer(x), activated(torch.nn.functional.linear(x, *layer.scaled()), kind))
+    for rows in (x, torch.randn(5, 2)):  # fewer numbers than the weights, and more
+        assert torch.allclose(layer(rows), activated(F.linear(rows, *layer.scaled()), kind))
 
 
 def test_upsampling_is_filtering_between_inserted_zeros():
