@@ -60,9 +60,10 @@ def write_output(
     head.save(folder / "head")
     done("head")
     with clock("views"):
-        rays, size = None if extent.thorough else head.rays, head.generator.resolution
+        size = head.generator.resolution
         own_targets, own_unseen = (
-            head.render_each(views.cameras, lambda render: render, rays, frames=False, sparse=True) for views in (targets, held_out)
+            head.render_each(views.cameras, lambda render: render, rays, frames=False, sparse=True)
+            for views, rays in ((targets, head.rays), (held_out, None if extent.thorough else head.rays))
         )
         predicted = head.with_frames(own_targets, targets.cameras, size, each_without_its_own=True)
         # the only view of a photo cannot be predicted from others: it shows the head as it is
@@ -85,7 +86,7 @@ def write_output(
     done("mesh")
     with clock("metrics"):
         judges = judges_for(head.bundle, strangeness > OUTSIDE, head.generator.device)
-        of_fitted = judges if extent.thorough or not len(held_out) else replace(judges, faces=None)
+        of_fitted = replace(judges, faces=None) if len(held_out) else judges  # unseen frames tell more, and each takes a while
         fit_rows = evaluate(targets, (render.image for render in predicted), head.bundle, of_fitted)
         ways: list[Iterable[Tensor]] = [(image.to(head.generator.device) for image in unseen)]
         if extent.thorough and head.lumigraph is not None:  # without frames it is what is measured anyway

@@ -28,8 +28,7 @@ class OutputSettings:
     held_out: int = 24
     """Frames that the fit never uses, to be measured."""
     thorough: bool = True
-    """Whether the generator alone is measured, too, beside a head with the colours of frames, and faces of fitted views are
-    compared, beside those of unseen frames."""
+    """Whether the generator alone is measured, too, beside a head with the colours of frames."""
     mesh_cells: int = 144
     """Cells per side of the grid in which the mesh is found."""
     texture: int | None = None
@@ -197,9 +196,9 @@ FAST = FitSettings(
     depth=8.0,
     symmetry=0.25,
     coverage=0.3,
-    rays_per_view=200,
-    views_per_step=4,
-    between_per_step=2,
+    rays_per_view=300,
+    views_per_step=3,
+    between_per_step=1,
     whole_resolution=48,
     window=32,
     samples=12,
