@@ -46,6 +46,8 @@ from inv3d.places import find_photos
 
 POSE, CODE = 30, 60
 """Steps of P and C."""
+PTI_STEPS = 450, 350
+"""Of the pivot and of tuning in Roich et al. 2021, whose times the paper compares with."""
 WIDTH_MM = 155.0
 ROUNDS = 20
 """Of the rigid alignment."""
@@ -70,6 +72,7 @@ ROWS = (
     Row("PREIM3D", PREIM3D),
     Row("W+ optimisation", code=FAST.wplus_steps),
     Row("PTI", code=FAST.wplus_steps, tuning=FAST.tuning_steps),
+    Row("PTI, as published", code=PTI_STEPS[0], tuning=PTI_STEPS[1]),
     Row("E3DGE, codes alone", E3DGE, detail=False),
     Row("E3DGE", E3DGE),
     Row("E3DGE + P", E3DGE, pose=POSE),

@@ -24,6 +24,7 @@ from inv3d.core.matting import laid_on, mattes, room_colour
 from inv3d.core.views import Views
 
 _TRIED = 64  # pixels of the renders that sides are compared by
+_TRIED_CELLS = 40  # of the grid that guides these renders
 ASIDE = math.radians(45)
 """How far to the side residuals are aligned: there is half of what the picture hides."""
 
@@ -90,10 +91,10 @@ class E3dgeInverter:
         code is nearer to the picture: an aligner that knows photographs may see better."""
         generator = bundle.generator
         size = min(_TRIED, generator.raw_resolution)
-        scene, target = generator.scene(code), resized(image, size)
+        scene, target = generator.scene(code, guide_cells=_TRIED_CELLS), resized(image, size)
         sides = torch.cat([read, given])
         cameras = bundle.info.camera(*sides.unbind(-1))
-        renders = (generator.render(scene, cameras[i], size, superresolution=False).image for i in range(2))
+        renders = (generator.render(scene, cameras[i], size, superresolution=False, sparse=True).image for i in range(2))
         errors = [float((render - target).abs().mean()) for render in renders]
         return sides[[int(errors[1] < errors[0])]]
 

@@ -91,7 +91,7 @@ class LocalBranch(nn.Module):
     def drawn(self, generator: Generator, scene: Scene, cameras: Camera) -> Render:
         """A render that pictures are compared with."""
         size = self.config.render_size if generator.resolution == generator.raw_resolution else None
-        return generator.render(scene, cameras, size)
+        return generator.render(scene, cameras, size, sparse=True)
 
     @torch.no_grad()
     def detail(
