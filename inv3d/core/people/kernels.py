@@ -29,7 +29,7 @@ K_METAL = wp.constant(7)
 K_LENS = wp.constant(8)
 K_HAIR = wp.constant(9)
 K_BROW = wp.constant(10)
-FAR = wp.constant(6.0)
+FAR = wp.constant(9.0)  # behind whatever the furthest camera of wide pictures sees, 6.75 from the middle
 
 
 @wp.struct

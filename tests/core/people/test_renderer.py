@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from inv3d.core.camera import look_at
+from inv3d.core.camera import dollied, look_at
 from inv3d.core.people.backdrop import backdrop, clutter
 from tests.core.people.standin import standin_basis
 
@@ -12,6 +12,7 @@ pytest.importorskip("warp")
 from inv3d.core.people.parameters import LATENT_DIM, PARAMETER_NAMES, people_parameters, split_latents
 from inv3d.core.people.renderer import PeopleRenderer, Scene
 from inv3d.core.people.samples import sample_people, sample_pixels
+from inv3d.core.training.source import PEOPLE
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,13 @@ def test_where_nobody_is_there_is_the_background(renderer: PeopleRenderer) -> No
     assert render.alpha[0, 0, 0, 0] == 0.0
     assert torch.allclose(corner[0], torch.tensor(0.1), atol=1e-4)
     assert backdrop(torch.zeros(1, 5), parameters).shape == (1, 5, 3)
+
+
+def test_cameras_see_whole_people_from_wherever_wide_pictures_are_taken(renderer: PeopleRenderer) -> None:
+    row, camera = person(1), look_at(torch.tensor([0.4]), torch.zeros(1))
+    own, far = (renderer.render(row, dollied(camera, torch.tensor([f])), 48, 1) for f in (1.0, PEOPLE.distances[1]))
+    assert float((own.alpha - far.alpha).abs().mean()) < 0.12 * float(own.alpha.mean())
+    assert float(far.depth[far.alpha == 1].min()) > 6.0 and float(far.depth[far.alpha == 1].max()) < 8.0
 
 
 def test_shadow_falls_behind_what_stands_in_the_light(renderer: PeopleRenderer) -> None:
