@@ -40,6 +40,15 @@ Scale = Annotated[
 Threads = Annotated[
     int | None, typer.Option(parser=THREADS, metavar="NUMBER", help="CPU threads.", show_default="all cores")
 ]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="NAME",
+        help="Model whose weights training starts from, such as demo.",
+        show_default="random weights",
+    ),
+]
 Compiled = Annotated[bool, typer.Option(help="Speed up data generation with torch.compile (needs a C++ compiler).")]
 SourceName = Annotated[
     Literal["people", "toons", "cats", "chairs"],
@@ -135,15 +144,7 @@ def train_data(
 def train_generator(
     folder: Folder,
     scale: Scale = 1.0,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="NAME",
-            help="Model whose weights training starts from, such as demo.",
-            show_default="random weights",
-        ),
-    ] = None,
+    start: Start = None,
     device: Device = "auto",
     deterministic: Deterministic = False,
     threads: Threads = None,
@@ -174,6 +175,7 @@ def train_network(
     ],
     folder: Folder,
     scale: Scale = 1.0,
+    start: Start = None,
     device: Device = "auto",
     deterministic: Deterministic = False,
     threads: Threads = None,
@@ -182,15 +184,17 @@ def train_network(
 ) -> None:
     """Train one of the other networks on FOLDER/data and write FOLDER/NETWORK.pt.
 
-    Example: inv3d train network aligner runs/demo
+    Examples: inv3d train network aligner runs/demo; inv3d train network aligner runs/demo --from demo
     """
     check_folder(folder)
 
+    from inv3d.core.library import model_folder
     from inv3d.core.training import recipe
 
     chosen = _start(device, threads, deterministic)
+    bundle = model_folder(start) if start is not None else None
     with _training(folder, as_json, f"run: inv3d train data {folder}") as report:
-        recipe.train_helper(name, folder, scale, chosen, report)
+        recipe.train_helper(name, folder, scale, chosen, report, bundle)
     _finish(folder / f"{name}.pt", as_json)
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from inv3d.core.bundle import ALIGNER, WEIGHTS, Bundle, ModelInfo, load_folder
@@ -50,6 +51,8 @@ HELPERS: dict[str, tuple[type[NetworkTrainer], int]] = {
     "judge": (JudgeTrainer, 1600),
 }
 """The networks beside the generator and their training steps."""
+_AGAIN = 0.25
+"""The factor of their learning rates if they start from finished weights, which steps as large as from nothing would spoil."""
 NAMES = {"toons": "demo", "people": "demo", "cats": "cats", "chairs": "chairs"}
 """Of the finished models, by source."""
 DESCRIPTIONS: dict[str, str] = {
@@ -122,10 +125,19 @@ def train_generator(
         pass
 
 
-def train_helper(name: str, folder: Path, scale: float, device: torch.device, report: Report) -> None:
-    """One of `HELPERS`, to `folder`/NAME.pt."""
+def train_helper(
+    name: str, folder: Path, scale: float, device: torch.device, report: Report, start: Path | None = None
+) -> None:
+    """One of `HELPERS`, to `folder`/NAME.pt; from nothing, or from the bundle `start`.
+
+    Raises FileNotFoundError if the bundle has no such network, RuntimeError if its shape differs.
+    """
     make, steps = HELPERS[name]
     helper = make(folder / "data", max(1, math.ceil(steps * scale)), device)  # type: ignore[call-arg, arg-type]
+    if start is not None:
+        weights = load_file(start / f"{name}.safetensors")
+        helper.network.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
+        helper.lr *= _AGAIN
     for _ in helper.run(folder / f"{name}.pt", report):
         pass
 

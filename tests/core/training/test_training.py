@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save
 
 from inv3d.core.bundle import PARTS
 from inv3d.core.errors import UsageError
+from inv3d.core.library import model_folder
 from inv3d.core.networks.perceptual import PerceptualNetwork
 from inv3d.core.procedural.parameters import EXPRESSION_DIM, IDENTITY_DIM, head_parameters
 from inv3d.core.procedural.renderer import HeadRenderer
@@ -21,7 +22,7 @@ from inv3d.core.training.networks import (
     PerceptualTrainer,
     beyond_the_frame,
 )
-from inv3d.core.training.recipe import HELPERS, assemble
+from inv3d.core.training.recipe import HELPERS, assemble, train_helper
 from inv3d.core.training.source import PEOPLE, TOONS, source_of
 from tests.pretend import DEVICE, ordered, pretended
 
@@ -185,6 +186,14 @@ def test_helper_networks_train_and_resume(data, tmp_path, kind):
     again = kind(data, 2, CPU)
     assert list(again.run(tmp_path / "net.pt", print)) == []
     assert all(torch.equal(a, b) for a, b in zip(first.network.parameters(), again.network.parameters(), strict=True))
+
+
+def test_a_network_learns_on_from_the_weights_of_a_model(data, tmp_path, demo):
+    (tmp_path / "data").symlink_to(data)
+    train_helper("aligner", tmp_path, 1 / 5000, CPU, print, model_folder("demo"))
+    learned = torch.load(tmp_path / "aligner.pt", weights_only=True)["network"]
+    changes = [float((learned[name] - own).abs().max()) for name, own in demo.aligner.state_dict().items()]
+    assert 0 < max(changes) < 1e-5  # one step of a hundredth of a quarter of the rate
 
 
 def test_finished_parts_become_a_bundle(data, tmp_path, monkeypatch):
