@@ -113,6 +113,11 @@ class FitSettings:
     """Targets that a step looks at, drawn at random; None takes all."""
     between_per_step: int | None = None
     """The same for the frames in between."""
+    tuning_views: int | None = None
+    """Targets that a step of tuning looks at, where each costs a pass of the backbone; None takes as many. Together they get
+    the rays of all."""
+    tuning_between: int | None = None
+    """The same for the frames in between, which get as many rays as a target."""
     whole_resolution: int | None = None
     """With random pixels: size at which a step renders one target, and one frame in between, whole, for the perceptual
     and identity losses; None renders none."""
@@ -144,7 +149,13 @@ class FitSettings:
     def tuning(self) -> FitSettings:
         """The settings of tuning."""
         pixel = self.pixel if self.tuning_pixel is None else self.tuning_pixel
-        return replace(self, whole_resolution=self.tuning_size, pixel=pixel)
+        views, between, rays = self.tuning_views, self.tuning_between, self.rays_per_view
+        if rays is not None and views is not None and self.views_per_step is not None:
+            rays = rays * self.views_per_step // views
+        return replace(
+            self, whole_resolution=self.tuning_size, pixel=pixel, rays_per_view=rays,
+            views_per_step=views or self.views_per_step, between_per_step=between or self.between_per_step,
+        )  # fmt: skip
 
     def with_steps(self, pose: int, code: int, tuning: int) -> FitSettings:
         """The same settings with so many steps on the cameras alone, on the one code, and on the generator."""
@@ -196,9 +207,11 @@ FAST = FitSettings(
     depth=8.0,
     symmetry=0.25,
     coverage=0.3,
-    rays_per_view=300,
-    views_per_step=3,
-    between_per_step=1,
+    rays_per_view=200,
+    views_per_step=4,
+    tuning_views=3,
+    between_per_step=2,
+    tuning_between=1,
     whole_resolution=48,
     window=32,
     samples=12,
@@ -207,7 +220,7 @@ FAST = FitSettings(
 )
 """For CPUs: random pixels of some views and one small whole view a step, instead of all views whole."""
 
-FINE = replace(FAST, name="fine", encoded=1.0, tuning_resolution=192, tuning_decay=0.8)
+FINE = replace(FAST, name="fine", encoded=1.0, tuning_views=None, tuning_between=None, tuning_resolution=192, tuning_decay=0.8)
 """For CPUs: several times slower, for the quality that every pixel of every view would give."""
 
 DRAFT = replace(
