@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import argparse
 import functools
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from e3dge import Row, of_person
 from e4e import e4e_trainer
 from inverting import CPU
-from results import means_of, publish, table_of
+from results import Means, means_of, publish, table, table_of
 from threedinv import SEEDS
 
 from inv3d.core.bundle import Bundle, load_bundle
@@ -58,6 +59,49 @@ LOCAL = {
     "hybrid without the adversarial term": frozenset({"adversarial"}),
 }
 """Ingredients that the local branch does without (`inv3d train encoder --without`)."""
+FEW = 100
+"""Heads of each domain that local branches learn from at least, however few the steps."""
+OWN_CODES, OWN = "E3DGE of the model, codes alone", "E3DGE of the model"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the paper's table says: in a `column`, one row is better than another."""
+
+    text: str
+    column: str
+    better: str
+    worse: str
+
+    def checked(self, rows: Means) -> list[str]:
+        """The claim, and whether it comes out."""
+        a, b = (rows[name][self.column] for name in (self.better, self.worse))
+        holds = a > b if self.column.startswith(("SSIM", "ID")) else a < b
+        return [self.text, self.column, f"{'yes' if holds else 'no'} ({a:.3g}, {b:.3g})"]
+
+
+_PICTURES, _CODES, _GEOMETRY = GLOBAL
+_SEEN, _2D, _3D, _HYBRID, _NO_NOVEL, _NO_ADVERSARY = LOCAL
+CLAIMS = (
+    Claim("known codes and geometry bring the surface nearer than pictures alone (Table 4)", "median mm", _GEOMETRY, _PICTURES),
+    Claim("known geometry does, beside known codes", "median mm", _GEOMETRY, _CODES),
+    Claim("the surface is nearer than that of pSp", "median mm", _GEOMETRY, "pSp-like"),
+    Claim("and than that of e4e", "median mm", _GEOMETRY, "e4e-like"),
+    Claim("local features bring the render nearer to the photo (Table 3)", "LPIPS", _SEEN, OWN_CODES),
+    Claim("and keep identity", "ID", _SEEN, OWN_CODES),
+    Claim("but without training from other views they are worse there than codes alone", "LPIPS aside", OWN_CODES, _SEEN),
+    Claim("and keep identity less", "ID aside", OWN_CODES, _SEEN),
+    Claim("2D alignment is better from there", "LPIPS aside", _2D, _SEEN),
+    Claim("3D alignment is better from there", "LPIPS aside", _3D, _SEEN),
+    Claim("3D alignment has the smaller error from there than 2D", "MAE aside", _3D, _2D),
+    Claim("2D alignment keeps identity there better than 3D", "ID aside", _2D, _3D),
+    Claim("hybrid alignment has the smaller error there than 3D", "MAE aside", _HYBRID, _3D),
+    Claim("and keeps identity there better than 2D", "ID aside", _HYBRID, _2D),
+    Claim("without alignment and training from other views, the photo itself is met best", "LPIPS", _SEEN, _HYBRID),
+    Claim("training from other views helps the hybrid there", "LPIPS aside", _HYBRID, _NO_NOVEL),
+    Claim("the adversarial term helps it there", "LPIPS aside", _HYBRID, _NO_ADVERSARY),
+)
+"""Of its sections 7.2 and 7.4."""
 
 
 def finished(name: str, trainer: AveragedTraining[Network], folder: Path) -> Network:
@@ -91,7 +135,7 @@ def global_inverters(bundle: Bundle, folder: Path, scale: float) -> dict[str, In
     recipe = encoders.scaled(encoders.recipe_for(bundle), scale)
     report = functools.partial(print, file=sys.stderr, flush=True)
     encoders.draw_inside(bundle, recipe, folder, report)
-    draw_heads(PEOPLE, folder, max(1, round(OUTSIDE_SHARDS * scale)), report)
+    draw_heads(PEOPLE, folder, math.ceil(OUTSIDE_SHARDS * scale), report)
     plain = encoders.without(recipe, alternating=True, around=True)
     trainers: dict[str, Callable[[], AveragedTraining[Encoder]]] = {
         "pSp-like": lambda: encoders.make_trainer(bundle, plain, folder, CPU),
@@ -109,7 +153,7 @@ def global_inverters(bundle: Bundle, folder: Path, scale: float) -> dict[str, In
 def local_inverters(bundle: Bundle, folder: Path, scale: float) -> dict[str, Inverter]:
     """The encoders of the second table by their names: the model's own with other local branches."""
     recipe, encoder = local_recipe(bundle, scale, frozenset()), load_e3dge(bundle.name)
-    counts = recipe.inside, recipe.outside
+    counts = max(FEW, recipe.inside), max(FEW, recipe.outside)
     pictures = dataset.load_images(folder, encoders.recipe_for(bundle).samples.kind), shards_of(folder, OUTSIDE)
     draw_residuals(bundle, encoder, *pictures, counts, folder, functools.partial(print, file=sys.stderr, flush=True))
     residuals = Residuals.load(folder)
@@ -131,12 +175,12 @@ def tables(of_codes: Mapping[str, Inverter], of_detail: Mapping[str, Inverter]) 
         "Codes": [
             *(Row(name, name, detail=False) for name in of_codes),
             Row("PREIM3D of the model", PREIM3D),
-            Row("E3DGE of the model, codes alone", E3DGE, detail=False),
+            Row(OWN_CODES, E3DGE, detail=False),
         ],
         "Local features": [
-            Row("E3DGE of the model, codes alone", E3DGE, detail=False),
+            Row(OWN_CODES, E3DGE, detail=False),
             *(Row(name, name) for name in of_detail),
-            Row("E3DGE of the model", E3DGE),
+            Row(OWN, E3DGE),
         ],
     }
 
@@ -159,7 +203,10 @@ def main() -> None:
         f"Means of {len(people)} drawn people. Encoders of codes learned {steps[0]} steps from random weights, local branches "
         f"{steps[1]} on the codes of the model's own encoder (scale {options.scale:g})."
     )
-    publish("e3dge_ablation", {"steps": steps, **groups}, "\n\n".join([head, *(table_of(title, found) for title, found in groups.items())]))
+    every = {name: figures for found in groups.values() for name, figures in found.items()}
+    claims = table(["The paper's claims", "", "comes out"], [claim.checked(every) for claim in CLAIMS])
+    parts = [head, *(table_of(title, found) for title, found in groups.items()), claims]
+    publish("e3dge_ablation", {"steps": steps, **groups}, "\n\n".join(parts))
 
 
 if __name__ == "__main__":

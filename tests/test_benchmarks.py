@@ -180,4 +180,10 @@ def test_variants_of_e3dge_begin_alike_and_lack_what_their_names_say(demo, shard
     rows = ablation.tables(dict.fromkeys(("pSp-like", *trainers)), dict.fromkeys(branches))
     assert [row.name for row in rows["Codes"] if row.encoder == row.name] == ["pSp-like", *trainers]
     assert not any(row.detail for row in rows["Codes"] if row.encoder in trainers)
+    figures = {row.name: {"LPIPS": 0.2, "ID": 0.2} for each in rows.values() for row in each}
+    figures[ablation.OWN] = {"LPIPS": 0.1, "ID": 0.1}
+    answers = [ablation.Claim("", column, ablation.OWN, ablation.OWN_CODES).checked(figures)[-1] for column in ("LPIPS", "ID")]
+    assert answers == ["yes (0.1, 0.2)", "no (0.1, 0.2)"]
+    # those are rows that there are
+    assert {name for claim in ablation.CLAIMS for name in (claim.better, claim.worse)} <= {*figures, "e4e-like"}
     assert [row.detail for row in rows["Local features"]] == [False, *[True] * (len(branches) + 1)]
