@@ -27,10 +27,10 @@ _VIEW = 2.7
 """The cost of a 64 px view with its gradient in trial renders; measured."""
 _BEGINNING = 2.0
 """Seconds until the first frame is looked at."""
-_FOUND = 40.0
+_FOUND = 28.0
 """What comes between tracking and the output beside the steps of the fit, in trial renders: pictures are cut, their mattes
 completed, views that contradict looked for, first renders shown."""
-_SEARCHED, _APART, _TOGETHER = 0.3, 0.63, 0.45
+_SEARCHED, _APART, _TOGETHER = 0.36, 0.68, 0.42
 """A step on one code, one on several, and one that tunes the generator with one code, in steps that tune it with several."""
 
 
@@ -118,7 +118,7 @@ def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool
     window = settings.window or 0 if bundle.generator.window_margin is not None else 0
 
     def step(size: int | None) -> float:
-        return 1.6 + 1.27 * (min(size or 0, largest) / 48) ** 2 + 2.0 * (min(window, largest) / 48) ** 2
+        return 0.95 + 1.15 * (min(size or 0, largest) / 48) ** 2 + 2.0 * (min(window, largest) / 48) ** 2
 
     steps = _SEARCHED * search + _APART * apart
     tuning = settings.tuning_steps if apart or views == 1 else _TOGETHER * settings.tuning_steps
@@ -134,10 +134,10 @@ def output_renders(bundle: Bundle, output: OutputSettings, views: int) -> float:
         return 0.3 + 2.25 * (min(size, largest) / 256) ** 2
 
     turning = largest // 2 if output.frames and bundle.generator.resolution == largest else largest
-    orbit = (output.orbit_frames / 2 + 1) * render(output.orbit_resolution or turning) + 0.42 * output.orbit_frames
-    shown = 2.2 * render(largest) if output.thorough else 3.0 * render(turning)
+    orbit = (output.orbit_frames / 2 + 1) * render(output.orbit_resolution or turning) + 0.27 * output.orbit_frames
+    shown = 1.66 * render(largest) if output.thorough else 2.7 * render(turning)
     measured = (views + output.held_out) * (shown if output.frames else render(largest) + 1.0)
     frames = 2.9 * views * render(largest // 2) if output.frames else 0.0
-    mesh = 14.0 + 47.0 * (output.mesh_cells / 144) ** 3
-    painted = 28.0 * (texture / 1024) ** 2 + 0.8 * (10 + views) * render(min(texture // FINER, turning))
+    mesh = 10.0 + 20.0 * (output.mesh_cells / 144) ** 3
+    painted = 24.0 * (texture / 1024) ** 2 + (10 + views) * render(min(texture // FINER, turning))
     return orbit + measured + frames + mesh + painted

@@ -226,10 +226,10 @@ FINE = replace(FAST, name="fine", encoded=1.0, tuning_views=None, tuning_between
 DRAFT = replace(
     FAST,
     name="draft",
-    wplus_steps=38,
+    wplus_steps=34,
     latent_steps=0,
-    tuning_steps=30,
-    output=OutputSettings(orbit_frames=20, orbit_resolution=128, held_out=4, thorough=False, mesh_cells=80, texture=512, fine=False),
+    tuning_steps=26,
+    output=OutputSettings(orbit_frames=18, orbit_resolution=128, held_out=4, thorough=False, mesh_cells=80, texture=512, fine=False),
 )
 """For CPUs: a first look at a head, to see whether a clip is worth more. Its views share one code: what changes from frame to
 frame is left to the colours of the frames."""
