@@ -74,7 +74,8 @@ def test_a_machine_of_the_cluster_is_lost_and_no_head_is_lost_or_made_twice(tmp_
     size: dict[str, Any] = {"object_store_memory": 80 << 20, "memory": 1 << 30}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False, **size})
     try:
-        second = cluster.add_node(num_cpus=2, env_vars={"MAKER_NOTES": str(notes)}, **size)
+        slow = {"MAKER_NOTES": str(notes), "MAKER_SECONDS": "3"}  # lost in the middle of a head, however busy the test is
+        second = cluster.add_node(num_cpus=2, env_vars=slow, **size)
         with RayPool.at(cluster.address, 1 << 20, "auto", None, FAKE) as pool, Journal.opened(heads) as journal:
             assert "4 at once on 2 machines" in pool.description
             removed: list[int] = []
