@@ -39,6 +39,8 @@ _FORMATS = (
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"v=0", b"<smil")
 _STILL_BRANDS = {"heic", "heix", "heim", "heis", "mif1", "avif"}
 _NO_CLIP = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image | Disposition.dependent
+_UNTIMED = ("asf", "avi", "mxf")
+"""Containers that store no time at which a frame is shown: FFmpeg's guesses are wrong for H.264 with B-frames."""
 _LEAP = 10.0
 """Seconds; time stamps that jump back, or ahead by more than this, belong to another recording joined to the first."""
 
@@ -117,11 +119,17 @@ class Clip:
         # the whole container may last longer than this track
         return container.duration / av.time_base if container.duration and len(container.streams) == 1 else None
 
-    def packets(self) -> Iterator[Packet[VideoStream]]:
-        """Packets of the track, their time stamps continuous also where recordings were joined.
+    @property
+    def untimed(self) -> bool:
+        """Whether the track does not say when a frame is shown, so that frames only follow each other."""
+        context = self.stream.codec_context
+        return self.container.format.name in _UNTIMED and context.name == "h264" and context.has_b_frames
 
-        Unreadable packets are skipped.
+    def packets(self) -> Iterator[Packet[VideoStream]]:
+        """Packets of the track, their time stamps continuous also where recordings were joined; those of an untimed track
+        only say when they are decoded. Unreadable packets are skipped.
         """
+        untimed = self.untimed
         shift, last, failures, start = 0, None, 0, 0.0
         back, leap, step = (self._ticks(s) for s in (0.5, max(_LEAP, 5 / self.rate), 1 / self.rate))
         while failures < 16:
@@ -139,7 +147,7 @@ class Clip:
                         time = self.seconds(packet.pts)
                         start = min(start, time)
                         self.end = max(self.end, time + self.seconds(packet.duration or 0) - start)
-                        packet.pts += shift
+                        packet.pts = None if untimed else packet.pts + shift
                     yield packet
                 return
             except FFmpegError:
@@ -259,7 +267,7 @@ def _picture(path: Path) -> InputError:
 
 
 def _clip_stream(path: Path, container: InputContainer) -> VideoStream:
-    """The default video track, else the largest; never a cover picture or a thumbnail."""
+    """The default video track, else the largest; never a cover picture, a thumbnail, or one frame beside a clip."""
     if not len(container.streams):
         raise InputError(f"{path} is damaged: it contains no streams", "copy or record the file again")
     tracks = container.streams.video
@@ -275,7 +283,13 @@ def _clip_stream(path: Path, container: InputContainer) -> VideoStream:
             f"{path} has a video track of an unknown codec, or it is damaged",
             "check that a player opens it, or re-encode it: ffmpeg -i clip -c:v libx264 fixed.mp4",
         )
-    return max(known, key=lambda track: (bool(track.disposition & Disposition.default), track.width * track.height))
+    return max(known, key=_prominence)
+
+
+def _prominence(track: VideoStream) -> tuple[bool, bool, int]:
+    """What decides between tracks: whether it moves, is the default, and its size. A sequence of AVIF or HEIF pictures
+    has its title picture as a track of one frame."""
+    return track.frames != 1, bool(track.disposition & Disposition.default), track.width * track.height
 
 
 def _clock_time(text: str) -> float | None:

@@ -29,6 +29,7 @@ from inv3d.video.cropping import Cropping
 __all__ = ["ClipInfo", "FailedFrame", "Frame", "frames", "probe"]
 
 
+_SAME_SHAPE = 0.02  # of width / height: sizes are rounded to whole blocks
 Decoded = tuple[int, float, VideoFrame | None]
 """Index, time in seconds, and frame; None for a lost frame."""
 
@@ -38,7 +39,7 @@ class Frame:
     """`image` [H,W,3] uint8 RGB as a player shows it: cropped, with square pixels, upright.
 
     `index` counts the frames of the clip, `time` is in seconds from its start. `scale` is how many pixels of the full
-    size, across and down, one pixel of `image` stands for.
+    size, across and down, one pixel of `image` stands for; the full size is that of the clip's first frame.
     """
 
     index: int
@@ -80,14 +81,16 @@ def frames(
     hint = "copy the file again, or re-encode it: ffmpeg -i clip -c:v libx264 fixed.mp4"
     with open_clip(path) as clip:
         convert = Converter(clip.stream.codec_context)
+        first: VideoFrame | None = None
         for index, time, decoded in _deinterlaced(_Decoder(clip)):
             if decoded is None or decoded.is_corrupt:
                 failed(FailedFrame(index, time, "cannot be decoded" if decoded is None else "damaged"))
                 continue
             clip.check_size(decoded.width, decoded.height)
+            first = first or decoded
             if wanted(index):
                 try:
-                    image, scale = _shown(decoded, clip, convert, short_side)
+                    image, scale = _shown(decoded, clip, convert, short_side, _enlarged(decoded, first))
                 except (FFmpegError, ValueError):
                     failed(FailedFrame(index, time, f"pixel format {decoded.format.name} cannot be converted"))
                     continue
@@ -210,10 +213,17 @@ def _deinterlaced(items: Iterable[Decoded]) -> Iterator[Decoded]:
         yield from filtering.push(0, 0.0, None)
 
 
+def _enlarged(frame: VideoFrame, first: VideoFrame) -> tuple[float, float]:
+    """How a frame is stretched, across and down, to the size of the first: video calls change their resolution. One of
+    another shape is not."""
+    across, down = first.width / frame.width, first.height / frame.height
+    return (across, down) if abs(across / down - 1.0) < _SAME_SHAPE else (1.0, 1.0)
+
+
 def _shown(
-    frame: VideoFrame, clip: Clip, convert: Converter, short_side: int | None
+    frame: VideoFrame, clip: Clip, convert: Converter, short_side: int | None, enlarged: tuple[float, float]
 ) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """The picture as a player shows it, and its scale."""
+    """The picture as a player shows it, and its scale, in pixels that are `enlarged`."""
     cut = clip.cropping if clip.cropping.fits(frame.width, frame.height) else Cropping()
     across, down = clip.stretch
     width, height = cut.size(frame.width, frame.height)
@@ -225,7 +235,7 @@ def _shown(
         round(cut.top * at_y) : rows - round(cut.bottom * at_y),
         round(cut.left * at_x) : columns - round(cut.right * at_x),
     ]
-    scale = (width * across / image.shape[1], height * down / image.shape[0])
+    scale = (width * across * enlarged[0] / image.shape[1], height * down * enlarged[1] / image.shape[0])
     return _upright(image, scale, _display_matrix(frame))
 
 

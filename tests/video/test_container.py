@@ -73,6 +73,13 @@ def test_a_cover_picture_is_never_the_clip(tmp_path):
     refused(tmp_path / "song.m4a", "only a cover picture")
 
 
+def test_a_sequence_of_pictures_is_more_than_its_title_picture(tmp_path, monkeypatch):
+    monkeypatch.setenv("SVT_LOG", "1")  # errors only
+    path = encode(tmp_path / "clip.avif", rising(6), codec="libsvtav1", options={"crf": "10"})
+    assert probe(path).frames == 6
+    assert numbers(frame.image for frame in frames(path)) == list(range(6))
+
+
 def test_a_track_of_unknown_codec_is_named(tmp_path):
     path = encode(tmp_path / "clip.mp4", rising(3))
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
@@ -158,6 +165,19 @@ def test_dropped_frames_leave_a_gap_and_nothing_else(tmp_path):
     found = list(frames(path, failed=failed.append))
     assert len(found) == 16 and not failed
     assert [round(10 * frame.time) for frame in found] == [0, 1, 2, 3, 4, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19]
+
+
+@pytest.mark.parametrize("ending", ["avi", "mxf", "wmv"])
+def test_frames_that_are_stored_in_another_order_and_without_times(tmp_path, ending):
+    # what moves gives the encoder reasons to change the order
+    still = np.random.default_rng(0).integers(0, 256, (64, 96, 1)).astype(np.uint8).repeat(3, 2)
+    moving = [np.roll(still, 4 * i, 1) for i in range(20)]
+    path = encode(tmp_path / f"clip.{ending}", moving, rate=25, options={"bf": "3", "g": "10", "crf": "8"})
+    failed: list[FailedFrame] = []
+    found = list(frames(path, failed=failed.append))
+    assert not failed and [frame.index for frame in found] == list(range(20))
+    assert [frame.time for frame in found] == pytest.approx([i / 25 for i in range(20)], abs=0.002)
+    assert max(np.abs(frame.image - image.astype(float)).mean() for frame, image in zip(found, moving, strict=True)) < 8
 
 
 @pytest.mark.parametrize("size", [(4096, 64), (64, 2048)])

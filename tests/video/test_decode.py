@@ -265,3 +265,13 @@ def test_large_frames_are_shrunk_and_know_by_how_much(tmp_path):
     assert np.abs(small.image[24, :, 0].astype(float) - ramp[48].reshape(80, 2, 3).mean(1)[:, 0]).max() < 8
     full = next(iter(frames(tmp_path / "ramp.mp4", short_side=500)))
     assert full.image.shape == (96, 160, 3) and full.scale == (1.0, 1.0)
+
+
+def test_after_a_change_of_resolution_places_are_those_of_the_first_frames(tmp_path):
+    for name, height, width in (("a", 48, 64), ("b", 96, 128), ("c", 128, 96)):
+        encode(tmp_path / f"{name}.ts", [corner_image(0, height, width)] * 3)
+    (tmp_path / "clip.ts").write_bytes(b"".join((tmp_path / f"{name}.ts").read_bytes() for name in "abc"))
+    found = list(frames(tmp_path / "clip.ts"))
+    assert [(frame.image.shape[:2], frame.scale) for frame in found] == [
+        *[((48, 64), (1.0, 1.0))] * 3, *[((96, 128), (0.5, 0.5))] * 3, *[((128, 96), (1.0, 1.0))] * 3
+    ]  # fmt: skip
