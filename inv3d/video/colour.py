@@ -48,7 +48,7 @@ class Converter:
         if matrix == _UNKNOWN:
             # like players: anything larger than a DVD counts as HD
             matrix = _BT709 if frame.width >= 1280 or frame.height > 576 else _BT601
-        if transfer in (_PQ, _HLG) or primaries in _TO_SRGB:
+        if beyond_srgb(transfer, primaries):
             image = to_srgb(self._convert(frame, matrix, width, height, "rgb48le"), transfer, primaries)
         else:
             image = self._convert(frame, matrix, width, height, "rgb24")
@@ -64,6 +64,11 @@ class Converter:
             interpolation=Interpolation.AREA, src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
         ).to_ndarray()  # fmt: skip
+
+
+def beyond_srgb(transfer: int, primaries: int) -> bool:
+    """Whether colours of this transfer function and these primaries (ITU-T H.273) need `to_srgb`."""
+    return transfer in (_PQ, _HLG) or primaries in _TO_SRGB
 
 
 def to_srgb(image: NDArray[np.uint16], transfer: int, primaries: int) -> NDArray[np.uint8]:

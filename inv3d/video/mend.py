@@ -16,7 +16,7 @@ LOST = 0.1
 _PADDING = 0.05  # of the file, or so many bytes:
 _LEAST_PADDING = 64
 _PNG = b"\x89PNG\r\n\x1a\n"
-_SHOWN = (b"tRNS", b"iCCP", b"eXIf", b"cHRM", b"gAMA", b"sRGB")
+_SHOWN = (b"tRNS", b"cICP", b"iCCP", b"eXIf", b"cHRM", b"gAMA", b"sRGB")
 """Ancillary chunks that change a PNG's appearance."""
 _END = b"\xff\xd9"
 _GARBAGE = bytes([0x5A, 0x33, 0xC9, 0x96]) * (1 << 14)

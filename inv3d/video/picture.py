@@ -16,12 +16,13 @@ from typing import IO
 
 import numpy as np
 import torch
-from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from inv3d.core.errors import InputError, OutOfMemoryError
 from inv3d.core.views import from_bytes
 from inv3d.memory import ran_out, require
+from inv3d.video.declared import HEADER, Colours, declared_colours
 from inv3d.video.mend import LOST, mended
 from inv3d.video.srgb import shrunk, to_srgb
 
@@ -129,17 +130,19 @@ def _check_file(path: Path) -> int:
 
 
 @contextmanager
-def _quiet_limits() -> Iterator[None]:
-    """Replace Pillow's limits by ours, and silence its warnings."""
-    own = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
+def _own_settings() -> Iterator[None]:
+    """Replace Pillow's limits by ours, let libtiff read all TIFFs, and silence Pillow's warnings."""
+    own = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, TiffImagePlugin.READ_LIBTIFF
     # Pillow raises above twice its limit
     Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = _MOST_PIXELS // 2, _LONGEST_TEXT
+    # its own decoder mixes up the planes of 16 bits
+    TiffImagePlugin.READ_LIBTIFF = True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = own
+        Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, TiffImagePlugin.READ_LIBTIFF = own
 
 
 @contextmanager
@@ -169,7 +172,7 @@ def _read(path: Path, source: Path | IO[bytes], size: int, check_rows: bool = Fa
 
     With `check_rows`, InputError if many rows at the end are empty.
     """
-    with _quiet_limits():
+    with _own_settings():
         try:
             file = Image.open(source, formats=_formats())
         except Image.DecompressionBombError as error:
@@ -188,7 +191,7 @@ def _read(path: Path, source: Path | IO[bytes], size: int, check_rows: bool = Fa
             with _silenced() if file.format == "TIFF" else nullcontext():
                 file.load()
             turn = _TURNS.get(_orientation(file))
-            image = to_srgb(shrunk(file, LARGEST_SIDE), profile)
+            image = to_srgb(shrunk(file, LARGEST_SIDE), profile, _colours(source))
             # the rows of an interlaced picture are not stored in order
             if check_rows and (file.info.get("interlace") or _empty_rows(image) > LOST):
                 raise _damaged(path)
@@ -196,6 +199,12 @@ def _read(path: Path, source: Path | IO[bytes], size: int, check_rows: bool = Fa
         behind = Image.new("RGBA", image.size, (*_BEHIND, 255))
         image = Image.alpha_composite(behind, image).convert("RGB")
     return (image if turn is None else image.transpose(turn)), whole / max(image.size)
+
+
+def _colours(source: Path | IO[bytes]) -> Colours | None:
+    with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+        file.seek(0)
+        return declared_colours(file.read(HEADER))
 
 
 def _mended(path: Path, size: int, reason: Exception) -> _Read:

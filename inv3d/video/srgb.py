@@ -9,8 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from inv3d.video import colour
+from inv3d.video.declared import Colours
+
 _WHITES = (1.0, 255.0, 1023.0, 4095.0, 65535.0)
 """White levels of pictures with more than 8 bits; the smallest that holds their largest value applies."""
+_TAILS, _BRIGHT, _BEYOND = (0.1, 99.9), 95.0, 1.5
+"""Percentiles of floats that count as black and white, because single pixels may be anything; one that no more than the
+brightest lights exceed, and by which factor it may exceed white."""
 _BAND = 64  # rows of the small picture that are converted together
 _ALPHA = ("LA", "RGBA")
 _MIN_IS_WHITE, _PHOTOMETRIC, _BITS = 0, 262, 258  # TIFF 6.0, section 8
@@ -50,9 +56,10 @@ def levels_of(image: Image.Image) -> Levels | None:
     """Black and white of a picture of 16 bits, integers or floats; None for one of 8 bits."""
     if not image.mode.startswith(("I", "F")):
         return None
-    extrema = [_finite(np.asarray(band)) for _, band in _bands(image, 1024)]
-    low, high = min(low for low, _ in extrema), max(high for _, high in extrema)
-    white = next((white for white in _WHITES if high <= white), high)
+    ranges = [_range(np.asarray(band)) for _, band in _bands(image, 1024)]
+    low, high = min(low for low, _, _ in ranges), max(high for _, _, high in ranges)
+    most = max(most for _, most, _ in ranges)
+    white = next((white for white in _WHITES if most <= white), high)
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(_BITS, (0,))[0]
     if image.mode.startswith("I;16") and 8 < bits < 16:
@@ -62,10 +69,18 @@ def levels_of(image: Image.Image) -> Levels | None:
     return (white, black) if tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE else (black, white)
 
 
-def _finite(values: NDArray[np.generic]) -> Levels:
-    """Smallest and largest value that is a number; 0 if none is."""
+def _range(values: NDArray[np.generic]) -> tuple[float, float, float]:
+    """Smallest value, the one that white is not below, and largest value, of those that are numbers; 0 if none is.
+
+    White may be below a few floats: those of lights, and of edges that were sharpened.
+    """
     numbers = values[np.isfinite(values)]
-    return (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0)
+    if not numbers.size:
+        return 0.0, 0.0, 0.0
+    if not np.issubdtype(numbers.dtype, np.floating):
+        return float(numbers.min()), float(numbers.max()), float(numbers.max())
+    low, bright, high = np.percentile(numbers, (_TAILS[0], _BRIGHT, _TAILS[1]))
+    return float(low), float(bright) / _BEYOND, float(high)
 
 
 def _plain(image: Image.Image, levels: Levels | None) -> Image.Image:
@@ -87,12 +102,25 @@ def _plain(image: Image.Image, levels: Levels | None) -> Image.Image:
     return image.convert("L" if grey else "RGB")
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """A picture as `shrunk` gives it in RGB or RGBA, in sRGB if its ICC profile can be used, else as if it were sRGB."""
-    colours = image.convert("L" if image.mode == "LA" else "RGB") if image.mode in _ALPHA else image
-    converted = _converted(colours, profile)
+def to_srgb(image: Image.Image, profile: bytes | None, colours: Colours | None = None) -> Image.Image:
+    """A picture as `shrunk` gives it in RGB or RGBA, in sRGB if its file declares other `colours`, or if its ICC profile can
+    be used, else as if it were sRGB."""
+    plain = image.convert("L" if image.mode == "LA" else "RGB") if image.mode in _ALPHA else image
+    if colours is not None and colour.beyond_srgb(*colours):
+        converted = _of_wide(plain, *colours)
+    else:
+        converted = _converted(plain, profile)
     if image.mode in _ALPHA:
         converted.putalpha(image.getchannel("A"))
+    return converted
+
+
+def _of_wide(image: Image.Image, transfer: int, primaries: int) -> Image.Image:
+    """A picture of high dynamic range or wide primaries in sRGB, in bands, because light takes much memory."""
+    converted = Image.new("RGB", image.size)
+    for top, band in _bands(image.convert("RGB"), _BAND):
+        levels = np.asarray(band).astype(np.uint16) * 257
+        converted.paste(Image.fromarray(colour.to_srgb(levels, transfer, primaries)), (0, top))
     return converted
 
 

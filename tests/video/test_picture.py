@@ -126,6 +126,28 @@ def test_a_tiff_with_a_bad_tag_comes_upright(portrait, plain, tmp_path):
     assert torch.equal(read_picture(path), plain)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_tiff_of_three_planes_of_16_bits(portrait, plain, tmp_path, order):
+    height, width = portrait.shape[:2]
+    planes = (portrait.transpose(2, 0, 1).astype(order + "u2") * 257).astype(order + "u2").tobytes()
+    size = len(planes) // 3
+    tags = [(256, [width]), (257, [height]), (258, [16] * 3), (259, [1]), (262, [2]), (273, [0, size, 2 * size]),
+            (277, [3]), (278, [height]), (279, [size] * 3), (284, [2])]  # fmt: skip
+    start = 8 + 2 + 12 * len(tags) + 4
+    begin = start + sum(4 * len(values) for _, values in tags if len(values) > 1)
+    entries, beyond = b"", b""
+    for number, values in tags:
+        values = [begin + value for value in values] if number == 273 else values
+        packed = b"".join(struct.pack(order + "I", value) for value in values)
+        if len(values) > 1:
+            packed, beyond = struct.pack(order + "I", start + len(beyond)), beyond + packed
+        entries += struct.pack(order + "HHI", number, 4, len(values)) + packed
+    mark = b"II" if order == "<" else b"MM"
+    header = mark + struct.pack(order + "HIH", 42, 8, len(tags))
+    (tmp_path / "x.tif").write_bytes(header + entries + bytes(4) + beyond + planes)
+    assert torch.equal(read_picture(tmp_path / "x.tif"), plain)
+
+
 def test_transparent_places_are_grey(portrait, plain, tmp_path):
     alpha = np.full(portrait.shape[:2], 255, np.uint8)
     alpha[:40] = 0

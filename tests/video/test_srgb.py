@@ -65,6 +65,16 @@ def test_floats(ramp, white):
     assert error(rgb(Image.fromarray(values))[1:], ramp[1:]) < 1
 
 
+@pytest.mark.parametrize("white", [1.0, 255.0])
+def test_floats_may_exceed_white_and_black_a_little_or_in_a_few_places(ramp, white):
+    """Sharpened edges, and lamps."""
+    values = ramp.astype(np.float32) / 255 * white
+    values[values == white] *= 1.03
+    values[0, :10] = 40 * white
+    values[1, :10] = -white
+    assert error(rgb(Image.fromarray(values))[2:], ramp[2:]) < 1
+
+
 def test_negative_numbers_begin_at_black(ramp):
     assert error(rgb(Image.fromarray(ramp.astype(np.int32) * 200 - 20_000)), ramp) < 1
     found = rgb(Image.fromarray(ramp.astype(np.float32) - 100))
