@@ -220,6 +220,14 @@ def read_archive(file: IO[bytes]) -> tuple[Any, Lookup]:
         archive = zipfile.ZipFile(listed)
         listed.most = sys.maxsize
         entries = {entry.filename: entry for entry in archive.infolist()}
+    roots = [name.removesuffix("data.pkl") for name in entries if name.split("/")[1:] == ["data.pkl"]]
+    if not roots:
+        raise ModelError(
+            "the checkpoint is refused: it is a zip archive, but not a `torch.save` file",
+            "if the checkpoint is in it, unpack it first",
+        )
+    if f"{roots[0]}constants.pkl" in entries:
+        raise refused("it is a TorchScript file, which contains code")
     size = file.seek(0, io.SEEK_END)
     for name, entry in entries.items():
         if name.startswith("/") or ".." in name.split("/") or "\\" in name:
@@ -235,7 +243,6 @@ def read_archive(file: IO[bytes]) -> tuple[Any, Lookup]:
         with _damage():
             return archive.read(entries[name])
 
-    roots = [name.removesuffix("data.pkl") for name in entries if name.split("/")[1:] == ["data.pkl"]]
     if len(roots) != 1:
         raise refused("it is not a `torch.save` file")
     root = roots[0]
