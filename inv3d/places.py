@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import mimetypes
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -156,14 +157,19 @@ def outputs_of(photos: list[Path], out: Path | None) -> list[Path]:
     """
     if out is not None and len(photos) == 1:
         return [out]
-    folders = [(photo.parent if out is None else out) / name_of(photo) for photo in photos]
+    folders = [(photo.parent if out is None else out) / name for photo, name in zip(photos, names_of(photos), strict=True)]
     refuse_twins(photos, folders, "rename one of them")
     return folders
 
 
-def name_of(path: Path) -> str:
-    """The name of the output folder of one of several inputs."""
-    return f"{_shortened(path.stem)}-inv3d"
+def names_of(inputs: Sequence[Path]) -> list[str]:
+    """The names of the output folders of several inputs. Those that differ in nothing but their ending, such as a camera's
+    raw file and JPEG, keep it."""
+    stems = [os.path.normcase(path.parent / path.stem) for path in inputs]
+    alike = Counter(stems)
+    return [
+        f"{_shortened(path.stem if alike[stem] == 1 else path.name)}-inv3d" for path, stem in zip(inputs, stems, strict=True)
+    ]
 
 
 def refuse_twins(inputs: Sequence[Path], folders: Sequence[Path], hint: str) -> None:

@@ -153,13 +153,15 @@ def jobs_of(rows: Iterable[Row], options: Options, given: Mapping[str, str], fol
     option that no row takes.
     """
     from inv3d.batch.job import Job
-    from inv3d.places import name_of
+    from inv3d.places import names_of
     from inv3d.video.picture import photo_endings
 
     photos = photo_endings()
     jobs: list[Job] = []
     taken: dict[str, str] = {}
     unused = set(given)
+    rows = list(rows)
+    names = iter(names_of([Path(os.path.abspath(row.inputs[0])) for row in rows if not row.out]))  # noqa: PTH100 - keeps links
     for row in rows:
         inputs = tuple(Path(os.path.abspath(each)) for each in row.inputs)  # noqa: PTH100 - keeps links
         command = row.command or _command_for(inputs, photos)
@@ -175,7 +177,7 @@ def jobs_of(rows: Iterable[Row], options: Options, given: Mapping[str, str], fol
         for name in own:
             if name in values:
                 arguments += _argument(options, command, name, values[name], row)
-        out = _place(row.out, row.place) if row.out else name_of(inputs[0])
+        out = _place(row.out, row.place) if row.out else next(names)
         what = row.place or str(inputs[0])
         key = os.path.normcase(out)
         if key in taken:

@@ -30,6 +30,8 @@ LARGEST_SIDE = 4096
 """Larger photos are shrunk; no generator renders as many pixels."""
 _MOST_PIXELS = 300_000_000
 _MOST_BYTES = 2 << 30
+_MOST_MENDED = 256 << 20
+"""Bytes of a damaged file that is worth a second copy in memory."""
 _SMALLEST_SIDE = 48
 _FLATTEST = 8.0  # ratio of the longer side to the shorter one
 _LONGEST_TEXT = 32 << 20  # bytes of a text or a profile in a PNG, unpacked
@@ -209,9 +211,13 @@ def _colours(source: Path | IO[bytes]) -> Colours | None:
 
 def _mended(path: Path, size: int, reason: Exception) -> _Read:
     """The readable part of a damaged file. Raises InputError for `reason` unless that is most of it."""
+    with path.open("rb") as file:
+        start = file.read(HEADER)
+    if isinstance(reason, UnidentifiedImageError) and not start.startswith(b"\x89PNG"):
+        raise _unknown(path, start) from reason
+    if size > _MOST_MENDED:
+        raise _damaged(path) from reason
     data = path.read_bytes()
-    if isinstance(reason, UnidentifiedImageError) and not data.startswith(b"\x89PNG"):
-        raise _unknown(path, data) from reason
     try:
         copies = list(mended(data))
     except Exception:

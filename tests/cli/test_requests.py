@@ -101,6 +101,8 @@ def test_heads_stay_in_the_folder_of_the_batch(tmp_path, options, out):
 def test_no_two_heads_share_a_folder(tmp_path, options):
     with pytest.raises(UsageError, match="would both be written to"):
         jobs_of([Row(("x/a.mp4",)), Row(("y/a.mp4",))], options, {}, tmp_path)
+    pair = jobs_of([Row(("a.mp4",)), Row(("b.mp4",), {}, "mine"), Row(("a.jpg",))], options, {}, tmp_path)
+    assert [job.name for job in pair] == ["a.mp4-inv3d", "mine", "a.jpg-inv3d"]
     rows = [Row(("a.mp4",), {}, out, "", f"row {out}") for out in ("team", "team/anna")]
     with pytest.raises(UsageError, match="row team/anna would be written into the head of row team"):
         jobs_of(rows, options, {}, tmp_path)

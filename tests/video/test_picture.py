@@ -288,6 +288,15 @@ def test_what_is_no_usable_picture_is_told_in_one_line(portrait, tmp_path):
     refused("cannot be opened", tmp_path / ("x" * 300 + ".png"))
 
 
+def test_a_huge_file_of_nothing_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "read_bytes", lambda self: pytest.fail("read whole"))
+    for name, start, words in (("x.jpg", b"", "not a picture"), ("x.png", b"\x89PNG\r\n\x1a\n", "damaged")):
+        with (tmp_path / name).open("wb") as file:
+            file.write(start)
+            file.truncate(1 << 30)
+        refused(words, tmp_path / name)
+
+
 def test_a_damaged_tiff_prints_nothing(portrait, tmp_path, capfd):
     path = tmp_path / "x.tif"
     Image.fromarray(portrait).save(path, compression="tiff_lzw")
