@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,11 +20,19 @@ from inv3d.video.track import HeadTrack, TrackedFrame
 MIN_ROTATION = math.radians(20)
 _GUESSED = math.radians(5)
 """By how much farther a frame may be whose pose was read, than one on the smooth path between others."""
+_SHUT, _OPEN = 1.0, 0.9
+"""By how much farther (radians) a frame may be whose eyes are open, for the contrast that another one's eyes lack; from this
+part of what eyes usually have, they count as open."""
+_ASIDE, _AROUND, _USUAL = math.radians(15), 0.6, 0.7
+"""The yaws (radians) and the seconds around a frame that tell what its eyes usually have: this quantile of their contrasts."""
 
 FINER = 2
 """How many times finer than the model's own pictures are cut at most."""
 _WORTHWHILE = 1.2
 """How many times finer pictures should be, to be worth their memory."""
+
+
+_NONE_SHUT: Mapping[int, float] = {}
 
 
 @dataclass(frozen=True)
@@ -36,22 +44,41 @@ class Selection:
     held_out: tuple[TrackedFrame, ...]
 
 
-def _nearest(candidates: list[TrackedFrame], yaws: Iterable[float]) -> list[TrackedFrame]:
-    """For each yaw the nearest remaining frame, if possible one whose pose was read; removes them from `candidates`."""
+def _nearest(
+    candidates: list[TrackedFrame], yaws: Iterable[float], shut: Mapping[int, float] = _NONE_SHUT
+) -> list[TrackedFrame]:
+    """For each yaw the nearest remaining frame, if possible one whose pose was read and whose eyes are not `shut` (see `_shut`);
+    removes them from `candidates`."""
     chosen = []
     for yaw in yaws:
         if candidates:
-            best = min(candidates, key=lambda frame: abs(frame.yaw - yaw) + _GUESSED * (frame.confidence == 0.0))
+            best = min(
+                candidates,
+                key=lambda frame: abs(frame.yaw - yaw) + _GUESSED * (frame.confidence == 0.0) + shut.get(frame.index, 0.0),
+            )
             candidates.remove(best)
             chosen.append(best)
     return sorted(chosen, key=lambda frame: frame.yaw)
 
 
+def _shut(frames: Sequence[TrackedFrame]) -> dict[int, float]:
+    """By how much (radians) frames count as farther away since their eyes are shut, by index: a blink takes some frames only,
+    and renders from there would show it."""
+    eyes = torch.tensor([math.nan if frame.quality is None else frame.quality.eyes for frame in frames])
+    yaws, times = (torch.tensor(values) for values in zip(*((frame.yaw, frame.time) for frame in frames), strict=True))
+    lacking = {}
+    for frame, own in zip(frames, eyes, strict=True):
+        near = ((yaws - frame.yaw).abs() <= _ASIDE) & ((times - frame.time).abs() <= _AROUND)
+        usual = eyes[near].nanquantile(_USUAL)
+        lacking[frame.index] = _SHUT * max(0.0, _OPEN - float(own / usual)) if usual > 0.0 else 0.0
+    return lacking
+
+
 def select(track: HeadTrack, views: int, held_out: int = 24, between: bool = True) -> Selection:
     """The `views` frames nearest to evenly spaced yaws from the leftmost to the rightmost (section 3.1).
 
-    In-between frames, if wanted, lie nearest to the middles of neighbouring targets; held-out frames are spread evenly
-    over the rest. A single view is the most frontal one. Raises InputError if the head turns too little or too few
+    In-between frames, if wanted, lie nearest to the middles of neighbouring targets; where eyes are shut, these and the
+    targets may lie a little aside. Held-out frames are spread evenly over the rest, blinks included. A single view is the most frontal one. Raises InputError if the head turns too little or too few
     frames are usable.
     """
     if len(track.frames) < views:
@@ -67,9 +94,10 @@ def select(track: HeadTrack, views: int, held_out: int = 24, between: bool = Tru
         )
     candidates = list(track.frames)
     spaced = torch.linspace(low, high, views).tolist() if views > 1 else [min(max(0.0, low), high)]
-    targets = _nearest(candidates, spaced)
+    shut = _shut(candidates)
+    targets = _nearest(candidates, spaced, shut)
     middles = [(a.yaw + b.yaw) / 2 for a, b in pairwise(targets)] if between else []
-    inner = _nearest(candidates, middles)
+    inner = _nearest(candidates, middles, shut)
     rest = _nearest(candidates, torch.linspace(low, high, held_out).tolist())
     return Selection(tuple(targets), tuple(inner), tuple(rest))
 

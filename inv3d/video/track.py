@@ -97,7 +97,7 @@ def placed(frame: Frame, located: Located) -> TrackedFrame:
     roll, yaw, pitch, confidence = (
         float(values[0]) for values in (crops.roll, pose.yaw, pose.pitch, located.confidence)
     )
-    looks = quality(frame.tensor(), crops[[0]])
+    looks = quality(frame.tensor(), crops[[0]], pose.yaw[:1], pose.pitch[:1])
     return TrackedFrame(frame.index, frame.time, x, y, size, roll, yaw, pitch, confidence, looks)
 
 

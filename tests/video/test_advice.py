@@ -11,7 +11,7 @@ from inv3d.video.decode import FailedFrame
 from inv3d.video.quality import Quality
 from inv3d.video.track import HeadTrack, TrackedFrame
 
-GOOD = Quality(light=0.5, blur=0.3, inside=1.0, glare=0.0)
+GOOD = Quality(light=0.5, blur=0.3, inside=1.0, glare=0.0, eyes=0.1)
 
 
 def turn(degrees: Iterable[float], looks: Quality | None = GOOD, size: float = 400.0, failed: int = 0) -> HeadTrack:

@@ -2,8 +2,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from inv3d.core.camera import look_at
 from inv3d.core.crops import Crops
-from inv3d.video.quality import quality
+from inv3d.video import quality as module
+from inv3d.video.quality import Quality
 
 
 @pytest.fixture
@@ -18,6 +20,10 @@ def picture() -> torch.Tensor:
 
 def whole(x: float = 80.0, size: float = 160.0) -> Crops:
     return Crops(torch.tensor([[x, 80.0]]), torch.tensor([size]), torch.zeros(1))
+
+
+def quality(image: torch.Tensor, crops: Crops, yaw: float = 0.0) -> Quality:
+    return module.quality(image, crops, torch.tensor([yaw]), torch.zeros(1))
 
 
 def test_light_is_that_of_the_face(picture):
@@ -48,3 +54,20 @@ def test_glare_is_white_by_the_eyes(picture):
     elsewhere = picture.clone()
     elsewhere[:, :40] = 1.0
     assert quality(elsewhere, whole()).glare == 0.0
+
+
+@pytest.mark.parametrize("yaw", [-0.9, 0.0, 0.9])
+def test_eyes_have_contrast_where_the_nearer_one_is(yaw):
+    plain = torch.full((3, 160, 160), 0.2)
+    uv, _ = look_at(torch.tensor([yaw]), torch.zeros(1)).project(torch.tensor([[[0.053, 0.0, 0.16], [-0.053, 0.0, 0.16]]]))
+    near, far = (uv[0] if yaw >= 0.0 else uv[0].flip(0)).mul(160).round().int().tolist()
+
+    def with_pupil(x: int, y: int) -> torch.Tensor:
+        seen = plain.clone()
+        seen[:, y - 3 : y + 3, x - 3 : x + 3] = -0.8
+        return seen
+
+    shut, nearer, other = (quality(image, whole(), yaw).eyes for image in (plain, with_pupil(*near), with_pupil(*far)))
+    assert shut < 1e-4
+    assert nearer > 0.05
+    assert other == pytest.approx(nearer, rel=0.3) if yaw == 0.0 else other < 0.1 * nearer
