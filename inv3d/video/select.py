@@ -23,8 +23,11 @@ _GUESSED = math.radians(5)
 _SHUT, _OPEN = 1.0, 0.9
 """By how much farther (radians) a frame may be whose eyes are open, for the contrast that another one's eyes lack; from this
 part of what eyes usually have, they count as open."""
+_SMEARED, _SHARP = 2.0, 0.04
+"""By how much farther (radians) a sharper frame may be, for the blur that another one has above what is usual; up to so much
+more, it counts as sharp."""
 _ASIDE, _AROUND, _USUAL = math.radians(15), 0.6, 0.7
-"""The yaws (radians) and the seconds around a frame that tell what its eyes usually have: this quantile of their contrasts."""
+"""The yaws (radians) and the seconds around a frame that tell what is usual: this share of frames is no better."""
 
 FINER = 2
 """How many times finer than the model's own pictures are cut at most."""
@@ -32,7 +35,7 @@ _WORTHWHILE = 1.2
 """How many times finer pictures should be, to be worth their memory."""
 
 
-_NONE_SHUT: Mapping[int, float] = {}
+_NONE_POOR: Mapping[int, float] = {}
 
 
 @dataclass(frozen=True)
@@ -45,41 +48,46 @@ class Selection:
 
 
 def _nearest(
-    candidates: list[TrackedFrame], yaws: Iterable[float], shut: Mapping[int, float] = _NONE_SHUT
+    candidates: list[TrackedFrame], yaws: Iterable[float], poorer: Mapping[int, float] = _NONE_POOR
 ) -> list[TrackedFrame]:
-    """For each yaw the nearest remaining frame, if possible one whose pose was read and whose eyes are not `shut` (see `_shut`);
-    removes them from `candidates`."""
+    """For each yaw the nearest remaining frame, if possible one whose pose was read and that shows the head no `poorer` than
+    others do (see `_poorer`); removes them from `candidates`."""
     chosen = []
     for yaw in yaws:
         if candidates:
             best = min(
                 candidates,
-                key=lambda frame: abs(frame.yaw - yaw) + _GUESSED * (frame.confidence == 0.0) + shut.get(frame.index, 0.0),
+                key=lambda frame: abs(frame.yaw - yaw) + _GUESSED * (frame.confidence == 0.0) + poorer.get(frame.index, 0.0),
             )
             candidates.remove(best)
             chosen.append(best)
     return sorted(chosen, key=lambda frame: frame.yaw)
 
 
-def _shut(frames: Sequence[TrackedFrame]) -> dict[int, float]:
-    """By how much (radians) frames count as farther away since their eyes are shut, by index: a blink takes some frames only,
-    and renders from there would show it."""
-    eyes = torch.tensor([math.nan if frame.quality is None else frame.quality.eyes for frame in frames])
+def _poorer(frames: Sequence[TrackedFrame]) -> dict[int, float]:
+    """By how much (radians) frames count as farther away, by index, because their eyes are shut or they are smeared, which those
+    around them are not: renders from there would show it."""
+    looks = [frame.quality for frame in frames]
+    eyes, blurs = (
+        torch.tensor([math.nan if look is None else getattr(look, name) for look in looks]) for name in ("eyes", "blur")
+    )
     yaws, times = (torch.tensor(values) for values in zip(*((frame.yaw, frame.time) for frame in frames), strict=True))
-    lacking = {}
-    for frame, own in zip(frames, eyes, strict=True):
-        near = ((yaws - frame.yaw).abs() <= _ASIDE) & ((times - frame.time).abs() <= _AROUND)
-        usual = eyes[near].nanquantile(_USUAL)
-        lacking[frame.index] = _SHUT * max(0.0, _OPEN - float(own / usual)) if usual > 0.0 else 0.0
-    return lacking
+    poorer = {}
+    for frame, look in zip(frames, looks, strict=True):
+        if look is not None:
+            near = ((yaws - frame.yaw).abs() <= _ASIDE) & ((times - frame.time).abs() <= _AROUND)
+            open_eyes, sharp = float(eyes[near].nanquantile(_USUAL)), float(blurs[near].nanquantile(1.0 - _USUAL))
+            shut = max(0.0, _OPEN - look.eyes / open_eyes) if open_eyes else 0.0
+            poorer[frame.index] = _SHUT * shut + _SMEARED * max(0.0, look.blur - sharp - _SHARP)
+    return poorer
 
 
 def select(track: HeadTrack, views: int, held_out: int = 24, between: bool = True) -> Selection:
     """The `views` frames nearest to evenly spaced yaws from the leftmost to the rightmost (section 3.1).
 
-    In-between frames, if wanted, lie nearest to the middles of neighbouring targets; where eyes are shut, these and the
-    targets may lie a little aside. Held-out frames are spread evenly over the rest, blinks included. A single view is the most frontal one. Raises InputError if the head turns too little or too few
-    frames are usable.
+    In-between frames, if wanted, lie nearest to the middles of neighbouring targets; both may lie a little aside of frames
+    with shut eyes or motion blur. Held-out frames are spread evenly over the rest, whatever they show. A single view is the
+    most frontal one. Raises InputError if the head turns too little or too few frames are usable.
     """
     if len(track.frames) < views:
         raise InputError(
@@ -94,10 +102,10 @@ def select(track: HeadTrack, views: int, held_out: int = 24, between: bool = Tru
         )
     candidates = list(track.frames)
     spaced = torch.linspace(low, high, views).tolist() if views > 1 else [min(max(0.0, low), high)]
-    shut = _shut(candidates)
-    targets = _nearest(candidates, spaced, shut)
+    poorer = _poorer(candidates)
+    targets = _nearest(candidates, spaced, poorer)
     middles = [(a.yaw + b.yaw) / 2 for a, b in pairwise(targets)] if between else []
-    inner = _nearest(candidates, middles, shut)
+    inner = _nearest(candidates, middles, poorer)
     rest = _nearest(candidates, torch.linspace(low, high, held_out).tolist())
     return Selection(tuple(targets), tuple(inner), tuple(rest))
 
