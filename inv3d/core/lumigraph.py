@@ -4,6 +4,8 @@ A generator blurs what neither its weights nor a few hundred steps can hold: las
 and the generator knows where each of their pixels lies on the head. So a render takes its colours from the frames that
 saw the same point of the surface from nearly the same side, and keeps its own where none did. Frames that disagree, because
 a depth is wrong or a mouth has moved, are moved towards each other (Eisemann et al. 2008), so that nothing shows double.
+Outlines are theirs too: what a generator lacks (strands of hair, the far lens of glasses) shows on a surface that goes on
+beyond its own.
 
 Heads are nearly symmetric: the mirror image of a frame tells what the other side looks like, where no frame saw that.
 Mirror images, and the generator's own colours, are brought into line with what the frames show around them.
@@ -44,6 +46,9 @@ _FURTHER = 0.4  # radians by which a mirror image counts as further aside than a
 _PENALTY = 3.0  # radians by which a frame that does not see a point counts as further away
 _SHARPEST = 0.02  # radians within which all frames are equally near
 _SMOOTHING = 0.02  # of a picture's width, over which depths are averaged: their noise would tear what is projected
+_RIM = 0.15  # of a picture's width: a quarter as far from the outline frames tell as much as inside, half as far nothing
+_SOLID = 8  # the power of a pixel's coverage by which its depth counts: that of an outline may be half that of the room
+_EMPTY = 1e-6  # what an empty pixel's depth counts, so that there always is one
 _COVERED = 1 / 512  # coverage up to which a pixel shows nothing of the head
 _MOSTLY = 0.5  # coverage above which a pixel's colour is that of the head
 _LIGHT = 0.1  # of a picture's width, over which a change of light is averaged: what is finer is a change of shape
@@ -52,7 +57,7 @@ _FLOW_RESOLUTION = 64  # pixels per side of the pictures that tell what moved; m
 _FACE, _TURNING = 0.5, 1.5  # radians around the head to which its face reaches; how fast sides turn beyond
 _NECK = (-0.26, -0.18)  # heights, world units, below which an aligned head has its body, and above which it has none
 _FRONT = (0.0, 0.0, 1.0)
-_LEAST = 1e-3  # coverage of an empty pixel, so that depths can be averaged across the silhouette
+_LEAST = 1e-3  # coverage that counts as none
 
 
 @dataclass(frozen=True)
@@ -125,53 +130,62 @@ class Lumigraph:
     def _onto(self, render: Render, camera: Camera, row: int) -> tuple[Tensor, Tensor]:
         image = render.image[[row]]
         size = image.shape[-1]
-        alpha, depth = resized(render.alpha[[row]], size), resized(render.depth[[row]], size)
-        depth = _smooth(depth, alpha + _LEAST).flatten()
-        covering = alpha.flatten()
-        places = (covering > _COVERED).nonzero()[:, 0]
+        own = render.alpha[[row]]
+        alpha, depth, near = (resized(each, size) for each in (own, *_continued(render.depth[[row]], own)))
+        depth, covering = depth.flatten(), alpha.flatten()
+        reached = torch.maximum(alpha, near).flatten()
+        places = (reached > _COVERED).nonzero()[:, 0]
         if not len(places):
-            return image, render.alpha[[row]]
+            return image, own
         rays = camera[row].rays_through(pixel_centers(places[None], size))
         points = rays.origins[0] + rays.directions[0] * depth[places, None]
         surface = Surface(points.T.contiguous(), image[0].flatten(1)[:, places] / 2.0 + 0.5)
         membrane = Membrane.over(alpha[0, 0] > _MOSTLY, places, surface)
-        found, told = self._seen(surface.points, camera[row].position[0], size, membrane)
+        found, told = self._seen(surface.points, covering[places], camera[row].position[0], size, membrane)
         shift = membrane.correction(found[:3, membrane.rows], membrane.surface.colours, _trust(found, told)[membrane.rows])
         seen, picture = alpha.new_zeros(size * size), alpha.new_zeros(4, size * size)
         image = image.flatten(2)
         image[:, :, places] += 2.0 * covering[places] * shift
         image = image.reshape(1, 3, size, size)
-        seen[places], picture[:, places] = told * covering[places], found
+        seen[places], picture[:, places] = told * reached[places], found
         seen, picture = seen.reshape(1, 1, size, size), picture.reshape(1, 4, size, size)
-        covered = 1.0 + seen * (picture[:, 3:] - 1.0)
-        own = render.alpha[[row]]
-        carved = own * F.interpolate(covered, own.shape[-2:], mode="area")
-        return image + seen * (2.0 * picture[:, :3] - 1.0 - image), carved
+        told_of, covered = (F.interpolate(each, own.shape[-2:], mode="area") for each in (seen, seen * picture[:, 3:]))
+        return image + seen * (2.0 * picture[:, :3] - 1.0 - image), own * (1.0 - told_of) + covered
 
-    def _seen(self, points: Tensor, eye: Tensor, size: int, membrane: Membrane) -> tuple[Tensor, Tensor]:
-        """Colours and coverage [4,P] in [0,1] of surface `points` [3,P], looked at from `eye` [3] in a picture of `size`
-        pixels a side, and how far frames saw them [P]. Mirror images are brought into line with the frames around them."""
-        told = self._floated(self._told(points, eye, size, _NEAREST), membrane.pixels, size)
+    def _seen(
+        self, points: Tensor, covering: Tensor, eye: Tensor, size: int, membrane: Membrane
+    ) -> tuple[Tensor, Tensor]:
+        """Colours and coverage [4,P] in [0,1] of surface `points` [3,P], which the generator covers so far [P], looked at from
+        `eye` [3] in a picture of `size` pixels a side, and how far frames saw them [P]. Mirror images are brought into line
+        with the frames around them."""
+        told = self._floated(self._told(points, covering, eye, size, _NEAREST), membrane.pixels, size)
         colour, seen = _blended(*told.seen)
         enough, aside = _MIRRORED
         missing = ((told.angles.amin(0) - enough) / (aside - enough)).clamp(0.0, 1.0)
         rows = missing.nonzero()[:, 0]
         if len(rows):
             mirror, some = self._reflected, membrane.rows
-            present, known = _blended(*mirror._told(points[:, some], eye, size, _REFLECTED, _FURTHER).seen)
+            present, known = _blended(*mirror._told(points[:, some], covering[some], eye, size, _REFLECTED, _FURTHER).seen)
             trust = _trust(present, known) * _trust(colour, seen)[some]
             shift = membrane.correction(colour[:3, some], present[:3], trust)
-            others = mirror._told(points[:, rows], eye, size, _REFLECTED, _FURTHER, missing[rows])
+            others = mirror._told(points[:, rows], covering[rows], eye, size, _REFLECTED, _FURTHER, missing[rows])
             others = mirror._floated(others, membrane.pixels[rows], size)
             others.colours[:, :3] += shift[:, rows]
             colour[:, rows], seen[rows] = _blended(*map(torch.cat, zip(told[rows].seen, others.seen, strict=True)))
         return colour, seen
 
     def _told(
-        self, points: Tensor, eye: Tensor, size: int, most: int, aside: float = 0.0, trust: Tensor | None = None
+        self,
+        points: Tensor,
+        covering: Tensor,
+        eye: Tensor,
+        size: int,
+        most: int,
+        aside: float = 0.0,
+        trust: Tensor | None = None,
     ) -> _Told:
-        """What the `most` frames nearest to `eye` [3] tell about `points` [3,P]. All count as further `aside` (radians), their
-        background tells less then, and they are trusted only so far [P] in addition."""
+        """What the `most` frames nearest to `eye` [3] tell about `points` [3,P], which the generator covers so far [P]. All
+        count as further `aside` (radians), their background tells less then, and they are trusted only so far [P] in addition."""
         rows = self._nearest(*(eye.new_tensor(_FRONT), len(self)) if self.at_rest else (eye, most))
         matrix, origin, centre = (each[rows] for each in self._projections)
         away = points - centre
@@ -192,8 +206,9 @@ class Lumigraph:
         direct = facing ** ((angle - _SLIGHT).clamp(min=0.0) / _HALF)
         near, far = _SIDEWAYS if len(self) > 1 else _ALONE
         beside = ((far - angle) / (far - near)).clamp(0.0, 1.0)
-        # further aside, a background says that the geometry is wrong, but not what is right
-        covered = torch.maximum(colour[:, 3], 1.0 - ((angle + aside) / _BESIDE).clamp(max=1.0) ** 4)
+        # further aside, a background says that the geometry is wrong, but not what is right, and so does the head where the
+        # generator has none
+        covered = torch.maximum(colour[:, 3] * covering, 1.0 - ((angle + aside) / _BESIDE).clamp(max=1.0) ** 4)
         inside = (1.0 - (uv - uv.clamp(0.0, 1.0)).abs().amax(1) / _BEYOND).clamp(min=0.0)
         weights = torch.exp(-hidden.square()) * direct * beside * covered * inside
         weights = weights if trust is None else weights * trust
@@ -338,6 +353,15 @@ def _trust(colours: Tensor, seen: Tensor) -> Tensor:
     return seen * colours[3] ** 4
 
 
-def _smooth(depth: Tensor, weight: Tensor) -> Tensor:
-    """Weighted means of `depth` [B,1,R,R] over squares."""
-    return box_mean(depth * weight, _SMOOTHING) / box_mean(weight, _SMOOTHING)
+def _continued(depth: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """The smoothed `depth` [B,1,r,r] of a surface that covers pixels by `alpha` [B,1,r,r], and beyond its outline the mean of
+    those around (pull and push, Gortler et al. 1996, of two levels); how near the surface is [B,1,r,r]: 1, falling to 0."""
+    solid = alpha**_SOLID + _EMPTY
+    here = box_mean(solid, _SMOOTHING)
+    depth = torch.lerp(_smooth(depth, solid, _RIM), _smooth(depth, solid), here / (here + _LEAST))
+    return depth, (4.0 * box_mean(alpha, _RIM)).clamp(max=1.0)
+
+
+def _smooth(depth: Tensor, weight: Tensor, share: float = _SMOOTHING) -> Tensor:
+    """Weighted means of `depth` [B,1,R,R] over squares of a `share` of their width."""
+    return box_mean(depth * weight, share) / box_mean(weight, share)

@@ -217,6 +217,38 @@ def test_of_two_frames_the_nearer_one_says_where_the_head_ends():
     assert float(shown.alpha[0, 0][inner(cam) & ~left][SIZE:].mean()) > 0.9
 
 
+def bordered(lumigraph: Lumigraph) -> tuple[Lumigraph, Tensor]:
+    """The frames with a black rim around the ball, and where a picture has it [SIZE,SIZE]."""
+    border = inner(camera(0.0), 1.1) & ~inner(camera(0.0), 1.03)
+    pictures = lumigraph.pictures.clone()
+    pictures[:, :3, border], pictures[:, 3, border] = 0, 255
+    return dataclasses.replace(lumigraph, pictures=pictures), border
+
+
+def foggy(seen_from: Camera, fog: float) -> Render:
+    """The ball, and around it a little of what the generator takes for the head, partly as deep as the room behind."""
+    render = blank(seen_from)
+    alpha = render.alpha.clamp(min=fog)
+    return dataclasses.replace(render, alpha=alpha, depth=torch.where(alpha < 1.0, 3.3, render.depth))
+
+
+@pytest.mark.parametrize("fog", [0.0, 0.1])
+def test_near_frames_show_what_the_generator_lacks_beyond_its_outline(fog):
+    lumigraph, border = bordered(frames(-0.05, 0.05))
+    shown = lumigraph.onto(foggy(camera(0.0), fog), camera(0.0))
+    assert shown.image[0][:, border].mean() < -0.5 and shown.alpha[0, 0][border].mean() > 0.75
+    further = ~inner(camera(0.0), 1.2) & inner(camera(0.0), 1.25)
+    assert shown.image[0][:, further].mean() > 0.8 and shown.alpha[0, 0][further].mean() < 0.1
+
+
+@pytest.mark.parametrize("fog", [0.0, 0.1])
+def test_frames_from_other_sides_show_nothing_there(fog):
+    """What they show in its place is the ball itself."""
+    lumigraph, border = bordered(frames(-0.5, 0.5))
+    shown = lumigraph.onto(foggy(camera(0.0), fog), camera(0.0))
+    assert shown.image[0][:, border].mean() > 0.9 and shown.alpha[0, 0][border].mean() < 0.2
+
+
 def test_without_a_frame_the_others_tell():
     three = frames(-0.4, 0.0, 0.4)
     rest = three.without(1)
