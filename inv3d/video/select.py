@@ -86,8 +86,9 @@ def select(track: HeadTrack, views: int, held_out: int = 24, between: bool = Tru
     """The `views` frames nearest to evenly spaced yaws from the leftmost to the rightmost (section 3.1).
 
     In-between frames, if wanted, lie nearest to the middles of neighbouring targets; both may lie a little aside of frames
-    with shut eyes or motion blur. Held-out frames are spread evenly over the rest, whatever they show. A single view is the
-    most frontal one. Raises InputError if the head turns too little or too few frames are usable.
+    with shut eyes or motion blur. Held-out frames are spread evenly over the rest, whatever they show, each in the middle of
+    its share of the turn: at its ends heads linger, and are shown best. A single view is the most frontal one. Raises
+    InputError if the head turns too little or too few frames are usable.
     """
     if len(track.frames) < views:
         raise InputError(
@@ -106,7 +107,7 @@ def select(track: HeadTrack, views: int, held_out: int = 24, between: bool = Tru
     targets = _nearest(candidates, spaced, poorer)
     middles = [(a.yaw + b.yaw) / 2 for a, b in pairwise(targets)] if between else []
     inner = _nearest(candidates, middles, poorer)
-    rest = _nearest(candidates, torch.linspace(low, high, held_out).tolist())
+    rest = _nearest(candidates, (low + (high - low) * (number + 0.5) / held_out for number in range(held_out)))
     return Selection(tuple(targets), tuple(inner), tuple(rest))
 
 

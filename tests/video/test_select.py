@@ -73,6 +73,12 @@ def test_what_all_frames_show_changes_nothing(poor):
     assert alike == usual
 
 
+def test_few_frames_that_are_measured_show_the_head_from_all_sides():
+    """The head lingers at both ends of its turn."""
+    yaws = [-1.0] * 9 + torch.linspace(-1, 1, 81).tolist() + [1.0] * 9
+    assert [f.yaw for f in select(turning(yaws), 3, held_out=4).held_out] == pytest.approx([-0.75, -0.25, 0.25, 0.75], abs=0.03)
+
+
 def test_a_single_view_is_the_most_frontal():
     assert select(turning([-0.9, -0.4, 0.1, 0.8]), 1).targets[0].yaw == 0.1
 
