@@ -1,6 +1,7 @@
 """Heads are found in every turn, and patterns are not taken for heads."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from inv3d.core.crops import Crops, cut
 from inv3d.video import locate
-from inv3d.video.locate import _grid, _inside, _turned_back, search, search_turned
+from inv3d.video.locate import Located, _grid, _inside, _turned_back, search, search_turned
 from tests.people import still
 
 
@@ -39,6 +40,21 @@ def test_a_head_in_any_turn_is_cut_out_upright(demo, frame, quarters):
     assert abs(float(found.alignment.yaw[0] - upright.alignment.yaw[0])) < math.radians(6)
     same = (cut(turned, found.crops, 64) - cut(image, upright.crops, 64)).abs().mean()
     assert float(same) < 0.15
+
+
+@pytest.mark.parametrize(("readings", "rolled"), [((0.7, -1.7, 0.9, -1.6), 180), ((0.7, 0.75, -1.6, -1.6), 0)])
+def test_turns_are_compared_with_each_other(demo, frame, monkeypatch, readings, rolled):
+    """What was found has the higher confidence by chance; in doubt a head is upright in the picture."""
+    found = search(demo.aligner, frame[0])
+    doubtful = replace(found, alignment=replace(found.alignment, logit=torch.tensor([1.1])))
+
+    def turned(aligner, image, crops):
+        rows = found[[0] * 4]
+        return Located(crops, replace(rows.alignment, logit=torch.tensor(readings)), rows.confidence)
+
+    monkeypatch.setattr(locate, "align", turned)
+    (kept,) = locate._upright(demo.aligner, frame[0], doubtful).crops.roll
+    assert math.degrees(float(kept - found.crops.roll[0])) == pytest.approx(rolled, abs=0.01)
 
 
 def test_an_upright_head_costs_no_second_look(demo, frame, monkeypatch):

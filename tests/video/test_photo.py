@@ -88,6 +88,13 @@ def test_grey_photos_show_their_heads(demo, portrait, tmp_path, mode):
 
 
 @pytest.mark.skipif(not FAULTS.exists(), reason="the examples are not here")
+def test_an_example_that_was_accepted_upside_down(demo):
+    twin, found = (align_photo(FAULTS / name, demo) for name in ("no-end-marker.jpg", "upside-down.jpg"))
+    assert abs(twin.rolled) < 30 and abs(found.rolled - twin.rolled - 180) < 20
+    assert abs(float(found.view.cameras.yaw - twin.view.cameras.yaw)) < 0.2
+
+
+@pytest.mark.skipif(not FAULTS.exists(), reason="the examples are not here")
 def test_a_grey_example_that_was_handled_wrongly(demo):
     twin, found = (align_photo(FAULTS / name, demo) for name in ("no-end-marker.jpg", "grey.jpg"))
     assert abs(float(found.view.cameras.yaw - twin.view.cameras.yaw)) < 0.25
