@@ -4,7 +4,8 @@ The first table compares encoders of codes that begin at random and learn equall
 E3DGE's from pictures alone, with known codes, and with known geometry. The second adds local features to the codes of the
 model's own encoder, equally long, too: without and with training from other views, aligned by E_ADA (2D), by projection (3D)
 and by both (hybrid); then what the hybrid loses without the other ingredients. Passes of the model's own encoders, which
-learned far longer, stand beside them. People and figures are those of `e3dge.py`. Encoders that --folder lacks are trained first,
+learned far longer, stand beside them. People and figures are those of `e3dge.py`. The third table compares the encoders of
+codes on the generator's own heads, what they learned from: four people are too few to tell shapes apart. Encoders that --folder lacks are trained first,
 each from where it stopped; figures that are there are not made again. Needs the extra `train`.
 """
 
@@ -23,7 +24,8 @@ import torch
 from e3dge import Row, of_person
 from e4e import e4e_trainer
 from inverting import CPU
-from results import Means, means_of, publish, table, table_of
+from own_heads import HEADS, beside, depth_errors
+from results import Means, kept, means_of, publish, table, table_of
 from threedinv import SEEDS
 
 from inv3d.core.bundle import Bundle, load_bundle
@@ -32,7 +34,7 @@ from inv3d.core.encoders.inverter import E3dgeInverter, EncoderInverter, Inverte
 from inv3d.core.encoders.kinds import E3DGE, PREIM3D
 from inv3d.core.encoders.local import LocalBranch
 from inv3d.core.encoders.pyramid import Encoder
-from inv3d.core.encoders.store import load_e3dge
+from inv3d.core.encoders.store import load_e3dge, load_encoder
 from inv3d.core.training import dataset, encoders
 from inv3d.core.training.averaged import AveragedTraining, Network
 from inv3d.core.training.e3dge import GlobalTrainer
@@ -61,7 +63,7 @@ LOCAL = {
 """Ingredients that the local branch does without (`inv3d train encoder --without`)."""
 FEW = 100
 """Heads of each domain that local branches learn from at least, however few the steps."""
-OWN_CODES, OWN = "E3DGE of the model, codes alone", "E3DGE of the model"
+OWN_PREIM3D, OWN_CODES, OWN = "PREIM3D of the model", "E3DGE of the model, codes alone", "E3DGE of the model"
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ _SEEN, _2D, _3D, _HYBRID, _NO_NOVEL, _NO_ADVERSARY = LOCAL
 CLAIMS = (
     Claim("known codes and geometry bring the surface nearer than pictures alone (Table 4)", "median mm", _GEOMETRY, _PICTURES),
     Claim("known geometry does, beside known codes", "median mm", _GEOMETRY, _CODES),
+    Claim("the generator's own heads show the first", "depth error", _GEOMETRY, _PICTURES),
+    Claim("and the second", "depth error", _GEOMETRY, _CODES),
     Claim("the surface is nearer than that of pSp", "median mm", _GEOMETRY, "pSp-like"),
     Claim("and than that of e4e", "median mm", _GEOMETRY, "e4e-like"),
     Claim("local features bring the render nearer to the photo (Table 3)", "LPIPS", _SEEN, OWN_CODES),
@@ -174,7 +178,7 @@ def tables(of_codes: Mapping[str, Inverter], of_detail: Mapping[str, Inverter]) 
     return {
         "Codes": [
             *(Row(name, name, detail=False) for name in of_codes),
-            Row("PREIM3D of the model", PREIM3D),
+            Row(OWN_PREIM3D, PREIM3D),
             Row(OWN_CODES, E3DGE, detail=False),
         ],
         "Local features": [
@@ -183,6 +187,19 @@ def tables(of_codes: Mapping[str, Inverter], of_detail: Mapping[str, Inverter]) 
             Row(OWN, E3DGE),
         ],
     }
+
+
+def on_own_heads(inverters: Mapping[str, Inverter], bundle: Bundle, folder: Path) -> Means:
+    """Depths of the generator's own heads in the rows of the first table, beside those with known geometry."""
+
+    def measured(inverter: Inverter) -> dict[str, list[float]]:
+        return {"errors": depth_errors(inverter, bundle)}
+
+    found = {
+        name: kept(folder / f"own-{slug(name)}.json", functools.partial(measured, inverter))["errors"]
+        for name, inverter in inverters.items()
+    }
+    return beside(_GEOMETRY, found)
 
 
 def main() -> None:
@@ -198,12 +215,20 @@ def main() -> None:
     measure = functools.partial(of_person, bundle=bundle, inverters={**of_codes, **of_detail})
     rows = tables(of_codes, of_detail)
     groups = {title: means_of(people, each, measure, folder / "figures") for title, each in rows.items()}
+    models: dict[str, Inverter] = {
+        OWN_PREIM3D: EncoderInverter(load_encoder("demo", PREIM3D)),
+        OWN_CODES: E3dgeInverter(load_e3dge("demo")),
+    }
+    groups[f"{HEADS} heads of the generator's own"] = on_own_heads({**of_codes, **models}, bundle, folder / "figures")
     steps = [recipe(bundle, options.scale, frozenset()).steps for recipe in (global_recipe, local_recipe)]
     head = (
         f"Means of {len(people)} drawn people. Encoders of codes learned {steps[0]} steps from random weights, local branches "
         f"{steps[1]} on the codes of the model's own encoder (scale {options.scale:g})."
     )
-    every = {name: figures for found in groups.values() for name, figures in found.items()}
+    every: Means = {}
+    for found in groups.values():
+        for name, figures in found.items():
+            every[name] = every.get(name, {}) | figures
     claims = table(["The paper's claims", "", "comes out"], [claim.checked(every) for claim in CLAIMS])
     parts = [head, *(table_of(title, found) for title, found in groups.items()), claims]
     publish("e3dge_ablation", {"steps": steps, **groups}, "\n\n".join(parts))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from inv3d.core.encoders.inverter import Start
 from inv3d.core.training.dataset import write_shard
 from inv3d.core.training.preim3d import SMALL
 from inv3d.core.training.renders import Renders
@@ -187,3 +188,24 @@ def test_variants_of_e3dge_begin_alike_and_lack_what_their_names_say(demo, shard
     # those are rows that there are
     assert {name for claim in ablation.CLAIMS for name in (claim.better, claim.worse)} <= {*figures, "e4e-like"}
     assert [row.detail for row in rows["Local features"]] == [False, *[True] * (len(branches) + 1)]
+
+
+def test_depths_of_own_heads_are_compared_head_by_head(demo, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    own = importlib.import_module("own_heads")
+    heads = own.own_heads(demo, 2)
+    assert len({head.view.images.sum().item() for head in heads}) == 2
+
+    def knowing(view, bundle):
+        return Start(next(head.code for head in heads if head.view is view))
+
+    def guessing(view, bundle):
+        return Start(bundle.generator.code_space.repeat(bundle.mean_code[None]))
+
+    assert own.depth_errors(knowing, demo, 2) == [0.0, 0.0]
+    assert min(own.depth_errors(guessing, demo, 2)) > 5.0
+    errors, more, uncertain = "depth error", "more", "standard error of that"
+    assert own.beside("a", {"a": [1.0, 2.0], "b": [2.0, 5.0]}) == {
+        "a": {errors: 1.5, more: None, uncertain: None},
+        "b": {errors: 3.5, more: 2.0, uncertain: pytest.approx(1.0)},
+    }

@@ -45,6 +45,8 @@ class Reconstruction:
     guide: Guide | None = None
     detail: Detail | None = None
     """The local detail [1] of every scene, if there is any."""
+    head_alone: bool = False
+    """Whether nothing but the head is compared, where mattes tell where it is."""
     _known: dict[tuple[int, int | None], tuple[Tensor, Target | None]] = field(default_factory=dict)
     """Targets by the identity of their images, which are held so that no others get it, and by their size."""
 
@@ -104,7 +106,7 @@ class Reconstruction:
         """
         settings = self.settings
         render = generator.render(scene, cameras, resolution, self.random, 1 << 16, superresolution=resolution is None)
-        image = resize(render.image, target.images.shape[-1])
+        image = self._compared(resize(render.image, target.images.shape[-1]), target.images, mattes)
         losses = reconstruction(image, target, weights, self.bundle.perceptual, self.bundle.identity, settings)
         if mattes is not None and settings.coverage:
             covered = coverage(render.alpha, resize(mattes, render.alpha.shape[-1]), weights)
@@ -117,7 +119,22 @@ class Reconstruction:
             losses["smoothness"] = settings.smoothness * (weights * smooth).sum()
         return losses
 
-    def window(self, generator: Generator, scene: Scene, cameras: Camera, images: Tensor, weights: Tensor, margin: int) -> Losses:
+    def _compared(self, images: Tensor, targets: Tensor, mattes: Tensor | None) -> Tensor:
+        """Renders [B,3,R,R] as they are compared with their `targets`: the same outside of the head, if it alone counts."""
+        if mattes is None or not self.head_alone:
+            return images
+        return torch.lerp(targets, images, resize(mattes, images.shape[-1]))
+
+    def window(
+        self,
+        generator: Generator,
+        scene: Scene,
+        cameras: Camera,
+        images: Tensor,
+        weights: Tensor,
+        margin: int,
+        mattes: Tensor | None = None,
+    ) -> Losses:
         """Losses of a random window of every image, rendered by super-resolution with `margin` more rays on each side:
         small whole renders never see it."""
         settings, random, size = self.settings, self.random, generator.raw_resolution
@@ -130,7 +147,12 @@ class Reconstruction:
         cut = slice(margin * scale, (count - margin) * scale)
         image = image[..., cut, cut]
         columns, rows = ((corner + margin) * scale)[:, None] + torch.arange(image.shape[-1], device=images.device)
-        target = resize(images, generator.resolution)[..., rows[:, None], columns]
+
+        def shown(maps: Tensor) -> Tensor:
+            return resize(maps, generator.resolution)[..., rows[:, None], columns]
+
+        target = shown(images)
+        image = self._compared(image, target, None if mattes is None else shown(mattes))
         near = self.bundle.perceptual.distance(image, target)
         return {
             "perceptual": settings.perceptual * (weights * near).sum(),
@@ -168,9 +190,12 @@ class Reconstruction:
         grouped = Rays(*(r.reshape(len(scene), -1, 3) for r in cameras.rays_through(pixel_centers(pixels, size))))
         rays = generator.render_rays(scene, grouped, self.random, 1 << 20, settings.samples)
         target = images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
-        losses = pixel_terms(rays.features[..., :3].reshape(target.shape) - target, weights, settings)
-        if mattes is not None and settings.coverage:
-            covered = mattes.flatten(1).gather(1, pixels)
+        error = rays.features[..., :3].reshape(target.shape) - target
+        covered = None if mattes is None else mattes.flatten(1).gather(1, pixels)
+        if covered is not None and self.head_alone:
+            error = covered[..., None] * error
+        losses = pixel_terms(error, weights, settings)
+        if covered is not None and settings.coverage:
             losses["coverage"] = settings.coverage * coverage(rays.alpha.reshape(covered.shape), covered, weights)
         return losses
 

@@ -174,7 +174,8 @@ def _sampled_pass(
     if settings.window is not None and generator.window_margin is not None:
         one = slice(1)
         target = (sample.cameras[one], sample.images[one], torch.ones(1, device=device))
-        losses.append(reconstruction.window(generator, scene[one], *target, generator.window_margin))
+        mattes = None if sample.mattes is None else sample.mattes[one]
+        losses.append(reconstruction.window(generator, scene[one], *target, generator.window_margin, mattes))
     keys = min(len(drawn[0]), 1 + (settings.depth_codes or len(track)))
     if len(track) > 1 and settings.depth and keys > 1:
         size = generator.raw_resolution
@@ -298,10 +299,14 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
 
 def fit_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Tensor:
     """Camera offsets [N,6] (see `poses.correct`) with which renders of the one `code` [1,num_ws,w_dim] meet the views best
-    (E3DGE, section 4.4)."""
-    problem = problem.searching
+    (E3DGE, section 4.4).
+
+    Where mattes are known, what lies outside of the head does not count, and neither does its outline: the camera cannot
+    mend a code's hair, and would shrink the face to hide it.
+    """
+    problem = replace(problem, settings=replace(problem.settings.searching, coverage=0.0))
     settings, generator = problem.settings, problem.bundle.generator
-    reconstruction = Reconstruction(problem.bundle, settings, problem.random(4))
+    reconstruction = Reconstruction(problem.bundle, settings, problem.random(4), head_alone=True)
     offsets = torch.zeros(len(problem.views), 6, device=code.device, requires_grad=True)
     track = LatentTrack(code, torch.zeros(1, device=code.device))
 

@@ -9,7 +9,7 @@ from inv3d.core.generator import Generator, volume
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.reconstruction import Reconstruction
 from inv3d.core.inversion.settings import FAST, PAPER, PAPER_FAST, PRESETS, preset_for
-from inv3d.core.inversion.stages import Problem, _sampled_pass, _whole_passes, fit_latents, fit_wplus, tune
+from inv3d.core.inversion.stages import Problem, _sampled_pass, _whole_passes, fit_latents, fit_pose, fit_wplus, tune
 from inv3d.core.inversion.warping import depth_smoothness
 from inv3d.core.latents import LatentTrack
 from inv3d.core.metrics.consistency import mean_deviation
@@ -147,12 +147,37 @@ def test_a_window_is_compared_with_what_the_image_shows_there(upscaled, monkeypa
     image = generator.render(scene, camera, random=random).image
     reconstruction = Reconstruction(upscaled.bundle, dataclasses.replace(FAST, window=12), random)
 
-    def losses(image: torch.Tensor) -> dict[str, float]:
-        found = reconstruction.window(generator, scene, camera, image, torch.ones(1), generator.window_margin)
+    def losses(image: torch.Tensor, mattes: torch.Tensor | None = None) -> dict[str, float]:
+        found = reconstruction.window(generator, scene, camera, image, torch.ones(1), generator.window_margin, mattes)
         return {name: float(loss) for name, loss in found.items()}
 
     assert max(losses(image).values()) < 1e-5
     assert losses(image.flip(3))["pixel"] > 1e-5 and losses(image.transpose(2, 3))["pixel"] > 1e-5
+    mattes = torch.zeros_like(image[:, :1])
+    mattes[..., ::2] = 1.0  # in any window
+    painted = torch.lerp(torch.ones(()), image, mattes)
+    assert losses(painted, mattes)["pixel"] > 1e-3
+    reconstruction.head_alone = True
+    assert max(losses(painted, mattes).values()) < 1e-5 and losses(painted)["pixel"] > 1e-3
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_a_camera_alone_is_not_drawn_to_a_heads_outline(problem, sampled):
+    """The code has more hair than the photo, which ends where its matte does: a smaller face would not mend that."""
+    generator = problem.bundle.generator
+    code = generator.mapping(torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(8)))
+    place = torch.linspace(-1.0, 1.0, 32)
+    matte = (torch.hypot(place, place[:, None]) < 0.6).float()[None, None]
+    camera = look_at(torch.zeros(1), torch.zeros(1))
+    image = torch.lerp(torch.ones(()), generator(code, camera, 32).image, matte)
+    settings = dataclasses.replace(FAST, pose_steps=20, whole_resolution=32, rays_per_view=128 if sampled else None)
+
+    def magnified(mattes: torch.Tensor | None) -> float:
+        view = Views(image, camera, (0,), (0.0,), mattes)
+        return float(fit_pose(dataclasses.replace(problem, views=view, between=None, settings=settings), code)[0, 5])
+
+    free = magnified(None)
+    assert free < -0.02 and abs(magnified(matte)) < 0.3 * abs(free)
 
 
 def test_drawn_whole_views_stand_for_all(problem, fitted, monkeypatch):
