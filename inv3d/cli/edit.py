@@ -42,7 +42,7 @@ def edit(
         list[Assignment] | None,
         typer.Argument(
             parser=named_strength,
-            metavar="[NAME=STRENGTH]...",
+            metavar="NAME=STRENGTH",
             help="Edits, made one after the other; strengths are standard deviations, such as smile=+2 age=-1.",
         ),
     ] = None,

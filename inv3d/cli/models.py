@@ -222,7 +222,7 @@ def _mean_picture(info: ModelInfo, folder: Path) -> tuple[Path, list[str]]:
 def fetch_model(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Name in the catalogue; without it, the catalogue is printed."),
+        typer.Argument(metavar="NAME", help="Name in the catalogue; without it, the catalogue is printed."),
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not use the network.")] = False,
     force: Force = False,

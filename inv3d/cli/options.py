@@ -41,7 +41,7 @@ Deterministic = Annotated[
     bool,
     typer.Option(
         "--deterministic",
-        help="On CUDA, add up in the same order every time, so that --resume and repeated runs are equal bit by bit; slower. "
+        help="On CUDA, add up in the same order every time, so that continued and repeated runs are equal bit by bit; slower. "
         "On a CPU they are anyway.",
     ),
 ]
