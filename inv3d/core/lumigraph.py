@@ -260,7 +260,9 @@ class Lumigraph:
         """The pictures [K,4,S,S] in [0,1] for renders of `size` pixels a side, whose pixels may cover several of theirs."""
         if size not in self._by_size:
             pictures = self.pictures.float() / 255.0
-            self._by_size[size] = F.interpolate(pictures, (size, size), mode="area") if size < self.size else pictures
+            if size < self.size:  # means over pixels would blur, unevenly where one size is no multiple of the other
+                pictures = F.interpolate(pictures, (size, size), mode="bicubic", antialias=True).clamp(0.0, 1.0)
+            self._by_size[size] = pictures
         return self._by_size[size]
 
     @functools.cached_property

@@ -298,6 +298,21 @@ def test_finer_pictures_are_taken_where_there_are_any():
     assert found.shape == (3, SIZE, SIZE) and found[:, inner(camera(0.0))].min() > 0.98
 
 
+def test_finer_pictures_are_not_blurred_in_the_models_size():
+    """Waves of four pixels of the model keep their height, also where its pixels are no whole number of the frame's."""
+
+    def waves(size: int) -> Tensor:
+        across = (torch.arange(size) + 0.5) / size * SIZE / 4.0
+        return torch.sin(2.0 * torch.pi * across).expand(1, 3, size, size)
+
+    depth, alpha, _ = ball(camera(0.0))
+    fine = waves(SIZE * 11 // 8).add(1.0).mul(127.5).round().byte()
+    frame = Lumigraph.of(Views(waves(SIZE), camera(0.0), (0,), (0.0,), alpha, fine), depth)
+    found = frame.onto(blank(camera(0.0)), camera(0.0)).image
+    within = inner(camera(0.0))
+    assert (found - waves(SIZE))[0][:, within].abs().mean() < 0.09
+
+
 def test_an_image_may_be_larger_than_its_render():
     """Stripes of one pixel of the frame come through where the render has half as many pixels."""
     stripes = fine_frames(0.0)
