@@ -62,24 +62,35 @@ Means = dict[str, dict[str, Any]]
 """Figures of each row, by its name."""
 
 
+def nothing_more(figures: list[dict[str, Any]]) -> dict[str, Any]:
+    """No figure that takes all subjects together."""
+    return {}
+
+
 def means_of(
-    subjects: Mapping[str, Subject], rows: Iterable[Row], measure: Callable[[Subject, Row], dict[str, Any]], folder: Path
+    subjects: Mapping[str, Subject],
+    rows: Iterable[Row],
+    measure: Callable[[Subject, Row], dict[str, Any]],
+    folder: Path,
+    together: Callable[[list[dict[str, Any]]], dict[str, Any]] = nothing_more,
 ) -> Means:
-    """Means of the figures of `subjects` (by their names) in each row. Figures are kept in `folder`, one file each."""
+    """Means of the figures of `subjects` (by their names) in each row, and those of all `together`. Figures are kept in `folder`,
+    one file each."""
     found = {}
     for row in rows:
         figures = []
         for name, subject in subjects.items():
             path = folder / f"{name}-{re.sub('[^a-z0-9+]+', '-', row.name.lower())}.json"
             figures.append(kept(path, functools.partial(measure, subject, row)))
-        found[row.name] = means(figures)
+        found[row.name] = means(figures) | together(figures)
         print(row.name, found[row.name], file=sys.stderr, flush=True)
     return found
 
 
 def means(figures: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means over the subjects of whom there is a figure; None for what was not measured."""
-    known = {name: [each[name] for each in figures if each[name] is not None] for name in figures[0]}
+    """Means over the subjects of whom there is a figure; None for what was not measured. Lists are no figures."""
+    names = [name for name, value in figures[0].items() if not isinstance(value, list)]
+    known = {name: [each[name] for each in figures if each[name] is not None] for name in names}
     return {name: sum(values) / len(values) if values else None for name, values in known.items()}
 
 

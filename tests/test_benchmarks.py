@@ -4,6 +4,7 @@ import importlib
 import json
 import math
 import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,6 +98,48 @@ def test_the_first_step_of_a_stage_tells_what_came_before_it(monkeypatch):
         "start": (2.0, 2.0), "track": (3.0, 1.5), "cut, mattes, networks": (0.0, 0.0), "W+": (0.6, 0.4),
         "depths of frames, head": (4.0, 2.0),
     }  # fmt: skip
+
+
+def test_figures_of_all_subjects_together_stand_beside_their_means(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    results = importlib.import_module("results")
+    made = {"one": {"error": 1.0, "seen": [[1.0]]}, "two": {"error": 3.0, "seen": [[5.0]]}}
+
+    def spread(figures):
+        return {"spread": max(each["seen"][0][0] for each in figures) - min(each["seen"][0][0] for each in figures)}
+
+    row = types.SimpleNamespace(name="a row")
+    found = results.means_of({name: name for name in made}, [row], lambda subject, _: made[subject], tmp_path, spread)
+    assert found == {"a row": {"error": 2.0, "spread": 4.0}}
+
+
+def test_the_frechet_distance_is_of_what_heads_look_like_from_random_sides(demo, monkeypatch):
+    """Heads that look like the people are at no distance from them, others are."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    try:
+        threedinv = importlib.import_module("threedinv")
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        pytest.skip(f"needs {error.name}, of the extra `train`")
+    monkeypatch.setattr(threedinv, "SIDES", 6)
+    codes = demo.generator.mapping(torch.randn(3, demo.generator.z_dim, generator=torch.Generator().manual_seed(2)))
+    yaws = []
+
+    def seen(code, paint=0.0):
+        def draw(camera):
+            yaws.append(float(camera.yaw))
+            with torch.no_grad():
+                render = demo.generator(codes[[code]], camera, 32)
+            # what lies behind the head does not count
+            return torch.where(render.alpha > 0.5, render.image, torch.full_like(render.image, paint)), render.alpha
+
+        return {"seen": threedinv.seen_of(draw, 7, demo)}
+
+    right = [seen(0), seen(1)]
+    assert len(set(yaws)) == 6 and max(map(abs, yaws)) <= math.radians(threedinv.YAW)
+    same, other = (threedinv.frechet_of([seen(0, 1.0), seen(code)], right)["Frechet"] for code in (1, 2))
+    assert abs(same) < 1e-6 and other > 0.05
 
 
 def test_photographs_of_one_person_are_inverted_once(monkeypatch):

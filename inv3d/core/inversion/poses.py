@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
 from torch import Tensor
 
 from inv3d.core.camera import Camera
+
+_SIDEWAYS, _UPWARDS = range(-40, 41, 10), range(-20, 21, 10)
+"""Degrees of `turns_around`: as far as estimators err, and as near as steps find their way."""
 
 
 def correct(camera: Camera, offsets: Tensor) -> Camera:
@@ -33,6 +37,15 @@ def correct(camera: Camera, offsets: Tensor) -> Camera:
     intrinsics[:, 0, 2] = camera.intrinsics[:, 0, 2] + offsets[:, 3]
     intrinsics[:, 1, 2] = camera.intrinsics[:, 1, 2] + offsets[:, 4]
     return Camera(cam2world, intrinsics)
+
+
+def turns_around(camera: Camera) -> list[Tensor]:
+    """Offsets [B,6] that turn cameras to either side, and up and down, in coarse steps; one turns them not at all."""
+    right = camera.cam2world[:, :3, 0]
+    up = torch.tensor([0.0, 1.0, 0.0], device=right.device)
+    rest = torch.zeros_like(right)
+    turns = itertools.product(_SIDEWAYS, _UPWARDS)
+    return [torch.cat([math.radians(side) * up - math.radians(above) * right, rest], 1) for side, above in turns]
 
 
 def interpolate_offsets(offsets: Tensor, keys: Tensor, yaw: Tensor) -> Tensor:

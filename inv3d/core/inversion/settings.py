@@ -16,6 +16,7 @@ SPACES: dict[Space, str] = {"w": "W", "w+": "W+", "wtri": "W_tri"}
 """What the spaces are called on screen."""
 POSE_LR = 5e-3
 """The rate of cameras that are to move, for settings that have none: radians, image widths, logarithms."""
+_ALONE_RAYS = 1000  # per view and step of cameras alone: their scene is made once
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class FitSettings:
     pose_start: float = 0.25
     """The fraction of the W+ stage after which cameras move if the code began at the mean: before that it is still close to
     the mean head. From an encoder's code they move at once."""
+    pose_return: float = 0.5
+    """The same after steps on the cameras alone: what these leave is a matter of the code, which has to move first."""
     space: Space = "w+"
     """Where codes are searched for; also in `w` they have a vector for each layer, all the same."""
     shared_w: bool = False
@@ -144,6 +147,12 @@ class FitSettings:
     def searching(self) -> FitSettings:
         """The settings of the stages before tuning, which leave the generator's surface as it is."""
         return replace(self, smoothness=0.0, symmetry=0.0)
+
+    @property
+    def alone(self) -> FitSettings:
+        """The settings of the cameras alone: absolute errors of pixels. With the code of an encoder, which is another head, what
+        networks see and the outline are nearest from wrong sides."""
+        return replace(self, pixel=0.0, absolute=1.0, coverage=0.0, rays_per_view=_ALONE_RAYS)
 
     @property
     def tuning(self) -> FitSettings:

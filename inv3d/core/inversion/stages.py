@@ -18,7 +18,7 @@ from inv3d.core.generator import Detail, Generator, Scene
 from inv3d.core.inversion.loop import Losses, Progress, optimise, silent, total
 from inv3d.core.inversion.noise import free_noise, noise_regularisation, normalise
 from inv3d.core.inversion.objective import Target, depth_agreement, latent_distance
-from inv3d.core.inversion.poses import correct
+from inv3d.core.inversion.poses import correct, turns_around
 from inv3d.core.inversion.reconstruction import Reconstruction
 from inv3d.core.inversion.settings import POSE_LR, SPACES, FitSettings, Space
 from inv3d.core.latents import LatentTrack
@@ -26,6 +26,8 @@ from inv3d.core.views import Views
 
 _FILMED = 0.3  # radians of yaw around views within which their mirror images tell nothing new
 _MIRRORED_PER_STEP = 1
+_NEARER = 0.95
+"""Share of a camera's error of pixels below which another camera is better, whatever the code."""
 
 
 @dataclass(frozen=True)
@@ -259,7 +261,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
     reconstruction = Reconstruction(problem.bundle, settings, random)
     mean, spread = problem.bundle.mean_code, problem.bundle.code_spread
     generator, noise = free_noise(problem.bundle.generator) if settings.noise else (problem.bundle.generator, {})
-    wait = settings.pose_start if start is None else 0.0
+    wait = settings.pose_start if start is None else settings.pose_return if settings.pose_steps else 0.0
     if start is None:
         start = in_space(generator.code_space.repeat(mean[None]), settings.space, generator)
     shared = torch.zeros(1, 1, len(mean), device=mean.device, requires_grad=True)
@@ -298,27 +300,37 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
 
 
 def fit_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Tensor:
-    """Camera offsets [N,6] (see `poses.correct`) with which renders of the one `code` [1,num_ws,w_dim] meet the views best
-    (E3DGE, section 4.4).
+    """Camera offsets [N,6] (see `poses.correct`) with which renders of the one `code` [1,num_ws,w_dim] meet the pixels of the
+    views best: the best of coarse turns (see `poses.turns_around`), and from there by steps (E3DGE, section 4.4).
 
-    Where mattes are known, what lies outside of the head does not count, and neither does its outline: the camera cannot
-    mend a code's hair, and would shrink the face to hide it.
+    Where mattes are known, what lies outside of the head does not count: the camera cannot mend a code's hair, and would shrink
+    the face to hide it. Cameras whose pixels are nearly as near stay where they are: the code is not yet quite the head, and draws
+    right cameras aside.
     """
-    problem = replace(problem, settings=replace(problem.settings.searching, coverage=0.0))
-    settings, generator = problem.settings, problem.bundle.generator
-    reconstruction = Reconstruction(problem.bundle, settings, problem.random(4), head_alone=True)
-    offsets = torch.zeros(len(problem.views), 6, device=code.device, requires_grad=True)
-    track = LatentTrack(code, torch.zeros(1, device=code.device))
+    settings, generator, views, random = problem.settings.alone, problem.bundle.generator, problem.views, problem.random(4)
+    reconstruction = Reconstruction(problem.bundle, settings, random, head_alone=True)
+    reconstruction.begin(0, generator, code)
+    scene = reconstruction.scene(generator, code)
+    shares = torch.full((len(views),), 1.0 / len(views), device=code.device)
+    drawn = random.get_state()
 
-    def begin(step: int) -> None:
-        reconstruction.begin(step, generator, code)
+    def losses(offsets: Tensor) -> Losses:
+        return reconstruction.rays(generator, scene, correct(views.cameras, offsets), views.images, shares, views.mattes)
+
+    @torch.no_grad()
+    def error(offsets: Tensor) -> Tensor:
+        random.set_state(drawn)  # the same pixels for all
+        return losses(offsets)["absolute"]
 
     def passes(_: None) -> Iterator[Losses]:
-        yield from _passes(problem, reconstruction, generator, track, offsets)
+        yield losses(offsets)
 
-    rate, draws = settings.alone_lr or settings.pose_lr or POSE_LR, _recordable(settings, reconstruction.random)
-    optimise([([offsets], rate)], begin, passes, settings.pose_steps, "pose", progress, random=draws)
-    return offsets.detach()
+    kept = torch.zeros(len(views), 6, device=code.device)
+    least = _NEARER * error(kept)
+    offsets = min(turns_around(views.cameras), key=lambda each: float(error(each))).requires_grad_()
+    rate = settings.alone_lr or settings.pose_lr or POSE_LR
+    optimise([([offsets], rate)], lambda _: None, passes, settings.pose_steps, "pose", progress, random=random)
+    return offsets.detach() if error(offsets) < least else kept
 
 
 def _recordable(settings: FitSettings, random: torch.Generator) -> torch.Generator | None:

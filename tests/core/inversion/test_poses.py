@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inv3d.core.camera import look_at
-from inv3d.core.inversion.poses import correct, interpolate_offsets
+from inv3d.core.inversion.poses import correct, interpolate_offsets, turns_around
 
 small = st.floats(-0.5, 0.5)
 
@@ -73,3 +73,17 @@ def test_between_several_keys_the_two_nearest_count():
     offsets = torch.tensor([[0.0] * 6, [1.0] * 6, [5.0] * 6])
     at = interpolate_offsets(offsets, torch.tensor([-1.0, 0.0, 2.0]), torch.tensor([-0.5, 0.0, 0.5, 1.9]))
     assert torch.allclose(at[:, 3], torch.tensor([0.5, 1.0, 2.0, 4.8]))
+
+
+def test_turns_around_go_to_the_sides_and_up_and_down_from_wherever_the_cameras_are():
+    camera = look_at(torch.tensor([0.5, -0.2]), torch.tensor([0.1, 0.0]))
+    turns = turns_around(camera)
+    moved = [correct(camera, turn) for turn in turns]
+    sides, above = (torch.stack([getattr(one, name) - getattr(camera, name) for one in moved]) for name in ("yaw", "pitch"))
+    still = [turn.abs().amax() == 0.0 for turn in turns]
+    assert sum(still) == 1 and len(turns) == 45 and all(not turn[:, 3:].any() for turn in turns)
+    only_up = turns[still.index(True) + 1]  # the next pitch of the same yaw
+    assert torch.allclose(correct(camera, only_up).pitch, camera.pitch + math.radians(10), atol=1e-5)
+    assert torch.allclose(correct(camera, only_up).yaw, camera.yaw, atol=1e-5)
+    assert sides.amax() > math.radians(38) and sides.amin() < math.radians(-38)
+    assert above.amax() > math.radians(18) and above.amin() < math.radians(-18)
