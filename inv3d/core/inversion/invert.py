@@ -20,7 +20,7 @@ from inv3d.core.inversion.noise import with_noise
 from inv3d.core.inversion.outliers import MOST_BELOW, fidelity
 from inv3d.core.inversion.poses import correct, interpolate_offsets
 from inv3d.core.inversion.settings import FitSettings
-from inv3d.core.inversion.stages import Pivot, Problem, fit_latents, fit_pose, fit_wplus, in_space, tune
+from inv3d.core.inversion.stages import Pivot, Problem, fit_latents, fit_pose, fit_wplus, in_space, search_pose, tune
 from inv3d.core.latents import LatentTrack
 from inv3d.core.matting import laid_on, room_colour
 from inv3d.core.views import Views
@@ -124,7 +124,8 @@ def invert(
     code = in_space(code, settings.space, bundle.generator)
     left_out: tuple[tuple[int, float], ...] = ()
     if settings.pose_steps:
-        moved = stage("pose", lambda: {"offsets": fit_pose(problem(), code, progress)})["offsets"]
+        move = search_pose if settings.pose_search else fit_pose
+        moved = stage("pose", lambda: {"offsets": move(problem(), code, progress)})["offsets"]
         footage = refine_cameras(footage, moved.cpu())
     if settings.wplus_steps:
         given = None if start is None else code

@@ -48,6 +48,7 @@ class Method:
             space=self.space,
             noise=_NOISE,
             pose_lr=rate if camera == FREE else 0.0,
+            pose_search=True,
             alone_lr=_ALONE_RATE * rate,
             pixel=0.0 if whole else preset.pixel,
             tuning_pixel=1.0 if whole else preset.tuning_pixel,

@@ -54,6 +54,8 @@ class FitSettings:
     tuning_steps: int = 500
     pose_steps: int = 0
     """Steps on the cameras alone, before all others: for the code of an encoder."""
+    pose_search: bool = False
+    """Whether these begin at the best of coarse turns and go by pixels (see `search_pose`)."""
 
     encoded: float | None = None
     """The share of the steps that several views take if their one code starts at the mean of those that the model's encoder
@@ -71,7 +73,7 @@ class FitSettings:
     """The fraction of the W+ stage after which cameras move if the code began at the mean: before that it is still close to
     the mean head. From an encoder's code they move at once."""
     pose_return: float = 0.5
-    """The same after steps on the cameras alone: what these leave is a matter of the code, which has to move first."""
+    """The same after a search of the cameras: what it leaves is a matter of the code, which has to move first."""
     space: Space = "w+"
     """Where codes are searched for; also in `w` they have a vector for each layer, all the same."""
     shared_w: bool = False
@@ -149,9 +151,9 @@ class FitSettings:
         return replace(self, smoothness=0.0, symmetry=0.0)
 
     @property
-    def alone(self) -> FitSettings:
-        """The settings of the cameras alone: absolute errors of pixels. With the code of an encoder, which is another head, what
-        networks see and the outline are nearest from wrong sides."""
+    def search_of_cameras(self) -> FitSettings:
+        """The settings of a search of the cameras: absolute errors of pixels. With the code of an encoder, which is another head,
+        what networks see and the outline are nearest from wrong sides."""
         return replace(self, pixel=0.0, absolute=1.0, coverage=0.0, rays_per_view=_ALONE_RAYS)
 
     @property

@@ -261,7 +261,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
     reconstruction = Reconstruction(problem.bundle, settings, random)
     mean, spread = problem.bundle.mean_code, problem.bundle.code_spread
     generator, noise = free_noise(problem.bundle.generator) if settings.noise else (problem.bundle.generator, {})
-    wait = settings.pose_start if start is None else settings.pose_return if settings.pose_steps else 0.0
+    wait = settings.pose_start if start is None else settings.pose_return if settings.pose_search else 0.0
     if start is None:
         start = in_space(generator.code_space.repeat(mean[None]), settings.space, generator)
     shared = torch.zeros(1, 1, len(mean), device=mean.device, requires_grad=True)
@@ -300,22 +300,44 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
 
 
 def fit_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Tensor:
-    """Camera offsets [N,6] (see `poses.correct`) with which renders of the one `code` [1,num_ws,w_dim] meet the pixels of the
-    views best: the best of coarse turns (see `poses.turns_around`), and from there by steps (E3DGE, section 4.4).
+    """Camera offsets [N,6] (see `poses.correct`) with which renders of the one `code` [1,num_ws,w_dim] meet the views best
+    (E3DGE, section 4.4).
 
-    Where mattes are known, what lies outside of the head does not count: the camera cannot mend a code's hair, and would shrink
-    the face to hide it. Cameras whose pixels are nearly as near stay where they are: the code is not yet quite the head, and draws
-    right cameras aside.
+    Where mattes are known, what lies outside of the head does not count, and neither does its outline: the camera cannot
+    mend a code's hair, and would shrink the face to hide it.
     """
-    settings, generator, views, random = problem.settings.alone, problem.bundle.generator, problem.views, problem.random(4)
-    reconstruction = Reconstruction(problem.bundle, settings, random, head_alone=True)
+    problem = replace(problem, settings=replace(problem.settings.searching, coverage=0.0))
+    settings, generator = problem.settings, problem.bundle.generator
+    reconstruction = Reconstruction(problem.bundle, settings, problem.random(4), head_alone=True)
+    offsets = torch.zeros(len(problem.views), 6, device=code.device, requires_grad=True)
+    track = LatentTrack(code, torch.zeros(1, device=code.device))
+
+    def begin(step: int) -> None:
+        reconstruction.begin(step, generator, code)
+
+    def passes(_: None) -> Iterator[Losses]:
+        yield from _passes(problem, reconstruction, generator, track, offsets)
+
+    rate, draws = settings.alone_lr or settings.pose_lr or POSE_LR, _recordable(settings, reconstruction.random)
+    optimise([([offsets], rate)], begin, passes, settings.pose_steps, "pose", progress, random=draws)
+    return offsets.detach()
+
+
+def search_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Tensor:
+    """Camera offsets [N,6] (see `poses.correct`) with which renders of the one `code` [1,num_ws,w_dim] meet the pixels of the
+    views best: the best of coarse turns (see `poses.turns_around`), and from there by steps; for cameras that may be far off.
+
+    Those whose pixels are nearly as near stay where they are: the code is not yet quite the head, and draws right cameras aside.
+    """
+    settings, generator, views, random = problem.settings.search_of_cameras, problem.bundle.generator, problem.views, problem.random(4)
+    reconstruction = Reconstruction(problem.bundle, settings, random)
     reconstruction.begin(0, generator, code)
     scene = reconstruction.scene(generator, code)
     shares = torch.full((len(views),), 1.0 / len(views), device=code.device)
     drawn = random.get_state()
 
     def losses(offsets: Tensor) -> Losses:
-        return reconstruction.rays(generator, scene, correct(views.cameras, offsets), views.images, shares, views.mattes)
+        return reconstruction.rays(generator, scene, correct(views.cameras, offsets), views.images, shares)
 
     @torch.no_grad()
     def error(offsets: Tensor) -> Tensor:

@@ -154,13 +154,13 @@ def test_steps_go_on_where_recording_fails(bundle, views, there, monkeypatch, na
 def test_memory_that_was_given_back_is_found_out(bundle, views, there, monkeypatch):
     monkeypatch.setattr(Guide, "become", lambda self, other: object.__setattr__(self, "density", other.density))
     with pytest.raises(GivenBackError):
-        fitted(problem(bundle, views, "fast"), Tape(there), ["wplus"])
+        fitted(problem(bundle, views, "fast"), Tape(there), ["pose"])
 
 
 @pytest.mark.parametrize("bundle", ["eg3d"], indirect=True)
 def test_steps_with_the_warping_loss_are_not_recorded(bundle, views, there):
     tape = Tape(there)
-    fitted(problem(bundle, views, "fast", warping=0.1), tape, ["wplus", "latents"])
+    fitted(problem(bundle, views, "fast", warping=0.1), tape, ["pose", "latents"])
     assert tape.recorded == 1
 
 

@@ -37,7 +37,7 @@ def test_a_method_says_what_is_searched_for_and_from_where(name, space, encoder,
 def test_a_camera_that_is_given_stays(name, preset):
     given, free = (course_of(preset, name, camera) for camera in ("given", "free"))
     assert given.fit.pose_lr == given.fit.pose_steps == 0.0 and free.fit.pose_lr > 0.0
-    assert given.camera == "given" and free == course_of(preset, name)
+    assert given.camera == "given" and free == course_of(preset, name) and free.fit.pose_search
 
 
 def test_ours_alone_smooths_the_surface():
