@@ -80,7 +80,7 @@ def test_turns_around_go_to_the_sides_and_up_and_down_from_wherever_the_cameras_
     turns = turns_around(camera)
     moved = [correct(camera, turn) for turn in turns]
     sides, above = (torch.stack([getattr(one, name) - getattr(camera, name) for one in moved]) for name in ("yaw", "pitch"))
-    still = [turn.abs().amax() == 0.0 for turn in turns]
+    still = [not turn.any() for turn in turns]
     assert sum(still) == 1 and len(turns) == 45 and all(not turn[:, 3:].any() for turn in turns)
     only_up = turns[still.index(True) + 1]  # the next pitch of the same yaw
     assert torch.allclose(correct(camera, only_up).pitch, camera.pitch + math.radians(10), atol=1e-5)
