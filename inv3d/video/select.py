@@ -35,9 +35,6 @@ _WORTHWHILE = 1.2
 """How many times finer pictures should be, to be worth their memory."""
 
 
-_NONE_POOR: Mapping[int, float] = {}
-
-
 @dataclass(frozen=True)
 class Selection:
     """Frames by role, each sorted by yaw; no frame has two roles."""
@@ -48,7 +45,7 @@ class Selection:
 
 
 def _nearest(
-    candidates: list[TrackedFrame], yaws: Iterable[float], poorer: Mapping[int, float] = _NONE_POOR
+    candidates: list[TrackedFrame], yaws: Iterable[float], poorer: Mapping[int, float]
 ) -> list[TrackedFrame]:
     """For each yaw the nearest remaining frame, if possible one whose pose was read and that shows the head no `poorer` than
     others do (see `_poorer`); removes them from `candidates`."""
@@ -107,7 +104,7 @@ def select(track: HeadTrack, views: int, held_out: int = 24, between: bool = Tru
     targets = _nearest(candidates, spaced, poorer)
     middles = [(a.yaw + b.yaw) / 2 for a, b in pairwise(targets)] if between else []
     inner = _nearest(candidates, middles, poorer)
-    rest = _nearest(candidates, (low + (high - low) * (number + 0.5) / held_out for number in range(held_out)))
+    rest = _nearest(candidates, (low + (high - low) * (number + 0.5) / held_out for number in range(held_out)), {})
     return Selection(tuple(targets), tuple(inner), tuple(rest))
 
 
