@@ -70,9 +70,9 @@ def video(
         typer.Option(
             parser=TURN,
             metavar="DEGREES",
-            help="How far the head turns to its further side, where you know it: 90 is a profile, and profiles of photographed "
-            "people are often read as 55 to 75.",
-            show_default="as it is read",
+            help="How far the head turns to its further side, where you know it: 90 is a profile. Profiles in a few photos are "
+            "often read as 55 to 75; how far a filmed head turns is measured.",
+            show_default="as it is found",
         ),
     ] = None,
     space: Searched = None,

@@ -103,7 +103,7 @@ class Recording:
 
     @property
     def seconds_to_track(self) -> float:
-        return 0.06 * (self.info.frames or 25 * self.info.duration)
+        return 0.08 * (self.info.frames or 25 * self.info.duration)
 
     def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted) -> HeadTrack:
         return track(self.path, bundle.aligner, counted, detector(bundle.info), head)

@@ -1,9 +1,9 @@
-"""Following a head through a clip: its crop and pose in every frame, smoothed over time."""
+"""Following a head through a clip: its crop and pose in every frame, smoothed over time, and its turn as points on it tell."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inv3d.core.crops import Crops
+from inv3d.core.crops import Crops, cut
 from inv3d.core.errors import InputError, UsageError
 from inv3d.core.networks.aligner import Aligner
+from inv3d.core.views import to_bytes
 from inv3d.video.choose import HeadChoice, choose
 from inv3d.video.decode import FailedFrame, Frame, frames, probe
 from inv3d.video.locate import CONFIDENT, Detector, Located, align, search
+from inv3d.video.motion import PICTURE, Picture, measured_yaws
 from inv3d.video.quality import Quality, quality
 from inv3d.video.shots import Shots
 
@@ -85,8 +87,17 @@ class HeadTrack:
                 f"--turn {asked} is too far from the {found} degrees that were read",
                 "look at the yaws in preview.png, or leave --turn out",
             )
-        factor = furthest / read
-        return replace(self, frames=tuple(replace(frame, yaw=factor * frame.yaw) for frame in self.frames))
+        return self._with(furthest / read * frame.yaw for frame in self.frames)
+
+    def measured(self, pictures: Mapping[int, Picture]) -> HeadTrack:
+        """The same, with yaws corrected by how far the head turns between `pictures`, by the frame's index (see
+        `measured_yaws`)."""
+        seen = {row: pictures[frame.index] for row, frame in enumerate(self.frames) if frame.confidence > 0.0}
+        return self._with(measured_yaws(np.array([frame.yaw for frame in self.frames]), seen).tolist())
+
+    def _with(self, yaws: Iterable[float]) -> HeadTrack:
+        frames = (replace(frame, yaw=yaw) for frame, yaw in zip(self.frames, yaws, strict=True))
+        return replace(self, frames=tuple(frames))
 
 
 def placed(frame: Frame, located: Located) -> TrackedFrame:
@@ -145,10 +156,18 @@ def track(
     detect: Detector | None = None,
     head: HeadChoice | None = None,
 ) -> HeadTrack:
-    """Find the head, or the one chosen by `head`, in every frame of the clip; `detect` proposes crops.
+    """Find the head, or the one chosen by `head`, in every frame of the clip, and how far it turns; `detect` proposes crops.
 
     Raises InputError for clips without one steady head.
     """
+    found, pictures = read(path, aligner, progress, detect, head)
+    return found.measured(pictures)
+
+
+def read(
+    path: Path, aligner: Aligner, progress: Callable[[int, int], None], detect: Detector | None, head: HeadChoice | None
+) -> tuple[HeadTrack, dict[int, Picture]]:
+    """The head as it is read off every frame of the clip, and the pictures of it in which points can be followed."""
     info = probe(path)
     stride = max(1, round(info.frames / MAX_FRAMES)) if info.frames else 1
     total = max(1, math.ceil(info.frames / stride))
@@ -158,6 +177,7 @@ def track(
     last: Located | None = None
     seen: Located | None = None  # the last position of the head, however long ago
     shots = Shots()
+    pictures: dict[int, Picture] = {}
     sampled = frames(path, lambda index: index % stride == 0, SEARCH_SIDE, failed.append)
     for count, frame in enumerate(sampled):
         # searching the whole frame now and then reveals a second head
@@ -178,6 +198,7 @@ def track(
                     f"cut out one shot: ffmpeg -i clip.mp4 -t {changed:.2f} one.mp4",
                 )
             usable.append(tracked)
+            pictures[frame.index] = _grey(frame, located)
             before, last, seen = last, located, located
         else:
             failed.append(FailedFrame(frame.index, frame.time, "no head found"))
@@ -187,7 +208,13 @@ def track(
         raise InputError(
             f"no head was found in any frame of {path}", "film one head, upright, at least a sixth of the picture high"
         )
-    return smooth(HeadTrack(tuple(usable), tuple(sorted(failed, key=lambda frame: frame.index))))
+    return smooth(HeadTrack(tuple(usable), tuple(sorted(failed, key=lambda frame: frame.index)))), pictures
+
+
+def _grey(frame: Frame, located: Located) -> Picture:
+    """The first of the heads that were located in a frame, cut out as points on it are followed."""
+    picture: Picture = to_bytes(cut(frame.tensor(), located.crops[[0]], PICTURE)[0].mean(0)).cpu().numpy()
+    return picture
 
 
 def smooth(raw: HeadTrack) -> HeadTrack:
