@@ -310,6 +310,10 @@ class Head:
         """Cameras with the model's own distance and focal length; angles [B] in radians."""
         return self.bundle.info.camera(yaw, pitch)
 
+    def level(self, yaw: Tensor) -> Tensor:
+        """The pitches [B] of cameras at `yaw` [B] (radians) that go past those of its frames, if it has some."""
+        return torch.zeros_like(yaw) if self._lent is None else self._lent.level(yaw)
+
     def facing(self, camera: Camera) -> Head:
         """This head with the code of the view from a `camera` [1] alone, which then stands for all sides."""
         zero = torch.zeros(1, device=self.generator.device)

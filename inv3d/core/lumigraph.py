@@ -58,6 +58,8 @@ _FACE, _TURNING = 0.5, 1.5  # radians around the head to which its face reaches;
 _NECK = (-0.26, -0.18)  # heights, world units, below which an aligned head has its body, and above which it has none
 _FRONT = (0.0, 0.0, 1.0)
 _LEAST = 1e-3  # coverage that counts as none
+_BESIDES = math.radians(10)  # of yaw, over which the pitches of frames are averaged
+_ACROSS = math.radians(20)  # by which frames count as further aside where only their mirror images are near
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,14 @@ class Lumigraph:
         """Its tensors by name, on the CPU, as they are saved."""
         tensors = {"pictures": self.pictures, "depth": self.depth.half(), **vars(self.camera)}
         return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+
+    def level(self, yaw: Tensor) -> Tensor:
+        """The pitches [B] from which the frames, or else their mirror images, were taken around `yaw` [B]: from there they show
+        most, outlines and all. Radians."""
+        seen, pitch = self.camera.yaw.to(yaw), self.camera.pitch.to(yaw)
+        aside = torch.cat([(yaw[:, None] - seen).abs(), (yaw[:, None] + seen).abs() + _ACROSS], 1)
+        weights = torch.softmax(-0.5 * (aside / _BESIDES) ** 2, 1)
+        return weights @ pitch.repeat(2)
 
     def relit(self, change: Tensor) -> Lumigraph:
         """The same frames in other light, which changes colours of [0,1] by the coarse part of `change` [K,3,r,r]."""

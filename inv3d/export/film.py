@@ -28,10 +28,11 @@ _LEAST_REACH = math.radians(15.0)  # of a path around a head that was seen from 
 
 
 def along(head: Head, name: str, frames: int) -> Camera:
-    """The cameras of a named path within the yaws from which a head is shown."""
+    """The cameras of a named path within the yaws from which a head is shown, above and below its frames' pitch."""
     low, high = head.shown_range
     middle, reach = (low + high) / 2, max((high - low) / 2, _LEAST_REACH)
-    return head.camera(*path(name, (middle - reach, middle + reach), frames))
+    yaw, pitch = path(name, (middle - reach, middle + reach), frames)
+    return head.camera(yaw, pitch + head.level(yaw))
 
 
 def write_row(

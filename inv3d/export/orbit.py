@@ -22,7 +22,7 @@ def write_orbit(
     head: Head, path: Path, frames: int = OutputSettings.orbit_frames, resolution: int | None = None, size: int = 512, fps: int = 30,
     background: Background = KEEP,
 ) -> tuple[list[float], list[NDArray[np.uint8]]]:
-    """Swing once through the yaws from which the head is shown, there and back, and write an mp4 of `size` pixels. Returns
+    """Swing once through the yaws from which the head is shown, past its frames, there and back, and write an mp4 of `size` pixels. Returns
     the yaws (radians, ascending) of the way there, and its pictures [size,size,3].
 
     `resolution` is that of the rays (default: what the head needs). The way back shows the same pictures as the way
@@ -37,7 +37,7 @@ def write_orbit(
         shown = background.opaque.show(render)[None]
         return to_array(F.interpolate(shown, (size, size), mode="bicubic", align_corners=False)[0])
 
-    cameras, fine = head.camera(yaw, torch.zeros_like(yaw)), head.finest or head.generator.resolution
+    cameras, fine = head.camera(yaw, head.level(yaw)), head.finest or head.generator.resolution
     images = head.render_each(cameras, picture, resolution or head.rays, size=fine, sparse=True)
     write_mp4(path, images + images[-2:0:-1], fps)
     return yaw.tolist(), images

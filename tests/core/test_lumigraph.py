@@ -341,3 +341,12 @@ def test_at_rest_the_front_shows_the_same_from_all_sides():
 
     assert shown(turning, 0.0) > 180 and shown(turning, 1.2) > 180
     assert abs(shown(at_rest, 0.0) - 120) < 25 and shown(at_rest, 1.2) > 180
+
+
+def test_the_level_is_the_pitch_of_the_frames_nearby_or_of_their_mirror_images():
+    cameras = look_at(torch.tensor([-1.0, -0.4, 0.2]), torch.tensor([-0.2, 0.0, 0.1]))
+    tilted = dataclasses.replace(frames(-1.0, -0.4, 0.2), camera=cameras)
+    levels = tilted.level(torch.tensor([-1.0, -0.4, 0.2, 1.0, 2.0, -0.1]))
+    assert levels[:3].tolist() == pytest.approx([-0.2, 0.0, 0.1], abs=0.01)
+    assert levels[3] == pytest.approx(-0.2, abs=0.01) and levels[4] == pytest.approx(-0.2, abs=0.01)
+    assert 0.02 < levels[5] < 0.08

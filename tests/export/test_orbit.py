@@ -1,6 +1,10 @@
 import numpy as np
+import pytest
 import torch
+from numpy.typing import NDArray
 
+from inv3d.core.camera import Camera
+from inv3d.core.head import Head
 from inv3d.core.views import Views
 from inv3d.export.background import TRANSPARENT, Background
 from inv3d.export.orbit import write_orbit
@@ -38,3 +42,20 @@ def test_the_orbit_of_a_head_with_frames_needs_half_the_rays(head, tmp_path, mon
         asked.clear()
         _, pictures = write_orbit(one, tmp_path / "orbit.mp4", 4, size=64)
         assert asked == [rays] * 3 and pictures[0].shape == (64, 64, 3)
+
+
+def test_the_orbit_goes_past_the_frames(head, tmp_path, monkeypatch):
+    pitch = torch.tensor([0.15, 0.25])
+    camera = head.camera(torch.tensor([-0.8, 0.9]), pitch)
+    framed = head.showing(Views(head.render(camera, 32).image, camera, (0, 1), (0.0, 1.0)))
+    asked: list[Camera] = []
+
+    def grey(self: Head, cameras: Camera, *rest: object, **named: object) -> list[NDArray[np.uint8]]:
+        asked.append(cameras)
+        return [np.full((64, 64, 3), 128, np.uint8)] * len(cameras)
+
+    monkeypatch.setattr(type(head), "render_each", grey)
+    for one in (framed, head):
+        write_orbit(one, tmp_path / "orbit.mp4", 4, size=64)
+    assert asked[0].pitch[[0, 2]].tolist() == pytest.approx(pitch.tolist(), abs=0.02)
+    assert asked[1].pitch.abs().max() < 1e-5
