@@ -22,6 +22,7 @@ from inv3d.core.errors import InputError, ModelError, UsageError
 from inv3d.core.files import write_whole_folder
 from inv3d.core.head import CODES, MOST_EDITS, Head, head_folder
 from inv3d.core.library import sha256
+from inv3d.core.plurals import number_of
 from inv3d.core.records import Digest, Record, Text, shown, write_record
 from inv3d.destination import RUN
 from inv3d.export.edits import before_and_after
@@ -140,11 +141,7 @@ def changed(
     than the model holds; ModelError if the model has no directions; InputError for a head of another model.
     """
     if undo > len(head.edits):
-        count = len(head.edits)
-        raise UsageError(
-            f"the head has {count or 'no'} edit{'s' if count != 1 else ''} to undo",
-            "`inv3d edit HEAD --list` shows them",
-        )
+        raise UsageError(f"the head has {number_of(len(head.edits), 'edit')} to undo", "`inv3d edit HEAD --list` shows them")
     head = head.edited(head.edits[: len(head.edits) - undo])
     if len(head.edits) + len(changes) + len(takes) + len(styles) > MOST_EDITS:
         raise UsageError(f"a head has at most {MOST_EDITS} edits", "undo some with --undo")

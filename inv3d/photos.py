@@ -221,7 +221,7 @@ def _finish(
         source = Source(
             photo.name,
             described(job),
-            f"The photo shows the head from {yaw:.0f}°; the orbit goes from {low:.0f}° to {high:.0f}°. What the photo does "
+            f"The photo shows the head from {yaw:z.0f}°; the orbit goes from {low:z.0f}° to {high:z.0f}°. What the photo does "
             "not show is its mirror image where that fits, and the model's guess elsewhere.",
             "One photo.",
         )

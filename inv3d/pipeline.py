@@ -189,7 +189,7 @@ def video_to_head(
                 found = found if job.turn is None else found.turning(math.radians(job.turn))
             with clock("cut"):
                 selection = material.select(found, job.views, settings.output.held_out)
-                advice = advise(found, selection.targets)
+                advice = advise(found, selection.targets, turn_given=job.turn is not None)
                 preview = Preview(selection.targets, material.place, *_found(material, found, advice))
                 footage = cut_footage(material, bundle, selection, preview.watched, settings.output.fine)
         shown, crops = workspace.output / PREVIEW, _by_frame(footage.targets)
@@ -246,7 +246,7 @@ def _found(material: Material, found: HeadTrack, advice: Sequence[Advice]) -> tu
     every = len(found.frames) + len(found.failed)
     title = (
         f"{material.title}: a head in {len(found.frames)} of {every} {material.unit}, "
-        f"turned from {low:.0f} to {high:.0f} degrees"
+        f"turned from {low:z.0f} to {high:z.0f} degrees"
     )
     lost = found.failed if material.unit == "photos" else ()
     lines = (f"left out: {material.place(frame.index, frame.time)}: {frame.reason}" for frame in lost[:_MOST_LOST])
@@ -278,7 +278,7 @@ def _source(
     return Source(
         job.material.title,
         f"{job.views} views, preset {settings.name}",
-        f"The input covers yaws from {low:.0f}° to {high:.0f}°; the orbit goes from {left:.0f}° to {right:.0f}°.",
+        f"The input covers yaws from {low:z.0f}° to {high:z.0f}°; the orbit goes from {left:z.0f}° to {right:z.0f}°.",
         f"{len(found.frames)} usable, {len(found.failed)} failed.",
         tuple(f"{job.material.place(frame.index, frame.time)}: {frame.reason}" for frame in found.failed),
         tuple(str(each) for each in advice),

@@ -17,6 +17,7 @@ from typing import Any, TextIO, cast
 from inv3d.batch.job import Attempt, Ending
 from inv3d.batch.process import PROGRAM, Process
 from inv3d.core.errors import UsageError
+from inv3d.core.plurals import number_of
 
 _TICK = 0.2
 _AHEAD = 1
@@ -122,7 +123,7 @@ class RayPool:
     @property
     def description(self) -> str:
         machines = sum(node["Alive"] for node in self._ray.nodes())
-        return f"{max(1, self.slots - _AHEAD)} at once on {machines} machine{'s' if machines > 1 else ''} of a Ray cluster"
+        return f"{max(1, self.slots - _AHEAD)} at once on {number_of(machines, 'machine')} of a Ray cluster"
 
     def start(self, attempt: Attempt, log: Path) -> None:
         device = "cuda" if self._need.gpus else "cpu"

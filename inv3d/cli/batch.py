@@ -14,6 +14,7 @@ from inv3d.cli import image, signals, video
 from inv3d.cli.arguments import Number, folder_path, some_path
 from inv3d.cli.options import Debug, Device, Force, Json, Ray, check_folder
 from inv3d.cli.requests import options_of
+from inv3d.core.plurals import number_of
 
 if TYPE_CHECKING:
     from inv3d.batch.job import Job, Pool, Result
@@ -101,7 +102,7 @@ def batch(
     if not (resume or force):
         refuse_existing(wanted, out)
     with _pool(wanted, jobs, ray, device) as (pool, where):
-        tell(f"{_count(len(wanted), 'head')} to make in {out}; {where}")
+        tell(f"{number_of(len(wanted), 'head')} to make in {out}; {where}")
         results = _make(wanted, pool, out, retries, resume, force, as_json)
     counts = _counts(results)
     tell(", ".join(f"{count} {state}" for state, count in counts.items() if count))
@@ -129,7 +130,7 @@ def _make(
     def stopped() -> tuple[str, str]:
         finished = sum(not result.code for result in results.values())
         return (
-            f"stopped with {finished} of {_count(len(wanted), 'head')} finished",
+            f"stopped with {finished} of {number_of(len(wanted), 'head')} finished",
             "run the same command with --resume to pass over the finished heads and continue with the others",
         )
 
@@ -180,7 +181,7 @@ def conclude(results: list[Result], strict: bool) -> None:
     for kind in (Inv3dError, OutOfMemoryError, ModelError, UsageError):
         found = [result for result in failed if result.code == kind.exit_code]
         if found:
-            raise kind(f"{_count(len(found), 'head')} failed, such as {found[0].job.name}: {found[0].message}", found[0].hint)
+            raise kind(f"{number_of(len(found), 'head')} failed, such as {found[0].job.name}: {found[0].message}", found[0].hint)
     if failed and (strict or len(failed) == len(results)):
         which = "none" if len(failed) == len(results) else f"{len(failed)}"
         cannot = "can be used" if which == "none" else "cannot be used"
@@ -215,7 +216,7 @@ def _pool(wanted: list[Job], jobs: int | None, ray: str | None, device: str) -> 
         return
     shares = _shares(wanted, jobs, device)
     on = f"GPU {', '.join(shares.gpus)}" if shares.gpus else "the CPU"
-    yield LocalPool(shares), f"{shares.slots} at once on {on}, {_count(shares.threads, 'thread')} each"
+    yield LocalPool(shares), f"{shares.slots} at once on {on}, {number_of(shares.threads, 'thread')} each"
 
 
 def _shares(wanted: list[Job], jobs: int | None, device: str) -> Shares:
@@ -248,6 +249,3 @@ def _memory(wanted: list[Job]) -> float:
 def _value(options: tuple[str, ...], name: str, otherwise: str) -> str:
     return options[options.index(name) + 1] if name in options else otherwise
 
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -336,7 +336,7 @@ def _list(head: Head, as_json: bool) -> None:
         say(f"the model '{head.bundle.name}' has no named directions; use --component")
         return
     rows = [
-        (each.direction.name, f"{each.reading:+.1f}", f"{each.least:+.1f} to {each.most:+.1f}", each.direction.about)
+        (each.direction.name, f"{each.reading:+z.1f}", f"{each.least:+z.1f} to {each.most:+z.1f}", each.direction.about)
         for each in found
     ]
-    table(("name", "this head", "strengths", "what grows"), rows, ("this head", "strengths"))
+    table(("name", "this head", "may be added", "what grows"), rows, ("this head", "may be added"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from inv3d.core.helpers import OWN
+from inv3d.core.plurals import number_of
 
 _SHOWN = (
     ("psnr", "PSNR {:.1f} dB"),
@@ -20,7 +21,7 @@ def figures(means: Mapping[str, Any]) -> str:
     """The means that are known, such as "PSNR 23.1 dB, MS-SSIM 0.912, ID 0.95"."""
     known = [pattern.format(means[name]) for name, pattern in _SHOWN if means[name] is not None]
     if lost := means["face_lost"]:
-        known.append(f"no face in {lost} render{'s' if lost > 1 else ''}")
+        known.append(f"no face in {number_of(lost, 'render')}")
     return ", ".join(known)
 
 

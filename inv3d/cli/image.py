@@ -32,6 +32,7 @@ from inv3d.cli.options import (
 )
 from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D, check_encoder_name, in_lines
 from inv3d.core.inversion import methods
+from inv3d.core.plurals import number_of
 
 if TYPE_CHECKING:
     from inv3d.photos import PhotoResult
@@ -169,7 +170,7 @@ def image(
     check_prepared(model)
     require_head(read_info(model), fit=course.refine_pose + course.refine + course.tune > 0)
     seconds = photo_seconds(job, len(found))
-    tell(f"{_count(len(found))}: {course_in_words(job)}, model {model}")
+    tell(f"{number_of(len(found), 'photo')}: {course_in_words(job)}, model {model}")
     tell(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}")
     finished: list[PhotoResult] = []
 
@@ -199,7 +200,7 @@ def _stopped(photos: list[Path], outputs: list[Path], finished: list[PhotoResult
         return stopped(outputs[0])
     photo, out = waiting[0]
     return (
-        f"stopped at {photo}, before {out} was finished; {len(done)} of {_count(len(photos))} finished",
+        f"stopped at {photo}, before {out} was finished; {len(done)} of {number_of(len(photos), 'photo')} finished",
         "run the same command with --resume to skip the finished photos and continue with this one",
     )
 
@@ -226,7 +227,7 @@ def _conclude(results: list[PhotoResult], tell: Callable[[str], None], as_json: 
         means = run["means"]["fit"]
         tell(f"done in {spent(run)}")
         whose = " by the generator alone" if run["settings"]["output"]["frames"] else ""
-        tell(f"  yaw {run['yaw_degrees']:.0f} degrees{whose}: {figures(means)}")
+        tell(f"  yaw {run['yaw_degrees']:z.0f} degrees{whose}: {figures(means)}")
         for line in remarks_on(run):
             tell(f"  {line}")
         if turned := _turned(results[0]):
@@ -242,7 +243,7 @@ def _figures(result: PhotoResult) -> tuple[str, str, str, str]:
     if result.run is None:
         return ("", "", "", "")
     run, means = result.run, result.run["means"]["fit"]
-    return f"{run['yaw_degrees']:.0f}°", f"{means['psnr']:.1f}", likeness(means), f"{run['total_seconds']:.1f}"
+    return f"{run['yaw_degrees']:z.0f}°", f"{means['psnr']:.1f}", likeness(means), f"{run['total_seconds']:.1f}"
 
 
 def _outcome(result: PhotoResult) -> str:
@@ -268,7 +269,3 @@ def _record(result: PhotoResult) -> dict[str, object]:
     if result.run is None:
         return {**record, "skipped": True}
     return {**record, "seconds": result.run["total_seconds"], "metrics": result.run["means"]["fit"]}
-
-
-def _count(photos: int) -> str:
-    return "one photo" if photos == 1 else f"{photos} photos"

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 
 from inv3d.core.errors import UsageError
+from inv3d.core.plurals import number_of
 from inv3d.core.processors import THREADS, processors
 from inv3d.core.repeatable import repeat_exactly
 
@@ -47,7 +48,7 @@ def choose_device(name: str = "auto", deterministic: bool = False) -> DeviceChoi
 def _threads() -> str:
     """How many threads there are, and of how many processors."""
     count, most = torch.get_num_threads(), processors()
-    threads = f"{count} thread{'s' if count > 1 else ''}"
+    threads = number_of(count, "thread")
     if count >= most:
         return threads
     return f"{threads} on {most} processors, as others are busy or {THREADS} says"

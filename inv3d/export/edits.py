@@ -48,7 +48,7 @@ def before_and_after(before: Head, after: Head, yaws: Tensor, resolution: int) -
     """Two heads from the same yaws [C] (radians), one above the other, as one picture [3,H,W]."""
     cameras = before.camera(yaws, torch.zeros_like(yaws))
     rows = [head.render_each(cameras, lambda render: render.image[0].cpu(), resolution, sparse=True) for head in (before, after)]
-    return table(rows, ["before", "after"], [f"{angle:.0f} deg" for angle in yaws.rad2deg().tolist()])
+    return table(rows, ["before", "after"], [f"{angle:z.0f} deg" for angle in yaws.rad2deg().tolist()])
 
 
 def sweep_sheet(
@@ -61,7 +61,7 @@ def sweep_sheet(
         camera = head.camera(yaw[None], torch.zeros(1))
         columns.append(head.render_edits(choices, camera, functools.partial(_sized, size=resolution), resolution))
         progress(done + 1, len(yaws))
-    return table(list(zip(*columns, strict=True)), words, [f"{angle:.0f} deg" for angle in yaws.rad2deg().tolist()])
+    return table(list(zip(*columns, strict=True)), words, [f"{angle:z.0f} deg" for angle in yaws.rad2deg().tolist()])
 
 
 def _sized(render: Render, size: int) -> Tensor:

@@ -130,4 +130,4 @@ def outside(head: Head, degrees: tuple[float, ...]) -> str:
     beyond = [f"{angle:g}" for angle in degrees if not low - 1 <= angle <= high + 1]
     if not beyond:
         return ""
-    return f"note: the input shows yaws from {low:.0f} to {high:.0f} degrees only; outside: {', '.join(beyond)}"
+    return f"note: the input shows yaws from {low:z.0f} to {high:z.0f} degrees only; outside: {', '.join(beyond)}"

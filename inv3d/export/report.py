@@ -18,6 +18,7 @@ from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.metrics.evaluate import FrameMetrics
 from inv3d.core.metrics.judges import SAME_PERSON
+from inv3d.core.plurals import number_of
 from inv3d.core.printable import printable
 from inv3d.core.views import Views
 from inv3d.core.world import OUTSIDE
@@ -195,7 +196,7 @@ def _remarks(metrics: Metrics) -> str:
         known = [row for row in rows if getattr(row, field) is not None]
         weakest = min(known, key=lambda row: sign * float(getattr(row, field)))
         remarks.append(
-            f"Least similar {which}: frame {weakest.frame}, yaw {weakest.yaw:.0f}&deg;, "
+            f"Least similar {which}: frame {weakest.frame}, yaw {weakest.yaw:z.0f}&deg;, "
             f"{label} {getattr(weakest, field):.3f}."
         )
     return "".join(f"<p>{remark}</p>" for remark in remarks)
@@ -234,7 +235,7 @@ def write_report(
     settings = run.model_dump(mode="json", exclude={"frames", "files"})
     video = base64.b64encode(orbit.read_bytes()).decode()
     info = head.bundle.info
-    codes = f"{len(head.track)} latent code{'s' if len(head.track) > 1 else ''}"
+    codes = number_of(len(head.track), "latent code")
     several = len(targets) > 1
     page = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -14,6 +14,8 @@ _ENOUGH = 60.0
 """Degrees of turn from which both sides of a face are seen."""
 _SIDE = 15.0
 """Degrees to the poorer side below which a turn is one-sided."""
+_PROFILE = (50.0, 85.0)
+"""Furthest yaws (degrees) of what may be a profile: those of photographed people are often read as 55 to 75."""
 _GAP = 45.0
 """Degrees between neighbouring frames."""
 _DARK, _BLURRED, _INSIDE, _GLARE = 0.15, 0.55, 0.93, 0.02
@@ -33,26 +35,28 @@ class Advice:
         return f"{self.wrong}: {self.do}"
 
 
-def advise(found: HeadTrack, chosen: Sequence[TrackedFrame]) -> tuple[Advice, ...]:
-    """Everything that is wrong with a track and the frames `chosen` to fit, the worst first."""
-    return (*_about_turn(found), *_about_frames(chosen), *_about_failures(found))
+def advise(found: HeadTrack, chosen: Sequence[TrackedFrame], turn_given: bool = False) -> tuple[Advice, ...]:
+    """Everything that is wrong with a track and the frames `chosen` to fit, the worst first; `turn_given` says that `--turn` was."""
+    return (*_about_turn(found, turn_given), *_about_frames(chosen), *_about_failures(found))
 
 
-def _about_turn(found: HeadTrack) -> list[Advice]:
+def _about_turn(found: HeadTrack, turn_given: bool) -> list[Advice]:
     low, high = (math.degrees(yaw) for yaw in found.yaw_range)
+    may_be_profile = not turn_given and _PROFILE[0] <= max(-low, high) <= _PROFILE[1]
+    or_told = ", or if it is shown in profile, add --turn 90" if may_be_profile else ""
     if high - low < _ENOUGH:
         return [
             Advice(
-                f"the head turns by only {high - low:.0f} degrees",
-                "its sides will be the model's guess; turn at least 45 degrees to each side, or if it is shown in profile, add --turn 90",
+                f"the head turns by only {high - low:z.0f} degrees",
+                "its sides will be the model's guess; turn at least 45 degrees to each side" + or_told,
             )
         ]
     advice = []
     if low > -_SIDE or high < _SIDE:
         advice.append(
             Advice(
-                f"the head turns to one side only ({low:.0f} to {high:.0f} degrees)",
-                "the other side will be its mirror image; turn to both sides, or if it ends in profile, add --turn 90",
+                f"the head turns to one side only ({low:z.0f} to {high:z.0f} degrees)",
+                "the other side will be its mirror image; turn to both sides" + or_told,
             )
         )
     yaws = sorted(math.degrees(frame.yaw) for frame in found.frames)
@@ -60,7 +64,7 @@ def _about_turn(found: HeadTrack) -> list[Advice]:
     if gap > _GAP:
         advice.append(
             Advice(
-                f"nothing is seen between {start:.0f} and {start + gap:.0f} degrees",
+                f"nothing is seen between {start:z.0f} and {start + gap:z.0f} degrees",
                 "turn slowly and steadily, or add photos from there",
             )
         )

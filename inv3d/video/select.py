@@ -13,6 +13,7 @@ from torch import Tensor
 from inv3d.core.camera import Camera
 from inv3d.core.crops import softly_cut
 from inv3d.core.errors import InputError
+from inv3d.core.plurals import number_of
 from inv3d.core.views import Views, to_bytes
 from inv3d.video.decode import Frame
 from inv3d.video.track import HeadTrack, TrackedFrame
@@ -87,16 +88,17 @@ def select(track: HeadTrack, views: int, held_out: int = 24, between: bool = Tru
     its share of the turn: at its ends heads linger, and are shown best. A single view is the most frontal one. Raises
     InputError if the head turns too little or too few frames are usable.
     """
-    if len(track.frames) < views:
-        raise InputError(
-            f"{views} views were requested, but only {len(track.frames)} frames are usable ({len(track.failed)} failed)",
-            f"turn for longer, some seconds to each side, or use fewer: --views {max(1, len(track.frames))}",
-        )
     low, high = track.yaw_range
-    if views > 1 and high - low < MIN_ROTATION:
+    if min(views, len(track.frames)) > 1 and high - low < MIN_ROTATION:  # an obstacle that fewer views would leave
         raise InputError(
-            f"the head turns only {math.degrees(high - low):.0f} degrees",
+            f"the head turns only {number_of(round(math.degrees(high - low)), 'degree')}",
             "show the head from one side to the other, turned by at least 20 degrees in all",
+        )
+    if len(track.frames) < views:
+        usable = f"{len(track.frames)} of {number_of(len(track.frames) + len(track.failed), 'frame')}"
+        raise InputError(
+            f"{views} views were requested, but only {usable} can be used",
+            f"turn for longer, some seconds to each side, or use fewer: --views {len(track.frames)}",
         )
     candidates = list(track.frames)
     spaced = torch.linspace(low, high, views).tolist() if views > 1 else [min(max(0.0, low), high)]

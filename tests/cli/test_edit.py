@@ -68,7 +68,7 @@ def test_layers_limit_an_edit(made, tmp_path):
 
 def test_directions_are_listed_with_what_the_head_allows(made):
     page = here("edit", made[1], "--list").stdout
-    assert "smile" in page and "edits: smile=+1, age=-1" in page
+    assert "may be added" in page and "smile" in page and "-0.0" not in page and "edits: smile=+1, age=-1" in page
     assert "--take from another head: hair, beard," in page
     said = json.loads(here("edit", made[1], "--list", "--json").stdout)
     assert said["styles"] == ["toon"] and "--style: toon" in page
@@ -103,7 +103,7 @@ def test_a_head_in_w_tri_is_edited_as_in_w_plus(head):
         (("--component", "0=90"), 2, "more than the model holds"),
         (("smile=1", "--layers", "4-2"), 2, "is not a range of layers"),
         (("smile=1", "--layers", "4-20"), 2, "no layer 20"),
-        (("--undo", "1"), 2, "no edits to undo"),
+        (("--undo", "1"), 2, "0 edits to undo"),
         (("--undo", "0"), 2, "--undo"),
         (("smile=1", "--list"), 2, "--list only lists"),
         (("--animate", "smile=-2..2", "--list"), 2, "--list only lists"),

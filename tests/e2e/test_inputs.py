@@ -66,7 +66,7 @@ def test_bad_clips_end_with_one_line_and_leave_nothing(clip, tmp_path):
     fails(2, "is one of 2 inputs", "video", tmp_path / "grey.mp4", tmp_path / "one.mp4")
     fails(3, "no photos in the folder", "video", tmp_path)
     fails(3, "no head", "video", tmp_path / "grey.mp4")
-    fails(3, "only 1 frames are usable", "video", tmp_path / "one.mp4")
+    fails(3, "9 views were requested, but only 1 of 1 frame can be used", "video", tmp_path / "one.mp4")
     fails(3, "turns only", "video", tmp_path / "still.mp4")
     fails(3, "half.mp4", "video", tmp_path / "half.mp4")
     fails(3, "40 views were requested", "video", clip, "--views", "40", "--out", tmp_path / "many")

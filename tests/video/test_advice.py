@@ -36,6 +36,7 @@ def test_good_footage_needs_no_advice():
     [
         (turn(range(-3, 84, 12)), ("one side only (-3 to 81 degrees)", "turn to both sides")),
         (turn(range(-20, 21, 5)), ("turns by only 40 degrees", "at least 45 degrees to each side")),
+        (turn([-0.3, 0, 15, 30, 45, 60, 75, 90]), ("one side only (0 to 90 degrees)",)),
         (turn([-60, -45, -30, 30, 45, 60]), ("nothing is seen between -30 and 30 degrees", "slowly")),
         (turn(range(-60, 61, 15), replace(GOOD, blur=0.7)), ("blurred in 9 of the 9", "more slowly")),
         (turn(range(-60, 61, 15), replace(GOOD, light=0.1)), ("dark in 9", "a window or a lamp")),
@@ -44,11 +45,25 @@ def test_good_footage_needs_no_advice():
         (turn(range(-60, 61, 15), size=120.0), ("about 60 pixels high", "come closer")),
         (turn(range(-60, 61, 15), failed=5), ("5 of 14 frames cannot be used, most because: no head found", "report")),
     ],
-    ids=["one side", "few degrees", "gap", "blur", "dark", "cut off", "glare", "small", "failed"],
+    ids=["one side", "few degrees", "no minus zero", "gap", "blur", "dark", "cut off", "glare", "small", "failed"],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_what_to_do(found, words):
     (line,) = said(found)
     assert all(word in line for word in words)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "given", "advised"),
+    [
+        (range(-3, 70, 12), False, True), (range(-3, 70, 12), True, False), (range(-3, 94, 16), False, False),
+        (range(-3, 45, 12), False, False), (range(-20, 21, 5), False, False), (range(10, 66, 5), False, True),
+    ],
+    ids=["read as 69", "told already", "read as 93", "far from profile", "to both sides", "few degrees, far aside"],
+)  # fmt: skip
+def test_a_turn_is_asked_for_only_where_it_may_be_a_profile_and_was_not_given(degrees, given, advised):
+    found = turn(degrees)
+    (advice,) = advise(found, found.frames, turn_given=given)
+    assert ("--turn 90" in str(advice)) == advised
 
 
 def test_one_bad_frame_of_nine_does_no_harm():

@@ -84,7 +84,7 @@ def test_a_single_view_is_the_most_frontal():
 
 
 def test_more_views_than_frames():
-    with pytest.raises(InputError, match="9 views were requested, but only 4 frames are usable") as caught:
+    with pytest.raises(InputError, match="9 views were requested, but only 4 of 4 frames can be used") as caught:
         select(turning([-1, 0, 0.5, 1]), 9)
     assert "--views 4" in caught.value.hint
 
@@ -92,6 +92,9 @@ def test_more_views_than_frames():
 def test_a_head_that_hardly_turns():
     with pytest.raises(InputError, match="turns only 11 degrees"):
         select(turning([math.radians(a) for a in range(12)]), 3)
+    with pytest.raises(InputError, match=r"turns only 1 degree$"):  # that there are too few frames, too, is not what is wrong
+        select(turning([0.0, math.radians(1.0)]), 9)
+    assert select(turning([0.0, math.radians(1.0)]), 1).targets[0].yaw == 0.0
 
 
 def test_views_are_keyed_by_frame_not_by_order(clip):

@@ -92,10 +92,9 @@ def _check_reach(direction: Direction, strength: float, reading: float) -> None:
     """Raises UsageError."""
     least, most = reach(direction, reading)
     if not least <= strength <= most:
-        low, high = direction.limits
         raise UsageError(
-            f"{direction.name}={strength:+g} is more than the model holds: this head is at {reading:+.1f} standard "
-            f"deviations, and {low:.1f} to {high:.1f} is possible",
+            f"{direction.name}={strength:+g} is more than the model holds: this head is at {reading:+z.1f} standard "
+            f"deviations, and {reading + least:+z.1f} to {reading + most:+z.1f} is possible",
             f"use a strength from {math.ceil(10 * least) / 10:g} to {math.floor(10 * most) / 10:g}",
         )
 

@@ -43,6 +43,8 @@ def test_more_than_the_model_holds_is_refused_with_the_limit(strength, reading):
 def test_a_head_beyond_the_limit_may_come_back():
     assert reach(direction(), 8.0) == (-13.0, 0.0)
     assert reach(direction(), -6.0) == (0.0, 11.0)
+    with pytest.raises(UsageError, match=r"at -6.0 standard deviations, and -6.0 to \+5.0 is possible"):  # where it stands included
+        make_edit(direction(), -1.0, CODES - 5.5 * direction().step, SPACE)
 
 
 def test_the_limit_counts_what_earlier_edits_did():
