@@ -14,6 +14,7 @@ from torch import Tensor
 import inv3d
 from inv3d.core.bundle import Bundle
 from inv3d.core.codes import CodeStatistics, code_statistics
+from inv3d.core.counting import counting
 from inv3d.core.editing.directions import Direction, Directions, component
 from inv3d.core.editing.edits import Edit, check_distance, make_edit, reach, style_edit
 from inv3d.core.editing.styles import Style
@@ -21,13 +22,14 @@ from inv3d.core.editing.taking import take, trait_names
 from inv3d.core.errors import InputError, ModelError, UsageError
 from inv3d.core.files import write_whole_folder
 from inv3d.core.head import CODES, MOST_EDITS, Head, head_folder
+from inv3d.core.inversion.loop import Progress, silent, staged
 from inv3d.core.library import sha256
 from inv3d.core.plurals import number_of
 from inv3d.core.records import Digest, Record, Text, shown, write_record
 from inv3d.destination import RUN
 from inv3d.export.edits import before_and_after
-from inv3d.export.pictures import save_png, to_array
-from inv3d.export.view import VIEW, edit_pictures, write_view
+from inv3d.export.pictures import save_png
+from inv3d.export.view import VIEW, edit_pictures, picture_of, write_view
 
 SHEET = "edit.png"
 _SIDE = 256  # pixels of a picture in the sheet
@@ -225,16 +227,17 @@ def yaws_across(head: Head) -> Tensor:
     return torch.linspace(low, high, _COLUMNS) if high > low else torch.tensor([low - 0.5, low, low + 0.5])
 
 
-def write_edited(head: Head, before: Head, source: Path, out: Path) -> None:
+def write_edited(head: Head, before: Head, source: Path, out: Path, progress: Progress = silent) -> None:
     """Write the output folder of an edited head, whole or not at all, in the place of an older one: the head, a sheet that
     compares it with the head `before`, which lies in `source`, a page with sliders for its edits, and a record. Raises InputError if it cannot be rendered,
     OSError."""
-    sheet = before_and_after(before, head, yaws_across(head), _SIDE)
+    sheet = before_and_after(before, head, yaws_across(head), _SIDE, staged(progress, "sheet"))
     low, high = head.shown_range
     yaws = torch.linspace(low, high, _PAGE if high > low else 1)
     cameras = head.camera(yaws, torch.zeros_like(yaws))
-    pictures = head.render_each(cameras, lambda render: to_array(render.image[0]), _RESOLUTION, sparse=True)
-    edits = edit_pictures(head, _RESOLUTION)
+    picture = counting(picture_of, staged(progress, "page"), len(yaws))
+    pictures = head.render_each(cameras, picture, _RESOLUTION, sparse=True)
+    edits = edit_pictures(head, _RESOLUTION, staged(progress, "sliders"))
     with write_whole_folder(out) as part:
         head.save(part / "head")
         save_png(part / SHEET, sheet)

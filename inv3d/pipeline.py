@@ -23,7 +23,7 @@ from inv3d.core.errors import InputError, UsageError
 from inv3d.core.files import disk_errors
 from inv3d.core.helpers import AUTO, OWN, best_perceptual, with_helpers
 from inv3d.core.inversion.invert import Footage, invert
-from inv3d.core.inversion.loop import Progress, silent
+from inv3d.core.inversion.loop import Progress, silent, staged
 from inv3d.core.inversion.settings import FitSettings, preset_for
 from inv3d.core.repeatable import kind_of
 from inv3d.core.views import Views
@@ -286,7 +286,4 @@ def _source(
 
 
 def _tracked(job: VideoJob, bundle: Bundle, progress: Progress) -> HeadTrack:
-    def counted(done: int, total: int) -> None:
-        progress("track", done, max(done, total), {})
-
-    return job.material.track(bundle, job.head, counted)
+    return job.material.track(bundle, job.head, staged(progress, "track"))

@@ -23,7 +23,7 @@ from inv3d.core.encoders.kinds import E3DGE
 from inv3d.core.errors import UsageError
 from inv3d.core.files import disk_errors, write_whole_folder
 from inv3d.core.generator import Scene
-from inv3d.core.inversion.loop import Progress, silent
+from inv3d.core.inversion.loop import Progress, silent, staged
 from inv3d.core.matting import laid_on, mattes, room_colour
 from inv3d.core.records import Count, Digest, Number, Record, Text, write_record
 from inv3d.core.views import Views, from_bytes, to_bytes
@@ -133,9 +133,7 @@ def replay_clip(job: ReplayJob, progress: Progress = silent) -> ReplayRun:
         inverter = load_inverter(bundle, job.encoder)
         if inverter is None:
             raise UsageError("a replay needs an encoder", f"use --encoder {E3DGE}")
-        found = job.material.track(
-            bundle, job.head, lambda done, total: progress("track", done, max(done, total), {})
-        )
+        found = job.material.track(bundle, job.head, staged(progress, "track"))
         began = time.perf_counter()
         encoded = _encode(job.material, found.frames, bundle, inverter, progress)
         shown = time.perf_counter()

@@ -203,11 +203,11 @@ def edit(
     takes = [Taking(each.name, Head.load(each.head, chosen), title_of(each.head)) for each in take or []]
     edited = changed(before, wanted, undo or 0, span, takes, style or [])
     if animate:
-        _animate(edited, animate, span, yaw, path, frames or _FRAMES, resolution, out, force)
+        _animate(edited, animate, span, yaw, path, frames or _FRAMES, resolution, out, force, as_json)
     elif sheet:
-        _sheet(edited, sheet, span, yaw, resolution or _SIDE, out, force)
+        _sheet(edited, sheet, span, yaw, resolution or _SIDE, out, force, as_json)
     else:
-        _write(edited, before, head, out)
+        _write(edited, before, head, out, as_json)
     told = ", ".join(map(str, (*edited.edits, *moving)))
     teller(as_json)(f"wrote {out}: {told or 'no edits'}")
     if as_json:
@@ -246,23 +246,25 @@ def _check_folder(out: Path, heads: list[Path], force: bool) -> None:
     check_destination(out, heads, force)
 
 
-def _write(edited: Head, before: Head, source: Path, out: Path) -> None:
+def _write(edited: Head, before: Head, source: Path, out: Path, as_json: bool) -> None:
+    from inv3d.cli.progress import reporter
     from inv3d.cli.signals import interruptible, nothing_kept
     from inv3d.core.files import disk_errors
     from inv3d.edited import write_edited
 
-    with interruptible(nothing_kept(out)), disk_errors(out):
-        write_edited(edited, before, source, out)
+    with interruptible(nothing_kept(out)), disk_errors(out), reporter(as_json) as progress:
+        write_edited(edited, before, source, out, progress)
 
 
 def _animate(
     head: Head, ranges: list[Range], span: tuple[int, int] | None, yaw: Angles | None, path: str, frames: int,
-    resolution: int | None, out: Path, force: bool,
+    resolution: int | None, out: Path, force: bool, as_json: bool,
 ) -> None:  # fmt: skip
     from inv3d.budget import require_pictures
-    from inv3d.cli.progress import counted
+    from inv3d.cli.progress import reporter
     from inv3d.cli.signals import interruptible, nothing_kept
     from inv3d.core.files import disk_errors
+    from inv3d.core.inversion.loop import staged
     from inv3d.edited import swept
     from inv3d.export.edits import shares_of, write_animation
     from inv3d.export.film import along
@@ -270,8 +272,8 @@ def _animate(
     require_pictures(head.bundle.info, resolution, frames)
     choices = swept(head, ranges, shares_of(frames), span)
     cameras = along(head, path, frames) if path else _from_yaw(head, yaw)
-    with interruptible(nothing_kept(out)), disk_errors(out):
-        write_animation(head, choices, cameras, resolution, out, _FPS, force, counted("pictures"))
+    with interruptible(nothing_kept(out)), disk_errors(out), reporter(as_json) as progress:
+        write_animation(head, choices, cameras, resolution, out, _FPS, force, staged(progress, "pictures"))
 
 
 def _from_yaw(head: Head, yaw: Angles | None) -> Camera:
@@ -284,14 +286,16 @@ def _from_yaw(head: Head, yaw: Angles | None) -> Camera:
 
 
 def _sheet(
-    head: Head, ranges: list[Range], span: tuple[int, int] | None, yaw: Angles | None, resolution: int, out: Path, force: bool
-) -> None:
+    head: Head, ranges: list[Range], span: tuple[int, int] | None, yaw: Angles | None, resolution: int, out: Path, force: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     import torch
 
     from inv3d.budget import require_pictures
-    from inv3d.cli.progress import counted
+    from inv3d.cli.progress import reporter
     from inv3d.cli.signals import interruptible, nothing_kept
     from inv3d.core.files import disk_errors, write_whole
+    from inv3d.core.inversion.loop import staged
     from inv3d.edited import swept, yaws_across
     from inv3d.export.edits import sweep_sheet
     from inv3d.export.pictures import save_png
@@ -301,8 +305,8 @@ def _sheet(
     shares = [i / (_ROWS - 1) for i in range(_ROWS)]
     choices = swept(head, ranges, shares, span)
     words = [" ".join(f"{edit.name}={edit.strength:+.3g}" for edit in choice[-len(ranges) :]) for choice in choices]
-    with interruptible(nothing_kept(out)), disk_errors(out), write_whole(out, replace=force) as part:
-        save_png(part, sweep_sheet(head, choices, words, yaws, resolution, counted("yaws")))
+    with interruptible(nothing_kept(out)), disk_errors(out), write_whole(out, replace=force) as part, reporter(as_json) as progress:
+        save_png(part, sweep_sheet(head, choices, words, yaws, resolution, staged(progress, "yaws")))
 
 
 def _said(head: Head) -> list[dict[str, Any]]:

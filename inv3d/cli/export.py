@@ -88,6 +88,7 @@ def export(
     Example: inv3d export clip-inv3d --out head.glb --triangles 20000
     """
     from inv3d.budget import require_mesh, require_pictures, require_splats
+    from inv3d.cli.progress import reporter
     from inv3d.cli.signals import interruptible, nothing_kept
     from inv3d.cli.terminal import document, teller
     from inv3d.core.device import choose_device
@@ -111,11 +112,11 @@ def export(
         require_splats(resolution or GRID)
     else:
         require_mesh(resolution or GRID, texture if suffix in TEXTURED else 0)
-    with interruptible(nothing_kept(out)), disk_errors(out):
+    with interruptible(nothing_kept(out)), disk_errors(out), reporter(as_json) as progress:
         photos = read_views(head) if suffix in (*TEXTURED, ".ply") else None
-        made = save(loaded, out, wanted, photos, force)
+        made = save(loaded, out, wanted, photos, force, progress)
     tell = teller(as_json)
-    tell(f"wrote {out}")
+    tell(f"wrote {_all_of(out)}")
     if made.triangles is not None:
         tell(f"  {made.triangles} triangles; units: {made.units}")
     if made.splats is not None:
@@ -124,7 +125,7 @@ def export(
         tell(f"  the head is {made.head_width:.0f} mm wide")
     _tell_likeness(tell, made.likeness)
     for level in made.coarser:
-        tell(f"wrote {level.path}")
+        tell(f"wrote {_all_of(level.path)}")
         tell(f"  {level.triangles} triangles")
         _tell_likeness(tell, level.likeness)
     if as_json:
@@ -141,6 +142,14 @@ def export(
                 **({"coarser": levels_made} if levels_made else {}),
             }
         )
+
+
+def _all_of(path: Path) -> str:
+    """A file and those that belong to it."""
+    from inv3d.export.formats import companions
+
+    others = " and ".join(map(str, companions(path)))
+    return f"{path} with {others}" if others else str(path)
 
 
 def _tell_likeness(tell: Callable[[str], None], like: Likeness | None) -> None:

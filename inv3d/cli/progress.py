@@ -138,13 +138,3 @@ def watched(tell: Callable[[str], None]) -> Callable[[str], None]:
 def minutes(seconds: float) -> str:
     """A duration in words."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def counted(what: str) -> Callable[[int, int], None]:
-    """A counter of things of a kind, such as "heads", that a signal stops."""
-
-    def count(done: int, total: int) -> None:
-        signals.check()
-        terminal.counter(done, total, what)
-
-    return count

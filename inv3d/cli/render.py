@@ -87,10 +87,12 @@ def render(
     import torch
 
     from inv3d.budget import require_pictures
+    from inv3d.cli.progress import reporter
     from inv3d.cli.signals import interruptible, nothing_kept
     from inv3d.core.device import choose_device
     from inv3d.core.files import disk_errors
     from inv3d.core.head import Head
+    from inv3d.core.inversion.loop import staged
     from inv3d.export import background as backgrounds
     from inv3d.export.cameras import read_cameras
     from inv3d.export.film import along, outside, write_film, write_folder, write_row
@@ -106,13 +108,14 @@ def render(
         yaws = torch.tensor(yaw.degrees).deg2rad()
         chosen = loaded.camera(yaws, torch.full_like(yaws, pitch).deg2rad())
     require_pictures(loaded.bundle.info, resolution, len(chosen))
-    with interruptible(nothing_kept(out)), disk_errors(out):
+    with interruptible(nothing_kept(out)), disk_errors(out), reporter(as_json) as progress:
+        counted = staged(progress, "render")
         if out.suffix.lower() in (".png", ".exr"):
-            write_row(loaded, chosen, show, resolution, out, force, behind)
+            write_row(loaded, chosen, show, resolution, out, force, behind, counted)
         elif out.suffix:
-            write_film(loaded, chosen, show, resolution, out, fps, codec, force, behind)
+            write_film(loaded, chosen, show, resolution, out, fps, codec, force, behind, counted)
         else:
-            write_folder(loaded, chosen, show, resolution, out, behind)
+            write_folder(loaded, chosen, show, resolution, out, behind, counted)
     tell(f"wrote {out}")
     if as_json:
         given = {} if path or cameras else {"yaws": list(yaw.degrees), "pitch": pitch}

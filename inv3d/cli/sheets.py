@@ -14,12 +14,14 @@ from inv3d.cli.arguments import angles as parse_angles
 from inv3d.cli.arguments import seeds as parse_seeds
 from inv3d.cli.models import Name
 from inv3d.cli.options import PIXELS, SEED, Debug, Device, Force, Json, Picture, Pitch, Yaws, check_file
-from inv3d.cli.progress import counted
+from inv3d.cli.progress import reporter
 from inv3d.cli.signals import interruptible, nothing_kept
 from inv3d.cli.terminal import document, teller
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from inv3d.core.counting import Counted
 
 SHARE = Number(0, 1)
 COMPONENTS = Number(0, 80, whole=True)
@@ -82,11 +84,11 @@ def sample(
     bundle = load_bundle(name, choice.device)
     cameras = info.camera(*_angles(yaw, pitch)).to(choice.device)
 
-    def draw() -> list[Tensor]:
+    def draw(counted: Counted) -> list[Tensor]:
         if mix:
             front = cameras[len(cameras) // 2]
-            return mixing_sheet(bundle, list(seeds.numbers), front, resolution, truncation, _count)
-        return generator_sheet(bundle, list(seeds.numbers), cameras, resolution, truncation, _count)
+            return mixing_sheet(bundle, list(seeds.numbers), front, resolution, truncation, counted)
+        return generator_sheet(bundle, list(seeds.numbers), cameras, resolution, truncation, counted)
 
     _write(out, force, draw, len(seeds.numbers) if mix else columns, as_json)
 
@@ -125,7 +127,7 @@ def source(
     cameras = look_at(*_angles(yaw, pitch))
     drawn = {"toons": TOON, "cats": CAT, "chairs": CHAIR}
     draw = people_sheet if kind == "people" else partial(source_sheet, drawn[kind])
-    _write(out, force, lambda: draw(list(seeds.numbers), cameras, resolution, _count), columns, as_json)
+    _write(out, force, partial(draw, list(seeds.numbers), cameras, resolution), columns, as_json)
 
 
 def directions(
@@ -157,6 +159,7 @@ def directions(
     from inv3d.core.bundle import load_bundle, read_info
     from inv3d.core.device import choose_device
     from inv3d.core.files import disk_errors, write_whole
+    from inv3d.core.inversion.loop import staged
     from inv3d.edited import all_directions
     from inv3d.export.edits import direction_sheet
     from inv3d.export.pictures import save_png
@@ -168,8 +171,8 @@ def directions(
     shown = all_directions(bundle, components)
     code = bundle.generator.code_space.repeat(bundle.mean_code[None]) if seed is None else code_of(bundle, seed)
     strengths = [strength * share for share in (-1.0, -0.5, 0.0, 0.5, 1.0)]
-    with interruptible(nothing_kept(out)), disk_errors(out), write_whole(out, replace=force) as part:
-        save_png(part, direction_sheet(bundle, shown, strengths, code, resolution, counted("rows")))
+    with interruptible(nothing_kept(out)), disk_errors(out), write_whole(out, replace=force) as part, reporter(as_json) as progress:
+        save_png(part, direction_sheet(bundle, shown, strengths, code, resolution, staged(progress, "rows")))
     teller(as_json)(f"wrote {out}")
     if as_json:
         document({"out": str(out), "directions": [each.name for each in shown]})
@@ -183,20 +186,18 @@ def _angles(yaw: Angles, pitch: float) -> tuple[Tensor, Tensor]:
     return yaws, torch.full_like(yaws, pitch).deg2rad()
 
 
-def _write(out: Path, force: bool, draw: Callable[[], list[Tensor]], columns: int | None, as_json: bool) -> None:
+def _write(out: Path, force: bool, draw: Callable[[Counted], list[Tensor]], columns: int | None, as_json: bool) -> None:
     """Draw the pictures and write them as one, with `columns` pictures per row."""
     from inv3d.core.files import disk_errors, write_whole
+    from inv3d.core.inversion.loop import staged
     from inv3d.export.pictures import save_png
     from inv3d.export.sheet import grid
 
-    with interruptible(nothing_kept(out)), disk_errors(out), write_whole(out, replace=force) as part:
-        pictures = draw()
+    with interruptible(nothing_kept(out)), disk_errors(out), write_whole(out, replace=force) as part, reporter(as_json) as progress:
+        pictures = draw(staged(progress, "heads"))
         ratio = pictures[0].shape[2] / pictures[0].shape[1]
         wide = columns or max(1, round((len(pictures) / ratio) ** 0.5))
         save_png(part, grid(pictures, min(wide, len(pictures))))
     teller(as_json)(f"wrote {out}")
     if as_json:
         document({"out": str(out)})
-
-
-_count = counted("heads")

@@ -8,7 +8,7 @@ from inv3d.cli.options import Debug, HeadFolder, Json
 def view(head: HeadFolder, as_json: Json = False, debug: Debug = False) -> None:
     """Open the page of a finished head, on which it can be turned, in the browser.
 
-    Without a display, only the path of the page is printed.
+    Without a display, its path is printed, to open it in a browser elsewhere.
 
     Example: inv3d view clip-inv3d
     """
@@ -26,6 +26,6 @@ def view(head: HeadFolder, as_json: Json = False, debug: Debug = False) -> None:
         opened = webbrowser.open(page.as_uri())
     except webbrowser.Error:
         opened = False
-    teller(as_json)(f"opened {page}" if opened else str(page))
+    teller(as_json)(f"opened {page}" if opened else f"open in a browser: {page}")
     if as_json:
         document({"page": str(page), "opened": opened})

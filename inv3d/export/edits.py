@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
+from inv3d.core.counting import Counted, counting, uncounted
 from inv3d.core.editing.directions import Direction
 from inv3d.core.editing.edits import Edit, displacement
 from inv3d.core.files import write_whole
@@ -25,13 +25,11 @@ from inv3d.export.film import write_moving
 from inv3d.export.pictures import to_array
 from inv3d.export.table import table
 
-Progress = Callable[[int, int], None]
-
 
 @torch.no_grad()
 def direction_sheet(
     bundle: Bundle, directions: Sequence[Direction], strengths: Sequence[float], code: Tensor, resolution: int,
-    progress: Progress,
+    counted: Counted,
 ) -> Tensor:  # fmt: skip
     """What every direction, a row each, makes of a `code` [1,num_ws,w_dim] at every strength, from the front, as one
     picture [3,H,W]."""
@@ -40,19 +38,24 @@ def direction_sheet(
     for done, direction in enumerate(directions):
         moved = [code + displacement(direction, strength, generator.code_space) for strength in strengths]
         rows.append([generator(each, camera, resolution).image[0].cpu() for each in moved])
-        progress(done + 1, len(directions))
+        counted(done + 1, len(directions))
     return table(rows, [direction.name for direction in directions], [f"{strength:+g}" for strength in strengths])
 
 
-def before_and_after(before: Head, after: Head, yaws: Tensor, resolution: int) -> Tensor:
+def before_and_after(before: Head, after: Head, yaws: Tensor, resolution: int, counted: Counted = uncounted) -> Tensor:
     """Two heads from the same yaws [C] (radians), one above the other, as one picture [3,H,W]."""
     cameras = before.camera(yaws, torch.zeros_like(yaws))
-    rows = [head.render_each(cameras, lambda render: render.image[0].cpu(), resolution, sparse=True) for head in (before, after)]
+
+    def drawn(render: Render) -> Tensor:
+        return render.image[0].cpu()
+
+    picture = counting(drawn, counted, 2 * len(yaws))
+    rows = [head.render_each(cameras, picture, resolution, sparse=True) for head in (before, after)]
     return table(rows, ["before", "after"], [f"{angle:z.0f} deg" for angle in yaws.rad2deg().tolist()])
 
 
 def sweep_sheet(
-    head: Head, choices: Sequence[Sequence[Edit]], words: Sequence[str], yaws: Tensor, resolution: int, progress: Progress
+    head: Head, choices: Sequence[Sequence[Edit]], words: Sequence[str], yaws: Tensor, resolution: int, counted: Counted
 ) -> Tensor:
     """The head with each of these choices of edits, a row each with its `words`, from yaws [C] (radians), as one picture
     [3,H,W]."""
@@ -60,7 +63,7 @@ def sweep_sheet(
     for done, yaw in enumerate(yaws):
         camera = head.camera(yaw[None], torch.zeros(1))
         columns.append(head.render_edits(choices, camera, functools.partial(_sized, size=resolution), resolution))
-        progress(done + 1, len(yaws))
+        counted(done + 1, len(yaws))
     return table(list(zip(*columns, strict=True)), words, [f"{angle:z.0f} deg" for angle in yaws.rad2deg().tolist()])
 
 
@@ -79,7 +82,7 @@ def shares_of(frames: int) -> list[float]:
 
 def write_animation(
     head: Head, choices: Sequence[Sequence[Edit]], cameras: Camera, resolution: int | None, out: Path, fps: int, replace: bool,
-    progress: Progress,
+    counted: Counted,
 ) -> None:  # fmt: skip
     """Write a video of the head with each of the choices of edits, one after the other; of a single camera, or of as many as
     choices. A still camera sees the same on the way back (see `shares_of`) as on the way there, which is rendered once.
@@ -89,12 +92,12 @@ def write_animation(
     total = len(choices)
     still = len(cameras) == 1
     needed = total // 2 + 1 if still else total
-    counted = itertools.count(1)
 
-    def picture(render: Render) -> NDArray[np.uint8]:
+    def drawn(render: Render) -> NDArray[np.uint8]:
         even = render.image.shape[-1] // 2 * 2  # as codecs need
-        progress(next(counted), needed)
         return to_array(render.image[0, :, :even, :even])
+
+    picture = counting(drawn, counted, needed)
 
     with write_whole(out, replace) as part:
         if still:

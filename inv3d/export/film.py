@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
+from inv3d.core.counting import Counted, counting, uncounted
 from inv3d.core.errors import UsageError
 from inv3d.core.files import write_whole, write_whole_folder
 from inv3d.core.generator import Render
@@ -37,7 +38,7 @@ def along(head: Head, name: str, frames: int) -> Camera:
 
 def write_row(
     head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, replace: bool,
-    background: Background = KEEP,
+    background: Background = KEEP, counted: Counted = uncounted,
 ) -> None:  # fmt: skip
     """Write the pictures of all cameras side by side as PNG; a single depth as 16-bit PNG (see `write_depth`), or as
     OpenEXR if the file ends in .exr (see `write_depth_exr`).
@@ -50,7 +51,7 @@ def write_row(
         raise UsageError(f"{out} can hold only a single picture of the depth", "add --show depth, and one angle of --yaw")
     if exr:
         openexr()  # raises before anything is rendered
-    renders = head.render_each(cameras, lambda render: render, resolution or head.finest)
+    renders = _rendered(head, cameras, resolution, counted)
     with write_whole(out, replace) as part:
         if single_depth:
             (write_depth_exr if exr else maps.write_depth)(part, renders[0].depth[0], renders[0].alpha[0])
@@ -60,13 +61,13 @@ def write_row(
 
 def write_film(
     head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, fps: int, codec: str, replace: bool,
-    background: Background = KEEP,
+    background: Background = KEEP, counted: Counted = uncounted,
 ) -> None:  # fmt: skip
     """Write a video by the suffix: .mp4, .gif, or .webm, which is transparent around the head unless the `background` is a
     colour; raises like `write_row`."""
     suffix = out.suffix.lower()
     chosen = background.opaque if suffix != ".webm" else background if background.colour else TRANSPARENT
-    images = _arrays(head, cameras, show, resolution, chosen)
+    images = _arrays(head, cameras, show, resolution, chosen, counted)
     with write_whole(out, replace) as part:
         write_moving(part, suffix, images, fps, codec)
 
@@ -82,8 +83,9 @@ def write_moving(path: Path, suffix: str, images: list[NDArray[np.uint8]], fps: 
 
 
 def write_folder(
-    head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, background: Background = KEEP
-) -> None:
+    head: Head, cameras: Camera, show: str, resolution: int | None, out: Path, background: Background = KEEP,
+    counted: Counted = uncounted,
+) -> None:  # fmt: skip
     """Write numbered PNG pictures into a new folder, with their cameras as nerfstudio and as COLMAP reads them.
 
     Raises UsageError if it exists, OSError.
@@ -92,7 +94,7 @@ def write_folder(
         raise UsageError(f"{out} exists already", "a folder of pictures replaces nothing: name a new one with --out")
     with write_whole_folder(out) as part:
         names, size = [], 0
-        renders = head.render_each(cameras, lambda render: render, resolution or head.finest)
+        renders = _rendered(head, cameras, resolution, counted)
         for i, render in enumerate(renders):
             image = maps.picture(show, render, cameras[i], background)
             names.append(f"{i:04d}.png")
@@ -105,8 +107,13 @@ def write_folder(
         colmap.write_sparse(part / colmap.SPARSE, cameras, size, names)
 
 
+def _rendered(head: Head, cameras: Camera, resolution: int | None, counted: Counted) -> list[Render]:
+    """The renders of all cameras, as fine as the head's frames by default."""
+    return head.render_each(cameras, counting(lambda render: render, counted, len(cameras)), resolution or head.finest)
+
+
 def _arrays(
-    head: Head, cameras: Camera, show: str, resolution: int | None, background: Background
+    head: Head, cameras: Camera, show: str, resolution: int | None, background: Background, counted: Counted
 ) -> list[NDArray[np.uint8]]:
     """Pictures [H,W,3], or with their transparency [H,W,4], of even size, as codecs need."""
 
@@ -120,7 +127,7 @@ def _arrays(
         alpha = F.interpolate(render.alpha, image.shape[-2:], mode="bilinear", align_corners=False)[0]
         return np.concatenate([colors, to_array(alpha[:, :even, :even].mul(2).sub(1))], 2)
 
-    renders = head.render_each(cameras, lambda render: render, resolution or head.finest)
+    renders = _rendered(head, cameras, resolution, counted)
     return [array(pair) for pair in enumerate(renders)]
 
 

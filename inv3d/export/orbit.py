@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from inv3d.core.counting import Counted, counting, uncounted
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.inversion.settings import OutputSettings
@@ -20,7 +21,7 @@ from inv3d.video.write import write_mp4
 
 def write_orbit(
     head: Head, path: Path, frames: int = OutputSettings.orbit_frames, resolution: int | None = None, size: int = 512, fps: int = 30,
-    background: Background = KEEP,
+    background: Background = KEEP, counted: Counted = uncounted,
 ) -> tuple[list[float], list[NDArray[np.uint8]]]:
     """Swing once through the yaws from which the head is shown, past its frames, there and back, and write an mp4 of `size` pixels. Returns
     the yaws (radians, ascending) of the way there, and its pictures [size,size,3].
@@ -38,6 +39,6 @@ def write_orbit(
         return to_array(F.interpolate(shown, (size, size), mode="bicubic", align_corners=False)[0])
 
     cameras, fine = head.camera(yaw, head.level(yaw)), head.finest or head.generator.resolution
-    images = head.render_each(cameras, picture, resolution or head.rays, size=fine, sparse=True)
+    images = head.render_each(cameras, counting(picture, counted, half + 1), resolution or head.rays, size=fine, sparse=True)
     write_mp4(path, images + images[-2:0:-1], fps)
     return yaw.tolist(), images

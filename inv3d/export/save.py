@@ -13,6 +13,7 @@ import trimesh
 from inv3d.core.errors import UsageError
 from inv3d.core.files import write_whole
 from inv3d.core.head import Head
+from inv3d.core.inversion.loop import Progress, silent, staged
 from inv3d.core.inversion.settings import OutputSettings
 from inv3d.core.views import Views
 from inv3d.export import splats, textured
@@ -89,7 +90,9 @@ def files_of(out: Path, wanted: Wanted) -> list[Path]:
     return [file for path in meshes for file in (path, *companions(path))]
 
 
-def save(head: Head, out: Path, wanted: Wanted, photos: Views | None = None, replace: bool = False) -> Exported:
+def save(
+    head: Head, out: Path, wanted: Wanted, photos: Views | None = None, replace: bool = False, progress: Progress = silent
+) -> Exported:
     """Write one file by its ending; a mesh is painted from `photos`, where there are any.
 
     Raises UsageError for other endings, and if the file exists and may not be replaced; InputError, OSError.
@@ -103,11 +106,11 @@ def save(head: Head, out: Path, wanted: Wanted, photos: Views | None = None, rep
         usd()  # raises before minutes are spent
     if suffix == ".mp4":
         with write_whole(out, replace) as part:
-            write_orbit(head, part, resolution=wanted.resolution)
+            write_orbit(head, part, resolution=wanted.resolution, counted=staged(progress, "orbit"))
         return Exported()
     # so does this
     millimetres = None if wanted.ipd is None else wanted.ipd / pupil_distance(head)
-    job = _Job(head, out, wanted, photos, replace, millimetres)
+    job = _Job(head, out, wanted, photos, replace, millimetres, progress)
     if has_splats(out, wanted):
         return job.splats()
     return job.textured() if suffix in TEXTURED else job.plain()
@@ -132,13 +135,16 @@ class _Job:
     photos: Views | None
     replace: bool
     millimetres: float | None
+    progress: Progress
 
     @property
     def suffix(self) -> str:
         return self.out.suffix.lower()
 
     def mesh(self, triangles: int, flat: bool = False) -> trimesh.Trimesh:
-        return extract_mesh(self.head, self.wanted.resolution or OutputSettings.mesh_cells, triangles, flat)
+        mesh = extract_mesh(self.head, self.wanted.resolution or OutputSettings.mesh_cells, triangles, flat)
+        self.progress("mesh", 1, 1, {})
+        return mesh
 
     def meshes(self) -> list[trimesh.Trimesh]:
         """The mesh of every level of detail, the finest first."""
@@ -160,8 +166,10 @@ class _Job:
 
     def textured(self) -> Exported:
         meshes = self.meshes()
-        painted = textured.paint_each(self.head, meshes, self.photos, self.wanted.texture)
+        counted = staged(self.progress, "texture")
+        painted = textured.paint_each(self.head, meshes, self.photos, self.wanted.texture, counted)
         likes = likeness_each(self.head, [functools.partial(textured.picture, each) for each in painted])
+        self.progress("comparison", 1, 1, {})
         size = self.size(meshes[0])
         with ExitStack() as whole:
             for each, path in zip(painted, self.paths, strict=True):
@@ -172,6 +180,7 @@ class _Job:
         meshes = self.meshes()
         if self.suffix == ".ply":
             textured.paint_vertices(self.head, meshes, self.photos)
+            self.progress("colours", 1, 1, {})
         size = self.size(meshes[0])
         with ExitStack() as whole:
             for mesh, path in zip(meshes, self.paths, strict=True):
@@ -193,8 +202,9 @@ class _Job:
 
     def splats(self) -> Exported:
         mesh = self.mesh(splats.MOST)
-        fitted = splats.fit_colors(splats.splats_of(mesh), shots(self.head))
+        fitted = splats.fit_colors(splats.splats_of(mesh), shots(self.head), staged(self.progress, "colours"))
         like = likeness(self.head, functools.partial(splats.picture, fitted))
+        self.progress("comparison", 1, 1, {})
         size = self.size(mesh)
         write = write_spz if self.suffix == ".spz" else splats.write_splats
         write(fitted.scaled(size.factor), self.out, self.replace)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
+from inv3d.core.counting import Counted
 from inv3d.core.procedural.kind import Kind
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.export.pictures import column, row
-
-Progress = Callable[[int, int], None]
 
 
 def latent(seed: int, dimensions: int) -> Tensor:
@@ -30,7 +27,7 @@ def grid(images: list[Tensor], columns: int) -> Tensor:
 
 @torch.no_grad()
 def generator_sheet(
-    bundle: Bundle, seeds: list[int], cameras: Camera, resolution: int | None, truncation: float, progress: Progress
+    bundle: Bundle, seeds: list[int], cameras: Camera, resolution: int | None, truncation: float, counted: Counted
 ) -> list[Tensor]:
     """For every seed its pictures [3,R,R*C] from C cameras side by side."""
     generator = bundle.generator
@@ -38,13 +35,13 @@ def generator_sheet(
     for done, seed in enumerate(seeds):
         codes = code_of(bundle, seed, truncation)
         sheets.append(row(list(generator(codes, cameras, resolution).image.cpu())))
-        progress(done + 1, len(seeds))
+        counted(done + 1, len(seeds))
     return sheets
 
 
 @torch.no_grad()
 def mixing_sheet(
-    bundle: Bundle, seeds: list[int], camera: Camera, resolution: int | None, truncation: float, progress: Progress
+    bundle: Bundle, seeds: list[int], camera: Camera, resolution: int | None, truncation: float, counted: Counted
 ) -> list[Tensor]:
     """Style mixing: row i has the shape of seed i, column j the looks of seed j; [3,R,R] each, row after row."""
     codes = torch.cat([code_of(bundle, seed, truncation) for seed in seeds])
@@ -53,7 +50,7 @@ def mixing_sheet(
     for shape in codes:
         for looks in codes:
             pictures.append(bundle.generator(mix(shape, looks, "looks")[None], camera, resolution).image[0].cpu())
-            progress(len(pictures), len(seeds) ** 2)
+            counted(len(pictures), len(seeds) ** 2)
     return pictures
 
 
@@ -64,18 +61,18 @@ def code_of(bundle: Bundle, seed: int, truncation: float = 1.0) -> Tensor:
     return generator.mapping(z, bundle.info.front.vector().to(generator.device), truncation)
 
 
-def source_sheet(kind: Kind, seeds: list[int], cameras: Camera, resolution: int, progress: Progress) -> list[Tensor]:
+def source_sheet(kind: Kind, seeds: list[int], cameras: Camera, resolution: int, counted: Counted) -> list[Tensor]:
     """The same figures as `generator_sheet` of a model that learned them, as the procedural source draws them."""
     renderer, sheets = HeadRenderer(kind=kind), []
     for done, seed in enumerate(seeds):
         z = latent(seed, kind.identity_dim + kind.expression_dim)
         parameters = kind.from_latents(*z.tensor_split([kind.identity_dim], 1)).expand(len(cameras), -1)
         sheets.append(row(list(renderer.render(parameters, cameras, resolution).image)))
-        progress(done + 1, len(seeds))
+        counted(done + 1, len(seeds))
     return sheets
 
 
-def people_sheet(seeds: list[int], cameras: Camera, resolution: int, progress: Progress) -> list[Tensor]:
+def people_sheet(seeds: list[int], cameras: Camera, resolution: int, counted: Counted) -> list[Tensor]:
     """For every seed the pictures [3,R,R*C] of a person, from C cameras. Raises UsageError without the extra `train`."""
     from inv3d.core.people.store import people_basis
 
@@ -87,5 +84,5 @@ def people_sheet(seeds: list[int], cameras: Camera, resolution: int, progress: P
     for done, seed in enumerate(seeds):
         parameters = people_parameters(*split_latents(latent(seed, LATENT_DIM))).expand(len(cameras), -1)
         sheets.append(row(list(renderer.render(parameters, cameras, resolution).image)))
-        progress(done + 1, len(seeds))
+        counted(done + 1, len(seeds))
     return sheets

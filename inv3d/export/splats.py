@@ -25,6 +25,7 @@ from scipy.spatial.transform import Rotation
 from torch.nn import functional as F
 
 from inv3d.core.camera import Camera
+from inv3d.core.counting import Counted, uncounted
 from inv3d.core.files import write_whole
 from inv3d.export.formats import unlike
 from inv3d.export.raster import pixels_of
@@ -121,8 +122,8 @@ def _footprints(
     return rows[kept], (y * size + x)[kept], alpha[kept].clip(max=0.99)
 
 
-def fit_colors(splats: Splats, shots: Sequence[Shot]) -> Splats:
-    """Splats with the colours that reproduce the `shots` best, where these can be trusted."""
+def fit_colors(splats: Splats, shots: Sequence[Shot], counted: Counted = uncounted) -> Splats:
+    """Splats with the colours that reproduce the `shots` best, where these can be trusted; the shots are counted."""
     parts, targets = [], []
     for shot in shots:
         size = min(len(shot.image), _LARGEST)
@@ -132,6 +133,7 @@ def fit_colors(splats: Splats, shots: Sequence[Shot]) -> Splats:
         rows = np.flatnonzero((trust[:, 0] > 0) & (np.asarray(weights.sum(1)) > _SOLID))
         parts.append(weights[rows])
         targets.append(image[rows])
+        counted(len(targets), len(shots))
     matrix, target = sparse.vstack(parts).tocsr(), np.concatenate(targets)
     rates = 1.0 / np.maximum(np.asarray(matrix.sum(0)), 0.1)[:, None]
     colors = splats.colors

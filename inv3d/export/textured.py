@@ -11,6 +11,7 @@ import trimesh
 from numpy.typing import NDArray
 
 from inv3d.core.camera import Camera
+from inv3d.core.counting import Counted, uncounted
 from inv3d.core.head import Head
 from inv3d.core.views import Views
 from inv3d.export.raster import project, rasterise, sample
@@ -43,16 +44,20 @@ def paint(head: Head, mesh: trimesh.Trimesh, photos: Views | None = None, size: 
 
 
 def paint_each(
-    head: Head, meshes: Sequence[trimesh.Trimesh], photos: Views | None = None, size: int | None = None
-) -> list[TexturedMesh]:
-    """The same for several meshes of `head`, which share the renders."""
+    head: Head, meshes: Sequence[trimesh.Trimesh], photos: Views | None = None, size: int | None = None,
+    counted: Counted = uncounted,
+) -> list[TexturedMesh]:  # fmt: skip
+    """The same for several meshes of `head`, which share the renders; these and the textures are counted."""
     full = head.generator.raw_resolution
     size = size or FINER * head.generator.resolution
     pictures = shots(head, photos, min(full, max(size // FINER, _LEAST)))
-    opened = [unwrap(mesh) for mesh in meshes]
-    return [
-        TexturedMesh(mesh, each, bake(mesh, each, pictures, size)) for mesh, each in zip(meshes, opened, strict=True)
-    ]
+    counted(1, 1 + len(meshes))
+    painted = []
+    for mesh in meshes:
+        opened = unwrap(mesh)
+        painted.append(TexturedMesh(mesh, opened, bake(mesh, opened, pictures, size)))
+        counted(1 + len(painted), 1 + len(meshes))
+    return painted
 
 
 def paint_vertices(head: Head, meshes: Sequence[trimesh.Trimesh], photos: Views | None = None) -> None:

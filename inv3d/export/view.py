@@ -21,7 +21,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from inv3d.core.counting import Counted, counting, uncounted
 from inv3d.core.editing.edits import Edit
+from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.printable import printable
 from inv3d.core.views import Views
@@ -45,17 +47,26 @@ class EditPictures:
     at: float = 0.0
 
 
-def edit_pictures(head: Head, resolution: int | None = None) -> list[EditPictures]:
+def edit_pictures(
+    head: Head, resolution: int | None = None, counted: Counted = uncounted
+) -> list[EditPictures]:
     """The last edits of a head from none to their own strengths, each with all others as they are, from the front."""
     low, high = head.shown_range
     camera = head.camera(torch.tensor([min(max(0.0, low), high)]), torch.zeros(1))
+    last = list(enumerate(head.edits))[-_MOST_SLIDERS:]
+    picture = counting(picture_of, counted, len(_SHARES) * len(last))
     found = []
-    for i, edit in list(enumerate(head.edits))[-_MOST_SLIDERS:]:
+    for i, edit in last:
         shares = _SHARES if edit.strength >= 0 else _SHARES[::-1]
         choices = [(*head.edits[:i], *_share_of(edit, share), *head.edits[i + 1 :]) for share in shares]
-        pictures = head.render_edits(choices, camera, lambda render: to_array(render.image[0]), resolution)
+        pictures = head.render_edits(choices, camera, picture, resolution)
         found.append(EditPictures(edit.name, [share * edit.strength for share in shares], pictures, edit.strength))
     return found
+
+
+def picture_of(render: Render) -> NDArray[np.uint8]:
+    """The picture [H,W,3] of a render [1]."""
+    return to_array(render.image[0])
 
 
 def _share_of(edit: Edit, share: float) -> tuple[Edit, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from inv3d.core.bundle import Bundle
+from inv3d.core.counting import Counted
 from inv3d.core.errors import InputError, OutOfMemoryError
 from inv3d.core.library import input_digest
 from inv3d.video.choose import HeadChoice
@@ -18,9 +19,6 @@ from inv3d.video.detect import detector
 from inv3d.video.photo import head_in, read_photo
 from inv3d.video.select import Selection, select
 from inv3d.video.track import HeadTrack, TrackedFrame, track
-
-Counted = Callable[[int, int], None]
-"""Called with the number of frames that have been looked at, and of all."""
 
 
 class Material(Protocol):
@@ -55,7 +53,7 @@ class Material(Protocol):
         ...
 
     def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted) -> HeadTrack:
-        """The head in every frame. Raises InputError if there is none."""
+        """The head in every frame; these are counted. Raises InputError if there is none."""
         ...
 
     def select(self, found: HeadTrack, views: int, held_out: int) -> Selection:

@@ -38,6 +38,7 @@ def made(head, tmp_path_factory):
     out = folder.with_name("younger")
     done = here("edit", folder, "smile=+1", "age=-1", "--out", out, "--json")
     assert done.returncode == 0, done.stderr
+    assert all(line in done.stderr for line in ("sheet 6/6\n", "page 7/7\n", "sliders 10/10\n"))
     return folder, out, json.loads(done.stdout)
 
 

@@ -18,8 +18,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
     """What the command asks for, instead of doing it: a mesh with one coarser level."""
     found: list[Wanted] = []
 
-    def save(head, out, wanted, photos, replace):
+    def save(head, out, wanted, photos, replace, progress):
         found.append(wanted)
+        progress("mesh", 1, 1, {})
         coarse = Level(out.with_name("head-lod1.glb"), 498, Likeness(27.0, 28.0))
         return Exported(1998, units="metres", likeness=Likeness(31.26, 32.0), head_width=151.6, coarser=(coarse,))
 
@@ -37,7 +38,13 @@ def test_every_level_of_detail_is_told(asked, tmp_path, capsys):
         "out": str(out), "triangles": 1998, "units": "metres", "head_width_mm": 151.6, "psnr": 31.26, "psnr_face": 32.0,
         "coarser": [{"out": str(tmp_path / "head-lod1.glb"), "triangles": 498, "psnr": 27.0, "psnr_face": 28.0}],
     }  # fmt: skip
-    assert "the head is 152 mm wide" in told.err and "head-lod1.glb\n  498 triangles" in told.err
+    assert "mesh 1/1\n" in told.err and "the head is 152 mm wide" in told.err and "head-lod1.glb\n  498 triangles" in told.err
+
+
+def test_all_files_of_an_obj_are_named(asked, tmp_path, capsys):
+    export(tmp_path, tmp_path / "head.obj", device=str(choose_device("cpu").device))
+    mtl, picture = tmp_path / "head.mtl", tmp_path / "head-texture.jpg"
+    assert f"wrote {tmp_path / 'head.obj'} with {mtl} and {picture}\n" in capsys.readouterr().out
 
 
 def test_what_contradicts_itself_is_refused_before_the_head_is_read(asked, tmp_path, monkeypatch):

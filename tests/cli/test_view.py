@@ -30,7 +30,7 @@ def test_a_machine_without_browsers_prints_the_path(tmp_path, monkeypatch, capsy
     (tmp_path / "view.html").touch()
     monkeypatch.setattr(webbrowser, "open", fail)
     view(tmp_path)
-    assert capsys.readouterr().out.strip() == str(tmp_path / "view.html")
+    assert capsys.readouterr().out.strip() == f"open in a browser: {tmp_path / 'view.html'}"
 
 
 def test_a_folder_without_a_page_is_refused(tmp_path):

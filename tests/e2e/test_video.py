@@ -66,15 +66,15 @@ def test_run_and_report_say_how_it_was_made(output):
 
 
 def test_render_and_export_work_on_the_output(output, tmp_path):
-    assert (
-        here("render", output, "--yaw", "-30,30", "--resolution", "32", "--out", tmp_path / "turn.png").returncode == 0
-    )
+    done = here("render", output, "--yaw", "-30,30", "--resolution", "32", "--out", tmp_path / "turn.png")
+    assert done.returncode == 0 and "render 1/2\n" in done.stdout and "render 2/2\n" in done.stdout
     assert (tmp_path / "turn.png").stat().st_size > 500
     assert here("export", output, "--out", tmp_path / "head.ply", "--resolution", "48").returncode == 0
     assert len(trimesh.load_mesh(tmp_path / "head.ply").faces) > 1000
     options = ("--resolution", "64", "--triangles", "8000", "--texture", "256", "--head-width", "15cm")
     done = here("export", output, "--out", tmp_path / "head.obj", *options, "--json")
     facts = json.loads(done.stdout)
+    assert all(f"{line}\n" in done.stderr for line in ("mesh 1/1", "texture 1/2", "texture 2/2", "comparison 1/1"))
     assert facts["psnr_face"] > 25 and facts["units"] == "metres" and facts["triangles"] <= 8000
     assert {path.name for path in tmp_path.glob("head*")} > {"head.obj", "head.mtl", "head-texture.jpg"}
     (tmp_path / "head.obj").unlink()

@@ -23,7 +23,11 @@ def test_paths_use_the_yaws_that_are_shown(head):
 @pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
 def test_videos_of_any_kind(head, tmp_path, suffix):
     path = tmp_path / f"turn{suffix}"
-    write_film(head, along(head, "swing", 4), "color", SIZE, path, 10, "h264", False)
+    told: list[tuple[int, int]] = []
+    write_film(
+        head, along(head, "swing", 4), "color", SIZE, path, 10, "h264", False, counted=lambda *counts: told.append(counts)
+    )
+    assert sorted(told) == [(1, 4), (2, 4), (3, 4), (4, 4)]
     if suffix == ".gif":
         with Image.open(path) as file:
             assert isinstance(file, GifImageFile)

@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from inv3d.core.counting import Counted
 from inv3d.core.inversion.adam import Adam
 from inv3d.core.inversion.graphs import Kind, Repeated, recorder_on
 
@@ -44,6 +45,11 @@ class Values(Mapping[str, float]):
 
 def silent(stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
     """A `Progress` that reports nothing."""
+
+
+def staged(progress: Progress, stage: str) -> Counted:
+    """Reports what is counted as steps of a `stage`."""
+    return lambda done, total: progress(stage, done, total, {})
 
 
 def total(parts: Sequence[Losses]) -> Losses:
