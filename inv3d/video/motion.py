@@ -24,15 +24,15 @@ Picture = NDArray[np.uint8]
 PICTURE = 160
 """Pixels per side of the pictures in which points are followed."""
 _APART = math.radians(2.5)  # as it is read, from a picture to the next: flow finds what moves by a few pixels
-_WINDOW = 13  # pictures in which the same points are followed: fewer turn too little to tell depth from turning
+_WINDOW, _LEAST = 13, 8  # pictures in which the same points are followed: fewer turn too little to tell depth from turning
 _STRIDE = 2
 _RADIUS = 0.025  # of a picture's width, of the windows that the flow is fitted to
 _WARPS = 2
 _GRID = 3  # pixels between points
 _MIDDLE, _REACH = (0.5, 0.45), 0.29  # where the head is in its crop, above the shoulders, which do not turn with it
-_LOST = 0.5  # pixels by which a point that is followed there and back may be off
+_LOST = 0.3  # pixels by which a point that is followed there and back may be off
 _LEAST_POINTS = 60
-_ROUNDS, _ODD = 6, 1.5  # points that move less like the rest than this many times the median count for little: mouths talk
+_ROUNDS = 6  # points that move less like the rest than the median count for little: mouths talk
 _FLAT = 0.03  # the least spread of the motions in their third direction: a turn, and not a shift alone
 _MISREAD = 1.8  # times that a turn may have been read too small or too large
 _NEAR = 0.8  # radians: reads this near to the front tell where it is
@@ -46,7 +46,7 @@ def measured_yaws(yaws: Array, pictures: Mapping[int, Picture]) -> Array:
     hardly differ."""
     seen = np.array(sorted(pictures))
     rows = seen[_evenly(yaws[seen])] if len(seen) else seen
-    if len(rows) < _WINDOW:
+    if len(rows) < _LEAST:
         return yaws
     read = yaws[rows]
     steps = _turned([pictures[row] for row in rows], read)
@@ -84,9 +84,11 @@ def _turned(pictures: Sequence[Picture], read: Array) -> Array:
         for pairs in (pairwise(greys), ((b, a) for a, b in pairwise(greys)))
     )
     found: list[list[float]] = [[] for _ in forth]
-    for first in range(0, len(greys) - _WINDOW + 1, _STRIDE):
-        steps = _rotated(_followed(forth[first : first + _WINDOW - 1], back[first : first + _WINDOW - 1]))
-        if steps is not None and 1 / _MISREAD < steps.sum() / (read[first + _WINDOW - 1] - read[first]) < _MISREAD:
+    length = min(_WINDOW, len(greys)) - 1
+    for first in range(0, len(forth) - length + 1, _STRIDE):
+        last = first + length
+        steps = _rotated(_followed(forth[first:last], back[first:last]))
+        if steps is not None and 1 / _MISREAD < steps.sum() / (read[last] - read[first]) < _MISREAD:
             for row, step in enumerate(steps, first):
                 found[row].append(step)
     return np.array([np.median(steps) if steps else step for steps, step in zip(found, np.diff(read), strict=True)])
@@ -133,7 +135,7 @@ def _rotated(points: Array) -> Array | None:
         tracks = centred.transpose(0, 2, 1).reshape(-1, count)
         basis, sizes, _ = np.linalg.svd(tracks * np.sqrt(weights), full_matrices=False)
         lost = np.linalg.norm(tracks - basis[:, :3] @ (basis[:, :3].T @ tracks), axis=0)
-        weights = (1.0 + (lost / (_ODD * np.median(lost) + 1e-9)) ** 2) ** -2
+        weights = (1.0 + (lost / (np.median(lost) + 1e-9)) ** 2) ** -2
     axes = (basis[:, :3] * sizes[:3]).reshape(-1, 2, 3)
     # the rows of every picture are orthogonal and equally long: which change of coordinates makes them so?
     down, right = axes[:, 0], axes[:, 1]

@@ -82,8 +82,13 @@ def test_what_only_shifts_does_not_turn():
     assert off(measured_yaws(yaws, shifted), yaws) < 0.01
 
 
+def test_a_short_turn_is_measured():
+    yaws = turn(0, 32, 31)
+    assert off(measured_yaws(0.65 * yaws, pictures_of(yaws)), yaws) < 0.5 * off(0.65 * yaws, yaws)
+
+
 def test_too_few_pictures_measure_nothing():
-    yaws = turn(count=9)
+    yaws = turn(0, 14, 7)
     assert np.array_equal(measured_yaws(0.65 * yaws, pictures_of(yaws)), 0.65 * yaws)
     assert np.array_equal(measured_yaws(yaws, {}), yaws)
 
