@@ -14,6 +14,7 @@ from dataclasses import replace
 import torch
 
 from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.encoders.kinds import E3DGE
 from inv3d.core.inversion.settings import FitSettings, OutputSettings
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
 from inv3d.core.latents import LatentTrack
@@ -30,6 +31,8 @@ _BEGINNING = 2.0
 _FOUND = 28.0
 """What comes between tracking and the output beside the steps of the fit, in trial renders: pictures are cut, their mattes
 completed, views that contradict looked for, first renders shown."""
+_DETAILED = 2.4
+"""A render with the local detail of a picture, and a look at its surface, in those without; measured."""
 _SEARCHED, _APART, _TOGETHER = 0.36, 0.68, 0.42
 """A step on one code, one on several, and one that tunes the generator with one code, in steps that tune it with several."""
 
@@ -49,7 +52,8 @@ def photo_seconds(job: PhotoJob, photos: int) -> float:
     alone = replace(job.fit.output, held_out=0)
     render = trial_render(bundle, job.device)
     fit = fit_seconds(bundle, job.fit, 1, False, render)
-    return 3.0 + photos * (fit + output_renders(bundle, alone, views=1) * render)
+    rest = output_renders(bundle, alone, views=1, detailed=job.encoder == E3DGE)
+    return 3.0 + photos * (fit + rest * render)
 
 
 def trial_render(bundle: Bundle, device: torch.device, clock: Callable[[], float] = time.perf_counter) -> float:
@@ -125,19 +129,21 @@ def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool
     return steps * step(settings.whole_resolution) + tuning * step(settings.tuning_size)
 
 
-def output_renders(bundle: Bundle, output: OutputSettings, views: int) -> float:
-    """The cost of everything after the fit in trial renders; the factors are measured."""
+def output_renders(bundle: Bundle, output: OutputSettings, views: int, detailed: bool = False) -> float:
+    """The cost of everything after the fit in trial renders, of a head with local detail if `detailed`; the factors are
+    measured."""
+    field = _DETAILED if detailed else 1.0
     largest = bundle.generator.raw_resolution
     texture = output.texture or FINER * bundle.generator.resolution
 
     def render(size: int) -> float:
-        return 0.3 + 2.25 * (min(size, largest) / 256) ** 2
+        return field * (0.3 + 2.25 * (min(size, largest) / 256) ** 2)
 
     turning = largest // 2 if output.frames and bundle.generator.resolution == largest else largest
     orbit = (output.orbit_frames / 2 + 1) * render(output.orbit_resolution or turning) + 0.27 * output.orbit_frames
     shown = 1.66 * render(largest) if output.thorough else 2.7 * render(turning)
     measured = (views + output.held_out) * (shown if output.frames else render(largest) + 1.0)
     frames = 2.9 * views * render(largest // 2) if output.frames else 0.0
-    mesh = 10.0 + 20.0 * (output.mesh_cells / 144) ** 3
+    mesh = 10.0 + (8.0 + 12.0 * field) * (output.mesh_cells / 144) ** 3
     painted = 24.0 * (texture / 1024) ** 2 + (10 + views) * render(min(texture // FINER, turning))
     return orbit + measured + frames + mesh + painted

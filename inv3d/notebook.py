@@ -161,7 +161,7 @@ def from_video(
     material, on = find_material(places), choose_device(device, deterministic).device
     folder = output_of(places, material) if out is None else Path(out)
     job = VideoJob(
-        material=material, out=folder, views=views, latents=latents, turn=turn, model=model, perceptual=perceptual, identity=identity,
+        material=material, out=folder, views=material.at_most(views), latents=latents, turn=turn, model=model, perceptual=perceptual, identity=identity,
         settings=_settings(preset, detail, on).scaled(effort).within(_space(space)), seed=seed, device=on, force=force, resume=resume, head=head,
         background=Background.parse(background), matte=matte,
     )  # fmt: skip

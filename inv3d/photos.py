@@ -33,6 +33,7 @@ from inv3d.export.results import PhotoRun
 from inv3d.memory import memory_errors
 from inv3d.output import write_output
 from inv3d.pipeline import choice_of_perceptual, ready_bundle, settings_for, space_needed, suited
+from inv3d.video.advice import advise_on_photo
 from inv3d.video.choose import HeadChoice, in_words
 from inv3d.video.photo import Aligned, align_photo
 from inv3d.workspace import Workspace, check_output
@@ -99,11 +100,11 @@ def photos_to_heads(
     photos: list[Path],
     outputs: list[Path],
     job: PhotoJob,
-    progress: Progress = silent,
+    progress_of: Callable[[Path], Progress] = lambda photo: silent,
     finished: Callable[[PhotoResult], None] = lambda result: None,
 ) -> list[PhotoResult]:
-    """Invert photos and write their output folders; `finished` is called with each result. A photo that cannot be used
-    does not stop the others. With `resume`, photos whose head exists are skipped.
+    """Invert photos and write their output folders; `progress_of` gives what each reports its steps to, and `finished` is called
+    with each result. A photo that cannot be used does not stop the others. With `resume`, photos whose head exists are skipped.
 
     Raises UsageError for outputs that exist, ModelError, OutOfMemoryError.
     """
@@ -130,7 +131,7 @@ def photos_to_heads(
                 if out in passed:
                     add(passed[out])
             waiting = [(photo, out) for photo, out in batch if out not in passed]
-            for result in _batch(waiting, job, bundle, inverter, progress):
+            for result in _batch(waiting, job, bundle, inverter, progress_of):
                 add(result)
     return results
 
@@ -148,8 +149,9 @@ def _passed(photo: Path, out: Path) -> PhotoResult:
 
 
 def _batch(
-    waiting: list[tuple[Path, Path]], job: PhotoJob, bundle: Bundle, inverter: Inverter | None, progress: Progress
-) -> Iterator[PhotoResult]:
+    waiting: list[tuple[Path, Path]], job: PhotoJob, bundle: Bundle, inverter: Inverter | None,
+    progress_of: Callable[[Path], Progress],
+) -> Iterator[PhotoResult]:  # fmt: skip
     """Align every photo, encode them together, then process them one by one."""
     clock = StageClock()
     found: list[tuple[Path, Path, Aligned]] = []
@@ -169,7 +171,7 @@ def _batch(
     for row, (photo, out, aligned) in enumerate(found):
         start = None if starts is None else starts[row]
         try:
-            run = _finish(photo, out, aligned, start, job, bundle, shared, progress)
+            run = _finish(photo, out, aligned, start, job, bundle, shared, progress_of(photo))
             yield PhotoResult(photo, out, run)
         except (InputError, UsageError) as error:
             yield PhotoResult(photo, out, error=error)
@@ -208,9 +210,12 @@ def _finish(
         if job.fit.output.frames:
             head = head.showing(view)
         yaw, pitch = (math.degrees(float(angle)) for angle in (view.cameras.yaw, view.cameras.pitch))
+        advice = advise_on_photo(aligned.confidence, seen.strangeness, face=not bundle.shows_things)
+        warnings = tuple(str(each) for each in advice)
         facts: dict[str, Any] = {**identity, "perceptual": seen.perceptual, "settings": job.fit}
         run = PhotoRun(
             photo=str(photo.resolve()),
+            warnings=warnings,
             confidence=round(aligned.confidence, 3),
             rolled_degrees=aligned.rolled,
             yaw_degrees=round(yaw, 1),
@@ -224,6 +229,7 @@ def _finish(
             f"The photo shows the head from {yaw:z.0f}°; the orbit goes from {low:z.0f}° to {high:z.0f}°. What the photo does "
             "not show is its mirror image where that fits, and the model's guess elsewhere.",
             "One photo.",
+            warnings=warnings,
         )
         with disk_errors(out):
             run = write_output(

@@ -25,6 +25,7 @@ from inv3d.core.helpers import AUTO, OWN, best_perceptual, with_helpers
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.loop import Progress, silent, staged
 from inv3d.core.inversion.settings import FitSettings, preset_for
+from inv3d.core.plurals import number_of
 from inv3d.core.repeatable import kind_of
 from inv3d.core.views import Views
 from inv3d.export.background import KEEP, Background
@@ -189,7 +190,8 @@ def video_to_head(
                 found = found if job.turn is None else found.turning(math.radians(job.turn))
             with clock("cut"):
                 selection = material.select(found, job.views, settings.output.held_out)
-                advice = advise(found, selection.targets, turn_given=job.turn is not None)
+                turn_known = job.turn is not None or isinstance(material, Recording)  # whose turn is measured
+                advice = advise(found, selection.targets, turn_known)
                 preview = Preview(selection.targets, material.place, *_found(material, found, advice))
                 footage = cut_footage(material, bundle, selection, preview.watched, settings.output.fine)
         shown, crops = workspace.output / PREVIEW, _by_frame(footage.targets)
@@ -277,7 +279,7 @@ def _source(
     low, high, left, right = (math.degrees(yaw) for yaw in (*found.yaw_range, *shown))
     return Source(
         job.material.title,
-        f"{job.views} views, preset {settings.name}",
+        f"{number_of(job.views, 'view')}, preset {settings.name}",
         f"The input covers yaws from {low:z.0f}° to {high:z.0f}°; the orbit goes from {left:z.0f}° to {right:z.0f}°.",
         f"{len(found.frames)} usable, {len(found.failed)} failed.",
         tuple(f"{job.material.place(frame.index, frame.time)}: {frame.reason}" for frame in found.failed),

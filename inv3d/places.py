@@ -24,7 +24,8 @@ def find_photos(places: Iterable[Path]) -> list[Path]:
     """The photos that are meant by files, folders and patterns, in order, each once.
 
     Photos that cannot be read here are among them, so that they are named; hidden files, such as the `._` sidecars of
-    macOS, are not. Raises InputError if there are none, if a pattern fits nothing, or if a folder cannot be read.
+    macOS, are not. Raises InputError if there are none, if a file does not exist, if a pattern fits nothing, or if a folder
+    cannot be read.
     """
     found: list[Path] = []
     empty: Path | None = None
@@ -35,6 +36,8 @@ def find_photos(places: Iterable[Path]) -> list[Path]:
             found += inside
         elif any(sign in str(place) for sign in "*?[") and not _exists(place):
             found += _fitting(place)
+        elif _is_missing(place):
+            raise InputError(f"{place} does not exist", "check the path")
         else:
             found.append(place)
     if empty is not None and not found:
@@ -58,8 +61,6 @@ def find_material(places: list[Path]) -> Material:
                 f"{path} is one of {len(photos)} inputs, but looks like a video",
                 "name one clip, or several photos of one person; for several clips: inv3d batch",
             )
-        if not _exists(path):
-            raise InputError(f"{path} does not exist", "check the path")
     if len(photos) == 1:
         raise InputError(f"{photos[0]} is a single photo", "use: inv3d image")
     return Photographs(tuple(photos))
@@ -115,6 +116,17 @@ def _is_folder(place: Path) -> bool:
         return place.is_dir()
     except (OSError, ValueError):  # left to the reader to report
         return False
+
+
+def _is_missing(place: Path) -> bool:
+    """Whether there is certainly no such file; other faults are left to the reader to report."""
+    try:
+        place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def _exists(place: Path) -> bool:

@@ -52,6 +52,25 @@ def test_photos_that_cannot_be_used_are_reported_and_left_out(demo, tmp_path, mo
     assert align_photos([tmp_path / "b.png"], demo, lines.append) is None
 
 
+@pytest.mark.parametrize(("confidence", "warned"), [(0.5, 1), (0.9, 0)])
+def test_a_photo_whose_side_may_be_misread_is_warned_of_in_the_report_and_the_record(
+    demo, aligned, tmp_path, monkeypatch, confidence, warned
+):
+    told: list[tuple[str, ...]] = []
+
+    def write(head, footage, folder, source, run, *rest, **named):
+        told.extend((source.warnings, run.warnings))
+        raise KeyboardInterrupt
+
+    unsure = dataclasses.replace(aligned, confidence=confidence)
+    monkeypatch.setattr(photos, "align_photo", lambda photo, bundle, head=None: unsure)
+    monkeypatch.setattr(photos, "write_output", write)
+    (tmp_path / "a.jpg").write_bytes(b"person 1")
+    with pytest.raises(KeyboardInterrupt):
+        photos_to_heads([tmp_path / "a.jpg"], [tmp_path / "out"], PhotoJob(settings=QUICK, encoder=NO_ENCODER, refine=1))
+    assert told[0] == told[1] and len(told[0]) == warned and all("confidence (0.50)" in line for line in told[0])
+
+
 def test_the_report_says_how_a_photo_was_inverted():
     plain = PhotoJob(settings=FAST, refine=2)
     assert described(plain) == "encoder preim3d, 2 W+ steps"

@@ -20,8 +20,8 @@ def test_files_folders_and_patterns_are_found_once_and_in_order(tmp_path):
     (tmp_path / "deep.png").mkdir()
     assert find_photos([tmp_path]) == [a, b, c]
     assert find_photos([c, tmp_path / "*.png", tmp_path]) == [c, b, a]
-    # what is not there is for the reader to say, so that the others go on
-    assert find_photos([tmp_path / "x.png"]) == [tmp_path / "x.png"]
+    with pytest.raises(InputError, match=r"x\.png does not exist"):  # before time is spent on the others
+        find_photos([a, tmp_path / "x.png"])
     with pytest.raises(InputError, match="no file matches"):
         find_photos([tmp_path / "*.gif"])
 

@@ -148,8 +148,9 @@ function edits() {
     };
     const show = () => {
       find("edited").src = edit.steps[slider.value].src;
-      find("edited-as").textContent = `${edit.name} ${signed(edit.steps[slider.value].strength)}`;
+      find("edited-as").textContent = sliders.map((each) => each.said()).join(", ");
     };
+    const said = () => `${edit.name} ${output.textContent}`;
     const away = (step) => Math.abs(step.strength - edit.at);
     const start = edit.steps.indexOf(edit.steps.reduce((best, step) => (away(step) < away(best) ? step : best)));
     set(start);
@@ -158,7 +159,7 @@ function edits() {
       set(slider.value);
       show();
     });
-    return { slider, set, start, show };
+    return { slider, set, start, show, said };
   });
   find("editing").hidden = !sliders.length;
   sliders[0]?.show();

@@ -19,6 +19,7 @@ from inv3d.core.plurals import number_of
 if TYPE_CHECKING:
     from inv3d.batch.job import Job, Pool, Result
     from inv3d.batch.shares import Shares
+    from inv3d.core.errors import Inv3dError
 
 JOBS = Number(1, 4096, whole=True)
 RETRIES = Number(0, 100, whole=True)
@@ -90,6 +91,7 @@ def batch(
     for a model, 5 if memory ran out or processes were lost more often than --retries, 130 if it was stopped.
     """
     from inv3d.batch.standing import refuse_existing
+    from inv3d.cli.conclusion import conclude
     from inv3d.cli.manifest import rows_of
     from inv3d.cli.requests import Options, jobs_of
     from inv3d.cli.terminal import document, teller
@@ -110,7 +112,7 @@ def batch(
     if as_json:
         failures = [_failure(result) for result in results if result.code]
         document({"out": str(out), **counts, "failures": failures})
-    conclude(results, strict)
+    conclude(errors_of(results), len(results), "inputs", "above, or in summary.csv", strict)
 
 
 def _make(
@@ -169,23 +171,14 @@ def _counts(results: list[Result]) -> dict[str, int]:
     return {state: states.count(state) for state in ("finished", "passed over", "failed")}
 
 
-def conclude(results: list[Result], strict: bool) -> None:
-    """Raises the error with which a batch ends, if any. An input that cannot be used is no failure of the batch, unless it
-    is `strict` or there is no other; whatever may go better another time is."""
+def errors_of(results: list[Result]) -> dict[str, Inv3dError]:
+    """The errors of the heads that failed, by name."""
     from inv3d.core.errors import InputError, Inv3dError, ModelError, OutOfMemoryError, UsageError
 
-    failed = [result for result in results if result.code]
-    if len(results) == 1 and failed:
-        kinds = {kind.exit_code: kind for kind in (UsageError, InputError, ModelError, OutOfMemoryError)}
-        raise kinds.get(failed[0].code, Inv3dError)(failed[0].message, failed[0].hint)
-    for kind in (Inv3dError, OutOfMemoryError, ModelError, UsageError):
-        found = [result for result in failed if result.code == kind.exit_code]
-        if found:
-            raise kind(f"{number_of(len(found), 'head')} failed, such as {found[0].job.name}: {found[0].message}", found[0].hint)
-    if failed and (strict or len(failed) == len(results)):
-        which = "none" if len(failed) == len(results) else f"{len(failed)}"
-        cannot = "can be used" if which == "none" else "cannot be used"
-        raise InputError(f"{which} of the {len(results)} inputs {cannot}", "see the reasons above, or in summary.csv")
+    kinds = {kind.exit_code: kind for kind in (UsageError, InputError, ModelError, OutOfMemoryError)}
+    return {
+        result.job.name: kinds.get(result.code, Inv3dError)(result.message, result.hint) for result in results if result.code
+    }
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,9 +32,14 @@ from inv3d.cli.options import (
 from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D, check_encoder_name, in_lines
 from inv3d.core.inversion import methods
 from inv3d.core.plurals import number_of
+from inv3d.core.printable import printable
 
 if TYPE_CHECKING:
+    from inv3d.core.inversion.loop import Progress
     from inv3d.photos import PhotoResult
+
+_NAME = 24
+"""Signs of a photo's name in a table of 80."""
 
 
 def image(
@@ -138,7 +142,8 @@ def image(
     Writes the same output folder as `inv3d video`.
     """
     from inv3d.budget import require_head
-    from inv3d.cli.progress import minutes, quiet, reporter
+    from inv3d.cli.conclusion import conclude
+    from inv3d.cli.progress import minutes, reporter
     from inv3d.cli.signals import interruptible
     from inv3d.cli.terminal import document, teller
     from inv3d.core.bundle import check_prepared, read_info
@@ -173,21 +178,32 @@ def image(
     tell(f"{number_of(len(found), 'photo')}: {course_in_words(job)}, model {model}")
     tell(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}")
     finished: list[PhotoResult] = []
+    with interruptible(lambda: _stopped(found, outputs, finished)), reporter(as_json) as progress:
 
-    def add(result: PhotoResult) -> None:
-        finished.append(result)
+        def add(result: PhotoResult) -> None:
+            finished.append(result)
+            if len(found) > 1:
+                progress.tell(f"{result.photo}: {_outcome(result)}")
+                for warning in _warnings(result):
+                    progress.tell(f"  warning: {warning}")
+
+        def steps_of(photo: Path) -> Progress:
+            """A single photo is reported step by step, several one by one."""
+            name = f"photos ({printable(photo.name)})"
+
+            def one_of_several(stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
+                progress(name, len(finished), len(found), {})
+
+            return one_of_several if len(found) > 1 else progress
+
+        results = photos_to_heads(found, outputs, job, steps_of, add)
         if len(found) > 1:
-            tell(f"{result.photo}: {_outcome(result)}")
-
-    # several photos are reported one by one, a single one step by step
-    steps = nullcontext(quiet) if len(found) > 1 else reporter(as_json)
-    with interruptible(lambda: _stopped(found, outputs, finished)), steps as progress:
-        results = photos_to_heads(found, outputs, job, progress, add)
-    _conclude(results, tell, as_json)
+            progress("photos", len(found), len(found), {})
+    _tell_results(results, tell, as_json)
     if as_json:
         document({"device": str(choice.device), "photos": [_record(result) for result in results]})
-    if all(result.error is not None for result in results):
-        raise _failure(results)
+    failed = {str(result.photo): result.error for result in results if result.error is not None}
+    conclude(failed, len(results), "photos", "above")
 
 
 def _stopped(photos: list[Path], outputs: list[Path], finished: list[PhotoResult]) -> tuple[str, str]:
@@ -205,29 +221,22 @@ def _stopped(photos: list[Path], outputs: list[Path], finished: list[PhotoResult
     )
 
 
-def _failure(results: list[PhotoResult]) -> Exception:
-    """The error of the only photo, or one that says that all of them failed."""
-    from inv3d.core.errors import InputError
-
-    if len(results) == 1 and results[0].error is not None:
-        return results[0].error
-    return InputError(f"none of the {len(results)} photos can be used", "see the reasons above")
-
-
-def _conclude(results: list[PhotoResult], tell: Callable[[str], None], as_json: bool) -> None:
+def _tell_results(results: list[PhotoResult], tell: Callable[[str], None], as_json: bool) -> None:
     """Print a few lines on one photo, a table of several."""
     from inv3d.cli.figures import figures, remarks_on, spent
-    from inv3d.cli.terminal import table
+    from inv3d.cli.terminal import shortened, table
 
     if len(results) > 1:
         if not as_json:
-            rows = [(result.photo.name, *_figures(result), _outcome(result)) for result in results]
-            table(("photo", "yaw", "PSNR", "likeness", "seconds", ""), rows, right=("yaw", "PSNR", "seconds"))
+            rows = [(shortened(result.photo.name, _NAME), *_figures(result), _state(result)) for result in results]
+            table(("photo", "yaw", "PSNR", "likeness", "seconds", "head"), rows, right=("yaw", "PSNR", "seconds"))
     elif (run := results[0].run) is not None:
         means = run["means"]["fit"]
         tell(f"done in {spent(run)}")
-        whose = " by the generator alone" if run["settings"]["output"]["frames"] else ""
-        tell(f"  yaw {run['yaw_degrees']:z.0f} degrees{whose}: {figures(means)}")
+        whose = ", by the generator alone" if run["settings"]["output"]["frames"] else ""
+        tell(f"  the photo's own view (yaw {run['yaw_degrees']:z.0f} degrees){whose}: {figures(means)}")
+        for warning in _warnings(results[0]):
+            tell(f"  warning: {warning}")
         for line in remarks_on(run):
             tell(f"  {line}")
         if turned := _turned(results[0]):
@@ -244,6 +253,19 @@ def _figures(result: PhotoResult) -> tuple[str, str, str, str]:
         return ("", "", "", "")
     run, means = result.run, result.run["means"]["fit"]
     return f"{run['yaw_degrees']:z.0f}°", f"{means['psnr']:.1f}", likeness(means), f"{run['total_seconds']:.1f}"
+
+
+def _state(result: PhotoResult) -> str:
+    """What became of a photo in a word or two; more was told when it was finished."""
+    if result.error is not None:
+        return "failed"
+    if result.run is None:
+        return "skipped"
+    return "see above" if _warnings(result) else "made"
+
+
+def _warnings(result: PhotoResult) -> list[str]:
+    return result.run["warnings"] if result.run else []
 
 
 def _outcome(result: PhotoResult) -> str:
@@ -268,4 +290,5 @@ def _record(result: PhotoResult) -> dict[str, object]:
         return {**record, "error": result.error.message, "hint": result.error.hint}
     if result.run is None:
         return {**record, "skipped": True}
-    return {**record, "seconds": result.run["total_seconds"], "metrics": result.run["means"]["fit"]}
+    run = result.run
+    return {**record, "seconds": run["total_seconds"], "metrics": run["means"]["fit"], "warnings": run["warnings"]}

@@ -120,11 +120,6 @@ def is_live(as_json: bool) -> bool:
     return not as_json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def quiet(stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
-    """A silent reporter, for many short jobs that are reported when finished."""
-    signals.check()
-
-
 def watched(tell: Callable[[str], None]) -> Callable[[str], None]:
     """Wrap `tell` so that a training can be stopped at every line it prints."""
 

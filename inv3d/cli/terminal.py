@@ -136,6 +136,14 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
     Console(file=sys.stdout, markup=False, emoji=False, highlight=False).print(drawn)
 
 
+def shortened(text: str, most: int) -> str:
+    """`text` with at most so many signs: the middle is left out, since names of files often begin or end alike."""
+    if len(text) <= most:
+        return text
+    end = (most - 3) // 2
+    return f"{text[: most - 3 - end]}...{text[len(text) - end :]}"
+
+
 def counter(done: object, total: object, unit: str) -> None:
     """Update a counter, in a terminal only."""
     if sys.stderr.isatty():

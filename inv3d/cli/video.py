@@ -28,6 +28,7 @@ from inv3d.cli.options import (
     check_folder,
 )
 from inv3d.core.encoders.kinds import E3DGE, ENCODERS, described
+from inv3d.core.plurals import number_of
 
 if TYPE_CHECKING:
     import torch
@@ -154,7 +155,7 @@ def video(
         _replay(material, out, model, encoder, choice.device, force, head.choice if head else None, as_json)
         return
     job = VideoJob(
-        material=material, out=out, views=views, latents=latents, model=model, perceptual=perceptual, identity=identity,
+        material=material, out=out, views=material.at_most(views), latents=latents, model=model, perceptual=perceptual, identity=identity,
         settings=settings, seed=seed, device=choice.device, force=force, resume=resume,
         head=head.choice if head else None, background=backgrounds.Background.parse(background), turn=turn, matte=matte,
     )  # fmt: skip
@@ -164,7 +165,7 @@ def video(
     seconds = video_seconds(job)
     tell(material.description)
     codes = "one code per view" if latents and settings.latent_steps else "one code"
-    tell(f"{views} views, {codes}, model {model}, preset {settings.name}")
+    tell(f"{number_of(job.views, 'view')}, {codes}, model {model}, preset {settings.name}")
     tell(f"device {choice.device} ({choice.reason}); about {minutes(seconds)}; output in {out}")
     with interruptible(lambda: stopped(out)), reporter(as_json) as progress:
         run = video_to_head(job, progress, progress.tell)
@@ -179,7 +180,7 @@ def video(
     failed = Counter(frame["reason"] for frame in run["frames"]["failed"])
     if failed:
         reasons = ", ".join(f"{count} {reason}" for reason, count in failed.most_common())
-        tell(f"  frames left out: {reasons} (listed in the report)")
+        tell(f"  {material.unit} left out: {reasons} (listed in the report)")
     tell(f"open {out / 'report.html'}")
     if as_json:
         document(

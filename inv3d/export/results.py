@@ -159,10 +159,11 @@ class PhotographsRun(TurnRun):
 
 
 class PhotoRun(Run):
-    """The content of `run.json` for a photo; `camera` is what the `method` did with it, if there was one, `confidence` the
-    aligner's, `rolled_degrees` how far the head is rotated clockwise in the photo."""
+    """The content of `run.json` for a photo; `warnings` say what may be wrong with it, `camera` is what the `method` did with
+    it, if there was one, `confidence` the aligner's, `rolled_degrees` how far the head is rotated clockwise in the photo."""
 
     photo: Text
+    warnings: tuple[Text, ...] = ()
     method: Text | None = None
     camera: Text | None = None
     encoder: Text

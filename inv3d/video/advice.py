@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from inv3d.core.world import OUTSIDE
 from inv3d.video.quality import Quality
 from inv3d.video.track import HeadTrack, TrackedFrame
 
@@ -15,13 +16,17 @@ _ENOUGH = 60.0
 _SIDE = 15.0
 """Degrees to the poorer side below which a turn is one-sided."""
 _PROFILE = (50.0, 85.0)
-"""Furthest yaws (degrees) of what may be a profile: those of photographed people are often read as 55 to 75."""
+"""Furthest yaws (degrees) of what may be a profile: those in photos are often read as 55 to 75."""
 _GAP = 45.0
 """Degrees between neighbouring frames."""
 _DARK, _BLURRED, _INSIDE, _GLARE = 0.15, 0.55, 0.93, 0.02
 _SMALL = 160.0
 """Pixels per side of the crop around a head."""
 _MANY_FAILED = 0.25
+_UNSURE = 0.65
+"""The aligner's confidence below which the side of a face is often misread. Of 156 pictures of 36 drawn people, plain, tinted, dark,
+blurred or partly covered, 6 of 13 below it were misread by more than 8 degrees, and 11 of 143 above; none of 32 plain ones
+lay below (`benchmarks/confidence.py`)."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +40,28 @@ class Advice:
         return f"{self.wrong}: {self.do}"
 
 
-def advise(found: HeadTrack, chosen: Sequence[TrackedFrame], turn_given: bool = False) -> tuple[Advice, ...]:
-    """Everything that is wrong with a track and the frames `chosen` to fit, the worst first; `turn_given` says that `--turn` was."""
-    return (*_about_turn(found, turn_given), *_about_frames(chosen), *_about_failures(found))
+def advise(found: HeadTrack, chosen: Sequence[TrackedFrame], turn_known: bool = False) -> tuple[Advice, ...]:
+    """Everything that is wrong with a track and the frames `chosen` to fit, the worst first; `turn_known` says
+    that yaws are more than read off single pictures: measured, or given."""
+    return (*_about_turn(found, turn_known), *_about_frames(chosen), *_about_failures(found))
 
 
-def _about_turn(found: HeadTrack, turn_given: bool) -> list[Advice]:
+def advise_on_photo(confidence: float, strangeness: float, face: bool) -> tuple[Advice, ...]:
+    """What is wrong with a photo, by the aligner's `confidence`, which means this of a `face` alone, and by how strange the
+    photo is to the model (see `World`)."""
+    compare = "compare the photo with its render in report.html; if they differ much, use another photo"
+    advice = []
+    if face and confidence < _UNSURE:
+        what = f"the head was found with little confidence ({confidence:.2f}), and may look to another side than was read"
+        advice.append(Advice(what, f"{compare}, sharp, evenly lit and in colour"))
+    if strangeness > OUTSIDE:
+        advice.append(Advice("the model has seen nothing like this photo", compare))
+    return tuple(advice)
+
+
+def _about_turn(found: HeadTrack, turn_known: bool) -> list[Advice]:
     low, high = (math.degrees(yaw) for yaw in found.yaw_range)
-    may_be_profile = not turn_given and _PROFILE[0] <= max(-low, high) <= _PROFILE[1]
+    may_be_profile = not turn_known and _PROFILE[0] <= max(-low, high) <= _PROFILE[1]
     or_told = ", or if it is shown in profile, add --turn 90" if may_be_profile else ""
     if high - low < _ENOUGH:
         return [

@@ -52,6 +52,10 @@ class Material(Protocol):
         """An estimate."""
         ...
 
+    def at_most(self, views: int) -> int:
+        """How many of so many views there can be at most, as far as that is known before heads are searched for."""
+        ...
+
     def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted) -> HeadTrack:
         """The head in every frame; these are counted. Raises InputError if there is none."""
         ...
@@ -103,6 +107,9 @@ class Recording:
     def seconds_to_track(self) -> float:
         return 0.08 * (self.info.frames or 25 * self.info.duration)
 
+    def at_most(self, views: int) -> int:
+        return views
+
     def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted) -> HeadTrack:
         return track(self.path, bundle.aligner, counted, detector(bundle.info), head)
 
@@ -148,6 +155,9 @@ class Photographs:
     @property
     def seconds_to_track(self) -> float:
         return 1.0 * len(self.files)
+
+    def at_most(self, views: int) -> int:
+        return min(views, len(self.files))
 
     def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted) -> HeadTrack:
         usable: list[TrackedFrame] = []

@@ -102,3 +102,9 @@ def test_streams_of_a_test_or_a_notebook_are_left_alone(monkeypatch):
     terminal.say("12°")
     assert out.getvalue() == "12°\n"
     assert terminal.finish() is None
+
+
+def test_long_names_lose_their_middle():
+    assert terminal.shortened("IMG_20230704_123456.jpg", 24) == "IMG_20230704_123456.jpg"
+    assert terminal.shortened("holiday-in-the-mountains-0042.jpg", 24) == "holiday-in-...s-0042.jpg"
+    assert len(terminal.shortened("x" * 99, 24)) == 24

@@ -45,9 +45,10 @@ def test_good_photos_become_heads_and_bad_ones_do_not_stop_them(done):
     assert {path.name for path in (out / "head-inv3d").iterdir()} == {
         "head", "views", "orbit.mp4", "mesh.glb", "view.html", "metrics.json", "report.html", "run.json"
     }  # fmt: skip
-    table = run.stdout[run.stdout.index("PSNR") :]
-    assert "no head was found" in run.stdout and "not a picture" in run.stdout
-    assert all(name in table for name in ("head.png", "grey.jpg", "text.png"))
+    lines, table = run.stdout.split("photos 3/3\n")
+    assert "no head was found" in lines and "not a picture" in lines and "photos (head.png) 2/3\n" in lines
+    states = {cells[1].strip(): cells[-2].strip() for row in table.splitlines() if len(cells := row.split("│")) > 2}
+    assert states == {"head.png": "made", "grey.jpg": "failed", "text.png": "failed"}
     facts = json.loads((out / "head-inv3d" / "run.json").read_text())
     assert facts["refine"] == 3 and facts["encoder"] == "none" and abs(facts["yaw_degrees"]) < 30
     assert "The photo shows the head from" in (out / "head-inv3d" / "report.html").read_text()
@@ -56,6 +57,7 @@ def test_good_photos_become_heads_and_bad_ones_do_not_stop_them(done):
 def test_a_photo_goes_through_the_encoder_unless_told_otherwise(photos, tmp_path):
     run = inv3d("image", photos / "head.png", "--preset", "draft", "--out", tmp_path / "head")
     assert run.returncode == 0, run.stderr
+    assert "export view 7/7" in run.stdout and "the photo's own view (yaw " in run.stdout and "warning" not in run.stdout
     facts = json.loads((tmp_path / "head" / "run.json").read_text())
     assert facts["encoder"] == PREIM3D and facts["refine"] == facts["tune"] == 0
     assert "encoder preim3d" in (tmp_path / "head" / "report.html").read_text()
@@ -85,7 +87,8 @@ def test_finished_photos_are_passed_over_and_never_overwritten(done, photos):
 def test_what_cannot_be_used_is_told_in_one_line(photos, tmp_path):
     fails(3, "no head was found", "image", photos / "grey.jpg", "--encoder", "none")
     fails(3, "none of the 2 photos", "image", photos / "grey.jpg", photos / "text.png", "--encoder", "none")
-    fails(3, "does not exist", "image", tmp_path / "x.png", "--encoder", "none")
+    fails(3, "does not exist", "image", photos / "head.png", tmp_path / "x.png", "--encoder", "none")
+    assert not here("image", tmp_path / "x.png").stdout  # neither an estimate nor a table
     fails(3, "no photos in the folder", "image", tmp_path)
     fails(2, "no encoder 'e4e'", "image", photos / "head.png", "--encoder", "e4e")
     fails(2, "is not a head", "image", photos / "head.png", "--head", "left")

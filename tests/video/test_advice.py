@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from inv3d.video.advice import advise
+from inv3d.video.advice import advise, advise_on_photo
 from inv3d.video.decode import FailedFrame
 from inv3d.video.quality import Quality
 from inv3d.video.track import HeadTrack, TrackedFrame
@@ -53,17 +53,30 @@ def test_what_is_wrong_is_said_with_what_to_do(found, words):
 
 
 @pytest.mark.parametrize(
-    ("degrees", "given", "advised"),
+    ("degrees", "known", "advised"),
     [
         (range(-3, 70, 12), False, True), (range(-3, 70, 12), True, False), (range(-3, 94, 16), False, False),
         (range(-3, 45, 12), False, False), (range(-20, 21, 5), False, False), (range(10, 66, 5), False, True),
     ],
-    ids=["read as 69", "told already", "read as 93", "far from profile", "to both sides", "few degrees, far aside"],
+    ids=["read as 69", "measured or given", "read as 93", "far from profile", "to both sides", "few degrees, far aside"],
 )  # fmt: skip
-def test_a_turn_is_asked_for_only_where_it_may_be_a_profile_and_was_not_given(degrees, given, advised):
+def test_a_turn_is_asked_for_only_where_it_may_be_a_profile_and_was_not_known(degrees, known, advised):
     found = turn(degrees)
-    (advice,) = advise(found, found.frames, turn_given=given)
+    (advice,) = advise(found, found.frames, turn_known=known)
     assert ("--turn 90" in str(advice)) == advised
+
+
+@pytest.mark.parametrize(
+    ("confidence", "strangeness", "face", "words"),
+    [
+        (0.9, 0.9, True, []), (0.6, 0.9, True, ["(0.60)"]), (0.6, 0.9, False, []), (0.9, 1.2, True, ["nothing like this photo"]),
+        (0.6, 1.2, True, ["(0.60)", "nothing like this photo"]),
+    ],
+    ids=["good", "unsure", "a thing", "strange", "both"],
+)  # fmt: skip
+def test_photos_that_may_be_misread_are_told(confidence, strangeness, face, words):
+    said = [str(each) for each in advise_on_photo(confidence, strangeness, face)]
+    assert len(said) == len(words) and all(word in line and "report.html" in line for word, line in zip(words, said, strict=True))
 
 
 def test_one_bad_frame_of_nine_does_no_harm():

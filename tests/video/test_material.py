@@ -62,6 +62,7 @@ def test_photos_are_tracked_one_by_one_and_listed_if_they_cannot_be_used(photos,
 
 def test_photos_beyond_the_views_are_held_out(photos, found):
     every = photos.select(found, 9, 24)
+    assert photos.at_most(9) == 6 and photos.at_most(2) == 2  # known before any was looked at
     assert [frame.index for frame in every.targets] == [1, 2, 0] and not every.between and not every.held_out
     two = photos.select(found, 2, 24)
     assert [frame.index for frame in two.targets] == [1, 0] and [frame.index for frame in two.held_out] == [2]
