@@ -113,7 +113,7 @@ def likeness(
 def exact_aside(clip: TestClip, view: Views, bundle: Bundle) -> tuple[Tensor, Tensor]:
     """Exact pictures [2,3,R,R] of a person from 30 degrees to either side of the view, and where [2,1,R,R] they show the head."""
     parameters, size = clip.turn.parameters(view.frames[0]), view.images.shape[-1]
-    drawn = [clip.renderer().render(parameters, side, size) for side in sides_of(view.cameras, bundle)]
+    drawn = [clip.renderer().render(parameters, side, size) for side in sides_of(view.cameras)]
     return torch.cat([one.image for one in drawn]), torch.cat([one.alpha.reshape(1, 1, size, size) for one in drawn]) > 0.5
 
 
@@ -146,7 +146,7 @@ def of_person(seed: int, row: Row, bundle: Bundle, inverters: Mapping[str, Inver
     found, (aside, surface) = made.footage.targets, truth_of(seed, bundle)
     return {
         **likeness(made.head.render(found.cameras).image, found.images, outline_of(found), bundle),
-        **likeness(shown_aside(made.head, found.cameras, bundle), *aside, bundle, " aside"),
+        **likeness(shown_aside(made.head, found.cameras), *aside, bundle, " aside"),
         **geometry(made.head, surface, clip),
         "CPU seconds": seconds,
     }

@@ -19,6 +19,7 @@ from inv3d.core.encoders.inverter import Start
 from inv3d.core.head import Head
 from inv3d.core.helpers import OWN
 from inv3d.core.inversion.invert import Footage, Inverted, invert
+from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.metrics.image import ms_ssim, mse
 from inv3d.core.metrics.judges import judges_for
@@ -69,14 +70,15 @@ def inverted(
     return made, time.process_time() - begun
 
 
-def sides_of(camera: Camera, bundle: Bundle) -> list[Camera]:
-    """The cameras to the left and to the right of one."""
-    return [bundle.info.camera(camera.yaw + turn, camera.pitch) for turn in (-ASIDE, ASIDE)]
+def sides_of(camera: Camera) -> list[Camera]:
+    """The cameras to the left and to the right of one, which is turned about the head with all that was found of it."""
+    turns = (camera.cam2world.new_zeros(len(camera), 6).index_fill(1, torch.tensor([1]), turn) for turn in (-ASIDE, ASIDE))
+    return [correct(camera, turn) for turn in turns]
 
 
-def shown_aside(head: Head, found: Camera, bundle: Bundle) -> Tensor:
+def shown_aside(head: Head, found: Camera) -> Tensor:
     """Renders [2,3,R,R] of a head from 30 degrees to either side of a camera."""
-    return torch.cat([head.render(side).image for side in sides_of(found, bundle)])
+    return torch.cat([head.render(side).image for side in sides_of(found)])
 
 
 def compared(image: Tensor, target: Tensor, bundle: Bundle, suffix: str = "") -> dict[str, float | None]:

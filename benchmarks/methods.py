@@ -124,7 +124,7 @@ def of_person(seed: int, row: Row, preset: str, bundle: Bundle) -> dict[str, Any
     made, seconds = made_by(row, estimated(exact, bundle), preset, bundle)
     found, sides = made.footage.targets, exact_aside(clip, exact, bundle)
     plain, coloured = (
-        likeness(shown_aside(head, found.cameras, bundle), *sides, bundle) for head in (made.head, made.head.showing(found))
+        likeness(shown_aside(head, found.cameras), *sides, bundle) for head in (made.head, made.head.showing(found))
     )
     return {
         **likeness(made.head.render(found.cameras).image, found.images, outline_of(found), bundle),

@@ -62,10 +62,10 @@ def measured(number: int, row: Row, preset: str, bundle: Bundle) -> dict[str, An
 
     made, seconds = inverted(view, course.fit, start, bundle)
     target, found = made.footage.targets.images, made.footage.targets.cameras
-    drawn = [renderer.render(turn.parameters(frame), camera, size) for camera in (exact.cameras, *sides_of(exact.cameras, bundle))]
+    drawn = [renderer.render(turn.parameters(frame), camera, size) for camera in (exact.cameras, *sides_of(exact.cameras))]
     colour = room_colour(target, drawn[0].alpha)[:, None, None]
     aside = torch.cat([each.image * each.alpha + colour * (1.0 - each.alpha) for each in drawn[1:]])
-    shown = shown_aside(made.head, found, bundle)
+    shown = shown_aside(made.head, found)
     return {
         **compared(made.head.render(found).image, target, bundle),
         **compared(shown, aside, bundle, " aside"),

@@ -161,7 +161,7 @@ def figures_of(
     made, seconds = inverted(replace(view, cameras=camera), settings, start, bundle, seed)
     target, found = made.footage.targets.images, made.footage.targets.cameras
     image, error = made.head.render(found).image, float(angles(found, view.cameras))
-    aside = shown_aside(made.head, found, bundle)
+    aside = shown_aside(made.head, found)
     lpips = judges_for(bundle, False, CPU).lpips
 
     def draw(side: Camera) -> tuple[Tensor, Tensor]:
