@@ -36,9 +36,8 @@ def find_photos(places: Iterable[Path]) -> list[Path]:
             found += inside
         elif any(sign in str(place) for sign in "*?[") and not _exists(place):
             found += _fitting(place)
-        elif _is_missing(place):
-            raise InputError(f"{place} does not exist", "check the path")
         else:
+            refuse_missing(place)
             found.append(place)
     if empty is not None and not found:
         raise InputError(f"there are no photos in the folder {empty}", "name a folder with PNG or JPEG files")
@@ -118,15 +117,14 @@ def _is_folder(place: Path) -> bool:
         return False
 
 
-def _is_missing(place: Path) -> bool:
-    """Whether there is certainly no such file; other faults are left to the reader to report."""
+def refuse_missing(place: Path) -> None:
+    """Raises InputError if there is certainly no such file; other faults are left to the reader to report."""
     try:
         place.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{place} does not exist", "check the path") from error
     except (OSError, ValueError):
         pass
-    return False
 
 
 def _exists(place: Path) -> bool:

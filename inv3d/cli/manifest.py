@@ -48,13 +48,14 @@ class Row:
 
 
 def rows_of(inputs: Sequence[Path], known: Known) -> list[Row]:
-    """What files, folders, patterns and manifests name. Raises InputError for those that name nothing, UsageError for a
+    """What files, folders, patterns and manifests name. Raises InputError for those that name nothing, even if one file is
+    missing (those that a manifest names are told when their turn comes), UsageError for a
     manifest that cannot be used."""
     return [row for path in inputs for row in _rows(path, known)]
 
 
 def _rows(path: Path, known: Known) -> Iterator[Row]:
-    from inv3d.places import find_inputs
+    from inv3d.places import find_inputs, refuse_missing
 
     if path.suffix.lower() in TABLES and not path.is_dir():
         yield from _manifest(path, known)
@@ -67,6 +68,7 @@ def _rows(path: Path, known: Known) -> Iterator[Row]:
         for each in found:
             yield from _rows(Path(each), known)
     else:
+        refuse_missing(path)
         yield Row((str(path),))
 
 

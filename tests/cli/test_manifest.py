@@ -28,7 +28,8 @@ def test_clips_and_photos_of_a_folder_a_pattern_and_files(tmp_path):
     inside = [row.inputs for row in rows_of([tmp_path], KNOWN)]
     assert inside == [(str(tmp_path / name),) for name in ("a.MOV", "b.mp4", "c.mkv", "d.jpg")]
     assert [row.inputs for row in rows_of([tmp_path / "?.mp4"], KNOWN)] == [(str(tmp_path / "b.mp4"),)]
-    assert rows_of([tmp_path / "none.mp4"], KNOWN) == [Row((str(tmp_path / "none.mp4"),))]  # its own failure, later
+    with pytest.raises(InputError, match=r"none\.mp4 does not exist"):
+        rows_of([tmp_path / "b.mp4", tmp_path / "none.mp4"], KNOWN)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no clips or photos"):
         rows_of([tmp_path / "empty"], KNOWN)
