@@ -106,7 +106,7 @@ def test_a_command_may_be_stopped_at_any_moment(tmp_path, number, seconds):
     process.send_signal(number)
     shown, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert shown == "" and len(errors.splitlines()) == 2, errors
+    assert all(" heads " in line for line in shown.splitlines()) and len(errors.splitlines()) == 2, errors  # steps at most
     assert errors.startswith("error: stopped before ") and "Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
 
