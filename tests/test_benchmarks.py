@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from inv3d.core.camera import look_at
 from inv3d.core.encoders.inverter import Start
 from inv3d.core.training.dataset import write_shard
 from inv3d.core.training.preim3d import SMALL
@@ -140,6 +141,19 @@ def test_the_frechet_distance_is_of_what_heads_look_like_from_random_sides(demo,
     assert len(set(yaws)) == 6 and max(map(abs, yaws)) <= math.radians(threedinv.YAW)
     same, other = (threedinv.frechet_of([seen(0, 1.0), seen(code)], right)["Frechet"] for code in (1, 2))
     assert abs(same) < 1e-6 and other > 0.05
+
+
+def test_sides_of_a_camera_keep_what_else_was_found_of_it(monkeypatch):
+    pytest.importorskip("anny")
+    monkeypatch.syspath_prepend(str(FOLDER))
+    inverting = importlib.import_module("inverting")
+    yaw, pitch, roll = (torch.tensor([angle]) for angle in (0.3, 0.1, 0.05))
+    found = look_at(yaw, pitch, roll=roll)
+    found.intrinsics[:, 0, 2] += 0.04
+    sides = inverting.sides_of(found)
+    for side, turn in zip(sides, (-inverting.ASIDE, inverting.ASIDE), strict=True):
+        assert torch.allclose(side.cam2world, look_at(yaw + turn, pitch, roll=roll).cam2world, atol=1e-5)
+        assert torch.equal(side.intrinsics, found.intrinsics)
 
 
 def test_photographs_of_one_person_are_inverted_once(monkeypatch):
