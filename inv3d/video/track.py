@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ _BLANK = 16  # of 255: the level of black with noise and vignetting
 _OUTLIER = 6.0  # median absolute deviations from the smooth path
 _BRIDGED = 0.5  # seconds: a head that is seen so shortly before and after is on the smooth path between
 _FOLLOWED = 0.15  # confidence of a head that is followed: it cannot vanish from one frame to the next, nor
+_REMEMBERED = 64  # frames without a head, in which one that is found later is looked for
 _MISREAD = 1.8  # times that a furthest yaw may have been misread
 _WAY, _GROWTH, _TURN = 0.08, 1.1, 0.2  # move by this part of its crop, grow by this factor, turn by these radians
 
@@ -144,6 +146,18 @@ def _follow(aligner: Aligner, frame: Frame, last: Located, before: Located) -> L
     return located if confidence >= CONFIDENT or (close and confidence >= _FOLLOWED) else None
 
 
+def _followed_back(aligner: Aligner, lost: Sequence[Frame], found: Located) -> Iterator[tuple[Frame, Located]]:
+    """The latest of the frames in which no head was found, the last first, where it can be followed back from where it was
+    `found` after them: from the side a head is followed more surely than it is found."""
+    before = last = found
+    for frame in reversed(lost):
+        located = _follow(aligner, frame, last, before)
+        if located is None:
+            return
+        yield frame, located
+        before, last = last, located
+
+
 def _is_blank(frame: Frame) -> bool:
     """Whether a frame has a single colour."""
     return int(np.ptp(frame.image[::4, ::4], axis=(0, 1)).max()) < _BLANK
@@ -178,6 +192,7 @@ def read(
     seen: Located | None = None  # the last position of the head, however long ago
     shots = Shots()
     pictures: dict[int, Picture] = {}
+    lost: deque[Frame] = deque(maxlen=_REMEMBERED)  # since a head was seen
     sampled = frames(path, lambda index: index % stride == 0, SEARCH_SIDE, failed.append)
     for count, frame in enumerate(sampled):
         # searching the whole frame now and then reveals a second head
@@ -199,8 +214,13 @@ def read(
                 )
             usable.append(tracked)
             pictures[frame.index] = _grey(frame, located)
+            for earlier, there in _followed_back(aligner, lost, located):
+                usable.append(placed(earlier, there))
+                pictures[earlier.index] = _grey(earlier, there)
+            lost.clear()
             before, last, seen = last, located, located
         else:
+            lost.append(frame)
             failed.append(FailedFrame(frame.index, frame.time, "no head found"))
             before = last = None
         progress(count + 1, max(total, count + 1))
@@ -208,7 +228,9 @@ def read(
         raise InputError(
             f"no head was found in any frame of {path}", "film one head, upright, at least a sixth of the picture high"
         )
-    return smooth(HeadTrack(tuple(usable), tuple(sorted(failed, key=lambda frame: frame.index)))), pictures
+    usable.sort(key=lambda frame: frame.index)
+    unusable = sorted((frame for frame in failed if frame.index not in pictures), key=lambda frame: frame.index)
+    return smooth(HeadTrack(tuple(usable), tuple(unusable))), pictures
 
 
 def _grey(frame: Frame, located: Located) -> Picture:

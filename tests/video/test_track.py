@@ -1,6 +1,8 @@
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 
 from inv3d.core.errors import InputError, UsageError
 from inv3d.video.decode import Frame
-from inv3d.video.locate import align, search
+from inv3d.video.locate import Located, align, search
 from inv3d.video.track import HeadTrack, TrackedFrame, smooth, track
 from inv3d.video.write import write_mp4
 from tests.people import other, still
@@ -137,3 +139,21 @@ def test_yaws_follow_what_is_known_of_the_turn():
     for wrong in (0.5, 1.9):
         with pytest.raises(UsageError, match="57 degrees that were read"):
             HeadTrack(frames, ()).turning(wrong)
+
+
+def test_a_head_that_is_found_late_is_followed_back(clip, demo, monkeypatch):
+    """As where a clip begins with a profile."""
+    plain, count = track(clip, demo.aligner), itertools.count()
+
+    def blind_at_first(*where: Any, **named: Any) -> Located:
+        found = search(*where, **named)
+        return found[:0] if next(count) < 9 else found
+
+    monkeypatch.setattr("inv3d.video.track.search", blind_at_first)
+    found = track(clip, demo.aligner)
+    assert [frame.index for frame in found.frames] == list(range(28)) and not found.failed
+    assert float((found.yaws - plain.yaws).abs().max()) < 0.1
+    monkeypatch.setattr("inv3d.video.track._REMEMBERED", 4)
+    count = itertools.count()
+    found = track(clip, demo.aligner)
+    assert [frame.index for frame in found.failed] == list(range(5)) and found.frames[0].index == 5
