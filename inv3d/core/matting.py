@@ -20,8 +20,10 @@ from inv3d.core.views import Views, from_bytes, to_bytes
 _WINDOWS = (1 / 20, 1 / 32)
 """Radii in picture widths in which the colours of head and room are gathered, one after the other."""
 _SURE = 0.85  # coarse matte from which a pixel counts as the head's; below the rest to 1, as the room's
-_DISTINCT = 0.02
-"""Squared distance of two colours in [0,1] below which they say little."""
+_NOISE = 1e-3  # variance of a colour of [0,1] that is one and the same
+_DISTINCT = 2.0
+"""Squared distance of two colours, in standard deviations, below which they say little."""
+_CELLS = 4  # of which a window consists to each side
 _BINS = 16  # of each colour channel in histograms
 _RARE = 1e-3  # share of all pixels at which a colour is too rare to tell anything
 _ROUNDS = 2  # of completing mattes: what the first finds is known in the second
@@ -33,14 +35,13 @@ _EMPTY = 0.05  # matte below which a pixel shows the room alone
 
 
 def _gathered(values: Tensor, weights: Tensor, radius: int) -> tuple[Tensor, Tensor]:
-    """Weighted means [B,C,H,W] of `values` over windows, and the mean weight [B,1,H,W]; they are smooth, so that half the
-    pixels a side tell them."""
-    sums = torch.cat([values * weights, weights], 1)
-    size, radius = sums.shape[-2:], max(1, radius // 2)
-    width, sums = 2 * radius + 1, F.interpolate(sums, [(side + 1) // 2 for side in size], mode="area")
+    """Weighted means [B,C,h,w] of `values` [B,C,H,W] over windows, and the mean weight [B,1,h,w]; they are smooth, so that
+    every few pixels tell them."""
+    step = max(1, radius // _CELLS)
+    sums, radius = torch.cat([values * weights, weights], 1), radius // step
+    width, sums = 2 * radius + 1, F.interpolate(sums, [-(-side // step) for side in sums.shape[-2:]], mode="area")
     for window, beside in (((width, 1), (radius, 0)), ((1, width), (0, radius))):  # rows and columns apart are faster
         sums = F.avg_pool2d(sums, window, 1, beside)
-    sums = F.interpolate(sums, size, mode="bilinear", align_corners=False)
     return sums[:, :-1] / (sums[:, -1:] + 1e-6), sums[:, -1:]
 
 
@@ -55,15 +56,29 @@ def sharpened(matte: Tensor, image: Tensor) -> Tensor:
 
 
 def _mixed(coarse: Tensor, seen: Tensor, radius: int) -> Tensor:
-    """A matte [B,1,R,R] made finer by the colours `seen` [B,3,R,R] within a radius in pixels."""
-    head, heads = _gathered(seen, (coarse > _SURE).float(), radius)
-    room, rooms = _gathered(seen, (coarse < 1.0 - _SURE).float(), radius)
-    apart = head - room
-    length = apart.square().sum(1, keepdim=True)
-    share = ((seen - room) * apart).sum(1, keepdim=True) / (length + 1e-6)
+    """A matte [B,1,R,R] made finer by the colours `seen` [B,3,R,R] within a radius in pixels: by their share of the head along
+    the direction that tells it from the room although both vary (Fisher 1936, the linear discriminant). Along the line from
+    mean to mean, a dark eye beside bright skin would be the room's."""
+    head, head_varies, heads = _colours(seen, coarse > _SURE, radius)
+    room, room_varies, rooms = _colours(seen, coarse < 1.0 - _SURE, radius)
+    apart, varies = head - room, 0.5 * (head_varies + room_varies) + _NOISE * torch.eye(3).to(seen)
+    direction = torch.linalg.solve(varies, apart)
     # where both colours are known and differ, the picture decides; elsewhere the coarse matte
+    length = (direction * apart).sum(-1, keepdim=True)
     trust = length / (length + _DISTINCT) * (heads > 0) * (rooms > 0)
-    return torch.lerp(coarse, share.clamp(0.0, 1.0), trust * _doubt(coarse))
+    weight = trust / (length + 1e-6)
+    told = torch.cat([weight * direction, weight * (direction * room).sum(-1, keepdim=True), trust], -1).movedim(-1, 1)
+    told = F.interpolate(told, seen.shape[-2:], mode="bilinear", align_corners=False)
+    share, trust = (told[:, :3] * seen).sum(1, keepdim=True) - told[:, 3:4], told[:, 4:]
+    return torch.lerp(coarse, (share / (trust + 1e-6)).clamp(0.0, 1.0), trust * _doubt(coarse))
+
+
+def _colours(seen: Tensor, chosen: Tensor, radius: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean [B,h,w,3] and covariance [B,h,w,3,3] of the `chosen` colours around, and their share [B,h,w,1] of all."""
+    products = (seen[:, :, None] * seen[:, None]).flatten(1, 2)
+    found, share = _gathered(torch.cat([seen, products], 1), chosen.float(), radius)
+    mean, products = found.movedim(1, -1).split([3, 9], -1)
+    return mean, products.unflatten(-1, (3, 3)) - mean[..., None] * mean[..., None, :], share.movedim(1, -1)
 
 
 def _doubt(coarse: Tensor) -> Tensor:
