@@ -11,6 +11,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def by_yaw(rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
     """Means of each clip's figures between `YAWS`."""
     lines = []
     for name in dict.fromkeys(row["clip"] for row in rows):
-        for low, high in zip(YAWS, YAWS[1:], strict=False):
+        for low, high in pairwise(YAWS):
             some = [
                 {key: row[key] for key in Figures.__annotations__}
                 for row in rows

@@ -101,6 +101,24 @@ def test_the_first_step_of_a_stage_tells_what_came_before_it(monkeypatch):
     }  # fmt: skip
 
 
+def test_mattes_are_measured_where_they_fail(monkeypatch):
+    for name in EXTRA:
+        pytest.importorskip(name)
+    monkeypatch.syspath_prepend(str(FOLDER))
+    mattes = importlib.import_module("mattes")
+    exact, face = torch.zeros(2, 1, 100, 100)
+    exact[:, 20:80, 20:80] = face[:, 40:60, 40:60] = 1.0
+    matte = exact.clone()
+    matte[:, 40:50, 40:60] = 0.4  # half of the face
+    matte[:, :, :10] = 0.5  # some of the room
+    found = mattes.figures_of(matte, exact, face)
+    assert (found.face, found.outline) == (0.5, 0.0)
+    assert found.inside == pytest.approx(0.6 * 200 / 54**2, abs=1e-5)
+    assert found.room == pytest.approx(0.5 * 1000 / (100**2 - 66**2), abs=1e-5)
+    row = {"clip": "one", "yaw": -30.0, **vars(found)}
+    assert mattes.by_yaw([row, row])[0][:4] == ["one", "25 to 45", 2, "50.00%"]
+
+
 def test_figures_of_all_subjects_together_stand_beside_their_means(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(FOLDER))
     results = importlib.import_module("results")
