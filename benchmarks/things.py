@@ -1,8 +1,8 @@
 """A model of things on drawn ones that no training has seen: `python benchmarks/things.py --model cats`, or chairs.
 
-The generator from z (also from behind) and its encoder on photos, each compared with the exact picture inside the crop: PSNR,
-MS-SSIM, LPIPS (whose weights it needs); the mean code stands beside them. The aligner on the same photos, of up to 50 degrees of
-yaw; every second chair stands before clutter.
+The generator from z (also from behind) and its encoder on exact crops, each compared with the exact picture: PSNR, MS-SSIM, LPIPS
+(whose weights it needs). The aligner on photos of the same things, of up to 50 degrees of yaw, and the encoder on what it cuts out,
+compared with that; every second chair stands before clutter, which no code can show. The mean code stands beside both.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from drawn import CLUTTERED, TURNS, photo
+from inverting import exact_views
 from PIL import Image
 from results import publish, table
 
@@ -58,7 +59,8 @@ def main() -> None:
     for i, seed in enumerate(SEEDS[:count]):
         turn = TURNS[name](seed, **PHOTO)
         frame = FRAMES[i % len(FRAMES)]
-        target, camera = turn.render_aligned(renderer, frame, size).image, turn.aligned_camera(frame)
+        exact = exact_views(turn, renderer, (frame,), size)
+        target, camera = exact.images, exact.cameras
         z = torch.cat(turn.latents(frame), 1)
         mean = bundle.generator.code_space.repeat(bundle.mean_code[None])
         compare("from z", bundle.generator.mapping(z), camera, target)
@@ -66,6 +68,7 @@ def main() -> None:
         back = renderer.render(turn.parameters(frame), behind, size).image
         compare("from z, from behind", bundle.generator.mapping(z), behind, back)
         compare("mean code", mean, camera, target)
+        compare("one pass of the encoder", inverter(exact, bundle).codes, camera, target)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "photo.png"
             image = photo(turn, frame, cluttered=name in CLUTTERED and i % 2 == 1)
@@ -77,7 +80,8 @@ def main() -> None:
         found = view.cameras
         errors.append((abs(math.degrees(float(found.yaw)) - math.degrees(turn.yaw(frame))),
                        abs(math.degrees(float(found.pitch)) - math.degrees(turn.pitch(frame)))))  # fmt: skip
-        compare("one pass of the encoder", inverter(view, bundle).codes, found, view.images)
+        compare("mean code, on photos", mean, found, view.images)
+        compare("one pass of the encoder, on photos", inverter(view, bundle).codes, found, view.images)
     means = {row: [sum(column) / len(column) for column in zip(*each, strict=True)] for row, each in rows.items()}
     yaw, pitch = (sorted(each)[len(errors) // 2] if errors else math.nan for each in zip(*errors, strict=True))
     result: dict[str, Any] = {"count": count, "means": means, "found": len(errors), "yaw": yaw, "pitch": pitch}

@@ -27,6 +27,14 @@ def over(image: Tensor, alpha: Tensor, background: Tensor) -> Tensor:
     return image * alpha + background * (1.0 - alpha)
 
 
+def cluttered(image: Tensor, alpha: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Pictures [B,3,R,R], a `share` of them before clutter instead of what is behind their coverage `alpha` [B,1,R,R]."""
+    if not share:
+        return image
+    moved = torch.rand(len(image), 1, 1, 1, generator=generator) < share
+    return torch.where(moved, over(image, alpha, clutter(len(image), image.shape[-1], generator)), image)
+
+
 def degrade(image: Tensor, generator: torch.Generator, noise: float) -> Tensor:
     """Brightness, contrast, tint, blur and noise as cameras and codecs add them; [B,3,R,R] in [-1,1]; `noise` is the largest amount."""
     batch = len(image)

@@ -97,7 +97,7 @@ class GlobalTrainer(AveragedTraining[E3dge]):
         """L_geo + L_code + L_rec (section 4.1), and L_pose (section 4.4)."""
         recipe, pictures, device = self.recipe, self.pictures, self.device
         assert pictures.z is not None
-        rows, images, yaw, pitch = pictures.drawn(recipe.batch, random)
+        rows, images, yaw, pitch, _ = pictures.drawn(recipe.batch, random)
         # alignments of photographs are not exact
         seen = jitter(images, random).to(device, memory_format=torch.channels_last)
         with half_where_fast(device):

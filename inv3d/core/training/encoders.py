@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from inv3d.core.bundle import Bundle
+from inv3d.core.bundle import LENDER, Bundle
 from inv3d.core.encoders.kinds import E3DGE, PREIM3D, WTRI
-from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
-from inv3d.core.encoders.store import save_encoder
+from inv3d.core.encoders.pyramid import Encoder, EncoderConfig, build_encoder, small_config
+from inv3d.core.encoders.store import load_encoder, save_encoder
 from inv3d.core.training.e3dge_recipe import e3dge_steps, train_e3dge
 from inv3d.core.training.job import EncoderJob, Show, finished_file, first_alone
 from inv3d.core.training.needs import Step, compared_rays
@@ -21,13 +21,23 @@ from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer
 from inv3d.core.training.wtri import train_wtri, wtri_steps
 
+_CLUTTERED = 0.5
+"""Share of the pictures of things before clutter: nobody matts a photo before its code is read."""
+_CODE = 0.125
+"""The weight of the codes of things, which pictures tell less of: with more, they would drown what drawn things teach."""
+_SEEN = 2.5
+"""The weight of what the perceptual network sees of things, where no identity is compared."""
+
 
 def recipe_for(bundle: Bundle) -> EncoderRecipe:
     """The paper's; a smaller one for models without super-resolution, such as the embedded ones; without the losses of
     identity for things, which have none."""
     recipe = EncoderRecipe() if bundle.generator.superresolution is not None else SMALL
     if bundle.shows_things:
-        recipe = replace(recipe, fit=replace(recipe.fit, identity=0.0), around_start=recipe.steps)
+        fit = replace(recipe.fit, identity=0.0, perceptual=_SEEN * recipe.fit.perceptual)
+        recipe = replace(
+            recipe, fit=fit, around_start=recipe.steps, cluttered=_CLUTTERED, code_growth=_CODE * recipe.code_growth
+        )
     return recipe
 
 
@@ -108,4 +118,16 @@ def make_trainer(bundle: Bundle, recipe: EncoderRecipe, folder: Path, device: to
     inside = Pictures.read(folder, recipe.samples.kind, own=True)
     outside = Pictures.read(folder, OUTSIDE, own=False)
     torch.manual_seed(recipe.seed)
-    return EncoderTrainer(bundle, build_encoder(config_for(bundle)), recipe, inside, outside, device)
+    encoder = build_encoder(config_for(bundle))
+    if bundle.shows_things:
+        begin(encoder)
+    return EncoderTrainer(bundle, encoder, recipe, inside, outside, device)
+
+
+def begin(encoder: Encoder) -> None:
+    """Let an encoder begin with the features of the embedded model's, where its own have the same sizes; they are nearer to those
+    of other things than random weights. What turns them into codes begins at nothing, and the codes at the mean."""
+    own, lent = encoder.state_dict(), load_encoder(LENDER, PREIM3D).state_dict()
+    fitting = {name: tensor for name, tensor in lent.items() if name in own and own[name].shape == tensor.shape}
+    linear = {name: torch.zeros_like(tensor) for name, tensor in own.items() if ".linear." in name}
+    encoder.load_state_dict({**own, **fitting, **linear})

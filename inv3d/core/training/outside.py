@@ -28,11 +28,11 @@ def draw_outside(job: EncoderJob, resolution: int, report: Callable[[str], None]
 
 
 def outside_bytes(job: EncoderJob, resolution: int, shards: int | None = None) -> int:
-    """Of the pictures that `draw_outside` gives."""
+    """Of the pictures that `draw_outside` gives; drawn ones come with their coverage."""
     if job.photos:
         return len(job.photos) * 3 * resolution**2
     heads = (shards or _shards_of(job)) * dataset.IMAGE_HEADS * dataset.VIEWS_PER_HEAD
-    return 0 if job.bundle.info.drawn_from is None else heads * 3 * dataset.IMAGE_RESOLUTION**2
+    return 0 if job.bundle.info.drawn_from is None else heads * 4 * dataset.IMAGE_RESOLUTION**2
 
 
 def _shards_of(job: EncoderJob) -> int:

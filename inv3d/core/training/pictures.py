@@ -20,26 +20,28 @@ MOST_YAW = math.radians(60)
 @dataclass(frozen=True)
 class Pictures:
     """Pictures [N,3,R,R] as bytes with the `yaw` and `pitch` [N] they were taken from, and the `z` [N,z_dim] of the
-    generator's own; out-of-domain ones have none."""
+    generator's own; out-of-domain ones have none. Photographs have no coverage `alpha` [N,1,R,R], as bytes."""
 
     images: Tensor
     yaw: Tensor
     pitch: Tensor
     z: Tensor | None = None
+    alpha: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def drawn(
         self, count: int, random: torch.Generator, mirroring: bool = False
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """So many of them at random: their rows [B], the pictures [B,3,R,R] in [-1,1], yaw and pitch [B]; with `mirroring`
-        every second time their mirror images."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
+        """So many of them at random: their rows [B], the pictures [B,3,R,R] in [-1,1], yaw and pitch [B], and their coverage
+        [B,1,R,R] if it is known; with `mirroring` every second time their mirror images."""
         rows = torch.randint(len(self), (count,), generator=random)
         images, yaw, pitch = from_bytes(self.images[rows]), self.yaw[rows], self.pitch[rows]
+        alpha = None if self.alpha is None else self.alpha[rows].float() / 255.0
         if mirroring and torch.rand((), generator=random) < 0.5:
-            images, yaw = images.flip(-1), -yaw
-        return rows, images, yaw, pitch
+            images, yaw, alpha = images.flip(-1), -yaw, None if alpha is None else alpha.flip(-1)
+        return rows, images, yaw, pitch, alpha
 
     @staticmethod
     def read(folder: Path, kind: str, own: bool) -> Pictures:
@@ -56,4 +58,5 @@ class Pictures:
         rows = (yaw.abs() <= most_yaw).nonzero()[:, 0]
         views = shards["yaw"].shape[1]
         z = shards["z"][rows // views] if own else None
-        return Pictures(shards["image"].flatten(0, 1)[rows], yaw[rows], pitch[rows], z)
+        alpha = shards["alpha"].flatten(0, 1)[rows] if "alpha" in shards else None
+        return Pictures(shards["image"].flatten(0, 1)[rows], yaw[rows], pitch[rows], z, alpha)

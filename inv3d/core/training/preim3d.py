@@ -19,6 +19,7 @@ from inv3d.core.device import half_where_fast
 from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.inversion.loop import total
 from inv3d.core.inversion.settings import FAST, FitSettings
+from inv3d.core.training.augment import cluttered
 from inv3d.core.training.averaged import AveragedTraining
 from inv3d.core.training.likeness import beside, likeness
 from inv3d.core.training.loop import Losses
@@ -41,6 +42,8 @@ class EncoderRecipe:
     batch: int = 4
     rendered: int = 4
     """Pictures of a batch that are rendered; the others of an in-domain batch teach their codes alone."""
+    cluttered: float = 0.0
+    """Share of the pictures that are read before clutter, where their coverage is known. They are compared without it."""
     lr: float = 1e-4
     average: float = 0.999
     """Decay of the moving average of the weights, which is what is kept."""
@@ -126,9 +129,9 @@ class EncoderTrainer(AveragedTraining[Encoder]):
         inside = self.is_inside(step)
         pictures = self.inside if inside else self.outside
         count = recipe.batch if inside else recipe.rendered
-        rows, images, yaw, pitch = pictures.drawn(count, random, mirroring=not inside)
+        rows, images, yaw, pitch, alpha = pictures.drawn(count, random, mirroring=not inside)
         # alignments of photographs are not exact
-        seen = jitter(images, random).to(self.device, memory_format=torch.channels_last)
+        seen = jitter(images if alpha is None else cluttered(images, alpha, recipe.cluttered, random), random).to(self.device, memory_format=torch.channels_last)
         with half_where_fast(self.device):
             codes: Tensor = self.network(seen)
         parts = [self._seen_again(codes[: recipe.rendered], images, yaw, pitch, step, random)]

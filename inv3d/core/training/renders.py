@@ -54,8 +54,8 @@ class Renders:
         return {"z": z, "yaw": yaw, "pitch": pitch, "image": torch.stack(images), "alpha": torch.stack(alphas)}
 
     def bytes(self, shards: int) -> int:
-        """Of the pictures of so many shards."""
-        return shards * self.heads * self.views * 3 * self.resolution**2
+        """Of the pictures of so many shards, with their coverage."""
+        return shards * self.heads * self.views * 4 * self.resolution**2
 
     def codes(self, bundle: Bundle, z: Tensor) -> Tensor:
         """Codes [B,num_ws,w_dim] of the objects `z` [B,z_dim]."""

@@ -108,7 +108,7 @@ class WtriTrainer(AveragedTraining[Wtri]):
         """L_total of one pass (Eq. 4)."""
         recipe, generator, encoder = self.recipe, self.bundle.generator, self.network
         passes = int(torch.randint(encoder.config.passes, (), generator=random))
-        _, images, yaw, pitch = self.pictures.drawn(recipe.batch, random, mirroring=True)
+        _, images, yaw, pitch, _ = self.pictures.drawn(recipe.batch, random, mirroring=True)
         cameras = self.bundle.info.camera(yaw, pitch).to(self.device)
         # alignments of photographs are not exact
         seen = jitter(images, random).to(self.device, memory_format=torch.channels_last)

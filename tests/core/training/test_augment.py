@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from inv3d.core.training.augment import compressed, occluded, photographed, pixelated, scrambled, smeared
+from inv3d.core.training.augment import cluttered, compressed, occluded, photographed, pixelated, scrambled, smeared
 
 
 def random(seed: int = 0) -> torch.Generator:
@@ -57,3 +57,14 @@ def test_scrambled_pictures_keep_no_piece_in_its_place(pictures):
         for seed in range(8)
     ]
     assert max(still) < 0.05
+
+
+def test_clutter_stands_behind_some_pictures_and_never_before_what_they_show():
+    image = torch.full((40, 3, 16, 16), 0.25)
+    alpha = torch.zeros(40, 1, 16, 16)
+    alpha[..., :8] = 1.0
+    seen = cluttered(image, alpha, 0.5, torch.Generator().manual_seed(0))
+    assert torch.equal(seen[..., :8], image[..., :8])
+    moved = (seen[..., 8:] != 0.25).flatten(1).any(1)
+    assert 10 < int(moved.sum()) < 30
+    assert torch.equal(cluttered(image, alpha, 0.0, torch.Generator()), image)

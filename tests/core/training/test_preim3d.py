@@ -9,7 +9,7 @@ from inv3d.core.encoders.kinds import ENCODERS
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
 from inv3d.core.encoders.store import load_encoder, save_encoder
 from inv3d.core.errors import InputError
-from inv3d.core.training import encoders, job, outside
+from inv3d.core.training import encoders, job, outside, preim3d
 from inv3d.core.training.dataset import load_images, write_shard
 from inv3d.core.training.pictures import Pictures
 from inv3d.core.training.preim3d import SMALL, EncoderRecipe, EncoderTrainer
@@ -75,6 +75,30 @@ def test_rounds_alternate_and_only_known_codes_are_regressed(trainer):
     names = [names_at(step) for step in (0, 1, 2)]
     assert [("code" in each) for each in names] == [False, True, False]
     assert all({"pixel", "perceptual", "identity", "around"} <= each for each in names)
+
+
+def test_pictures_are_read_before_clutter_but_compared_without_it(demo, shards, monkeypatch):
+    trainer = encoders.make_trainer(demo, replace(TINY, cluttered=1.0), shards, CPU)
+    seen, compared = [], []
+    monkeypatch.setattr(preim3d, "jitter", lambda images, random: seen.append(images) or images)
+    monkeypatch.setattr(trainer, "_seen_again", lambda codes, images, *rest: compared.append(images) or {"pixel": codes.sum()})
+    trainer.losses(torch.Generator().manual_seed(3))
+    _, images, *_, alpha = trainer.outside.drawn(TINY.rendered, torch.Generator().manual_seed(3), mirroring=True)
+    assert torch.equal(compared[0], images)
+    changed = (seen[0] - images).abs().amax(1, keepdim=True)
+    assert float(changed[alpha < 0.5].mean()) > 0.1 and float(changed[alpha == 1.0].max()) == 0.0
+
+
+def test_an_encoder_of_things_begins_at_the_mean_with_the_features_of_the_embedded_model(demo):
+    encoder = build_encoder(small_config(7, 32))
+    encoder.mean_code.copy_(torch.randn(7, 32))
+    encoders.begin(encoder.eval())
+    lent, picture = load_encoder("demo", "preim3d"), torch.rand(1, 3, 128, 128)
+    assert torch.equal(encoder(picture)[0], encoder.mean_code)
+    assert all(torch.equal(own, other) for own, other in zip(encoder.levels(picture), lent.levels(picture), strict=True))
+    other = build_encoder(EncoderConfig(num_ws=7, w_dim=32, widths=(16, 16, 16, 16), units=(1, 1, 1, 1), input_size=64))
+    encoders.begin(other)
+    assert other(torch.rand(2, 3, 64, 64)).shape == (2, 7, 32)
 
 
 def test_views_around_stay_around(trainer):
