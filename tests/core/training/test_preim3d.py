@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from inv3d.core.encoders.kinds import ENCODERS
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
@@ -79,12 +80,22 @@ def test_rounds_alternate_and_only_known_codes_are_regressed(trainer):
 
 def test_pictures_are_read_before_clutter_but_compared_without_it(demo, shards, monkeypatch):
     trainer = encoders.make_trainer(demo, replace(TINY, cluttered=1.0), shards, CPU)
-    seen, compared = [], []
-    monkeypatch.setattr(preim3d, "jitter", lambda images, random: seen.append(images) or images)
-    monkeypatch.setattr(trainer, "_seen_again", lambda codes, images, *rest: compared.append(images) or {"pixel": codes.sum()})
+    seen: list[Tensor] = []
+    compared: list[Tensor] = []
+
+    def jittered(images: Tensor, random: torch.Generator) -> Tensor:
+        seen.append(images)
+        return images
+
+    def again(codes: Tensor, images: Tensor, *rest: object) -> dict[str, Tensor]:
+        compared.append(images)
+        return {"pixel": codes.sum()}
+
+    monkeypatch.setattr(preim3d, "jitter", jittered)
+    monkeypatch.setattr(trainer, "_seen_again", again)
     trainer.losses(torch.Generator().manual_seed(3))
     _, images, *_, alpha = trainer.outside.drawn(TINY.rendered, torch.Generator().manual_seed(3), mirroring=True)
-    assert torch.equal(compared[0], images)
+    assert alpha is not None and torch.equal(compared[0], images)
     changed = (seen[0] - images).abs().amax(1, keepdim=True)
     assert float(changed[alpha < 0.5].mean()) > 0.1 and float(changed[alpha == 1.0].max()) == 0.0
 
