@@ -47,9 +47,15 @@ def has_encoder(model: str, name: str) -> bool:
 def save_encoder(encoder: Encoder | E3dge | Wtri, path: Path, dtype: torch.dtype = torch.float16) -> None:
     """Write an encoder with its configuration and mean code, whole or not at all."""
     state: dict[str, Tensor] = {**encoder.state_dict(), _MEAN: encoder.mean_code}
-    kept = {key: (t.to(dtype) if t.is_floating_point() else t).cpu().contiguous() for key, t in state.items()}
+    kept = {key: (_narrowed(t, dtype) if t.is_floating_point() else t).cpu().contiguous() for key, t in state.items()}
     with write_whole(path, replace=True) as part:
         part.write_bytes(save(kept, metadata={_KEY: json.dumps(encoder.config.to_json())}))
+
+
+def _narrowed(numbers: Tensor, dtype: torch.dtype) -> Tensor:
+    """The numbers in fewer bits, unless some are too large for that, as variances may be."""
+    narrow = numbers.to(dtype)
+    return narrow if bool(narrow.isfinite().all()) else numbers
 
 
 def load_encoder(model: str, name: str, device: torch.device | str = "cpu") -> Encoder:
