@@ -37,6 +37,7 @@ _FLAT = 0.03  # the least spread of the motions in their third direction: a turn
 _MISREAD = 1.8  # times that a turn may have been read too small or too large
 _NEAR = 0.8  # radians: reads this near to the front tell where it is
 _TYPICAL = (0.9, 0.055)  # a turn is read as this part of itself, and how much (radians) reads have to spread to tell otherwise
+_DEGREE = 4  # of the polynomial in the yaw that a correction is: aligners err smoothly
 _ERRS = math.radians(4)  # by which reads and measured turns err of themselves
 
 
@@ -53,7 +54,8 @@ def measured_yaws(yaws: Array, pictures: Mapping[int, Picture]) -> Array:
     correction = _anchored(np.concatenate([[0.0], steps.cumsum()]), read) - read
     # what is within the errors of both is left alone
     correction *= correction**2 / (correction**2 + _ERRS**2)
-    return yaws + np.interp(yaws, read, correction)
+    smooth = np.polynomial.Polynomial.fit(read, correction, _DEGREE)
+    return yaws + smooth(yaws.clip(read[0], read[-1]))
 
 
 def _evenly(yaws: Array) -> NDArray[np.intp]:
