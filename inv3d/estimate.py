@@ -122,7 +122,7 @@ def fit_renders(bundle: Bundle, settings: FitSettings, views: int, latents: bool
     window = settings.window or 0 if bundle.generator.window_margin is not None else 0
 
     def step(size: int | None) -> float:
-        return 0.95 + 1.15 * (min(size or 0, largest) / 48) ** 2 + 2.0 * (min(window, largest) / 48) ** 2
+        return 1.03 + 1.24 * (min(size or 0, largest) / 48) ** 2 + 2.16 * (min(window, largest) / 48) ** 2
 
     steps = _SEARCHED * search + _APART * apart
     tuning = settings.tuning_steps if apart or views == 1 else _TOGETHER * settings.tuning_steps
