@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.counting import uncounted
 from inv3d.core.crops import cut
 from inv3d.core.cutout import cut_out_named
 from inv3d.core.helpers import OWN
@@ -76,7 +77,7 @@ def exact_maps(turn: PersonTurn, renderer: PeopleRenderer, frame: TrackedFrame, 
 def rows_of(name: str, path: Path, turn: PersonTurn, renderer: PeopleRenderer, bundle: Bundle) -> list[dict[str, Any]]:
     """Figures of the frames of a fit to nine views."""
     material = Recording.of(path)
-    track = material.track(bundle, None, lambda done, total: None)
+    track = material.track(bundle, None, uncounted)
     selection = material.select(track, 9, 0)
     views = cut_footage(material, bundle, selection).without_room(cut_out_named(OWN, bundle)).fitted
     assert views.mattes is not None

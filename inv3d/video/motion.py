@@ -34,7 +34,8 @@ _LOST = 0.5  # pixels by which a point that is followed there and back may be of
 _LEAST_POINTS = 60
 _ROUNDS = 6  # points that move less like the rest than the median count for little: mouths talk
 _FLAT = 0.03  # the least spread of the motions in their third direction: a turn, and not a shift alone
-_MISREAD = 1.8  # times that a turn may have been read too small or too large
+MISREAD = 1.8
+"""Times that a turn may have been read too small or too large."""
 _NEAR = 0.8  # radians: reads this near to the front tell where it is
 _TYPICAL = (0.9, 0.055)  # a turn is read as this part of itself, and how much (radians) reads have to spread to tell otherwise
 _DEGREE = 4  # of the polynomial in the yaw that a correction is: aligners err smoothly
@@ -90,7 +91,7 @@ def _turned(pictures: Sequence[Picture], read: Array) -> Array:
     for first in range(0, len(forth) - length + 1, _STRIDE):
         last = first + length
         steps = _rotated(_followed(forth[first:last], back[first:last]))
-        if steps is not None and 1 / _MISREAD < steps.sum() / (read[last] - read[first]) < _MISREAD:
+        if steps is not None and 1 / MISREAD < steps.sum() / (read[last] - read[first]) < MISREAD:
             for row, step in enumerate(steps, first):
                 found[row].append(step)
     return np.array([np.median(steps) if steps else step for steps, step in zip(found, np.diff(read), strict=True)])
@@ -141,8 +142,8 @@ def _rotated(points: Array) -> Array | None:
     axes = (basis[:, :3] * sizes[:3]).reshape(-1, 2, 3)
     # the rows of every picture are orthogonal and equally long: which change of coordinates makes them so?
     down, right = axes[:, 0], axes[:, 1]
-    equations = np.concatenate([_product(down, down) - _product(right, right), _product(down, right)])
-    equations = np.concatenate([equations, _product(down, down) + _product(right, right)])
+    downwards, rightwards = _product(down, down), _product(right, right)
+    equations = np.concatenate([downwards - rightwards, _product(down, right), downwards + rightwards])
     wanted = np.repeat([0.0, 0.0, 2.0], len(axes))
     found = np.linalg.lstsq(equations, wanted, rcond=None)[0]
     metric = found[[0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(3, 3)

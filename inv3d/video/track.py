@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inv3d.core.counting import Counted, uncounted
 from inv3d.core.crops import Crops, cut
 from inv3d.core.errors import InputError, UsageError
 from inv3d.core.networks.aligner import Aligner
@@ -20,7 +21,7 @@ from inv3d.core.views import to_bytes
 from inv3d.video.choose import HeadChoice, choose
 from inv3d.video.decode import FailedFrame, Frame, frames, probe
 from inv3d.video.locate import CONFIDENT, Detector, Located, align, search
-from inv3d.video.motion import PICTURE, Picture, measured_yaws
+from inv3d.video.motion import MISREAD, PICTURE, Picture, measured_yaws
 from inv3d.video.quality import Quality, quality
 from inv3d.video.shots import Shots
 
@@ -34,7 +35,6 @@ _OUTLIER = 6.0  # median absolute deviations from the smooth path
 _BRIDGED = 0.5  # seconds: a head that is seen so shortly before and after is on the smooth path between
 _FOLLOWED = 0.15  # confidence of a head that is followed: it cannot vanish from one frame to the next, nor
 _REMEMBERED = 64  # frames without a head, in which one that is found later is looked for
-_MISREAD = 1.8  # times that a furthest yaw may have been misread
 _WAY, _GROWTH, _TURN = 0.08, 1.1, 0.2  # move by this part of its crop, grow by this factor, turn by these radians
 
 
@@ -83,7 +83,7 @@ class HeadTrack:
         Raises UsageError if that is not near to what was read.
         """
         read = float(self.yaws.abs().max())
-        if not furthest / _MISREAD <= read <= furthest * _MISREAD:
+        if not furthest / MISREAD <= read <= furthest * MISREAD:
             asked, found = round(math.degrees(furthest)), round(math.degrees(read))
             raise UsageError(
                 f"--turn {asked} is too far from the {found} degrees that were read",
@@ -166,7 +166,7 @@ def _is_blank(frame: Frame) -> bool:
 def track(
     path: Path,
     aligner: Aligner,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Counted = uncounted,
     detect: Detector | None = None,
     head: HeadChoice | None = None,
 ) -> HeadTrack:
@@ -179,7 +179,7 @@ def track(
 
 
 def read(
-    path: Path, aligner: Aligner, progress: Callable[[int, int], None], detect: Detector | None, head: HeadChoice | None
+    path: Path, aligner: Aligner, progress: Counted, detect: Detector | None, head: HeadChoice | None
 ) -> tuple[HeadTrack, dict[int, Picture]]:
     """The head as it is read off every frame of the clip, and the pictures of it in which points can be followed."""
     info = probe(path)
