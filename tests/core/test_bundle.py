@@ -77,6 +77,7 @@ def test_a_damaged_model_is_refused(damage, copy):
         ("rendering.box", 0, "generator.rendering.box should be greater than 0"),
         ("rendering.fine_samples", 0, "fine_samples should be at least 2"),
         ("rendering.proposal_grid", 10**5, "generator.rendering.proposal_grid should be"),
+        ("rendering.plane_axes", [[[1, 0, 0], [0, 1, 0], [0, 0, 1]]] * 3, "back_texels need a plane_layout"),
         ("mapping", [1, 2], "generator.mapping should be an object"),
         ("c_dim", 7, "generator.c_dim should be a multiple of 25"),
     ],

@@ -95,6 +95,8 @@ class RenderingConfig:
     plane_layout: PlaneLayout = "legacy"
     plane_axes: PlaneAxes | None = None
     """Other axes of the planes, instead of `plane_layout`."""
+    back_texels: Annotated[int, Field(ge=2, le=64)] | None = None
+    """Texels per side of what replaces the (x,y) plane at the back of heads, which else share all of it with the face, if any."""
     coordinate_warp: Annotated[float, Field(ge=0.0, le=1000.0)] = 0.0
     """k > 0 looks planes up at asinh(k q) / asinh(k): more texels in the middle of the box."""
     density: Literal["softplus", "surface"] = "softplus"
@@ -184,6 +186,7 @@ def sound(config: GeneratorConfig) -> GeneratorConfig:
         and rendering.coarse_samples < 4,
         "plane_axes should be bases of space": rendering.plane_axes is not None
         and min(abs(_determinant(basis)) for basis in rendering.plane_axes) < 1e-6,
+        "back_texels need a plane_layout": rendering.back_texels is not None and rendering.plane_axes is not None,
         "a proposal_grid needs space that is empty_outside": rendering.proposal_grid is not None
         and not rendering.empty_outside,
         "fine_samples should be at least 2": rendering.proposal_grid is not None and rendering.fine_samples < 2,

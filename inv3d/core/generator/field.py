@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, PlaneAxes, PlaneLayout, RenderingConfig
 from inv3d.core.generator.detail import Detail
 from inv3d.core.generator.layers import FullyConnected, Softplus
-from inv3d.core.resampling import sample
+from inv3d.core.resampling import resize, sample
 
 _AXES: dict[PlaneLayout, tuple[tuple[int, int], ...]] = {
     "legacy": ((0, 1), (0, 2), (2, 0)),
@@ -23,18 +23,22 @@ _AXES: dict[PlaneLayout, tuple[tuple[int, int], ...]] = {
 _EMPTY = -2.0  # decoder output that means "far outside the surface"
 _SURFACE_DENSITY, _SURFACE_SHARPNESS = 300.0, 8.0
 _OFFSET_GAIN = 0.3
+_BACK = (-0.2, -0.4)  # places along z, from -1 to 1 over the box, where the back of a head begins, and where nothing else is
 
 
 @dataclass(frozen=True)
 class TriPlanes:
     """The planes of M codes: `features` [M,3,C,R,R], FiLM scales and shifts [M,2H], `background` [M,8]; shared by all:
-    `canonical` planes [3,C,R,R]; and the local `detail` of M pictures."""
+    `canonical` planes [3,C,R,R]; the local `detail` of M pictures; and, of models that have one, the `back` (see `back_of`) of
+    features [M,C,T,T] and canonical planes [1,C,T,T]."""
 
     features: Tensor
     film: Tensor | None = None
     background: Tensor | None = None
     canonical: Tensor | None = None
     detail: Detail | None = None
+    back: Tensor | None = None
+    canonical_back: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -44,7 +48,8 @@ class TriPlanes:
         film = None if self.film is None else self.film[index]
         background = None if self.background is None else self.background[index]
         detail = None if self.detail is None else self.detail[index]
-        return TriPlanes(self.features[index], film, background, self.canonical, detail)
+        back = None if self.back is None else self.back[index]
+        return TriPlanes(self.features[index], film, background, self.canonical, detail, back, self.canonical_back)
 
 
 def project(coordinates: Tensor, config: RenderingConfig) -> Tensor:
@@ -80,9 +85,26 @@ def sample_planes(planes: Tensor, uv: Tensor) -> Tensor:
     return features.reshape(batch, three, channels, -1)
 
 
-def mean_features(planes: Tensor, uv: Tensor) -> Tensor:
-    """The mean [B,N,C] of what `sample_planes` finds on three planes."""
-    return sample_planes(planes, uv).mean(1).transpose(1, 2)
+def back_of(planes: Tensor, texels: int) -> Tensor:
+    """What the back of heads has instead of the (x,y) plane of `planes` [B,3,C,H,W], which it shares with the front: its means
+    over `texels` by `texels` parts [B,C,T,T]. With all of the plane, the back of the head would have the features of the face."""
+    return resize(planes[:, 0], (texels, texels), "area")
+
+
+def summed_features(planes: Tensor, uv: Tensor, back: Tensor | None = None) -> Tensor:
+    """The sum [B,C,N] of what `sample_planes` finds on three planes, or behind the head on their `back`."""
+    features = sample_planes(planes, uv)
+    if back is None:
+        return features.sum(1)
+    begins, ends = _BACK
+    behind = ((begins - uv[:, 1, :, 1]) / (begins - ends)).clamp(0.0, 1.0)  # both layouts have z there
+    plain = sample(back, uv[:, :1])[:, :, 0]
+    return torch.addcmul(features.sum(1), behind[:, None], plain - features[:, 0])
+
+
+def mean_features(planes: Tensor, uv: Tensor, back: Tensor | None = None) -> Tensor:
+    """The mean [B,N,C] instead of the sum."""
+    return (summed_features(planes, uv, back) / 3.0).transpose(1, 2)
 
 
 def normalise(points: Tensor, config: RenderingConfig) -> Tensor:
@@ -124,13 +146,15 @@ class CanonicalPlanes(nn.Module):
         """The planes with the channels of a texel side by side: a lookup touches fewer cache lines."""
         return self.planes.contiguous(memory_format=torch.channels_last)
 
-    def forward(self, planes: Tensor, points: Tensor, shift: Tensor, rendering: RenderingConfig) -> Tensor:
-        """Features [B,N,C] in `planes` (see `laid_out`) at `points` [B,N,3] moved by at most `max_offset`; `shift` [B,N,3]
-        is unbounded."""
+    def forward(
+        self, planes: Tensor, points: Tensor, shift: Tensor, rendering: RenderingConfig, back: Tensor | None = None
+    ) -> Tensor:
+        """Features [B,N,C] in `planes` (see `laid_out`), which may have a `back`, at `points` [B,N,3] moved by at most
+        `max_offset`; `shift` [B,N,3] is unbounded."""
         moved = points + self.max_offset * torch.tanh(_OFFSET_GAIN * shift)
         batch, count = points.shape[:2]
         uv = project(normalise(moved, rendering).reshape(1, -1, 3), rendering)
-        features = sample_planes(planes[None], uv).sum(1)
+        features = summed_features(planes[None], uv, back)
         return features.transpose(1, 2).reshape(batch, count, -1)
 
 
@@ -193,13 +217,14 @@ class Field(nn.Module):
         decoder, canonical = self._parts
         config = self.config
         uv = project(normalise(points, config), config)
-        if canonical is None and planes.film is None and planes.detail is None:
+        if canonical is None and planes.film is None and planes.detail is None and planes.back is None:
             sigma, color = self.decode(planes.features, uv, decoder)
         else:
-            features = mean_features(planes.features, uv)
+            features = mean_features(planes.features, uv, planes.back)
             if canonical is not None and planes.canonical is not None:
                 shift, features = features[..., :3], features[..., 3:]
-                features = torch.cat([features, canonical(planes.canonical, points, shift, config)], -1)
+                shared = canonical(planes.canonical, points, shift, config, planes.canonical_back)
+                features = torch.cat([features, shared], -1)
             sigma, color = decoder(features, planes.film)
             if planes.detail is not None:
                 color = decoder(planes.detail.added(features, points), planes.film)[1]

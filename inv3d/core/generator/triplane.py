@@ -22,6 +22,7 @@ from inv3d.core.generator.field import (
     Decoder,
     Field,
     TriPlanes,
+    back_of,
     background_colors,
 )
 from inv3d.core.generator.fused import decode_on
@@ -52,7 +53,7 @@ class TriplaneScene(Scene):
         return TriplaneScene(self.codes[rows], self.planes[rows], grid, self.own_cells)
 
     def held(self) -> tuple[TriplaneScene, Callable[[], None]]:
-        names = ("features", "film", "background", "canonical")
+        names = ("features", "film", "background", "canonical", "back", "canonical_back")
         made = {name: tensor for name in names if (tensor := getattr(self.planes, name)) is not None}
         leaves = {name: tensor.detach().requires_grad_(tensor.requires_grad) for name, tensor in made.items()}
         codes = self.codes.detach().requires_grad_(self.codes.requires_grad)
@@ -197,7 +198,11 @@ class TriplaneGenerator(Generator):
         film = self.decoder.film(torch.cat([first, last], 1)) if self.decoder.film is not None else None
         background = self.background(last) if self.background is not None else None
         canonical = self.canonical.laid_out() if self.canonical is not None else None
-        return TriPlanes(features, film, background, canonical, detail)
+        texels = config.rendering.back_texels
+        if texels is None:
+            return TriPlanes(features, film, background, canonical, detail)
+        shared = None if canonical is None else back_of(canonical[None], texels)
+        return TriPlanes(features, film, background, canonical, detail, back_of(features, texels), shared)
 
     @torch.no_grad()
     def guide(self, codes: Tensor, most_cells: int | None = None) -> Guide | None:

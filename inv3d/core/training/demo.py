@@ -46,6 +46,7 @@ def demo_config(source: Source = TOONS) -> GeneratorConfig:
             fine_samples=10,
             box=0.74,
             plane_layout="xy-xz-yz",
+            back_texels=None if source.all_round else 8,
             coordinate_warp=1.5,
             density="surface",
             empty_outside=True,

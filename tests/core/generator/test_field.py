@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -7,11 +9,13 @@ from inv3d.core.generator.field import (
     CanonicalPlanes,
     Decoder,
     TriPlanes,
+    back_of,
     background_colors,
     layout_of_axes,
     normalise,
     project,
     sample_planes,
+    summed_features,
 )
 
 from ..conftest import relative
@@ -114,3 +118,31 @@ def test_backgrounds_go_from_the_lower_to_the_upper_colour():
     assert torch.allclose(colors[0], torch.tensor([1.0, 0.0, 0.0]), atol=0.02)
     assert torch.allclose(colors[1], torch.tensor([0.5, 0.0, 0.5]), atol=0.02)
     assert torch.allclose(colors[2], torch.tensor([0.0, 0.0, 1.0]), atol=0.02)
+
+
+def test_the_back_of_a_head_has_the_means_of_the_plane_of_its_face():
+    torch.manual_seed(0)
+    planes, config = torch.randn(2, 3, 4, 32, 32), RenderingConfig(box=2.0)
+    back = back_of(planes, 1)
+    front, behind = (torch.tensor([0.1, 0.2, z]).expand(2, 5, 3) for z in (-0.1, -0.5))
+    for points in (front, behind):
+        uv = project(points, config)
+        features = sample_planes(planes, uv)
+        expected = features.sum(1)
+        if points is behind:
+            expected = features[:, 1:].sum(1) + planes[:, 0].mean((2, 3))[..., None]
+        assert torch.allclose(summed_features(planes, uv, back), expected, atol=1e-5)
+
+
+def test_a_head_has_a_back_only_where_its_model_says_so(demo):
+    code = demo.generator.mapping(torch.zeros(1, demo.generator.z_dim))
+    planes = demo.generator.planes(code)
+    texels = demo.generator.config.rendering.back_texels
+    assert planes.back.shape[-2:] == planes.canonical_back.shape[-2:] == (texels, texels)
+    points = torch.rand(1, 400, 3, generator=torch.Generator().manual_seed(1)) * 0.6 - 0.3
+    plain = dataclasses.replace(planes, back=None, canonical_back=None)
+    _, told = demo.generator.field(planes, points)
+    _, whole = demo.generator.field(plain, points)
+    differ = (told - whole).abs().amax(-1) > 1e-3
+    begins = normalise(points, demo.generator.config.rendering)[..., 2] < -0.2
+    assert not differ[~begins].any() and differ[begins].float().mean() > 0.5
