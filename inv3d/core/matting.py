@@ -32,6 +32,8 @@ _FACE_CENTRE, _FACE_RADII = (0.5, 0.47), (0.12, 0.16)
 _FADING = 1.5  # radii at which it no longer counts as the face
 _LEAST_SURE = 0.3  # matte of a face below which nothing is known
 _EMPTY = 0.05  # matte below which a pixel shows the room alone
+_ROOM = 1 / 12  # radius in picture widths in which the room's colour is gathered
+_LITTLE = 1e-3  # share of a window, or of a pixel, that counts as none
 
 
 def _gathered(values: Tensor, weights: Tensor, radius: int) -> tuple[Tensor, Tensor]:
@@ -160,7 +162,7 @@ def room_colour(images: Tensor, matte: Tensor) -> Tensor:
 
 def laid_on(views: Views, matte: Tensor, colour: Tensor) -> Views:
     """The views with the room replaced by one `colour` [3]; they keep the `matte` [N,1,R,R]."""
-    images = views.images * matte + (1.0 - matte) * colour[:, None, None]
+    images = _laid_on(views.images, matte, colour)
     if views.fine is None:
         return replace(views, images=images, mattes=matte)
     fine = (_fine_on(*pair, colour) for pair in zip(views.fine, matte, strict=True))
@@ -170,5 +172,14 @@ def laid_on(views: Views, matte: Tensor, colour: Tensor) -> Views:
 def _fine_on(picture: Tensor, matte: Tensor, colour: Tensor) -> Tensor:
     """The same for one finer picture [3,S,S] from 0 to 255, as [1,3,S,S]."""
     seen = from_bytes(picture[None])
-    covered = sharpened(matte[None], seen)
-    return to_bytes(seen * covered + (1.0 - covered) * colour[:, None, None])
+    return to_bytes(_laid_on(seen, sharpened(matte[None], seen), colour))
+
+
+def _laid_on(images: Tensor, matte: Tensor, colour: Tensor) -> Tensor:
+    """The same for images [N,3,R,R]. What shows through at the outline is taken away first: the mean of the room around."""
+    size = images.shape[-1]
+    mean, share = _gathered(images, (matte < _EMPTY).to(images), max(1, round(_ROOM * size)))
+    gathered = F.interpolate(torch.cat([mean * share, share], 1), (size, size), mode="bilinear", align_corners=False)
+    room = (gathered[:, :3] + _LITTLE * images) / (gathered[:, 3:] + _LITTLE)
+    own = ((images - (1.0 - matte) * room) / matte.clamp(min=_LITTLE)).clamp(-1.0, 1.0)
+    return matte * own + (1.0 - matte) * colour[:, None, None]

@@ -82,6 +82,14 @@ def test_the_room_becomes_one_colour(disc, picture):
     assert torch.equal(room_colour(picture, torch.ones_like(disc)), picture[0].flatten(1).median(1).values)
 
 
+def test_nothing_of_the_room_shines_through_the_outline(disc):
+    ramp = F.avg_pool2d(disc, 9, 1, 4)  # as soft as hair
+    head, room, colour = (torch.tensor(each)[:, None, None] for each in ([-0.8, -0.7, -0.6], [0.9, 0.8, 0.2], [0.0, -1.0, 1.0]))
+    views = Views(ramp * head + (1.0 - ramp) * room, look_at(torch.zeros(1), torch.zeros(1)), (0,), (0.0,))
+    laid = laid_on(views, ramp, colour.flatten()).images
+    assert (laid - ramp * head - (1.0 - ramp) * colour).abs().max() < 0.05
+
+
 def test_mattes_of_a_mirror_image_are_mirrored(picture):
     torch.manual_seed(0)
     aligner = Aligner().eval()
