@@ -25,6 +25,7 @@ from inv3d.core.files import (
     flush_tree,
     is_of_system,
     move_into_place,
+    partial_of,
     refuse_protected,
     write_whole,
 )
@@ -75,7 +76,7 @@ class Workspace:
 
     def __init__(self, out: Path, inputs: Iterable[Path], force: bool, resume: bool) -> None:
         self.out = Path(os.path.realpath(out))
-        self.folder = self.out.parent / (self.out.name + ".partial")
+        self.folder = partial_of(self.out)
         self.stages, self.output = self.folder / _STAGES, self.folder / _OUTPUT
         self._job, self._replaced = self.folder / _JOB, self.folder / _REPLACED
         self._inputs, self._force, self._resume = tuple(inputs), force, resume

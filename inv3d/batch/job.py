@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from inv3d.core.errors import OutOfMemoryError, StoppedError, UsageError
+from inv3d.core.files import partial_of
 from inv3d.destination import RUN
 
 Stamp = tuple[int, int]
@@ -32,7 +33,7 @@ class Job:
     @property
     def partial(self) -> Path:
         """Where an unfinished head is kept."""
-        return self.out.with_name(self.out.name + ".partial")
+        return partial_of(self.out)
 
     @property
     def stamp(self) -> Stamp | None:

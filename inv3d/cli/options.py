@@ -24,9 +24,6 @@ from inv3d.cli.arguments import (
 )
 from inv3d.core.inversion.settings import Space
 
-_PARTIAL = ".partial"
-"""The suffix of an output folder's name until the output is complete."""
-
 PIXELS = Number(16, 8192, whole=True)
 SEED = Number(0, LARGEST_SEED, whole=True)
 STEPS = Number(0, 100_000, whole=True)
@@ -150,8 +147,9 @@ def _or(words: tuple[str, ...]) -> str:
 def check_folder(out: Path) -> None:
     """Raises UsageError if the output folder `out` could not be created at the end of the work."""
     from inv3d.core.errors import UsageError
+    from inv3d.core.files import partial_of
 
-    if len(os.fsencode(out.name + _PARTIAL)) > 255:
+    if len(os.fsencode(partial_of(out).name)) > 255:
         raise UsageError(f"the folder name {out.name} is too long", "choose a shorter one with --out")
     above = out.parent
     while _mode(above) == 0 and above != above.parent:

@@ -216,11 +216,12 @@ def _command_for(inputs: tuple[Path, ...], photos: Container[str]) -> str:
 def _place(text: str, place: str) -> str:
     """The name of a head's folder within the batch's."""
     from inv3d.batch.schedule import RESERVED
+    from inv3d.core.files import PARTIAL
 
     path = PurePosixPath(text.replace("\\", "/"))
     bad = path.is_absolute() or ".." in path.parts or not path.parts or path.drive
     long = any(len(os.fsencode(part)) > 240 for part in path.parts) or len(text) > 1000
-    if bad or long or path.parts[0] in RESERVED or any(part.endswith((".partial", ".log")) for part in path.parts):
+    if bad or long or path.parts[0] in RESERVED or any(part.endswith((PARTIAL, ".log")) for part in path.parts):
         raise UsageError(
             f"{place}, column {OUT}: '{text}' is not the name of a folder within --out", "use a name such as anna or team/anna"
         )

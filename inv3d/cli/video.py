@@ -237,7 +237,9 @@ def _replay(
 
 def stopped(out: Path) -> tuple[str, str]:
     """The message and hint of a stopped run."""
-    partial = out.with_name(out.name + ".partial")
+    from inv3d.core.files import partial_of
+
+    partial = partial_of(out)
     if partial.exists():
         hint = f"run the same command with --resume to continue from the last finished stage, kept in {partial}"
     else:

@@ -15,8 +15,15 @@ from inv3d.core.errors import UsageError
 
 PART = ".inv3d-"
 """Prefix of the names of unfinished files."""
+PARTIAL = ".partial"
+"""What the name of an output folder has at its end until the output is complete."""
 _LONGEST_SUFFIX = 16
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def partial_of(out: Path) -> Path:
+    """Where the unfinished output of a run lies that will be the folder `out`."""
+    return out.parent / (out.name + PARTIAL)  # a root has no name
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inv3d.core.errors import UsageError
-from inv3d.core.files import disk_errors, write_whole, write_whole_folder
+from inv3d.core.files import disk_errors, partial_of, write_whole, write_whole_folder
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -134,3 +134,9 @@ def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch, step):
             raise OSError(errno.ENOSPC, "full")
         monkeypatch.setattr(Path, "rename", failing)
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["model", "model/old"]
+
+
+def test_unfinished_output_lies_beside_what_it_will_be():
+    assert partial_of(Path("heads/anna.v2")) == Path("heads/anna.v2.partial")
+    for nameless in (Path(), Path("/")):
+        assert partial_of(nameless).name == ".partial"
