@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+from inv3d.core.processors import processors
 
 
 @dataclass(frozen=True)
@@ -26,17 +24,7 @@ def divide(jobs: int, asked: int | None, fitting: int, gpus: tuple[str, ...] = (
     """The shares for a number of `jobs`: one for each core, as several processes of one thread do more than one process of
     several threads, or one for each GPU. No more than `fitting` by their memory; `asked` for, it is that many. `own` is the
     number of cores, if not all that this process may use."""
-    available = own or cores()
+    available = own or processors()
     usual = len(gpus) if gpus else min(available, fitting)
     slots = max(1, min(jobs, asked or usual))
     return Shares(slots, max(1, available // slots), gpus)
-
-
-def cores() -> int:
-    """Cores that this process may use: by its affinity, and by the quota of its container."""
-    affine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = _QUOTA.read_text(encoding="ascii").split()
-        return max(1, min(affine, round(int(quota) / int(period))))
-    except (OSError, ValueError):  # another system, or "max"
-        return affine

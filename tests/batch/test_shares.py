@@ -1,7 +1,7 @@
 import pytest
 
 from inv3d.batch import shares
-from inv3d.batch.shares import Shares, cores, divide
+from inv3d.batch.shares import Shares, divide
 
 
 @pytest.mark.parametrize(
@@ -17,10 +17,6 @@ def test_a_machine_is_divided(jobs, asked, fitting, gpus, expected):
     assert divide(jobs, asked, fitting, gpus, own=8) == expected
 
 
-def test_the_quota_of_a_container_limits_the_cores(tmp_path, monkeypatch):
-    monkeypatch.setattr(shares, "_QUOTA", tmp_path / "cpu.max")
-    alone = cores()
-    assert alone >= 1
-    for text, expected in (("max 100000", alone), ("50000 100000", 1), ("1000000000 100000", alone), ("?", alone)):
-        (tmp_path / "cpu.max").write_text(text)
-        assert cores() == expected
+def test_it_is_divided_as_far_as_this_process_may_use_it(monkeypatch):
+    monkeypatch.setattr(shares, "processors", lambda: 6)
+    assert divide(100, None, 99) == Shares(6, 1)

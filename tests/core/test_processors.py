@@ -30,7 +30,10 @@ def machine(monkeypatch, tmp_path):
         (2, 9, None, None, 1),
         (64, 10, "200000 100000", None, 2),  # a container's share
         (64, 10, "150000 100000", None, 2),
+        (64, 0, "50000 100000", None, 1),
         (64, 63, "max 100000", None, 1),
+        (8, 0, "1000000000 100000", None, 8),
+        (8, 0, "?", None, 8),
         (16, 2, None, 4, 4),
     ],
 )
