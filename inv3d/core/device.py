@@ -40,7 +40,7 @@ def choose_device(name: str = "auto", deterministic: bool = False) -> DeviceChoi
         raise UsageError(f"'{name}' is not a device", "use --device auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise UsageError(
-            f"there is no device '{name}' on this machine", "use --device auto; `inv3d doctor` lists the devices"
+            f"there is no device '{name}' on this machine", "use --device auto; `inv3d doctor` says which one that is"
         )
     return DeviceChoice(device, "as asked")
 
