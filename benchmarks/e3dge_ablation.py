@@ -31,7 +31,7 @@ from threedinv import SEEDS
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.encoders.e3dge import E3dge
 from inv3d.core.encoders.inverter import E3dgeInverter, EncoderInverter, Inverter
-from inv3d.core.encoders.kinds import E3DGE, PREIM3D
+from inv3d.core.encoders.kinds import E3DGE, INGREDIENTS, PREIM3D
 from inv3d.core.encoders.local import LocalBranch
 from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.encoders.store import load_e3dge, load_encoder
@@ -140,7 +140,7 @@ def global_inverters(bundle: Bundle, folder: Path, scale: float) -> dict[str, In
     report = functools.partial(print, file=sys.stderr, flush=True)
     encoders.draw_inside(bundle, recipe, folder, report)
     draw_heads(PEOPLE, folder, math.ceil(OUTSIDE_SHARDS * scale), report)
-    plain = encoders.without(recipe, alternating=True, around=True)
+    plain = encoders.without(recipe, INGREDIENTS[PREIM3D])
     trainers: dict[str, Callable[[], AveragedTraining[Encoder]]] = {
         "pSp-like": lambda: encoders.make_trainer(bundle, plain, folder, CPU),
         "e4e-like": lambda: e4e_trainer(bundle, plain, folder, CPU),

@@ -94,9 +94,9 @@ class Row:
 Variants = Mapping[str, tuple[str, ...]]
 VARIANTS: Variants = {
     "full": (),
-    "plain": ("--no-alternating", "--no-around"),
-    "no-alternating": ("--no-alternating",),
-    "no-around": ("--no-around",),
+    "plain": ("--without", "alternating", "--without", "around"),
+    "no-alternating": ("--without", "alternating"),
+    "no-around": ("--without", "around"),
 }
 """Folders of the trained encoders, and how they are trained; the pictures of the first serve all."""
 FULL, PTI = Row("encoder, full", "full"), Row("PTI", refine=FAST.wplus_steps, tune=FAST.tuning_steps)

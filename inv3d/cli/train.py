@@ -386,12 +386,6 @@ def train_encoder(
             show_default="runs/encoder-MODEL",
         ),
     ] = None,
-    alternating: Annotated[
-        bool, typer.Option(help="Alternate with rounds on the generator's own pictures; off for the paper's ablation.")
-    ] = True,
-    around: Annotated[
-        bool, typer.Option(help="Compute the identity loss on surrounding views; off for the paper's ablation.")
-    ] = True,
     without: Annotated[
         list[str],
         typer.Option(metavar="NAME", help=f"Leave an ingredient out, for the paper's ablations; {ingredients()}."),
@@ -434,7 +428,7 @@ def train_encoder(
         job = jobs.EncoderJob(
             bundle=bundle, folder=folder, device=own, photos=find_photos([data]) if data else (),
             align=lambda photos: align_photos(photos, bundle, report),
-            scale=scale, alternating=alternating, around=around, without=frozenset(without),
+            scale=scale, without=frozenset(without),
         )  # fmt: skip
         needs = [(step_bytes(step, bundle, own), step.held) for step in STEPS[recipe](job)]
         most = require_training(needs, model, own)

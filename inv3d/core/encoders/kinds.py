@@ -15,6 +15,7 @@ ENCODERS = {
 file beside a model's other parts."""
 
 INGREDIENTS = {
+    PREIM3D: ("alternating", "around"),
     E3DGE: ("geometry", "local", "projection", "alignment", "novel-views", "adversarial"),
     WTRI: ("planes", "cycle"),
 }
@@ -38,10 +39,9 @@ def ingredients() -> str:
 
 def check_ingredients(recipe: str, without: Sequence[str]) -> None:
     """Raises UsageError for what a recipe does not have."""
-    own = INGREDIENTS.get(recipe, ())
+    own = INGREDIENTS[recipe]
     if unknown := [name for name in without if name not in own]:
-        hint = f"choose among: {', '.join(own)}" if own else "leave --without out"
-        raise UsageError(f"the recipe {recipe} has no ingredient '{unknown[0]}'", hint)
+        raise UsageError(f"the recipe {recipe} has no ingredient '{unknown[0]}'", f"choose among: {', '.join(own)}")
 
 
 def check_encoder_name(name: str) -> None:

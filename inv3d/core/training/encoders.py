@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,11 +62,12 @@ def scaled(recipe: EncoderRecipe, factor: float) -> EncoderRecipe:
     )  # fmt: skip
 
 
-def without(recipe: EncoderRecipe, alternating: bool, around: bool) -> EncoderRecipe:
-    """The recipe without one of the paper's ingredients, or without both (section 4.3)."""
-    if alternating:
+def without(recipe: EncoderRecipe, names: Collection[str]) -> EncoderRecipe:
+    """The recipe without some of the paper's ingredients (section 4.3): `alternating` rounds on the generator's own pictures,
+    and the identity loss on views `around`."""
+    if "alternating" in names:
         recipe = replace(recipe, alternating=False)
-    return replace(recipe, around_start=recipe.steps) if around else recipe
+    return replace(recipe, around_start=recipe.steps) if "around" in names else recipe
 
 
 def preim3d_steps(job: EncoderJob) -> list[Step]:
@@ -92,8 +93,7 @@ def draw_inside(bundle: Bundle, recipe: EncoderRecipe, folder: Path, report: Cal
 def train_preim3d(job: EncoderJob, report: Callable[[str], None], show: Show) -> Path:
     """Train PREIM3D's encoder; returns where it was written."""
     job.folder.mkdir(parents=True, exist_ok=True)
-    recipe = scaled(recipe_for(job.bundle), job.scale)
-    recipe = without(recipe, alternating=not job.alternating, around=not job.around)
+    recipe = without(scaled(recipe_for(job.bundle), job.scale), job.without)
 
     def draw() -> None:
         draw_inside(job.bundle, recipe, job.folder, report)

@@ -27,7 +27,7 @@ Show = Callable[[Tensor], None]
 @dataclass(frozen=True, kw_only=True)
 class EncoderJob:
     """An encoder to train for `bundle`, in `folder`. `photos` are what it learns from beside the generator's own
-    pictures; the embedded model learns from drawn people without. The last three are the papers' ablations."""
+    pictures; the embedded model learns from drawn people without."""
 
     bundle: Bundle
     folder: Path
@@ -35,10 +35,8 @@ class EncoderJob:
     photos: Sequence[Path] = ()
     align: Align
     scale: float = 1.0
-    alternating: bool = True
-    around: bool = True
     without: frozenset[str] = frozenset()
-    """Ingredients that are left out (see `INGREDIENTS`)."""
+    """Ingredients that are left out, for the papers' ablations (see `INGREDIENTS`)."""
 
 
 def finished_file(bundle: Bundle, name: str, folder: Path) -> Path:

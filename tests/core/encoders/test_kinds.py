@@ -13,7 +13,7 @@ def test_every_recipe_has_its_own_ingredients():
 
 @pytest.mark.parametrize(
     ("recipe", "name", "hint"),
-    [(WTRI, "geometry", "planes, cycle"), (E3DGE, "cycle", "geometry, local"), (PREIM3D, "cycle", "leave --without out")],
+    [(WTRI, "geometry", "planes, cycle"), (E3DGE, "cycle", "geometry, local"), (PREIM3D, "cycle", "alternating, around")],
 )
 def test_those_of_other_recipes_are_refused(recipe, name, hint):
     with pytest.raises(UsageError, match=f"the recipe {recipe} has no ingredient '{name}'") as caught:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inv3d.core.encoders.kinds import ENCODERS
+from inv3d.core.encoders.kinds import ENCODERS, INGREDIENTS, PREIM3D
 from inv3d.core.encoders.pyramid import EncoderConfig, build_encoder, small_config
 from inv3d.core.encoders.store import load_encoder, save_encoder
 from inv3d.core.errors import InputError
@@ -60,8 +60,10 @@ def test_the_schedule_of_weights_is_the_papers():
 
 
 def test_ingredients_can_be_left_out(trainer):
-    plain = encoders.without(SMALL, alternating=True, around=True)
+    plain = encoders.without(SMALL, INGREDIENTS[PREIM3D])
     assert plain.around_weight(plain.steps - 1) == 0.0 and SMALL.around_weight(SMALL.steps - 1) > 0
+    assert SMALL.alternating and not plain.alternating and encoders.without(SMALL, ()) == SMALL
+    assert encoders.without(SMALL, ["around"]).alternating
     trainer.recipe = replace(TINY, alternating=False)
     assert not any(trainer.is_inside(step) for step in range(4))
     half = encoders.scaled(SMALL, 0.5)
