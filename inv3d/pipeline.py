@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,7 @@ from torch import Tensor
 import inv3d
 from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.crops import joined
 from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import common_start
 from inv3d.core.encoders.kinds import PREIM3D
@@ -133,13 +135,13 @@ def cut_footage(
     """Cut the aligned pictures of chosen frames at the generator's resolution, and those of the fit `finer` too, where frames
     are; all frames pass through `watched`."""
     info = bundle.info
-    roles = (selection.targets, selection.between, selection.held_out)
-    chosen = tuple(frame for role in roles for frame in role)
+    chosen = selection.frames
     frames = material.frames({frame.index for frame in chosen}.__contains__)
     everything = cut_views(watched(frames), chosen, info.generator.resolution, info.camera, finer)
-    first, second = len(roles[0]), len(roles[0]) + len(roles[1])
+    first, second = len(selection.targets), len(chosen) - len(selection.held_out)
     held_out = dataclasses.replace(everything[second:], fine=None)  # they are measured in the model's own size
-    return Footage(everything[:first], everything[first:second], held_out)
+    places = functools.reduce(joined, (frame.crops() for frame in chosen)) if isinstance(material, Recording) else None
+    return Footage(everything[:first], everything[first:second], held_out, places)
 
 
 def without_frames(found: HeadTrack, lost: Iterable[tuple[int, float]]) -> HeadTrack:

@@ -7,10 +7,12 @@ from inv3d import pipeline
 from inv3d.core.errors import UsageError
 from inv3d.core.inversion.settings import FAST, PAPER
 from inv3d.core.views import Views
-from inv3d.pipeline import VideoJob, choice_of_perceptual, suited, video_to_head, without_frames
+from inv3d.pipeline import VideoJob, choice_of_perceptual, cut_footage, suited, video_to_head, without_frames
 from inv3d.video.decode import FailedFrame
-from inv3d.video.material import Recording
+from inv3d.video.material import Photographs, Recording
+from inv3d.video.select import Selection
 from inv3d.video.track import HeadTrack, TrackedFrame
+from tests import people
 from tests.trees import tree
 
 
@@ -46,6 +48,23 @@ def test_the_perceptual_network_suits_the_pictures(demo, monkeypatch, asked, str
     seen = suited(demo, asked, view)
     assert (seen.perceptual, seen.strangeness) == (chosen, strangeness)
     assert loaded == ([chosen] if asked == "auto" else [])
+
+
+def test_pictures_of_a_clip_know_their_places_in_it(demo, clip, monkeypatch):
+    frames = [TrackedFrame(i, 0.1 * i, 150.0 + i, 90.0, 60.0, 0.1, 0.3 * i, 0.0, 1.0) for i in range(4)]
+    chosen = Selection(tuple(frames[:2]), (frames[2],), (frames[3],))
+    footage = cut_footage(Recording.of(clip), demo, chosen)
+    assert footage.places is not None and footage.places.center[:, 0].tolist() == [150.0, 151.0, 152.0, 153.0]
+    asked = []
+
+    def cut_out(images, places):
+        asked.append((len(images), places))
+        return torch.ones_like(images[:, :1])
+
+    footage.without_room(cut_out)
+    assert asked == [(4, footage.places)]
+    photos = Photographs((people.FOLDER / "other.jpg",))
+    assert cut_footage(photos, demo, Selection(tuple(frames[:1]), (), ())).places is None
 
 
 def test_a_run_is_another_one_once_weights_arrive(monkeypatch):

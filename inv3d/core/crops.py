@@ -50,6 +50,16 @@ def sampling_grid(crops: Crops, resolution: int, height: int, width: int) -> Ten
     return (crops.center * scale - 1.0)[:, None, None] + rows[:, :, None] + columns[:, None]
 
 
+def across(crop: Crops, others: Crops, resolution: int) -> Tensor:
+    """Grid [B,resolution,resolution,2] for `grid_sample` (align_corners False) over B `others` of the same image, or of
+    others taken from the same place: where they have what one `crop` shows."""
+    places = sampling_grid(crop, resolution, 2, 2) + 1.0  # in pixels, since of an image of two by two one is the grid's unit
+    away = places - others.center[:, None, None]
+    cos, sin = (each[:, None, None] for each in (others.roll.cos(), others.roll.sin()))
+    turned = (cos * away[..., 0] + sin * away[..., 1], cos * away[..., 1] - sin * away[..., 0])
+    return 2.0 * torch.stack(turned, -1) / others.size[:, None, None, None]
+
+
 def cut(image: Tensor, crops: Crops, resolution: int) -> Tensor:
     """Cut crops [B,C,resolution,resolution] out of one `image` [C,H,W], antialiased; the border is repeated outside."""
     factor = max(1, int(float(crops.size.min()) / (2 * resolution)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from inv3d.core.bundle import Bundle
+from inv3d.core.crops import Crops
 from inv3d.core.errors import ModelError, UsageError
 from inv3d.core.helpers import OWN
 from inv3d.core.matting import mattes_of_one
@@ -20,8 +22,9 @@ REMBG = "rembg"
 MATTES = (OWN, REMBG)
 _NETWORK = "u2net_human_seg"
 
-CutOut = Callable[[Tensor], Tensor]
-"""Finds the mattes [N,1,R,R] of aligned pictures [N,3,R,R] in [-1,1] of one head."""
+CutOut = Callable[[Tensor, Crops | None], Tensor]
+"""Finds the mattes [N,1,R,R] of aligned pictures [N,3,R,R] in [-1,1] of one head, and where they were cut [N] if it was from the
+frames of one clip."""
 
 
 def cut_out_named(name: str, bundle: Bundle) -> CutOut | None:
@@ -35,14 +38,15 @@ def cut_out_named(name: str, bundle: Bundle) -> CutOut | None:
         raise UsageError(f"there is no matte '{name}'", f"choose one of: {', '.join(MATTES)}")
     if name == OWN:
         known = bundle.generator.has_backdrop and bundle.aligner.has_matte
-        return (lambda images: mattes_of_one(bundle.aligner, images, not bundle.shows_things)) if known else None
+        own = functools.partial(mattes_of_one, bundle.aligner, of_faces=not bundle.shows_things)
+        return (lambda images, places: own(images, places=places)) if known else None
     if not bundle.generator.has_backdrop:
         raise UsageError(
             f"--matte {name} does nothing: the model '{bundle.name}' does not tell heads from what lies behind them",
             "leave --matte out",
         )
     remove, session = _session()
-    return lambda images: torch.stack([_by_rembg(image, remove, session) for image in images]).to(images.device)
+    return lambda images, places: torch.stack([_by_rembg(image, remove, session) for image in images]).to(images.device)
 
 
 def _session() -> tuple[Callable[..., Any], Any]:

@@ -3,7 +3,8 @@
 The aligner's matte is coarse. It is sharpened by the colours of the picture: where it is uncertain, a pixel is a mixture
 of the colours that surely belong to the head and surely to the room nearby (Porter & Duff's compositing equation,
 solved for alpha along the line between both). Where it misses part of a head, such as a shoulder or a cap from one side,
-other pictures of the same head know it by its colours (Bayes' rule, with histograms as Boykov & Jolly 2001 use them).
+other pictures of the same head know it by its colours (Bayes' rule, with histograms as Boykov & Jolly 2001 use them), and
+frames of the same clip by what they show behind it (see `room`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inv3d.core.crops import Crops
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
+from inv3d.core.room import joined_in_front
 from inv3d.core.views import Views, from_bytes, to_bytes
 
 _WINDOWS = (1 / 20, 1 / 32)
@@ -26,7 +29,7 @@ _DISTINCT = 2.0
 _CELLS = 4  # of which a window consists to each side
 _BINS = 16  # of each colour channel in histograms
 _RARE = 1e-3  # share of all pixels at which a colour is too rare to tell anything
-_ROUNDS = 2  # of completing mattes: what the first finds is known in the second
+_ROUNDS = 3  # of completing mattes: what one finds is known in the next
 _FACE_CENTRE, _FACE_RADII = (0.5, 0.47), (0.12, 0.16)
 """Where an aligned head has its face, from whatever side it is seen: across and down, in shares of the picture."""
 _FADING = 1.5  # radii at which it no longer counts as the face
@@ -94,11 +97,9 @@ def completed(matte: Tensor, images: Tensor) -> Tensor:
     seen = (F.interpolate(images, matte.shape[-2:], mode="bilinear", antialias=True) + 1.0) / 2.0
     bins = (seen * (_BINS - 1)).round().long().clamp(0, _BINS - 1)
     bins = (bins[:, :1] * _BINS + bins[:, 1:2]) * _BINS + bins[:, 2:]
-    for _ in range(_ROUNDS):
-        head, room = (_frequency(bins, sure) + _RARE for sure in (matte > _SURE, matte < 1.0 - _SURE))
-        known = matte * head / (matte * head + (1.0 - matte) * room)
-        matte = torch.lerp(matte, torch.maximum(known, matte), _doubt(matte))
-    return matte
+    head, room = (_frequency(bins, sure) + _RARE for sure in (matte > _SURE, matte < 1.0 - _SURE))
+    known = matte * head / (matte * head + (1.0 - matte) * room)
+    return torch.lerp(matte, torch.maximum(known, matte), _doubt(matte))
 
 
 def _frequency(bins: Tensor, chosen: Tensor) -> Tensor:
@@ -117,10 +118,13 @@ def mattes(aligner: Aligner, images: Tensor, of_faces: bool) -> Tensor:
 
 
 @torch.no_grad()
-def mattes_of_one(aligner: Aligner, images: Tensor, of_faces: bool) -> Tensor:
-    """The same of pictures that show one head, which know of each other."""
+def mattes_of_one(aligner: Aligner, images: Tensor, of_faces: bool, places: Crops | None = None) -> Tensor:
+    """The same of pictures that show one head, which know of each other; of the room, too, if they were cut at `places` [N] from
+    frames of one clip."""
     matte = _coarse(aligner, images, of_faces)
-    return _sharpened_each(matte if len(images) == 1 else completed(matte, images), images)
+    for _ in range(_ROUNDS if len(images) > 1 else 0):
+        matte = completed(matte if places is None else joined_in_front(matte, images, places), images)
+    return _sharpened_each(matte, images)
 
 
 def _coarse(aligner: Aligner, images: Tensor, of_faces: bool) -> Tensor:

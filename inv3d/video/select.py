@@ -44,6 +44,11 @@ class Selection:
     between: tuple[TrackedFrame, ...]
     held_out: tuple[TrackedFrame, ...]
 
+    @property
+    def frames(self) -> tuple[TrackedFrame, ...]:
+        """All of them."""
+        return self.targets + self.between + self.held_out
+
 
 def _nearest(
     candidates: list[TrackedFrame], yaws: Iterable[float], poorer: Mapping[int, float]

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inv3d.core.crops import Crops, cut, softly_cut
+from inv3d.core.crops import Crops, across, cut, sampling_grid, softly_cut
 from inv3d.core.networks.aligner import Alignment
 
 
@@ -57,3 +57,14 @@ def test_what_is_outside_of_an_image_has_no_stripes():
     stripes = [seen[0, :, row].std() for seen in (plain, soft) for row in (2, 31)]
     assert stripes[0] > 0.2 and stripes[2] < 0.35 * stripes[0] and stripes[3] > 0.9 * stripes[1]
     assert torch.allclose(soft[..., :8, :].mean(), plain[..., :8, :].mean(), atol=0.02)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(-20, 20), st.floats(60, 120), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
+def test_a_crop_is_found_in_another(shift, size, roll, others_roll):
+    image = ramp(240, 320)
+    crop = Crops(torch.tensor([[160.0 + shift, 120.0]]), torch.tensor([size / 2]), torch.tensor([roll]))
+    other = Crops(torch.tensor([[160.0, 120.0 + shift / 2]]), torch.tensor([2 * size]), torch.tensor([others_roll]))
+    seen = torch.nn.functional.grid_sample(cut(image, other, 64), across(crop, other, 16), align_corners=False)
+    if float(sampling_grid(other, 2, 240, 320).abs().max()) < 1:  # a ramp goes on as far as the image does
+        assert torch.allclose(seen, cut(image, crop, 16), atol=0.05)

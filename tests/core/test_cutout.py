@@ -31,7 +31,7 @@ def rembg(monkeypatch):
 def test_the_models_own_mattes_are_those_of_its_aligner(demo):
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     cut_out = cut_out_named(OWN, demo)
-    assert cut_out is not None and torch.equal(cut_out(images), mattes_of_one(demo.aligner, images, True))
+    assert cut_out is not None and torch.equal(cut_out(images, None), mattes_of_one(demo.aligner, images, True))
     bare = tiny.with_generator(demo)  # like EG3D's, it does not tell heads from rooms
     assert cut_out_named(OWN, bare) is None
     with pytest.raises(UsageError, match="--matte rembg does nothing"):
@@ -43,7 +43,7 @@ def test_rembg_cuts_out_pictures_of_any_colours(demo, rembg):
     images[1, 0, :, :8] = 1.0
     cut_out = cut_out_named("rembg", demo)
     assert cut_out is not None
-    found = cut_out(images)
+    found = cut_out(images, None)
     assert found.shape == (2, 1, 16, 16) and found[0].max() == 0.0
     assert found[1, 0, :, :8].min() == 1.0 and found[1, 0, :, 8:].max() == 0.0
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
+from inv3d.core.crops import Crops
 from inv3d.core.cutout import CutOut
 from inv3d.core.encoders.inverter import Start
 from inv3d.core.generator import Detail
@@ -46,11 +47,12 @@ def forget(stage: str, make: Callable[[], Tensors]) -> Tensors:
 @dataclass(frozen=True)
 class Footage:
     """The views of an inversion: `targets` sorted by yaw, frames in `between` them, and frames that are only `held_out`
-    to measure on. The last two may be empty."""
+    to measure on. The last two may be empty. `places` says where all of them, in this order, were cut from frames of one clip."""
 
     targets: Views
     between: Views
     held_out: Views
+    places: Crops | None = None
 
     @property
     def fitted(self) -> Views:
@@ -72,10 +74,11 @@ class Footage:
         if cut_out is None:
             return self
         everything = (self.targets, self.between, self.held_out)
-        matte = cut_out(torch.cat([views.images for views in everything]))
+        matte = cut_out(torch.cat([views.images for views in everything]), self.places)
         found = matte.split([len(views) for views in everything])
         colour = room_colour(self.targets.images, found[0])
-        return Footage(*(laid_on(views, matte, colour) for views, matte in zip(everything, found, strict=True)))
+        targets, between, held_out = (laid_on(*pair, colour) for pair in zip(everything, found, strict=True))
+        return replace(self, targets=targets, between=between, held_out=held_out)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,72 @@
+"""The room behind a head that turns before a camera that stands still: what one frame hides, others show.
+
+Where a pixel has not the colour that others show at its place, something stands in front of the room there: the head, with
+all of it that no network has learned to expect, such as the brim of a cap (background subtraction). A shadow on the room is
+no darker than a share of its colour (Horprasert et al. 1999). Where the camera moves, others disagree, and tell little.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inv3d.core.crops import Crops, across
+
+_SIZE = 128  # pixels per side of the pictures that are compared
+_OTHERS = 12  # frames that are asked what stands at a place
+_FEWEST = 3  # of them that have to know
+_ROOM = 0.15  # coarse matte up to which they show the room
+_BESIDE = 5  # pixels: nearer to a head than half of that, its edge shows, too
+_APART = 0.05  # distance of colours of [0,1] at which one differs from the room
+_DEVIATIONS = 1.5  # the same in standard deviations of what others show
+_UNSTEADY = 0.125  # standard deviation of colours from which they tell nothing
+_SHADE = 0.6  # share of its colour that a room in shadow has at least
+_EDGE = 9  # pixels within which a colour that differs less than another is a mixture with the room
+_SURE, _LIKELY = 0.85, 0.3  # matte of what belongs to the head, and of what may, if it is joined to that
+_REACH = 0.25  # of a picture's width that this may reach
+
+
+def joined_in_front(matte: Tensor, images: Tensor, places: Crops) -> Tensor:
+    """Coarse mattes [N,1,S,S] of pictures [N,3,R,R] in [-1,1], cut at `places` [N] from frames of one clip, raised where what is
+    joined to the head stands in front of the room."""
+    found, unknown = F.interpolate(in_front(matte, images, places), matte.shape[-2:], mode="area").split(1, 1)
+    passable, joined = torch.maximum(torch.maximum(matte, found), unknown) > _LIKELY, (matte > _SURE).float()
+    for _ in range(round(_REACH * matte.shape[-1])):
+        joined = F.max_pool2d(joined, 3, 1, 1) * passable
+    return torch.maximum(matte, found * joined)
+
+
+def in_front(matte: Tensor, images: Tensor, places: Crops) -> Tensor:
+    """How surely something stands in front of the room, of which the `matte` tells where pictures show it, and where none does
+    [N,2,s,s]."""
+    seen = (F.interpolate(images, (_SIZE, _SIZE), mode="bilinear", antialias=True) + 1.0) / 2.0
+    head = F.max_pool2d(F.interpolate(matte, (_SIZE, _SIZE), mode="bilinear"), _BESIDE, 1, _BESIDE // 2)
+    empty = torch.cat([seen, (head < _ROOM).to(seen)], 1)
+    some = torch.linspace(0, len(seen) - 1, min(len(seen), _OTHERS)).round().long()
+    rows = []
+    for i in range(len(seen)):
+        others = some[some != i]
+        shown = F.grid_sample(empty[others], across(places[i], places[others], _SIZE), align_corners=False)
+        room, deviation = _agreed(shown)
+        rows.append(torch.cat([_differing(seen[i], room, deviation), (deviation >= _UNSTEADY).to(seen)]))
+    return torch.stack(rows)
+
+
+def _agreed(shown: Tensor) -> tuple[Tensor, Tensor]:
+    """The median [3,s,s] of colours that several pictures show [K,4,s,s], where their last channel is 1, and its standard
+    deviation [1,s,s], which is infinite where too few do."""
+    known = shown[:, 3:] > 0.99
+    colours = torch.where(known, shown[:, :3], torch.nan)
+    median = colours.nanmedian(0).values
+    deviation = 1.48 * (colours - median).abs().nanmedian(0).values.amax(0, True)  # of a normal distribution
+    enough = known.sum(0) >= _FEWEST
+    return torch.where(enough, median, 0.0), torch.where(enough, deviation, torch.inf)
+
+
+def _differing(seen: Tensor, room: Tensor, deviation: Tensor) -> Tensor:
+    """How surely and how fully [1,s,s] the colours `seen` [3,s,s] differ from the room, in light or in shadow."""
+    shade = (seen * room).sum(0) / (room * room).sum(0).clamp(min=1e-3)
+    away = (seen - shade.clamp(_SHADE, 1.0) * room).norm(dim=0, keepdim=True) * (deviation < _UNSTEADY)
+    sure = 1.0 - torch.exp(-0.5 * (away / (_DEVIATIONS * deviation).clamp(min=_APART)) ** 2)
+    return sure * away / F.max_pool2d(away, _EDGE, 1, _EDGE // 2).clamp(min=0.5 * _APART)
