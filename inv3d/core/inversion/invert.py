@@ -124,12 +124,12 @@ def invert(
     if start is not None and start.angles is not None and len(footage.targets) == 1:
         footage = footage.seen_from(bundle.info.camera(*start.angles.cpu().unbind(-1)))
     code = bundle.generator.code_space.repeat(bundle.mean_code[None]) if start is None else start.codes
-    code = in_space(code, settings.space, bundle.generator)
     left_out: tuple[tuple[int, float], ...] = ()
     if settings.pose_steps:
         move = search_pose if settings.pose_search else fit_pose
         moved = stage("pose", lambda: {"offsets": move(problem(), code, progress)})["offsets"]
         footage = refine_cameras(footage, moved.cpu())
+    code = in_space(code, settings.space, bundle.generator)
     if settings.wplus_steps:
         given = None if start is None else code
         pivot = Pivot.of(stage("wplus", lambda: fit_wplus(problem(), progress, given).state()))

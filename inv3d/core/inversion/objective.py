@@ -74,6 +74,13 @@ def pixel_terms(error: Tensor, weights: Tensor, settings: FitSettings) -> Losses
     return losses
 
 
+def edge_error(error: Tensor) -> Tensor:
+    """Mean absolute difference [B] between neighbouring pixels of errors [B,C,H,W]: how far a picture's edges are from those of its
+    target, whatever the colours of the areas between them."""
+    across, down = error.diff(dim=-1)[..., :-1, :], error.diff(dim=-2)[..., :-1]
+    return (across.abs() + down.abs()).flatten(1).mean(1) / 2.0
+
+
 def coverage(alpha: Tensor, mattes: Tensor, weights: Tensor) -> Tensor:
     """Mean absolute difference [] between rendered coverage [B,...] and mattes [B,...], summed over the images with
     `weights` [B]: what the head does not cover stays empty."""

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from inv3d.core.camera import Camera
 
-_SIDEWAYS, _UPWARDS = range(-40, 41, 10), range(-20, 21, 10)
-"""Degrees of `turns_around`: as far as estimators err, and as near as steps find their way."""
+_STEP = 10
+_FARTHEST = (45, 25, 25)
+"""Degrees of `turns_around`, to the side, up, and about the line of sight: steps as near as a camera finds its way, and as far as
+estimators err."""
 
 
 def correct(camera: Camera, offsets: Tensor) -> Camera:
@@ -40,12 +42,16 @@ def correct(camera: Camera, offsets: Tensor) -> Camera:
 
 
 def turns_around(camera: Camera) -> list[Tensor]:
-    """Offsets [B,6] that turn cameras to either side, and up and down, in coarse steps; one turns them not at all."""
-    right = camera.cam2world[:, :3, 0]
+    """Offsets [B,6] that turn cameras about all axes in coarse steps, within an ellipsoid; one turns them not at all."""
+    right, _, forward = camera.cam2world[:, :3, :3].unbind(-1)
     up = torch.tensor([0.0, 1.0, 0.0], device=right.device)
     rest = torch.zeros_like(right)
-    turns = itertools.product(_SIDEWAYS, _UPWARDS)
-    return [torch.cat([math.radians(side) * up - math.radians(above) * right, rest], 1) for side, above in turns]
+    steps = (range(-(most // _STEP) * _STEP, most + 1, _STEP) for most in _FARTHEST)
+    return [
+        torch.cat([math.radians(side) * up - math.radians(above) * right + math.radians(about) * forward, rest], 1)
+        for side, above, about in itertools.product(*steps)
+        if sum((turn / most) ** 2 for turn, most in zip((side, above, about), _FARTHEST, strict=True)) <= 1.0
+    ]
 
 
 def interpolate_offsets(offsets: Tensor, keys: Tensor, yaw: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera, Rays, pixel_centers
 from inv3d.core.generator import Detail, Generator, Guide, Render, Scene
 from inv3d.core.inversion.loop import Losses
-from inv3d.core.inversion.objective import Target, coverage, pixel_terms, reconstruction
+from inv3d.core.inversion.objective import Target, coverage, edge_error, pixel_terms, reconstruction
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.inversion.warping import depth_smoothness, warp
 from inv3d.core.views import Views
@@ -198,6 +198,12 @@ class Reconstruction:
         if covered is not None and settings.coverage:
             losses["coverage"] = settings.coverage * coverage(rays.alpha.reshape(covered.shape), covered, weights)
         return losses
+
+    def edges(self, generator: Generator, scene: Scene, cameras: Camera, images: Tensor) -> Tensor:
+        """How far the edges of renders of one `scene` are from those of `images` [B,3,R,R], [B] (see `edge_error`)."""
+        rays = Rays(*(each.reshape(1, -1, 3) for each in cameras.rays(images.shape[-1])))
+        colours = generator.render_rays(scene, rays, self.random, 1 << 20, self.settings.samples).features[..., :3]
+        return edge_error(colours.reshape(len(images), *images.shape[2:], 3).movedim(-1, 1) - images)
 
     def depth(self, generator: Generator, scene: Scene, rays: Rays) -> Tensor:
         """Depths [M,P] along rays [M,P,3]."""

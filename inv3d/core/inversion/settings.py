@@ -16,7 +16,6 @@ SPACES: dict[Space, str] = {"w": "W", "w+": "W+", "wtri": "W_tri"}
 """What the spaces are called on screen."""
 POSE_LR = 5e-3
 """The rate of cameras that are to move, for settings that have none: radians, image widths, logarithms."""
-_ALONE_RAYS = 1000  # per view and step of cameras alone: their scene is made once
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class FitSettings:
     pose_steps: int = 0
     """Steps on the cameras alone, before all others: for the code of an encoder."""
     pose_search: bool = False
-    """Whether these begin at the best of coarse turns and go by pixels (see `search_pose`)."""
+    """Whether these begin at the best of coarse turns and go by edges (see `search_pose`)."""
 
     encoded: float | None = None
     """The share of the steps that several views take if their one code starts at the mean of those that the model's encoder
@@ -149,12 +148,6 @@ class FitSettings:
     def searching(self) -> FitSettings:
         """The settings of the stages before tuning, which leave the generator's surface as it is."""
         return replace(self, smoothness=0.0, symmetry=0.0)
-
-    @property
-    def search_of_cameras(self) -> FitSettings:
-        """The settings of a search of the cameras: absolute errors of pixels. With the code of an encoder, which is another head,
-        what networks see and the outline are nearest from wrong sides."""
-        return replace(self, pixel=0.0, absolute=1.0, coverage=0.0, rays_per_view=_ALONE_RAYS)
 
     @property
     def tuning(self) -> FitSettings:

@@ -19,15 +19,15 @@ from inv3d.core.inversion.loop import Losses, Progress, optimise, silent, total
 from inv3d.core.inversion.noise import free_noise, noise_regularisation, normalise
 from inv3d.core.inversion.objective import Target, depth_agreement, latent_distance
 from inv3d.core.inversion.poses import correct, turns_around
-from inv3d.core.inversion.reconstruction import Reconstruction
+from inv3d.core.inversion.reconstruction import Reconstruction, resize
 from inv3d.core.inversion.settings import POSE_LR, SPACES, FitSettings, Space
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
 
 _FILMED = 0.3  # radians of yaw around views within which their mirror images tell nothing new
 _MIRRORED_PER_STEP = 1
-_NEARER = 0.95
-"""Share of a camera's error of pixels below which another camera is better, whatever the code."""
+_SEARCHED = (24, 32)
+"""Pixels per side of the renders that coarse turns of a camera, and finer ones, are compared by: details differ in any case."""
 
 
 @dataclass(frozen=True)
@@ -324,35 +324,37 @@ def fit_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Ten
 
 
 def search_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Tensor:
-    """Camera offsets [N,6] (see `poses.correct`) with which renders of the one `code` [1,num_ws,w_dim] meet the pixels of the
-    views best: the best of coarse turns (see `poses.turns_around`), and from there by steps; for cameras that may be far off.
+    """Turns of the cameras, as offsets [N,6] (see `poses.correct`), with which renders of the one `code` [1,num_ws,w_dim] meet the
+    edges of the views best: the best of coarse turns (see `poses.turns_around`), and from there by steps; for cameras that may
+    be far off.
 
-    Those whose pixels are nearly as near stay where they are: the code is not yet quite the head, and draws right cameras aside.
+    An encoder's code is nearly the head, but not in its colours. Shift and size are left to the steps that move the code, too:
+    a code's own mistakes make up for some of them, and a shift for turns up and down.
     """
-    settings, generator, views, random = problem.settings.search_of_cameras, problem.bundle.generator, problem.views, problem.random(4)
+    settings, generator, cameras, random = problem.settings, problem.bundle.generator, problem.views.cameras, problem.random(4)
     reconstruction = Reconstruction(problem.bundle, settings, random)
     reconstruction.begin(0, generator, code)
     scene = reconstruction.scene(generator, code)
-    shares = torch.full((len(views),), 1.0 / len(views), device=code.device)
+    coarse, fine = (resize(problem.views.images, size) for size in _SEARCHED)
     drawn = random.get_state()
 
-    def losses(offsets: Tensor) -> Losses:
-        return reconstruction.rays(generator, scene, correct(views.cameras, offsets), views.images, shares)
+    def error(offsets: Tensor, images: Tensor) -> Tensor:
+        return reconstruction.edges(generator, scene, correct(cameras, offsets), images).mean()
 
     @torch.no_grad()
-    def error(offsets: Tensor) -> Tensor:
-        random.set_state(drawn)  # the same pixels for all
-        return losses(offsets)["absolute"]
+    def tried(offsets: Tensor) -> float:
+        random.set_state(drawn)  # the same samples for all
+        return float(error(offsets, coarse))
+
+    turns, rest = min(turns_around(cameras), key=tried).split(3, dim=1)
+    turns = turns.clone().requires_grad_()
 
     def passes(_: None) -> Iterator[Losses]:
-        yield losses(offsets)
+        yield {"edges": error(torch.cat([turns, rest], 1), fine)}
 
-    kept = torch.zeros(len(views), 6, device=code.device)
-    least = _NEARER * error(kept)
-    offsets = min(turns_around(views.cameras), key=lambda each: float(error(each))).requires_grad_()
     rate = settings.alone_lr or settings.pose_lr or POSE_LR
-    optimise([([offsets], rate)], lambda _: None, passes, settings.pose_steps, "pose", progress, random=random)
-    return offsets.detach() if error(offsets) < least else kept
+    optimise([([turns], rate)], lambda _: None, passes, settings.pose_steps, "pose", progress, random=random)
+    return torch.cat([turns.detach(), rest], 1)
 
 
 def _recordable(settings: FitSettings, random: torch.Generator) -> torch.Generator | None:

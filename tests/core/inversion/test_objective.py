@@ -9,6 +9,7 @@ from inv3d.core.inversion.objective import (
     Target,
     coverage,
     depth_agreement,
+    edge_error,
     latent_distance,
     pixel_terms,
     reconstruction,
@@ -44,6 +45,13 @@ class Fixed:
 def target(images: torch.Tensor) -> Target:
     """Images of people whose similarity is what a `Fixed` says."""
     return Target(images, (), torch.ones(len(images), 1))
+
+
+def test_edges_differ_where_neighbours_err_apart():
+    error = torch.zeros(3, 1, 3, 3)
+    error[1] = 0.7  # another colour is no edge
+    error[2, 0, 1, 1] = 4.0  # it has a neighbour on each side, and 4 pixels have neighbours to the right and below
+    assert edge_error(error).tolist() == [0.0, 0.0, 2.0]
 
 
 def test_reconstruction_is_equation_3():

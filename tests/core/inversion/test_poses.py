@@ -75,15 +75,28 @@ def test_between_several_keys_the_two_nearest_count():
     assert torch.allclose(at[:, 3], torch.tensor([0.5, 1.0, 2.0, 4.8]))
 
 
-def test_turns_around_go_to_the_sides_and_up_and_down_from_wherever_the_cameras_are():
+def test_turns_around_go_about_all_axes_from_wherever_the_cameras_are():
     camera = look_at(torch.tensor([0.5, -0.2]), torch.tensor([0.1, 0.0]))
     turns = turns_around(camera)
+    assert sum(not turn.any() for turn in turns) == 1 and len(turns) == 133 and all(not turn[:, 3:].any() for turn in turns)
     moved = [correct(camera, turn) for turn in turns]
-    sides, above = (torch.stack([getattr(one, name) - getattr(camera, name) for one in moved]) for name in ("yaw", "pitch"))
-    still = [not turn.any() for turn in turns]
-    assert sum(still) == 1 and len(turns) == 45 and all(not turn[:, 3:].any() for turn in turns)
-    only_up = turns[still.index(True) + 1]  # the next pitch of the same yaw
-    assert torch.allclose(correct(camera, only_up).pitch, camera.pitch + math.radians(10), atol=1e-5)
-    assert torch.allclose(correct(camera, only_up).yaw, camera.yaw, atol=1e-5)
-    assert sides.amax() > math.radians(38) and sides.amin() < math.radians(-38)
-    assert above.amax() > math.radians(18) and above.amin() < math.radians(-18)
+    right = camera.cam2world[:, :3, 0]
+    sides, above, about = (
+        torch.stack(each).rad2deg()
+        for each in (
+            [one.yaw - camera.yaw for one in moved],
+            [one.pitch - camera.pitch for one in moved],
+            [torch.atan2(one.cam2world[:, 1, 0], one.cam2world[:, :3, 0].mul(right).sum(1)) for one in moved],
+        )
+    )
+    for turned, others, most in ((sides, (above, about), 40), (above, (sides, about), 20), (about, (sides, above), 20)):
+        alone = [i for i in range(len(turns)) if all(other[i].abs().max() < 0.1 for other in others)]
+        steps = torch.arange(-most, most + 1, 10.0)[:, None].expand(-1, 2)
+        assert torch.allclose(turned[alone].sort(0).values, steps, atol=0.1)
+
+
+def test_any_turn_by_20_degrees_is_near_one_of_the_turns_around():
+    camera = look_at(torch.tensor([0.3]), torch.tensor([-0.1]))
+    tried = torch.cat(turns_around(camera))[:, :3].rad2deg()
+    axes = torch.nn.functional.normalize(torch.randn(200, 3, generator=torch.Generator().manual_seed(0)), dim=1)
+    assert torch.cdist(20.0 * axes, tried).amin(1).max() < 10.0
