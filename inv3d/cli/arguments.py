@@ -1,4 +1,4 @@
-"""Parsers of option values, one for each kind: numbers, lists of numbers, paths, devices.
+"""Parsers of option values, one for each kind: names, numbers, lists of numbers, paths, devices.
 
 Every value is checked while the command line is parsed, before any work starts. An invalid or out-of-range value ends
 the command with exit code 2.
@@ -10,13 +10,12 @@ import itertools
 import os
 import re
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
-
-from inv3d.core.inversion.methods import CAMERAS
 
 LARGEST_SEED = (1 << 63) - 1
 MOST_ANGLES = 360
@@ -50,18 +49,22 @@ def background(text: str) -> str:
     return text
 
 
-def camera(text: str) -> str:
-    """What a method does with the camera: one of `CAMERAS`. Raises Refused."""
-    if text not in CAMERAS:
-        raise _refuse(text, " or ".join(CAMERAS))
-    return text
+def either(words: Sequence[str]) -> str:
+    """Words in a list: "a, b or c"."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def detail(text: str) -> str:
-    """What renders take their colours from: `frames` or `model`. Raises Refused."""
-    if text not in ("frames", "model"):
-        raise _refuse(text, "frames or model")
-    return text
+@dataclass(frozen=True)
+class OneOf:
+    """A parser of one of some `names`."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, text: str) -> Any:
+        """The name. Raises Refused."""
+        if text not in self.names:
+            raise _refuse(text, either(self.names))
+        return text
 
 
 @dataclass(frozen=True)

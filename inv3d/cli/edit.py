@@ -12,6 +12,7 @@ from inv3d.cli.arguments import (
     Assignment,
     Layers,
     Number,
+    OneOf,
     Range,
     Taken,
     angles,
@@ -87,8 +88,10 @@ def edit(
     space: Annotated[
         Literal["original", "inversion"],
         typer.Option(
+            parser=OneOf(("original", "inversion")),
+            metavar="original|inversion",
             help="Where the directions were found: among the generator's own codes, or among those that the encoder reads off "
-            "pictures (PREIM3D's inversion manifold)."
+            "pictures (PREIM3D's inversion manifold).",
         ),
     ] = "original",
     animate: Annotated[

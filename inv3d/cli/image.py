@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inv3d.cli.arguments import camera as parsed_camera
-from inv3d.cli.arguments import output_path, some_path
+from inv3d.cli.arguments import OneOf, output_path, some_path
 from inv3d.cli.options import (
     STEPS,
     WARPING,
@@ -61,8 +60,8 @@ def image(
     camera: Annotated[
         str | None,
         typer.Option(
-            parser=parsed_camera,
-            metavar="free|given",
+            parser=OneOf(tuple(methods.CAMERAS)),
+            metavar="|".join(methods.CAMERAS),
             help="What the method does with the camera: "
             + ", ".join(f"{name} ({what})" for name, what in methods.CAMERAS.items())
             + ".",

@@ -13,16 +13,17 @@ from inv3d.cli.arguments import (
     LARGEST_SEED,
     Angles,
     Number,
+    OneOf,
     WhichHead,
     angles,
     background,
-    detail,
     device_name,
+    either,
     input_path,
     output_path,
     which_head,
 )
-from inv3d.core.inversion.settings import Space
+from inv3d.core.inversion.settings import SPACES, Space
 
 PIXELS = Number(16, 8192, whole=True)
 SEED = Number(0, LARGEST_SEED, whole=True)
@@ -58,7 +59,7 @@ Background = Annotated[
 Detail = Annotated[
     str,
     typer.Option(
-        parser=detail,
+        parser=OneOf(("frames", "model")),
         metavar="WHENCE",
         help="What renders take their colours from: frames (those that saw the same point, where any did) or model (the "
         "generator alone, as in the papers).",
@@ -75,6 +76,8 @@ Searched = Annotated[
     Space | None,
     typer.Option(
         "--space",
+        parser=OneOf(tuple(SPACES)),
+        metavar="|".join(SPACES),
         help="Where codes are searched for: one vector for all layers (w), one for each (w+), or also one for each plane of "
         "those that make them (wtri), which is nearer to the input and further from the model's own heads.",
         show_default=False,
@@ -135,13 +138,9 @@ def check_file(out: Path, force: bool, endings: tuple[str, ...], kind: str) -> N
     from inv3d.core.files import refuse_existing
 
     if out.suffix.lower() not in endings:
-        raise UsageError(f"{out} is not {kind}", f"use a file name that ends in {_or(endings)}")
+        raise UsageError(f"{out} is not {kind}", f"use a file name that ends in {either(endings)}")
     refuse_existing(out, force)
     _refuse_unwritable(out.parent, out)
-
-
-def _or(words: tuple[str, ...]) -> str:
-    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def check_folder(out: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inv3d.cli.arguments import Angles, Number, Seeds
+from inv3d.cli.arguments import Angles, Number, OneOf, Seeds
 from inv3d.cli.arguments import angles as parse_angles
 from inv3d.cli.arguments import seeds as parse_seeds
 from inv3d.cli.models import Name
@@ -97,7 +97,9 @@ def source(
     kind: Annotated[
         Literal["people", "toons", "cats", "chairs"],
         typer.Option(
-            metavar="NAME", help="Source to draw: people (needs the extra 'train'), toons (stylised heads), cats or chairs."
+            parser=OneOf(("people", "toons", "cats", "chairs")),
+            metavar="NAME",
+            help="Source to draw: people (needs the extra 'train'), toons (stylised heads), cats or chairs.",
         ),
     ] = "people",
     seeds: SeedList = _SEEDS,

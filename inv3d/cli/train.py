@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inv3d.cli.arguments import Number, folder_path, input_path, output_path
+from inv3d.cli.arguments import Number, OneOf, folder_path, input_path, output_path
 from inv3d.cli.options import FACTOR, Debug, Deterministic, Device, Force, Json, Model, Ray, check_file, check_folder
 from inv3d.core.encoders.kinds import PREIM3D, check_ingredients, described, ingredients
 
@@ -52,7 +52,11 @@ Start = Annotated[
 Compiled = Annotated[bool, typer.Option(help="Speed up data generation with torch.compile (needs a C++ compiler).")]
 SourceName = Annotated[
     Literal["people", "toons", "cats", "chairs"],
-    typer.Option(help="People (needs the extra 'train'), stylised heads, cats or chairs; the later steps follow this choice."),
+    typer.Option(
+        parser=OneOf(("people", "toons", "cats", "chairs")),
+        metavar="people|toons|cats|chairs",
+        help="People (needs the extra 'train'), stylised heads, cats or chairs; the later steps follow this choice.",
+    ),
 ]
 
 
@@ -171,7 +175,11 @@ def train_generator(
 def train_network(
     name: Annotated[
         Literal["aligner", "identity", "perceptual", "judge"],
-        typer.Argument(metavar="NETWORK", help="Network to train: aligner, identity, perceptual or judge."),
+        typer.Argument(
+            parser=OneOf(("aligner", "identity", "perceptual", "judge")),
+            metavar="NETWORK",
+            help="Network to train: aligner, identity, perceptual or judge.",
+        ),
     ],
     folder: Folder,
     scale: Scale = 1.0,
@@ -309,7 +317,9 @@ def train_demo(
     folder: Folder,
     source: Annotated[
         Literal["people", "toons"],
-        typer.Option(help="People (needs the extra 'train') or stylised heads."),
+        typer.Option(
+            parser=OneOf(("people", "toons")), metavar="people|toons", help="People (needs the extra 'train') or stylised heads."
+        ),
     ] = "people",
     scale: Scale = 1.0,
     device: Device = "auto",

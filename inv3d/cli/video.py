@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inv3d.cli.arguments import Number, input_path, output_path
+from inv3d.cli.arguments import Number, OneOf, input_path, output_path
 from inv3d.cli.options import (
     FACTOR,
     Background,
@@ -84,8 +84,9 @@ def video(
     detail: Detail = "frames",
     background: Background = "keep",
     matte: Annotated[
-        str,
+        Literal["own", "rembg"],
         typer.Option(
+            parser=OneOf(("own", "rembg")),
             metavar="NAME",
             help='What cuts the head out of the room: own (the model\'s aligner), or rembg (pip install "rembg[cpu]", which '
             "fetches its weights once).",

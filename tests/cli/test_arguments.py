@@ -15,12 +15,12 @@ from inv3d.cli.arguments import (
     LARGEST_SEED,
     Length,
     Number,
+    OneOf,
     Refused,
     angles,
     background,
-    camera,
-    detail,
     device_name,
+    either,
     folder_path,
     input_path,
     layers,
@@ -108,6 +108,33 @@ def test_numbers_of_every_command_have_a_range(words, function, name, rule):
             assert parse(words, function, [f"{option}={text}"])[name] == value
     for limit in (rule.low, rule.high):
         assert parse(words, function, [f"{option}={limit}"])[name] == limit
+
+
+def names_of(kind: typing.Any) -> tuple[str, ...]:
+    """The names that a type lists, which may be optional."""
+    found = (each for each in (kind, *typing.get_args(kind)) if typing.get_origin(each) is typing.Literal)
+    return next((typing.get_args(each) for each in found), ())
+
+
+NAMES = [
+    pytest.param(names_of(kind), description.parser, id=" ".join((*words, name)))
+    for words, function in commands()
+    for name, kind, description in parameters(function)
+    if names_of(kind)
+]
+
+
+@pytest.mark.parametrize(("names", "rule"), NAMES)
+def test_names_of_every_command_are_told(names, rule):
+    assert rule == OneOf(names), "let the option's parser be a OneOf"
+
+
+def test_a_name_that_is_none_of_them_is_refused():
+    assert len(NAMES) >= 7
+    assert OneOf(("free", "given"))("given") == "given"
+    with pytest.raises(Refused, match="fixed is not free, given or kept"):
+        OneOf(("free", "given", "kept"))("fixed")
+    assert either(("a",)) == "a"
 
 
 def test_there_are_numbers_to_check():
@@ -228,18 +255,6 @@ def test_inputs_that_cannot_be_seen_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root
     with pytest.raises(InputError, match="cannot be read: permission denied"):
         input_path(str(tmp_path))
-
-
-def test_a_camera_is_free_or_given():
-    assert [camera(text) for text in ("free", "given")] == ["free", "given"]
-    with pytest.raises(Refused, match="fixed is not free or given"):
-        camera("fixed")
-
-
-def test_details_come_from_the_frames_or_from_the_model():
-    assert [detail(text) for text in ("frames", "model")] == ["frames", "model"]
-    with pytest.raises(Refused, match="sharp is not frames or model"):
-        detail("sharp")
 
 
 def test_edits_are_names_or_numbers_with_a_strength():

@@ -120,7 +120,7 @@ def test_methods_and_options_that_do_not_go_together_are_told_in_one_line(photos
     fails(2, "fixed is not free or given", "image", head, "--method", "3dinv", "--camera", "fixed")
     fails(2, "is not a number", "image", head, "--method", "3dinv", "--warping", "much")
     fails(2, "--space wtri does nothing without steps on the code", "image", head, "--space", "wtri")
-    fails(2, "is not one of", "image", head, "--refine", "1", "--space", "z")
+    fails(2, "z is not w, w+ or wtri", "image", head, "--refine", "1", "--space", "z")
     assert not list(photos.glob("*-inv3d*"))
 
 
