@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -129,6 +130,23 @@ Ray = Annotated[
 HeadFolder = Annotated[
     Path, typer.Argument(parser=input_path, metavar="HEAD", help="Output folder of `inv3d video` or `inv3d image`.")
 ]
+
+
+def given(context: typer.Context) -> list[Any]:
+    """Typer's descriptions of the parameters that stand on the command line itself, defaults aside."""
+    sources = ((each, context.get_parameter_source(each.name or "")) for each in context.command.params)
+    return [each for each, source in sources if source is not None and source.name == "COMMANDLINE"]
+
+
+def refuse_idle(context: typer.Context, uses: Mapping[str, tuple[bool, str]]) -> None:
+    """Raises UsageError for an option that was given and would do nothing; `uses` says by its parameter's name whether it does
+    anything, and with what it would."""
+    from inv3d.core.errors import UsageError
+
+    for each in given(context):
+        fits, where = uses.get(each.name or "", (True, ""))
+        if not fits:
+            raise UsageError(f"{each.opts[0]} has no effect here", f"use it {where}, or leave it out")
 
 
 def check_file(out: Path, force: bool, endings: tuple[str, ...], kind: str) -> None:

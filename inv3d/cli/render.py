@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from inv3d.cli.arguments import Number, angles, input_path, output_path
-from inv3d.cli.options import PIXELS, Background, Debug, Device, Force, HeadFolder, Json, Pitch, Yaws, check_file
+from inv3d.cli.options import (
+    PIXELS,
+    Background,
+    Debug,
+    Device,
+    Force,
+    HeadFolder,
+    Json,
+    Pitch,
+    Yaws,
+    check_file,
+    refuse_idle,
+)
 
 _YAWS = angles("-60,-30,0,30,60")
 _FRAMES = Number(2, 2000, whole=True)
@@ -16,6 +28,7 @@ _FPS = Number(1, 120, whole=True)
 
 
 def render(
+    context: typer.Context,
     head: HeadFolder,
     yaw: Yaws = _YAWS,
     pitch: Pitch = 0.0,
@@ -83,6 +96,10 @@ def render(
     if path and cameras is not None:
         raise UsageError("--path and --cameras exclude each other", "use one of them")
     check_file(out, force, (".png", ".exr", *MOVING, ""), "a picture, a video or a folder")
+    suffix = out.suffix.lower()
+    turning = not path and cameras is None, "without --path and --cameras"
+    moving, mp4 = (suffix in MOVING, "with a video"), (suffix == ".mp4", "with an .mp4 file")
+    refuse_idle(context, {"yaw": turning, "pitch": turning, "frames": (bool(path), "with --path"), "fps": moving, "codec": mp4})
 
     import torch
 
@@ -110,9 +127,9 @@ def render(
     require_pictures(loaded.bundle.info, resolution, len(chosen))
     with interruptible(nothing_kept(out)), disk_errors(out), reporter(as_json) as progress:
         counted = staged(progress, "render")
-        if out.suffix.lower() in (".png", ".exr"):
+        if suffix in (".png", ".exr"):
             write_row(loaded, chosen, show, resolution, out, force, behind, counted)
-        elif out.suffix:
+        elif suffix:
             write_film(loaded, chosen, show, resolution, out, fps, codec, force, behind, counted)
         else:
             write_folder(loaded, chosen, show, resolution, out, behind, counted)

@@ -14,6 +14,7 @@ import typer
 from typer.models import ArgumentInfo
 
 from inv3d.cli.manifest import IMAGE, OUT, VIDEO, Known, Row
+from inv3d.cli.options import given
 from inv3d.core.errors import Inv3dError, UsageError
 
 if TYPE_CHECKING:
@@ -89,13 +90,8 @@ class Options:
 
     def given(self, context: typer.Context) -> dict[str, str]:
         """The values of those options that were given to the batch's own command line."""
-        found = {}
-        for each in context.command.params:
-            name = _name(each)
-            source = context.get_parameter_source(each.name or "")
-            if name in self.known.options and source is not None and source.name == "COMMANDLINE":
-                found[name] = str(context.params[each.name or ""])
-        return found
+        own = {_name(each): each.name or "" for each in given(context)}
+        return {name: str(context.params[own[name]]) for name in own if name in self.known.options}
 
     @functools.cached_property
     def _checked(self) -> dict[tuple[str, str, str], tuple[str, ...]]:

@@ -26,6 +26,7 @@ from inv3d.cli.options import (
     Searched,
     Seed,
     check_folder,
+    given,
 )
 from inv3d.core.encoders.kinds import E3DGE, ENCODERS, described
 from inv3d.core.plurals import number_of
@@ -200,10 +201,7 @@ def _check_options(context: typer.Context, replay: bool) -> None:
     """Raises UsageError for options that were given and would do nothing."""
     from inv3d.core.errors import UsageError
 
-    for each in context.command.params:
-        source = context.get_parameter_source(each.name or "")
-        if source is None or source.name != "COMMANDLINE":
-            continue
+    for each in given(context):
         if replay and each.name not in _REPLAYED:
             raise UsageError(f"{each.opts[0]} does nothing with --replay, which fits nothing", "leave one of them out")
         if not replay and each.name == "encoder":
