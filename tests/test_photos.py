@@ -9,6 +9,7 @@ import torch
 from inv3d import photos
 from inv3d.core.encoders.kinds import NO_ENCODER
 from inv3d.core.errors import InputError, UsageError
+from inv3d.core.helpers import OWN
 from inv3d.core.inversion.methods import course_of
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.views import Views
@@ -67,7 +68,7 @@ def test_a_photo_whose_side_may_be_misread_is_warned_of_in_the_report_and_the_re
     monkeypatch.setattr(photos, "write_output", write)
     (tmp_path / "a.jpg").write_bytes(b"person 1")
     with pytest.raises(KeyboardInterrupt):
-        photos_to_heads([tmp_path / "a.jpg"], [tmp_path / "out"], PhotoJob(settings=QUICK, encoder=NO_ENCODER, refine=1))
+        photos_to_heads([tmp_path / "a.jpg"], [tmp_path / "out"], PhotoJob(settings=QUICK, encoder=NO_ENCODER, refine=1, perceptual=OWN))
     assert told[0] == told[1] and len(told[0]) == warned and all("confidence (0.50)" in line for line in told[0])
 
 
@@ -128,7 +129,7 @@ def test_an_unfinished_head_of_another_photo_is_not_gone_on_with(demo, aligned, 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(photos, "write_output", stopped)
-    job = PhotoJob(settings=QUICK, encoder=NO_ENCODER, refine=1)
+    job = PhotoJob(settings=QUICK, encoder=NO_ENCODER, refine=1, perceptual=OWN)
     with pytest.raises(KeyboardInterrupt):
         photos_to_heads([photo], [out], job)
     photo.write_bytes(b"person 2")

@@ -16,10 +16,12 @@ from inv3d.core.encoders.pyramid import build_encoder, small_config
 from inv3d.core.encoders.store import load_encoder
 from inv3d.core.encoders.wtri import Wtri
 from inv3d.core.generator import TriplaneGenerator, field, volume
+from inv3d.core.helpers import OWN
 from inv3d.core.inversion import reconstruction, stages
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.settings import PRESETS, OutputSettings
 from inv3d.core.inversion.stages import Problem, fit_latents, fit_wplus, tune
+from inv3d.core.metrics import judges
 from inv3d.core.metrics.consistency import depth_consistency
 from inv3d.core.repeatable import kind_of, refused
 from inv3d.core.training.e3dge import SMALL_GLOBAL, GlobalTrainer
@@ -196,12 +198,13 @@ def test_a_clip_and_a_photo_become_heads(bundle, clip, tmp_path, monkeypatch):
     """Both commands with everything they write."""
     monkeypatch.setattr(pipeline, "load_bundle", lambda name, device: bundle)
     monkeypatch.setattr(track, "MAX_FRAMES", 5)
+    monkeypatch.setattr(judges, "has_perceptual", lambda name: False)  # LPIPS cannot look at pictures so small
     settings = replace(small(PRESETS["fast"], 1), encoded=None, warping=0.0, smoothness=0.0)  # the encoder is that of `demo`
-    job = VideoJob(material=Recording.of(clip), out=tmp_path / "clip", views=2, latents=True, settings=settings, device=DEVICE)
+    job = VideoJob(material=Recording.of(clip), out=tmp_path / "clip", views=2, latents=True, settings=settings, device=DEVICE, perceptual=OWN)
     assert pipeline.video_to_head(job)["device"] == DEVICE.type
     photo = tmp_path / "photo.png"
     save_png(photo, portraits("photo-900")[0])
-    photo_job = PhotoJob(settings=settings, encoder=NO_ENCODER, refine=1, tune=1, device=DEVICE)
+    photo_job = PhotoJob(settings=settings, encoder=NO_ENCODER, refine=1, tune=1, device=DEVICE, perceptual=OWN)
     (result,) = photos_to_heads([photo], [tmp_path / "photo"], photo_job)
     assert result.error is None and (tmp_path / "photo" / "report.html").exists()
 
