@@ -26,6 +26,11 @@ def resize(images: Tensor, size: int) -> Tensor:
     return resampling.resize(images, (size, size), antialias=True)
 
 
+def shown_at(images: Tensor, pixels: Tensor) -> Tensor:
+    """What row-major `pixels` [B,P] of images [B,3,R,R] show, [B,P,3]."""
+    return images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
+
+
 _GUIDE_CELLS = 40
 _GUIDE_AGE = 10  # steps after which the guide is recomputed
 _MOST_KNOWN = 1 << 29  # bytes of targets that are kept
@@ -189,7 +194,7 @@ class Reconstruction:
         pixels = torch.randint(size * size, shape, generator=self.random, device=device).to(images.device)
         grouped = Rays(*(r.reshape(len(scene), -1, 3) for r in cameras.rays_through(pixel_centers(pixels, size))))
         rays = generator.render_rays(scene, grouped, self.random, 1 << 20, settings.samples)
-        target = images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
+        target = shown_at(images, pixels)
         error = rays.features[..., :3].reshape(target.shape) - target
         covered = None if mattes is None else mattes.flatten(1).gather(1, pixels)
         if covered is not None and self.head_alone:

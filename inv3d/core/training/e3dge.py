@@ -19,7 +19,7 @@ from inv3d.core.encoders.e3dge import E3dge, Encoded, pose_distance
 from inv3d.core.generator import Scene
 from inv3d.core.inversion.loop import total
 from inv3d.core.inversion.objective import Target, pixel_terms, reconstruction
-from inv3d.core.inversion.reconstruction import resize
+from inv3d.core.inversion.reconstruction import resize, shown_at
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.averaged import AveragedTraining
 from inv3d.core.training.geometry import GeometryWeights, geometry_losses
@@ -126,8 +126,8 @@ class GlobalTrainer(AveragedTraining[E3dge]):
         if not one_each or recipe.geometry is not None:
             rendered = generator.render_rays(scene, rays, random, 1 << 20, recipe.fit.samples)
         if not one_each:
-            target = images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
-            parts.append(pixel_terms(rendered.features[..., :3] - target, self._shares(len(codes)), recipe.fit))
+            error = rendered.features[..., :3] - shown_at(images, pixels)
+            parts.append(pixel_terms(error, self._shares(len(codes)), recipe.fit))
         if recipe.geometry is not None:
             few = recipe.geometry_rays
             with torch.no_grad():

@@ -18,7 +18,7 @@ from inv3d.core.encoders.local import LocalBranch, residual_of
 from inv3d.core.generator import Detail, LocalFeatures, Scene
 from inv3d.core.inversion.loop import total
 from inv3d.core.inversion.objective import Target, pixel_terms, reconstruction
-from inv3d.core.inversion.reconstruction import resize
+from inv3d.core.inversion.reconstruction import resize, shown_at
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.adversary import Adversary, PatchDiscriminator
 from inv3d.core.training.averaged import AveragedTraining
@@ -153,7 +153,7 @@ class LocalTrainer(AveragedTraining[LocalBranch]):
         pixels = torch.cat([square.flatten().expand(count, -1), scattered], 1).to(self.device)
         rays = cameras.rays_through(pixel_centers(pixels, size))
         found = generator.render_rays(scene, Rays(*rays), random, 1 << 20, fit.samples).features[..., :3]
-        wanted = images.flatten(2).gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
+        wanted = shown_at(images, pixels)
         drawn, real = (
             each[:, : patch * patch].transpose(1, 2).unflatten(2, (patch, patch)) for each in (found, wanted)
         )

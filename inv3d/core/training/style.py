@@ -152,8 +152,7 @@ def train_style(folder: Path, scale: float, device: torch.device, report: Report
     write the style; returns its file. Raises UsageError without the extra `train`."""
     bundle, data = load_bundle(_MODEL, device), folder / "toons"
     dataset.generate(data, STYLE_PLAN.scaled(scale), False, report, STYLISED)
-    recipe = replace(scaled(STYLE_RECIPE, scale), mapping_steps=0)
-    trainer = StyleTrainer(recipe, data, device, bundle.perceptual, model_folder(_MODEL))
+    trainer = StyleTrainer(scaled(STYLE_RECIPE, scale), data, device, bundle.perceptual, model_folder(_MODEL))
     for _ in trainer.run(folder / "style.pt", report):
         pass
     path = style_file(folder, TOON)

@@ -147,7 +147,7 @@ class WtriTrainer(AveragedTraining[Wtri]):
 def recipe_for(bundle: Bundle, scale: float, without: frozenset[str]) -> WtriRecipe:
     """The recipe for EG3D models, or a smaller one for models without super-resolution, such as the embedded one; with `scale`
     times the steps, and without some ingredients (Table 2)."""
-    recipe = WtriRecipe() if bundle.generator.resolution != bundle.generator.raw_resolution else SMALL_WTRI
+    recipe = WtriRecipe() if bundle.generator.superresolution is not None else SMALL_WTRI
     recipe = replace(recipe.scaled(scale), planes="planes" not in without)
     return replace(recipe, cycle=0.0) if "cycle" in without else recipe
 
@@ -158,7 +158,7 @@ def config_for(bundle: Bundle, planes: bool = True) -> WtriConfig:
     space = generator.wtri_space if planes else generator.code_space
     if space is None:
         raise UsageError(f"the model '{bundle.name}' has no planes", "train another encoder, or add --without planes")
-    if generator.resolution == generator.raw_resolution:
+    if generator.superresolution is None:
         return small_config(space.num_ws, space.w_dim)
     return public_config(space.num_ws, space.w_dim, apart=planes)
 
