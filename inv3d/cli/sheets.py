@@ -13,7 +13,7 @@ from inv3d.cli.arguments import Angles, Number, OneOf, Seeds
 from inv3d.cli.arguments import angles as parse_angles
 from inv3d.cli.arguments import seeds as parse_seeds
 from inv3d.cli.models import Name
-from inv3d.cli.options import PIXELS, SEED, Debug, Device, Force, Json, Picture, Pitch, Yaws, check_file
+from inv3d.cli.options import PIXELS, SEED, Debug, Device, Force, Json, Picture, Pitch, Yaws, check_file, refuse_idle
 from inv3d.cli.progress import reporter
 from inv3d.cli.signals import interruptible, nothing_kept
 from inv3d.cli.terminal import document, teller
@@ -44,6 +44,7 @@ _SEEDS, _YAWS = parse_seeds("0-23"), parse_angles("-60,0,60")
 
 
 def sample(
+    context: typer.Context,
     name: Name,
     seeds: SeedList = _SEEDS,
     yaw: Yaws = _YAWS,
@@ -68,6 +69,7 @@ def sample(
 
     Example: inv3d models sample demo --seeds 0-23 --yaw -60,0,60 --out sheet.png
     """
+    refuse_idle(context, {"columns": (not mix, "without --mix")})
     check_file(out, force, (".png",), "a PNG file")
 
     from inv3d.budget import require_pictures

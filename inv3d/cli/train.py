@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from inv3d.cli.arguments import Number, OneOf, folder_path, input_path, output_path
-from inv3d.cli.options import FACTOR, Debug, Deterministic, Device, Force, Json, Model, Ray, check_file, check_folder
+from inv3d.cli.options import (
+    FACTOR,
+    Debug,
+    Deterministic,
+    Device,
+    Force,
+    Json,
+    Model,
+    Ray,
+    check_file,
+    check_folder,
+    refuse_idle,
+)
 from inv3d.core.encoders.kinds import PREIM3D, check_ingredients, described, ingredients
 
 if TYPE_CHECKING:
@@ -38,7 +50,7 @@ Scale = Annotated[
     ),
 ]
 Threads = Annotated[
-    int | None, typer.Option(parser=THREADS, metavar="NUMBER", help="CPU threads.", show_default="all cores")
+    int | None, typer.Option(parser=THREADS, metavar="NUMBER", help="CPU threads.", show_default="those that other programs leave")
 ]
 Start = Annotated[
     str | None,
@@ -223,6 +235,7 @@ def train_assemble(folder: Folder, as_json: Json = False, debug: Debug = False) 
 
 @app.command("directions")
 def train_directions(
+    context: typer.Context,
     model: Model = "demo",
     out: Annotated[
         Path, typer.Option(parser=output_path, metavar="FILE", help="File of directions to write.")
@@ -248,6 +261,7 @@ def train_directions(
     """
     from inv3d.core.encoders.manifold import manifold_file, manifold_fingerprint
 
+    refuse_idle(context, {"encoder": (pictures is not None, "with --pictures")})
     check_file(out, force, (".safetensors",), "a file of directions")
     beside = manifold_file(out.parent, encoder)
     if pictures is not None:
