@@ -138,7 +138,7 @@ def image(
     Examples: inv3d image face.png --encoder preim3d; inv3d image face.png --refine 100 --tune 100; inv3d image face.png
     --method 3dinv; inv3d image photos/
 
-    Writes the same output folder as `inv3d video`.
+    Writes the same output folder as `inv3d video`, but no preview.png.
     """
     from inv3d.budget import require_head
     from inv3d.cli.conclusion import conclude
