@@ -25,7 +25,7 @@ from inv3d.core.people.store import people_basis
 from inv3d.core.procedural.clip import HeadTurn
 from inv3d.core.procedural.renderer import HeadRenderer
 from inv3d.core.training.stylised import STYLISED
-from inv3d.export.pictures import to_array
+from inv3d.core.views import to_array
 from inv3d.export.sheet import latent
 from inv3d.video.write import write_mp4
 

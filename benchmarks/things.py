@@ -27,7 +27,7 @@ from inv3d.core.errors import InputError
 from inv3d.core.helpers import LPIPS, load_perceptual
 from inv3d.core.metrics.image import ms_ssim, psnr
 from inv3d.core.procedural.renderer import HeadRenderer
-from inv3d.export.pictures import to_array
+from inv3d.core.views import to_array
 from inv3d.video.photo import align_photo
 
 SEEDS = range(700, 9999)

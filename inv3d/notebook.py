@@ -18,14 +18,13 @@ from inv3d.core.head import Head
 from inv3d.core.helpers import AUTO, OWN
 from inv3d.core.inversion.methods import course_of
 from inv3d.core.inversion.settings import SPACES, FitSettings, Space, preset_named
-from inv3d.core.views import Views
+from inv3d.core.views import Views, to_array
 from inv3d.destination import check_destination
 from inv3d.edited import changed, write_edited
 from inv3d.export import maps
 from inv3d.export.background import Background
 from inv3d.export.film import along, write_film
 from inv3d.export.mesh import extract_mesh
-from inv3d.export.pictures import to_array
 from inv3d.export.save import Exported, Wanted, save
 from inv3d.export.textured import paint_vertices
 from inv3d.export.views import read_views

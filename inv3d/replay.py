@@ -26,9 +26,8 @@ from inv3d.core.generator import Scene
 from inv3d.core.inversion.loop import Progress, silent, staged
 from inv3d.core.matting import laid_on, mattes, room_colour
 from inv3d.core.records import Count, Digest, Number, Record, Text, write_record
-from inv3d.core.views import Views, from_bytes, to_bytes
+from inv3d.core.views import Views, from_bytes, to_array, to_bytes
 from inv3d.destination import RUN, check_destination
-from inv3d.export.pictures import to_array
 from inv3d.memory import memory_errors
 from inv3d.video.choose import HeadChoice
 from inv3d.video.material import Material, Recording

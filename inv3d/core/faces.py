@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inv3d.core.views import to_bytes
+from inv3d.core.views import to_array
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class FaceFinder:
 
     def find(self, image: Tensor) -> Face | None:
         """The face in an image [1,3,R,R] in [-1,1], if there is one."""
-        pixels = to_bytes(image[0]).permute(1, 2, 0).contiguous().cpu().numpy()
+        pixels = to_array(image[0])
         found = self._detect(pixels, 1)
         return Face(pixels, self._place(pixels, found[0])) if len(found) else None
 

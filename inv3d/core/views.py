@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inv3d.core.camera import Camera
@@ -62,6 +64,12 @@ class Views:
 def to_bytes(images: Tensor) -> Tensor:
     """Pictures in [-1,1] as whole numbers from 0 to 255."""
     return (images.clamp(-1.0, 1.0) + 1.0).mul(127.5).round().byte()
+
+
+def to_array(image: Tensor) -> NDArray[np.uint8]:
+    """A picture [C,H,W] in [-1,1] as bytes [H,W,C], which lie in this order."""
+    array: NDArray[np.uint8] = to_bytes(image).permute(1, 2, 0).contiguous().cpu().numpy()
+    return array
 
 
 def from_bytes(images: Tensor) -> Tensor:

@@ -21,8 +21,8 @@ from inv3d.core.editing.edits import Edit, displacement
 from inv3d.core.files import write_whole
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
+from inv3d.core.views import to_array
 from inv3d.export.film import write_moving
-from inv3d.export.pictures import to_array
 from inv3d.export.table import table
 
 

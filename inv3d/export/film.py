@@ -16,12 +16,13 @@ from inv3d.core.errors import UsageError
 from inv3d.core.files import write_whole, write_whole_folder
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
+from inv3d.core.views import to_array
 from inv3d.export import colmap, maps
 from inv3d.export.background import KEEP, TRANSPARENT, Background
 from inv3d.export.cameras import write_cameras
 from inv3d.export.exr import openexr, write_depth_exr
 from inv3d.export.paths import path
-from inv3d.export.pictures import row, save_png, to_array
+from inv3d.export.pictures import row, save_png
 from inv3d.video.write import write_gif, write_mp4, write_webm
 
 TRANSFORMS, EXR = "transforms.json", ".exr"

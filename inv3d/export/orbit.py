@@ -14,8 +14,8 @@ from inv3d.core.counting import Counted, counting, uncounted
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.inversion.settings import OutputSettings
+from inv3d.core.views import to_array
 from inv3d.export.background import KEEP, Background
-from inv3d.export.pictures import to_array
 from inv3d.video.write import write_mp4
 
 

@@ -12,13 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inv3d.core.views import to_bytes
-
-
-def to_array(image: Tensor) -> NDArray[np.uint8]:
-    """[C,H,W] in [-1,1] to [H,W,C] uint8."""
-    array: NDArray[np.uint8] = to_bytes(image).permute(1, 2, 0).cpu().numpy()
-    return array
+from inv3d.core.views import to_array
 
 
 def save_png(path: Path, image: Tensor) -> None:

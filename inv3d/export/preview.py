@@ -21,7 +21,8 @@ from torch.nn import functional as F
 
 from inv3d.core.files import write_whole
 from inv3d.core.printable import printable
-from inv3d.export.pictures import evenly, to_array
+from inv3d.core.views import to_array
+from inv3d.export.pictures import evenly
 from inv3d.video.decode import Frame
 from inv3d.video.track import TrackedFrame
 

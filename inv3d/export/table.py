@@ -8,8 +8,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from inv3d.core.views import from_bytes
-from inv3d.export.pictures import to_array
+from inv3d.core.views import from_bytes, to_array
 
 _GAP, _LINE, _LETTER = 3, 18, 7  # pixels
 _PAPER, _INK = (255, 255, 255), (29, 35, 42)

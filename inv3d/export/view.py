@@ -26,8 +26,7 @@ from inv3d.core.editing.edits import Edit
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.printable import printable
-from inv3d.core.views import Views
-from inv3d.export.pictures import to_array
+from inv3d.core.views import Views, to_array
 
 VIEW, MESH = "view.html", "mesh.glb"
 _MOST_RENDERS = 33

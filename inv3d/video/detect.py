@@ -17,6 +17,7 @@ from torch import Tensor
 from inv3d.core.bundle import ModelInfo
 from inv3d.core.crops import Crops, joined
 from inv3d.core.library import home
+from inv3d.core.views import to_array
 from inv3d.video.locate import Detector
 
 _SMALLEST = 32  # pixels; the aligner could not read less
@@ -34,7 +35,7 @@ def faces(image: Tensor) -> Crops:
 
     Landmarks are used if `mediapipe` is installed and its model lies where `landmarks_model` says.
     """
-    pixels = image.add(1.0).mul(127.5).clamp(0, 255).byte().permute(1, 2, 0).contiguous().cpu().numpy()
+    pixels = to_array(image)
     found = _boxed(pixels)
     return joined(_landmarked(pixels), found) if landmarks_model().is_file() and _has_mediapipe() else found
 

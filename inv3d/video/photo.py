@@ -6,16 +6,14 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.errors import InputError
 from inv3d.core.networks.aligner import Aligner
-from inv3d.core.views import Views, to_bytes
+from inv3d.core.views import Views, to_array
 from inv3d.video.choose import HeadChoice, choose
 from inv3d.video.decode import Frame
 from inv3d.video.detect import detector
@@ -45,13 +43,7 @@ class Aligned:
 def read_photo(path: Path, index: int = 0) -> Frame:
     """A photo as a frame. Raises InputError, OutOfMemoryError."""
     picture = read_picture(path)
-    return Frame(index, 0.0, _pixels(picture.image), (picture.scale, picture.scale))
-
-
-def _pixels(image: Tensor) -> NDArray[np.uint8]:
-    """[3,H,W] in [-1,1] to [H,W,3]."""
-    pixels: NDArray[np.uint8] = to_bytes(image).permute(1, 2, 0).numpy()
-    return pixels
+    return Frame(index, 0.0, to_array(picture.image), (picture.scale, picture.scale))
 
 
 def shrunk(photo: Frame, short_side: int) -> Frame:
@@ -63,7 +55,7 @@ def shrunk(photo: Frame, short_side: int) -> Frame:
     size = (round(height * shrink), round(width * shrink))
     small = F.interpolate(photo.tensor()[None], size, mode="area")[0]
     scale = (photo.scale[0] * width / size[1], photo.scale[1] * height / size[0])
-    return replace(photo, image=np.ascontiguousarray(_pixels(small)), scale=scale)
+    return replace(photo, image=to_array(small), scale=scale)
 
 
 def head_in(photo: Frame, bundle: Bundle, head: HeadChoice | None, where: str) -> TrackedFrame:

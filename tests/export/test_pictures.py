@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 from imageio.v3 import imread
 
-from inv3d.export.pictures import column, data_uri, row, save_png, to_array
+from inv3d.core.views import to_array
+from inv3d.export.pictures import column, data_uri, row, save_png
 
 
 def test_values_become_bytes():

@@ -15,9 +15,8 @@ from PIL import Image
 
 from inv3d.core.editing.edits import Edit
 from inv3d.core.head import Head
-from inv3d.core.views import Views
+from inv3d.core.views import Views, to_array
 from inv3d.export.formats import write_textured
-from inv3d.export.pictures import to_array
 from inv3d.export.sides import sides
 from inv3d.export.view import EditPictures, edit_pictures, write_view
 from tests.export.textures import textured_ball
