@@ -156,7 +156,8 @@ def check_file(out: Path, force: bool, endings: tuple[str, ...], kind: str) -> N
     from inv3d.core.files import refuse_existing
 
     if out.suffix.lower() not in endings:
-        raise UsageError(f"{out} is not {kind}", f"use a file name that ends in {either(endings)}")
+        named = f"use a file name that ends in {either([each for each in endings if each])}"
+        raise UsageError(f"{out} is not {kind}", named if all(endings) else f"{named}, or one without an ending")
     refuse_existing(out, force)
     _refuse_unwritable(out.parent, out)
 
