@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from inv3d.export import maps
 from inv3d.export.background import Background
 from inv3d.export.film import along, write_film
 from inv3d.export.mesh import extract_mesh
+from inv3d.export.paths import PATHS
 from inv3d.export.save import Exported, Wanted, save
 from inv3d.export.textured import paint_vertices
 from inv3d.export.views import read_views
@@ -32,6 +33,7 @@ from inv3d.photos import PhotoJob, photos_to_heads
 from inv3d.pipeline import VideoJob, video_to_head
 from inv3d.places import find_material, output_of, outputs_of
 from inv3d.video.choose import HeadChoice
+from inv3d.video.write import CODECS
 
 Place = str | Path
 
@@ -68,9 +70,10 @@ class LoadedHead:
         """A picture from `yaw` and `pitch` in degrees, which a notebook shows; `resolution` in pixels per side (default:
         those of the frames, or the model's own), `show` one of color, depth, normals, alpha and grey, and `background` keep,
         white, black, transparent or a colour such as #8090a0, behind color. Raises ValueError for other words."""
+        _check("show", show, maps.MAPS)
         camera, behind = self._camera(yaw, pitch), Background.parse(background)
         render = self.head.render(camera, resolution or self.head.finest)
-        return Image.fromarray(to_array(maps.picture(_shown(show), render, camera, behind)))
+        return Image.fromarray(to_array(maps.picture(show, render, camera, behind)))
 
     def mesh(self, triangles: int = 60_000, resolution: int = 144) -> trimesh.Trimesh:
         """The closed mesh with coloured vertices, y up, in the model's world units."""
@@ -96,11 +99,12 @@ class LoadedHead:
         replace: bool = False,
     ) -> None:
         """Write a video along a path (see `PATHS`) by the ending of `out`: .mp4 with a `codec`, h264 or h265, .webm or .gif.
-        Raises ValueError for other words, UsageError if the file exists and may not be replaced, OSError."""
+        Raises ValueError for other words, UsageError for other endings, and if the file exists and may not be replaced,
+        OSError."""
         behind = Background.parse(background)
-        write_film(
-            self.head, along(self.head, path, frames), _shown(show), resolution, Path(out), fps, codec, replace, behind
-        )
+        for argument, word, words in (("path", path, PATHS), ("show", show, maps.MAPS), ("codec", codec, CODECS)):
+            _check(argument, word, words)
+        write_film(self.head, along(self.head, path, frames), show, resolution, Path(out), fps, codec, replace, behind)
 
     def edited(self, changes: Mapping[str | int, float], out: Place | None = None, force: bool = False) -> LoadedHead:
         """This head with changes made one after the other: names of directions, or numbers of components, and strengths in
@@ -209,19 +213,19 @@ def from_photo(
     return load(folder, device)
 
 
-def _shown(name: str) -> str:
-    if name not in maps.MAPS:
-        raise ValueError(f"show={name!r} is not one of {', '.join(maps.MAPS)}")
-    return name
+def _check(argument: str, word: str, words: Iterable[str]) -> None:
+    """Raises ValueError if an argument is none of the words that it knows."""
+    known = tuple(words)
+    if word not in known:
+        raise ValueError(f"{argument}={word!r} is not one of {', '.join(known)}")
 
 
 def _space(name: Space | None) -> Space | None:
-    if name is not None and name not in SPACES:
-        raise ValueError(f"space={name!r} is not one of {', '.join(SPACES)}")
+    if name is not None:
+        _check("space", name, SPACES)
     return name
 
 
 def _settings(preset: str, detail: str, device: torch.device) -> FitSettings:
-    if detail not in ("frames", "model"):
-        raise ValueError(f"detail={detail!r} is not frames or model")
+    _check("detail", detail, ("frames", "model"))
     return preset_named(preset, device).taking(frames=detail == "frames")

@@ -77,6 +77,12 @@ def test_edits_are_those_of_the_command(loaded, tmp_path):
 def test_mistakes_are_explained(loaded, tmp_path):
     with pytest.raises(ValueError, match="show='colour' is not one of color, depth"):
         loaded.render(show="colour")
+    for word in ({"show": "colour"}, {"path": "loop"}, {"codec": "av1"}):
+        with pytest.raises(ValueError, match="{}='{}' is not one of".format(*next(iter(word.items())))):
+            loaded.film(tmp_path / "a.mp4", frames=2, resolution=16, **word)
+    with pytest.raises(UsageError, match=r"a\.avi is not a video"):
+        loaded.film(tmp_path / "a.avi", frames=2, resolution=16)
+    assert not list(tmp_path.iterdir())
     with pytest.raises(UsageError, match="not an export format"):
         loaded.export(tmp_path / "a.fbx")
     with pytest.raises(InputError, match="contains no head"):
@@ -168,7 +174,7 @@ def test_a_photo_that_cannot_be_used_raises(tmp_path):
         inv3d.from_photo(tmp_path / "text.png")
     with pytest.raises(UsageError, match="no preset"):
         inv3d.from_photo(tmp_path / "text.png", preset="best")
-    with pytest.raises(ValueError, match="detail='all' is not frames or model"):
+    with pytest.raises(ValueError, match="detail='all' is not one of frames, model"):
         inv3d.from_photo(tmp_path / "text.png", detail="all")
     with pytest.raises(ValueError, match="not keep, white"):
         inv3d.from_photo(tmp_path / "text.png", background="whit")

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from inv3d.core.camera import Camera
 from inv3d.core.counting import Counted, counting, uncounted
 from inv3d.core.errors import UsageError
-from inv3d.core.files import write_whole, write_whole_folder
+from inv3d.core.files import refuse_existing, write_whole, write_whole_folder
 from inv3d.core.generator import Render
 from inv3d.core.head import Head
 from inv3d.core.views import to_array
@@ -23,7 +23,7 @@ from inv3d.export.cameras import write_cameras
 from inv3d.export.exr import openexr, write_depth_exr
 from inv3d.export.paths import path
 from inv3d.export.pictures import row, save_png
-from inv3d.video.write import write_gif, write_mp4, write_webm
+from inv3d.video.write import MOVING, write_gif, write_mp4, write_webm
 
 TRANSFORMS, EXR = "transforms.json", ".exr"
 _LEAST_REACH = math.radians(15.0)  # of a path around a head that was seen from one side only
@@ -65,8 +65,11 @@ def write_film(
     background: Background = KEEP, counted: Counted = uncounted,
 ) -> None:  # fmt: skip
     """Write a video by the suffix: .mp4, .gif, or .webm, which is transparent around the head unless the `background` is a
-    colour; raises like `write_row`."""
+    colour. Raises UsageError for other endings, and if the file exists and may not be replaced; OSError."""
     suffix = out.suffix.lower()
+    if suffix not in MOVING:
+        raise UsageError(f"{out} is not a video", f"use a file name that ends in {', '.join(MOVING)}")
+    refuse_existing(out, replace)  # before anything is rendered
     chosen = background.opaque if suffix != ".webm" else background if background.colour else TRANSPARENT
     images = _arrays(head, cameras, show, resolution, chosen, counted)
     with write_whole(out, replace) as part:
