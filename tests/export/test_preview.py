@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from inv3d.export.preview import MOST, Preview
 from inv3d.video.decode import Frame
@@ -55,5 +55,11 @@ def test_of_many_frames_some_are_shown(tmp_path):
     assert seen(tmp_path / "preview.png").shape[1] < 1800
 
 
-def test_names_are_escaped(tmp_path):
-    Preview(tracked(1), name, "caf\udce9 \x1b[31m", ("\n",)).write(tmp_path / "preview.png", crops(1, 0.0))
+def test_names_are_escaped(tmp_path, monkeypatch):
+    drawn: list[str] = []
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda draw, place, text, *rest: drawn.append(text))
+    preview = Preview(tracked(1), lambda index, time: "a\x1b[2J", "caf\udce9 \x1b[31m", ("one\r\ntwo",))
+    preview.write(tmp_path / "preview.png", crops(1, 0.0))
+    words = "\n".join(drawn)
+    assert all(each in words for each in (r"a\x1b[2J", r"caf\xe9 \x1b[31m", r"one\r\ntwo"))
+    assert all(sign == "\n" or sign.isprintable() for sign in words)
