@@ -16,7 +16,7 @@ from inv3d.clock import StageClock
 from inv3d.core.bundle import Bundle
 from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import Inverter, Start, load_inverter
-from inv3d.core.encoders.kinds import NO_ENCODER
+from inv3d.core.encoders.kinds import NO_ENCODER, PREIM3D
 from inv3d.core.errors import InputError, Inv3dError, OutOfMemoryError, UsageError
 from inv3d.core.files import disk_errors
 from inv3d.core.helpers import AUTO, OWN
@@ -54,7 +54,7 @@ class PhotoJob:
     model: str = "demo"
     method: str | None = None
     camera: str | None = None
-    encoder: str = "preim3d"
+    encoder: str = PREIM3D
     refine_pose: int = 0
     refine: int = 0
     tune: int = 0

@@ -116,9 +116,9 @@ class Flicker:
         return self.total / max(self.count, 1)
 
 
-def smoothed(values: Tensor, times: Tensor, window: float = _WINDOW) -> Tensor:
+def smoothed(values: Tensor, times: Tensor) -> Tensor:
     """Means of `values` [T,...] over time, with weights that fall off with the distance of their `times` [T]."""
-    weights = torch.exp(-0.5 * ((times[:, None] - times[None]) / window).square()).to(values)
+    weights = torch.exp(-0.5 * ((times[:, None] - times[None]) / _WINDOW).square()).to(values)
     return torch.tensordot(weights / weights.sum(1, keepdim=True), values, 1)
 
 

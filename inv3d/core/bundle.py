@@ -1,6 +1,6 @@
 """A bundle: a named model on disk, that is a generator and the networks that belong to it.
 
-A folder with `model.json` and one safetensors file per part. The model `demo` is part of the package.
+A folder with `model.json` and one safetensors file per part. The models `demo`, `cats` and `chairs` are part of the package.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Folders of models: the embedded one in the package, imported ones in the home folder of inv3d."""
+"""Folders of models: the embedded ones in the package, imported ones in the home folder of inv3d."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def available() -> list[str]:
 
 
 def _roots() -> list[Path]:
-    """The folders of models; without a home folder, only that of the embedded model."""
+    """The folders of models; without a home folder, only that of the embedded ones."""
     try:
         return [EMBEDDED, installed()]
     except UsageError:

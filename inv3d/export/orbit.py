@@ -20,7 +20,7 @@ from inv3d.video.write import write_mp4
 
 
 def write_orbit(
-    head: Head, path: Path, frames: int = OutputSettings.orbit_frames, resolution: int | None = None, size: int = 512, fps: int = 30,
+    head: Head, path: Path, frames: int = OutputSettings.orbit_frames, resolution: int | None = None, size: int = 512,
     background: Background = KEEP, counted: Counted = uncounted,
 ) -> tuple[list[float], list[NDArray[np.uint8]]]:
     """Swing once through the yaws from which the head is shown, past its frames, there and back, and write an mp4 of `size` pixels. Returns
@@ -40,5 +40,5 @@ def write_orbit(
 
     cameras, fine = head.camera(yaw, head.level(yaw)), head.finest or head.generator.resolution
     images = head.render_each(cameras, counting(picture, counted, half + 1), resolution or head.rays, size=fine, sparse=True)
-    write_mp4(path, images + images[-2:0:-1], fps)
+    write_mp4(path, images + images[-2:0:-1])
     return yaw.tolist(), images

@@ -47,11 +47,10 @@ def find_directions(
     generator: Generator,
     attributes: Sequence[Attribute],
     samples: int = SAMPLES,
-    seed: int = _SEED,
     shared: Sequence[SharedTrait] = (),
 ) -> Directions:
     """Directions of `attributes`, and the traits that heads can share, from the codes and the parameters of `samples` drawn people; nothing is rendered."""
-    z = torch.randn(samples, generator.z_dim, generator=torch.Generator().manual_seed(seed))
+    z = torch.randn(samples, generator.z_dim, generator=torch.Generator().manual_seed(_SEED))
     codes = torch.cat([generator.mapping(part.to(generator.device))[:, 0].cpu() for part in z.split(_BATCH)])
     parameters = PEOPLE.parameters(z[:, : PEOPLE.identity_dim], z[:, PEOPLE.identity_dim :])
     groups: dict[object, Group] = {}
