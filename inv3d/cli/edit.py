@@ -24,7 +24,7 @@ from inv3d.cli.arguments import (
     styled,
     taken,
 )
-from inv3d.cli.options import PIXELS, Debug, Device, Force, HeadFolder, Json, check_file, check_folder
+from inv3d.cli.options import PIXELS, Debug, Device, Force, HeadFolder, Json, check_file, check_folder, refuse_idle
 
 if TYPE_CHECKING:
     from inv3d.core.camera import Camera
@@ -38,6 +38,7 @@ _SIDE = 192  # pixels of a picture in a sheet
 
 
 def edit(
+    context: typer.Context,
     head: HeadFolder,
     changes: Annotated[
         list[Assignment] | None,
@@ -178,11 +179,8 @@ def edit(
         raise UsageError(
             "there is nothing to edit", "name an edit such as smile=+2; `inv3d edit HEAD --list` shows all"
         )
-    for option, value, fits in (
-        ("--yaw", yaw, moving), ("--resolution", resolution, moving), ("--path", path, animate), ("--frames", frames, animate),
-    ):  # fmt: skip
-        if value and not fits:
-            raise UsageError(f"{option} has no effect here", f"use it with --animate{' or --sheet' if fits is moving else ''}")
+    shown, filmed = (bool(moving), "with --animate or --sheet"), (bool(animate), "with --animate")
+    refuse_idle(context, {"yaw": shown, "resolution": shown, "path": filmed, "frames": filmed})
     if animate:
         _check_view(yaw, path)
 
