@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Rays, pixel_centers
@@ -28,6 +29,8 @@ _FILMED = 0.3  # radians of yaw around views within which their mirror images te
 _MIRRORED_PER_STEP = 1
 _SEARCHED = (24, 32)
 """Pixels per side of the renders that coarse turns of a camera, and finer ones, are compared by: details differ in any case."""
+_NEARER = 0.9
+"""Share of the edges' error near a camera's start below which a camera from afar is right, and not the code wrong."""
 
 
 @dataclass(frozen=True)
@@ -325,8 +328,8 @@ def fit_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Ten
 
 def search_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> Tensor:
     """Turns of the cameras, as offsets [N,6] (see `poses.correct`), with which renders of the one `code` [1,num_ws,w_dim] meet the
-    edges of the views best: the best of coarse turns (see `poses.turns_around`), and from there by steps; for cameras that may
-    be far off.
+    edges of the views best, by steps from where they are, and from the best of coarse turns (see `poses.turns_around`) if that
+    ends clearly nearer; for cameras that may be far off.
 
     An encoder's code is nearly the head, but not in its colours. Shift and size are left to the steps that move the code, too:
     a code's own mistakes make up for some of them, and a shift for turns up and down.
@@ -342,19 +345,24 @@ def search_pose(problem: Problem, code: Tensor, progress: Progress = silent) -> 
         return reconstruction.edges(generator, scene, correct(cameras, offsets), images).mean()
 
     @torch.no_grad()
-    def tried(offsets: Tensor) -> float:
+    def tried(offsets: Tensor, images: Tensor) -> float:
         random.set_state(drawn)  # the same samples for all
-        return float(error(offsets, coarse))
+        return float(error(offsets, images))
 
-    turns, rest = min(turns_around(cameras), key=tried).split(3, dim=1)
-    turns = turns.clone().requires_grad_()
+    best = min(turns_around(cameras), key=lambda offsets: tried(offsets, coarse))
+    turns = torch.stack([torch.zeros_like(best), best])[..., :3].contiguous().requires_grad_()
+
+    def ends() -> tuple[Tensor, ...]:
+        return F.pad(turns, (0, 3)).unbind()
 
     def passes(_: None) -> Iterator[Losses]:
-        yield {"edges": error(torch.cat([turns, rest], 1), fine)}
+        for offsets in ends():
+            yield {"edges": error(offsets, fine)}
 
     rate = settings.alone_lr or settings.pose_lr or POSE_LR
     optimise([([turns], rate)], lambda _: None, passes, settings.pose_steps, "pose", progress, random=random)
-    return torch.cat([turns.detach(), rest], 1)
+    near, far = (offsets.detach() for offsets in ends())
+    return far if tried(far, fine) < _NEARER * tried(near, fine) else near
 
 
 def _recordable(settings: FitSettings, random: torch.Generator) -> torch.Generator | None:

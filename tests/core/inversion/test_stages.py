@@ -7,6 +7,7 @@ import torch
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera, Rays, look_at
 from inv3d.core.generator import Generator, volume
+from inv3d.core.inversion import stages
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.reconstruction import Reconstruction
 from inv3d.core.inversion.settings import FAST, PAPER, PAPER_FAST, PRESETS, preset_for
@@ -333,9 +334,9 @@ def searched(problem: Problem, code: torch.Tensor, by: float, steps: int, axis: 
 
 def test_a_camera_is_found_from_afar(problem, fitted):
     """Coarse turns bring it near, steps nearer, from the side and from a tilt."""
-    assert searched(problem, fitted.code, 37.0, 1)[1] < 6.0
-    assert searched(problem, fitted.code, 37.0, 30)[1] < 2.5
-    assert searched(problem, fitted.code, 17.0, 30, axis=2)[1] < 2.5
+    assert 3.5 < searched(problem, fitted.code, 34.0, 1)[1] < 8.0
+    assert searched(problem, fitted.code, 34.0, 30)[1] < 3.5
+    assert searched(problem, fitted.code, 15.0, 30, axis=2)[1] < 3.5
 
 
 def test_a_search_turns_cameras_alone_and_asks_neither_networks_nor_outlines(problem, fitted, monkeypatch):
@@ -347,6 +348,12 @@ def test_a_search_turns_cameras_alone_and_asks_neither_networks_nor_outlines(pro
     found, _ = searched(dataclasses.replace(problem, views=views), fitted.code, 15.0, 3)
     assert torch.equal(found.cam2world, searched(problem, fitted.code, 15.0, 3)[0].cam2world)
     assert torch.equal(found.intrinsics, problem.views.cameras[1].intrinsics)
+
+
+@pytest.mark.parametrize(("nearer", "moves"), [(0.0, False), (10.0, True)])
+def test_a_camera_from_afar_has_to_be_clearly_nearer(problem, fitted, monkeypatch, nearer, moves):
+    monkeypatch.setattr(stages, "_NEARER", nearer)
+    assert (searched(problem, fitted.code, 37.0, 1)[1] < 6.0) == moves
 
 
 def test_a_camera_is_found_whatever_the_colours(problem, fitted):
