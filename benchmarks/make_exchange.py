@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from inv3d.core.head import Head
+from inv3d.core.headfile import load_head
 from inv3d.edited import Taking, changed
 from inv3d.export.pictures import column, row, save_png
 
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     parser.add_argument("heads", type=Path, nargs=3)
     options = parser.parse_args()
-    people = [Head.load(folder / "head") for folder in options.heads]
+    people = [load_head(folder / "head") for folder in options.heads]
     camera = people[0].camera(torch.tensor([YAW]).deg2rad(), torch.zeros(1))
     lines = []
     for i, person in enumerate(people):

@@ -40,6 +40,7 @@ from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import Start, load_inverter
 from inv3d.core.encoders.kinds import E3DGE, PREIM3D, WTRI
 from inv3d.core.head import Head
+from inv3d.core.headfile import load_head
 from inv3d.core.helpers import AUTO, OWN
 from inv3d.core.inversion.invert import Footage, Inverted
 from inv3d.core.inversion.methods import course_of
@@ -168,7 +169,7 @@ def of_clip(clip: tuple[Path, TestClip | None], row: ClipRow) -> dict[str, Any]:
         out = Path(folder, "head")
         seconds, metrics = commanded(path, (*row.options, "--preset", FAST.name, "--perceptual", perceptual), out)
         frontal = min(metrics["frames"]["held_out"], key=lambda frame: abs(frame["yaw"]))["frame"]
-        surface = None if drawn is None else geometry(Head.load(out), exact_surface(drawn, frontal), drawn)["median mm"]
+        surface = None if drawn is None else geometry(load_head(out), exact_surface(drawn, frontal), drawn)["median mm"]
     return {
         **{shown: metrics["model"][name] for name, shown in FIGURES.items()},
         **{f"{FIGURES[name]} with frames": metrics["held_out"][name] for name in WITH_FRAMES},

@@ -21,7 +21,8 @@ from inv3d.core.editing.styles import Style
 from inv3d.core.editing.taking import take, trait_names
 from inv3d.core.errors import InputError, ModelError, UsageError
 from inv3d.core.files import write_whole_folder
-from inv3d.core.head import CODES, MOST_EDITS, Head, head_folder
+from inv3d.core.head import Head
+from inv3d.core.headfile import CODES, MOST_EDITS, head_folder, save_head
 from inv3d.core.inversion.loop import Progress, silent, staged
 from inv3d.core.library import sha256
 from inv3d.core.plurals import number_of
@@ -239,7 +240,7 @@ def write_edited(head: Head, before: Head, source: Path, out: Path, progress: Pr
     pictures = head.render_each(cameras, picture, _RESOLUTION, sparse=True)
     edits = edit_pictures(head, _RESOLUTION, staged(progress, "sliders"))
     with write_whole_folder(out) as part:
-        head.save(part / "head")
+        save_head(head, part / "head")
         save_png(part / SHEET, sheet)
         title = f"{out.name}: {', '.join(map(str, head.edits)) or 'no edits'}"
         write_view(part / VIEW, title, head, b"", yaws.tolist(), pictures, edits=edits)

@@ -15,6 +15,7 @@ from PIL import Image
 from inv3d.core.camera import Camera
 from inv3d.core.device import choose_device
 from inv3d.core.head import Head
+from inv3d.core.headfile import load_head
 from inv3d.core.helpers import AUTO, OWN
 from inv3d.core.inversion.methods import course_of
 from inv3d.core.inversion.settings import SPACES, FitSettings, Space, preset_named
@@ -132,7 +133,7 @@ def load(folder: Place, device: str = "auto") -> LoadedHead:
     Raises InputError if there is no readable head, ModelError if its model is missing or has changed.
     """
     place = Path(folder)
-    return LoadedHead(Head.load(place, choose_device(device).device), read_views(place), place)
+    return LoadedHead(load_head(place, choose_device(device).device), read_views(place), place)
 
 
 def from_video(

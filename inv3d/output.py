@@ -12,6 +12,7 @@ from torch import Tensor
 from inv3d.clock import StageClock
 from inv3d.core.device import peak_device_memory_mb
 from inv3d.core.head import Head
+from inv3d.core.headfile import save_head
 from inv3d.core.inversion.invert import Footage
 from inv3d.core.inversion.loop import Progress
 from inv3d.core.metrics.consistency import depth_consistency
@@ -57,7 +58,7 @@ def write_output(
     def done(name: str) -> None:
         progress("export " + name, steps.index(name) + 1, len(steps), {})
 
-    head.save(folder / "head")
+    save_head(head, folder / "head")
     done("head")
     with clock("views"):
         size = head.generator.resolution

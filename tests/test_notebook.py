@@ -15,6 +15,7 @@ from inv3d import notebook
 from inv3d.cli.image import image
 from inv3d.cli.video import video
 from inv3d.core.errors import InputError, UsageError
+from inv3d.core.headfile import save_head
 from inv3d.core.inversion.settings import DRAFT
 from inv3d.export.background import KEEP, Background
 from inv3d.photos import PhotoJob, PhotoResult
@@ -32,7 +33,7 @@ def small(monkeypatch):
 @pytest.fixture(scope="module")
 def loaded(head, tmp_path_factory):
     folder = tmp_path_factory.mktemp("out")
-    head.save(folder / "head")
+    save_head(head, folder / "head")
     return inv3d.load(folder)
 
 
@@ -105,7 +106,7 @@ def test_every_option_of_a_command_is_a_keyword(function, command):
 
 def test_every_example_of_the_page_runs(head, tmp_path, monkeypatch, capsys):
     """In order, in one folder; the fits themselves, which take long, are replaced by a finished head."""
-    head.save(tmp_path / "clip-inv3d" / "head")
+    save_head(head, tmp_path / "clip-inv3d" / "head")
     for name in ("clips", "clip.mp4", "face.png", "left.jpg", "front.jpg", "right.jpg"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)

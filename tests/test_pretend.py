@@ -16,6 +16,7 @@ from inv3d.core.encoders.pyramid import build_encoder, small_config
 from inv3d.core.encoders.store import load_encoder
 from inv3d.core.encoders.wtri import Wtri
 from inv3d.core.generator import TriplaneGenerator, field, volume
+from inv3d.core.headfile import save_head
 from inv3d.core.helpers import OWN
 from inv3d.core.inversion import reconstruction, stages
 from inv3d.core.inversion.invert import Footage, invert
@@ -96,7 +97,7 @@ def test_a_head_is_rendered_measured_and_exported(bundle, footage, tmp_path):
     write_orbit(head, tmp_path / "orbit.mp4", 4, 16, 64)
     assert depth_consistency(head, 2, 8) >= 0.0
     assert len(shots(head, footage.targets, 16)) > 3
-    head.save(tmp_path / "head")
+    save_head(head, tmp_path / "head")
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])

@@ -15,6 +15,7 @@ from fuzzing.damage import Random, damaged_folder, damaged_json, damaged_safeten
 from inv3d.core import head
 from inv3d.core.bundle import load_bundle
 from inv3d.core.head import Head
+from inv3d.core.headfile import load_head, save_head
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
 
@@ -31,7 +32,7 @@ class Kind:
         generator.get_parameter("decoder.net.0.bias").data += 0.01
         sound = Head(generator, LatentTrack(codes, torch.tensor([-0.8, 0.0, 0.9])), demo, (-0.8, 0.9))
         views = Views(torch.zeros(3, 3, 32, 32), sound.camera(sound.track.yaws, torch.zeros(3)), (0, 1, 2), (0.0, 0.1, 0.2))
-        sound.showing(views).save(folder / "sound")
+        save_head(sound.showing(views), folder / "sound")
 
     def make(self, random: Random) -> Path:
         made = self.folder / "head"
@@ -50,7 +51,7 @@ class Kind:
         return made
 
     def read(self, path: Path) -> None:
-        loaded = Head.load(path)
+        loaded = load_head(path)
         loaded.render(loaded.camera(torch.tensor([0.2]), torch.zeros(1)), 16)
 
     @staticmethod

@@ -186,12 +186,12 @@ def edit(
 
     from inv3d.cli.terminal import document, teller
     from inv3d.core.device import choose_device
-    from inv3d.core.head import Head
+    from inv3d.core.headfile import load_head
     from inv3d.edited import Taking, changed
     from inv3d.places import edited_of, title_of
 
     if listed:
-        _list(_in_space(Head.load(head, choose_device(device).device), space), as_json)
+        _list(_in_space(load_head(head, choose_device(device).device), space), as_json)
         return
     if moving:
         out = out or edited_of(head, ".mp4" if animate else ".png")
@@ -200,8 +200,8 @@ def edit(
         out = out or edited_of(head)
         _check_folder(out, [head, *(each.head for each in take or [])], force)
     chosen = choose_device(device).device
-    before = _in_space(Head.load(head, chosen), space)
-    takes = [Taking(each.name, Head.load(each.head, chosen), title_of(each.head)) for each in take or []]
+    before = _in_space(load_head(head, chosen), space)
+    takes = [Taking(each.name, load_head(each.head, chosen), title_of(each.head)) for each in take or []]
     edited = changed(before, wanted, undo or 0, span, takes, style or [])
     if animate:
         _animate(edited, animate, span, yaw, path, frames or _FRAMES, resolution, out, force, as_json)

@@ -93,7 +93,7 @@ def export(
     from inv3d.cli.terminal import document, teller
     from inv3d.core.device import choose_device
     from inv3d.core.files import disk_errors, refuse_existing
-    from inv3d.core.head import Head
+    from inv3d.core.headfile import load_head
     from inv3d.core.inversion.settings import OutputSettings
     from inv3d.export.formats import TEXTURED
     from inv3d.export.save import FORMATS, SPLATS, Wanted, files_of, has_splats, save
@@ -105,7 +105,7 @@ def export(
     check_file(out, force, SPLATS if splats else FORMATS, "a file of splats" if splats else "an export format")
     for path in files_of(out, wanted):
         refuse_existing(path, force)
-    loaded = Head.load(head, choose_device(device).device)
+    loaded = load_head(head, choose_device(device).device)
     if suffix == ".mp4":
         require_pictures(loaded.bundle.info, resolution, OutputSettings.orbit_frames)
     elif has_splats(out, wanted):

@@ -108,7 +108,7 @@ def render(
     from inv3d.cli.signals import interruptible, nothing_kept
     from inv3d.core.device import choose_device
     from inv3d.core.files import disk_errors
-    from inv3d.core.head import Head
+    from inv3d.core.headfile import load_head
     from inv3d.core.inversion.loop import staged
     from inv3d.export import background as backgrounds
     from inv3d.export.cameras import read_cameras
@@ -116,7 +116,7 @@ def render(
 
     tell, behind = teller(as_json), backgrounds.Background.parse(background)
     chosen = None if cameras is None else read_cameras(cameras)
-    loaded = Head.load(head, choose_device(device).device)
+    loaded = load_head(head, choose_device(device).device)
     if path:
         chosen = along(loaded, path, frames)
     elif chosen is None:

@@ -1,80 +1,36 @@
-"""The head: the result of an inversion, saved in a folder from which it can be rendered again."""
+"""The head: the result of an inversion, which renders itself. Its folder is written and read by `headfile`."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import functools
-import math
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import TypeVar
 
 import torch
-from pydantic import Field, model_validator
-from safetensors.torch import save
 from torch import Tensor
 
-from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
-from inv3d.core.details import load_detail, rounded, save_detail
+from inv3d.core.details import rounded
 from inv3d.core.device import in_threads
 from inv3d.core.editing.edits import Edit, displaced, style_strength
 from inv3d.core.editing.styles import faded
 from inv3d.core.editing.transfer import transferred
 from inv3d.core.encoders.store import local_branch
-from inv3d.core.errors import InputError, ModelError
+from inv3d.core.errors import InputError
 from inv3d.core.generator import Detail, Generator, Guide, Render, Scene
 from inv3d.core.latents import LatentTrack
 from inv3d.core.lumigraph import DEPTH_RESOLUTION, Lumigraph
-from inv3d.core.records import Degrees, Record, read_record, shown, write_record
 from inv3d.core.views import Views
-from inv3d.core.weights import MOST_ROWS, Refuse, Shape, has_tensor, read_tensors, shapes_of
 
-HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safetensors", "detail.safetensors"
-FRAMES, EDITS = "frames.safetensors", "edits.safetensors"
-MOST_EDITS = 64
 _LIGHT_RESOLUTION = 32  # rays per side of renders that show light, which changes slowly
-_CODES, _WTRI, _DISPLACEMENTS = "codes", "wtri", "displacements"
 _LEAST_SHOWN = 1e-3  # of frames and detail that is worth looking for
 _FORGOTTEN = 0.5  # of what tuning has changed: it made a photograph of a drawing, which blurs a whole style
-_LARGEST = 65504.0  # the largest float16
-_HINT = "name an output folder of `inv3d video` or `inv3d image`; if this is one, make it again"
 
 Used = TypeVar("Used")
-
-
-class EditRecord(Record):
-    """An edit in words; its displacement is a row of `edits.safetensors`."""
-
-    name: Annotated[str, Field(max_length=64)]
-    strength: Annotated[float, Field(ge=-1000.0, le=1000.0)]
-    first: Annotated[int, Field(ge=0, le=MOST_ROWS)]
-    last: Annotated[int, Field(ge=0, le=MOST_ROWS)]
-    style: bool = False
-    """Whether it is a style of the model."""
-
-
-class HeadRecord(Record):
-    """The content of `head.json`. Format 2 has edits, format 3 styles among them."""
-
-    hint = _HINT
-    largest = 1 << 16
-
-    format: int = Field(default=3, ge=1)
-    model: Annotated[str, Field(max_length=64)]
-    model_fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-    """The fingerprint of the generator to which the weight changes are added."""
-    latents: Annotated[int, Field(ge=1, le=MOST_ROWS)]
-    yaw_range_degrees: tuple[Degrees, Degrees]
-    edits: Annotated[tuple[EditRecord, ...], Field(max_length=MOST_EDITS)] = ()
-
-    @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        if self.yaw_range_degrees[0] > self.yaw_range_degrees[1]:
-            raise ValueError("yaw_range_degrees should ascend")
-        return self
 
 
 @dataclass(frozen=True)
@@ -342,71 +298,6 @@ class Head:
             frames = frames.relit((front - own) / 2.0)
         return dataclasses.replace(still, lumigraph=dataclasses.replace(frames, at_rest=True))
 
-    def save(self, folder: Path) -> None:
-        """Write `head.json`, the codes before all edits, the weight changes of tuning in float16, and edits, local detail and
-        frames if there are any."""
-        folder.mkdir(parents=True, exist_ok=True)
-        fitted = self.origin or self
-        track = fitted.track
-        name = _WTRI if self.generator.space_of(track.codes) == self.generator.wtri_space else _CODES
-        codes = {name: track.codes.cpu().contiguous(), "yaws": track.yaws.cpu().contiguous()}
-        (folder / CODES).write_bytes(save(codes))
-        if self.edits:
-            displacements = torch.stack([edit.displacement for edit in self.edits])
-            (folder / EDITS).write_bytes(save({_DISPLACEMENTS: displacements.cpu().contiguous()}))
-        if fitted.detail is not None:
-            save_detail(fitted.detail, folder / DETAIL)
-        if self.lumigraph is not None:
-            (folder / FRAMES).write_bytes(save(self.lumigraph.state()))
-        weights = {name: change.cpu().contiguous() for name, change in fitted._changes().items()}
-        (folder / WEIGHTS).write_bytes(save(weights))
-        low, high = (round(math.degrees(yaw), 3) for yaw in self.yaw_range)
-        record = HeadRecord(
-            model=self.bundle.name,
-            model_fingerprint=self.bundle.fingerprint,
-            latents=len(self.track),
-            yaw_range_degrees=(low, high),
-            edits=tuple(
-                EditRecord(
-                    name=edit.name, strength=edit.strength, first=edit.first, last=edit.last, style=edit.style is not None
-                )
-                for edit in self.edits
-            ),
-        )
-        write_record(folder / HEAD, record)
-
-    @staticmethod
-    def load(folder: Path, device: torch.device | str = "cpu") -> Head:
-        """Read a head written by `save`; `folder` may also be the output folder around it.
-
-        Raises InputError if the folder contains no readable head, ModelError if its model is missing or has changed.
-        """
-        folder = head_folder(folder)
-        record = read_record(folder / HEAD, HeadRecord)
-        bundle = load_bundle(record.model, device)
-        if bundle.fingerprint != record.model_fingerprint:
-            raise ModelError(
-                f"the head in {folder} was made with another version of the model '{record.model}'",
-                "make the head again from its clip or photo, or import that version of the model",
-            )
-        track = _read_track(folder / CODES, record.latents, bundle).to(device)
-        base = shapes_of(bundle.generator)
-        generator = bundle.generator
-        if changes := _read(folder / WEIGHTS, base, optional=base):
-            generator = copy.deepcopy(generator)
-            apply_changes(generator, changes)
-        detail = None
-        if (folder / DETAIL).exists():
-            detail = load_detail(folder / DETAIL, bundle.generator, _read, _refuse(folder / DETAIL))
-        lumigraph = _read_frames(folder / FRAMES)
-        low, high = (math.radians(yaw) for yaw in record.yaw_range_degrees)
-        fitted = Head(
-            generator, track, bundle, (low, high),
-            None if detail is None else detail.to(device),
-            None if lumigraph is None else lumigraph.to(device),
-        )  # fmt: skip
-        return fitted.edited(_read_edits(folder / EDITS, record.edits, bundle))
-
     def rounded(self) -> Head:
         """This head as it will be after saving and loading, with weight changes and detail rounded to float16."""
         if self.origin is not None:
@@ -416,85 +307,13 @@ class Head:
         if self.generator is self.bundle.generator:
             return self
         generator = copy.deepcopy(self.bundle.generator)
-        apply_changes(generator, self._changes())
+        apply_changes(generator, self.changes())
         return dataclasses.replace(self, generator=generator)
 
-    def _changes(self) -> dict[str, Tensor]:
+    def changes(self) -> dict[str, Tensor]:
         """The weight changes of tuning, by name, in float16."""
         own, base = self.generator.state_dict(), self.bundle.generator.state_dict()
         return {name: (own[name] - base[name]).half() for name in own if not torch.equal(own[name], base[name])}
-
-
-def head_folder(folder: Path) -> Path:
-    """The folder that contains `head.json`: `folder` or its `head`. Raises InputError if there is none."""
-    for place in (folder / "head", folder):
-        try:
-            if (place / HEAD).exists():
-                return place
-        except (OSError, ValueError) as error:
-            raise InputError(f"{folder} cannot be read: {getattr(error, 'strerror', error)}", _HINT) from error
-    raise InputError(f"{folder} contains no head: {HEAD} is missing", _HINT)
-
-
-def _refuse(path: Path) -> Refuse:
-    return lambda why: InputError(f"{path} cannot be used: {why}", _HINT)
-
-
-def _read(
-    path: Path, expected: Mapping[str, Shape], optional: Container[str] = (), pictures: Container[str] = ()
-) -> dict[str, Tensor]:
-    """The tensors of a head. Raises InputError."""
-    tensors = read_tensors(path, expected, _refuse(path), optional, pictures=pictures)
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and bool((tensor.abs() > _LARGEST).any()):
-            raise _refuse(path)(f"{name} contains larger values than any head")
-    return tensors
-
-
-def _read_track(path: Path, latents: int, bundle: Bundle) -> LatentTrack:
-    """The codes of a head, in W+ or W_tri. Raises InputError if they are not `latents` codes of the model at ascending yaws."""
-    name, space = _CODES, bundle.generator.code_space
-    if bundle.generator.wtri_space is not None and has_tensor(path, _WTRI, _refuse(path)):
-        name, space = _WTRI, bundle.generator.wtri_space
-    shapes: dict[str, Shape] = {name: (None, space.num_ws, space.w_dim), "yaws": (None,)}
-    tensors = _read(path, shapes)
-    codes, yaws = tensors[name], tensors["yaws"]
-    if not len(codes) == len(yaws) == latents:
-        raise _refuse(path)(f"it has {len(codes)} codes and {len(yaws)} yaws where {HEAD} lists {latents}")
-    if not bool((yaws.diff() >= 0.0).all()) or float(yaws.abs().max()) > math.tau:
-        raise _refuse(path)("its yaws should ascend within one full turn")
-    return LatentTrack(codes, yaws)
-
-
-def _read_edits(path: Path, records: Sequence[EditRecord], bundle: Bundle) -> list[Edit]:
-    """The edits of a head. Raises InputError if their displacements are not those of so many edits of the model's codes,
-    ModelError for a style that the model lacks."""
-    if not records:
-        return []
-    space = bundle.generator.code_space
-    tensors = _read(path, {_DISPLACEMENTS: (None, space.num_ws, space.w_dim)})[_DISPLACEMENTS]
-    if len(tensors) != len(records):
-        raise _refuse(path)(f"it has {len(tensors)} edits where {HEAD} lists {len(records)}")
-    if unknown := [each.name for each in records if each.style and each.name not in bundle.styles]:
-        raise ModelError(f"the model '{bundle.name}' has no style '{shown(unknown[0])}', which the head wears", "update inv3d")
-    return [
-        Edit(each.name, each.strength, each.first, each.last, displacement, bundle.style(each.name) if each.style else None)
-        for each, displacement in zip(records, tensors, strict=True)
-    ]
-
-
-def _read_frames(path: Path) -> Lumigraph | None:
-    """The frames of a head, if it has any. Raises InputError."""
-    if not path.exists():
-        return None
-    shapes: dict[str, Shape] = {
-        "pictures": (None, 4, None, None), "depth": (None, 1, None, None), "cam2world": (None, 4, 4), "intrinsics": (None, 3, 3),
-    }  # fmt: skip
-    tensors = _read(path, shapes, pictures={"pictures"})
-    counts = {name: len(tensor) for name, tensor in tensors.items()}
-    if len(set(counts.values())) > 1 or 0 in counts.values():
-        raise _refuse(path)(f"it has {', '.join(f'{count} {name}' for name, count in counts.items())}")
-    return Lumigraph(tensors["pictures"], Camera(tensors["cam2world"], tensors["intrinsics"]), tensors["depth"])
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from skimage.io import imread
 from inv3d.core.codes import code_statistics
 from inv3d.core.editing.directions import component
 from inv3d.core.errors import InputError
-from inv3d.core.head import CODES, EDITS, Head
+from inv3d.core.headfile import CODES, EDITS, load_head, save_head
 from inv3d.core.latents import LatentTrack
 from inv3d.edited import Taking, changed, standings
 from tests.e2e.commands import fails, here
@@ -34,7 +34,7 @@ def small():
 def made(head, tmp_path_factory):
     """The output folder of a head, and that of the same head, edited."""
     folder = tmp_path_factory.mktemp("edit") / "turn-inv3d"
-    head.save(folder / "head")
+    save_head(head, folder / "head")
     out = folder.with_name("younger")
     done = here("edit", folder, "smile=+1", "age=-1", "--out", out, "--json")
     assert done.returncode == 0, done.stderr
@@ -48,7 +48,7 @@ def test_an_edited_head_is_a_head(made):
     assert sorted(path.name for path in out.iterdir()) == ["edit.png", "head", "run.json", "view.html"]
     page = (out / "view.html").read_text()
     assert "<h1>younger: smile=+1, age=-1</h1>" in page and '"strength":0.25' in page and '"at":-1.0' in page
-    assert len(Head.load(out).edits) == 2 and not Head.load(folder).edits
+    assert len(load_head(out).edits) == 2 and not load_head(folder).edits
     assert imread(out / "edit.png").shape[1] > 3 * 24
 
 
@@ -56,10 +56,10 @@ def test_edits_are_chained_and_undone(made, tmp_path):
     _, out, _ = made
     done = here("edit", out, "glasses=1", "--undo", "1", "--component", "3=+1", "--out", tmp_path / "more")
     assert done.returncode == 0, done.stderr
-    assert [str(each) for each in Head.load(tmp_path / "more").edits] == ["smile=+1", "glasses=+1", "component-3=+1"]
+    assert [str(each) for each in load_head(tmp_path / "more").edits] == ["smile=+1", "glasses=+1", "component-3=+1"]
     assert here("edit", tmp_path / "more", "--undo", "3", "--out", tmp_path / "less").returncode == 0
     first = load_file(made[0] / "head" / CODES)["codes"]
-    assert Head.load(tmp_path / "less").track.codes.equal(first)
+    assert load_head(tmp_path / "less").track.codes.equal(first)
 
 
 def test_layers_limit_an_edit(made, tmp_path):
@@ -187,10 +187,10 @@ def test_edits_that_add_up_to_too_much_write_nothing(made, head, demo, tmp_path,
 def test_hair_is_taken_from_another_head(made, head, tmp_path):
     other = tmp_path / "bob-inv3d"
     other_code = head.track.codes[:1].flip(-1)
-    dataclasses.replace(head, track=LatentTrack(other_code, torch.zeros(1))).save(other / "head")
+    save_head(dataclasses.replace(head, track=LatentTrack(other_code, torch.zeros(1))), other / "head")
     done = here("edit", made[0], "smile=1", "--take", f"hair={other}", "--out", tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr
-    assert [str(each) for each in Head.load(tmp_path / "out").edits] == ["smile=+1", "hair from bob-inv3d"]
+    assert [str(each) for each in load_head(tmp_path / "out").edits] == ["smile=+1", "hair from bob-inv3d"]
     fails(2, "'ears' cannot be taken", "edit", made[0], "--take", f"ears={other}", "--out", tmp_path / "none")
     fails(2, "contains the input", "edit", made[0], "--take", f"hair={other}", "--out", other, "--force")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bob-inv3d", "out"]
@@ -199,10 +199,10 @@ def test_hair_is_taken_from_another_head(made, head, tmp_path):
 def test_a_head_becomes_a_toon_between_other_edits(made, tmp_path):
     done = here("edit", made[1], "--style", "toon=0.5", "beard=1", "--out", tmp_path / "toon", "--json")
     assert done.returncode == 0, done.stderr
-    assert [str(each) for each in Head.load(tmp_path / "toon").edits] == ["smile=+1", "age=-1", "beard=+1", "toon=+0.5"]
+    assert [str(each) for each in load_head(tmp_path / "toon").edits] == ["smile=+1", "age=-1", "beard=+1", "toon=+0.5"]
     assert '"name":"toon"' in (tmp_path / "toon" / "view.html").read_text()
     assert here("edit", tmp_path / "toon", "--undo", "1", "--out", tmp_path / "back").returncode == 0
-    assert Head.load(tmp_path / "back").photographic == 1.0
+    assert load_head(tmp_path / "back").photographic == 1.0
     out = tmp_path / "toon.gif"
     done = here("edit", made[0], "--animate", "toon=0..1", "--frames", "4", "--resolution", "16", "--out", out)
     assert done.returncode == 0, done.stderr
@@ -221,14 +221,14 @@ def test_models_without_styles_say_so(made, tmp_path, monkeypatch):
 def test_heads_of_other_models_have_nothing_to_take(made, head):
     other = dataclasses.replace(head, bundle=dataclasses.replace(head.bundle, fingerprint="f" * 16))
     with pytest.raises(InputError, match="bob is a head of the model 'demo', not of 'demo'"):
-        changed(Head.load(made[0]), [], takes=[Taking("hair", other, "bob")])
+        changed(load_head(made[0]), [], takes=[Taking("hair", other, "bob")])
 
 
 def test_outputs_are_replaced_by_force_alone(made, tmp_path):
     out = shutil.copytree(made[1], tmp_path / "out")
     fails(2, "exists already", "edit", made[0], "smile=1", "--out", out)
     assert here("edit", made[0], "smile=-1", "--out", out, "--force").returncode == 0
-    assert [str(each) for each in Head.load(out).edits] == ["smile=-1"]
+    assert [str(each) for each in load_head(out).edits] == ["smile=-1"]
     (out / "mine.txt").touch()
     fails(2, "did not write: mine.txt", "edit", made[0], "smile=1", "--out", out, "--force")
     fails(2, "contains the input", "edit", made[0], "smile=1", "--out", made[0], "--force")

@@ -13,6 +13,7 @@ from inv3d.core.encoders.store import load_e3dge, save_encoder
 from inv3d.core.generator import Detail
 from inv3d.core.generator.triplane import TriplaneScene
 from inv3d.core.head import Head
+from inv3d.core.headfile import load_head, save_head
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.views import Views
@@ -89,8 +90,8 @@ def test_a_head_keeps_the_detail_of_its_photo(demo, inverter, tmp_path):
     assert made.head.detail is not None
     assert torch.equal(made.head.detail.seen.camera.cam2world, made.footage.targets.cameras.cam2world)
     assert len(made.head.detail.aligned) == 3
-    made.head.save(tmp_path)
-    again, camera = Head.load(tmp_path), demo.info.camera(torch.tensor([0.1]), torch.zeros(1))
+    save_head(made.head, tmp_path)
+    again, camera = load_head(tmp_path), demo.info.camera(torch.tensor([0.1]), torch.zeros(1))
     assert torch.equal(again.render(camera, 16).image, made.head.render(camera, 16).image)
 
 

@@ -7,7 +7,7 @@ from inv3d.core.camera import Camera
 from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import Start
 from inv3d.core.errors import UsageError
-from inv3d.core.head import Head
+from inv3d.core.headfile import load_head, save_head
 from inv3d.core.helpers import OWN
 from inv3d.core.inversion.invert import Footage, invert, without_outliers
 from inv3d.core.inversion.settings import FAST
@@ -149,9 +149,9 @@ def test_planes_move_apart_in_w_tri_and_the_head_comes_back(demo, code, tmp_path
     space = demo.generator.wtri_space
     xy, yz = (space.take(made.head.track.codes, name) for name in ("xy", "yz"))
     assert stages == ["W_tri", "W_tri", "tuning"] and not torch.allclose(xy, yz)
-    made.head.save(tmp_path)
+    save_head(made.head, tmp_path)
     camera = demo.info.camera(torch.tensor([0.1]), torch.zeros(1))
-    assert torch.equal(Head.load(tmp_path).render(camera, 16).image, made.head.render(camera, 16).image)
+    assert torch.equal(load_head(tmp_path).render(camera, 16).image, made.head.render(camera, 16).image)
 
 
 def test_a_model_without_planes_has_no_w_tri(demo, code, monkeypatch):

@@ -6,6 +6,7 @@ import torch
 from inv3d.core.generator import TriplaneGenerator
 from inv3d.core.generator.config import GeneratorConfig
 from inv3d.core.head import Head
+from inv3d.core.headfile import load_head, save_head
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.noise import free_noise, noise_regularisation, normalise, with_noise
 from inv3d.core.inversion.settings import PAPER
@@ -89,6 +90,6 @@ def test_an_inversion_finds_maps_that_its_head_keeps(noisy, tmp_path, monkeypatc
     own, base = head.generator.noise_maps, noisy.generator.noise_maps
     assert not any(torch.equal(own[name], base[name]) for name in base)
     assert torch.equal(again.render(camera).image, head.render(camera).image)
-    head.save(tmp_path)
-    monkeypatch.setattr("inv3d.core.head.load_bundle", lambda name, device: noisy)
-    assert torch.equal(Head.load(tmp_path).render(camera).image, head.render(camera).image)
+    save_head(head, tmp_path)
+    monkeypatch.setattr("inv3d.core.headfile.load_bundle", lambda name, device: noisy)
+    assert torch.equal(load_head(tmp_path).render(camera).image, head.render(camera).image)
