@@ -5,9 +5,9 @@ import pytest
 
 from inv3d.cli.arguments import levels
 from inv3d.cli.export import export
+from inv3d.core import headfile
 from inv3d.core.device import choose_device
 from inv3d.core.errors import UsageError
-from inv3d.core.head import Head
 from inv3d.export import save as module
 from inv3d.export.save import Exported, Level, Wanted
 from inv3d.export.sides import Likeness
@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
         return Exported(1998, units="metres", likeness=Likeness(31.26, 32.0), head_width=151.6, coarser=(coarse,))
 
     monkeypatch.setattr(module, "save", save)
-    monkeypatch.setattr(Head, "load", lambda folder, device: SimpleNamespace())
+    monkeypatch.setattr(headfile, "load_head", lambda folder, device: SimpleNamespace())
     return found
 
 
@@ -48,7 +48,7 @@ def test_all_files_of_an_obj_are_named(asked, tmp_path, capsys):
 
 
 def test_what_contradicts_itself_is_refused_before_the_head_is_read(asked, tmp_path, monkeypatch):
-    monkeypatch.setattr(Head, "load", lambda folder, device: pytest.fail("read the head"))
+    monkeypatch.setattr(headfile, "load_head", lambda folder, device: pytest.fail("read the head"))
     with pytest.raises(UsageError, match="exclude each other"):
         export(tmp_path, tmp_path / "head.glb", head_width=155.0, ipd=63.0)
     with pytest.raises(UsageError, match="no levels of detail"):
