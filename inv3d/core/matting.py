@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from inv3d.core.crops import Crops
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
-from inv3d.core.room import joined_in_front
+from inv3d.core.room import in_front, joined
 from inv3d.core.views import Views, from_bytes, to_bytes
 
 _WINDOWS = (1 / 20, 1 / 32)
@@ -122,8 +122,10 @@ def mattes_of_one(aligner: Aligner, images: Tensor, of_faces: bool, places: Crop
     """The same of pictures that show one head, which know of each other; of the room, too, if they were cut at `places` [N] from
     frames of one clip."""
     matte = _coarse(aligner, images, of_faces)
-    for _ in range(_ROUNDS if len(images) > 1 else 0):
-        matte = completed(matte if places is None else joined_in_front(matte, images, places), images)
+    if len(images) > 1:
+        front = None if places is None else in_front(matte, images, places)
+        for _ in range(_ROUNDS):
+            matte = completed(matte if front is None else joined(matte, front), images)
     return _sharpened_each(matte, images)
 
 

@@ -27,19 +27,18 @@ _SURE, _LIKELY = 0.85, 0.3  # matte of what belongs to the head, and of what may
 _REACH = 0.25  # of a picture's width that this may reach
 
 
-def joined_in_front(matte: Tensor, images: Tensor, places: Crops) -> Tensor:
-    """Coarse mattes [N,1,S,S] of pictures [N,3,R,R] in [-1,1], cut at `places` [N] from frames of one clip, raised where what is
-    joined to the head stands in front of the room."""
-    found, unknown = F.interpolate(in_front(matte, images, places), matte.shape[-2:], mode="area").split(1, 1)
-    passable, joined = torch.maximum(torch.maximum(matte, found), unknown) > _LIKELY, (matte > _SURE).float()
+def joined(matte: Tensor, front: Tensor) -> Tensor:
+    """Coarse mattes [N,1,S,S] raised where what is joined to the head stands in `front` of the room (see `in_front`)."""
+    found, unknown = front.split(1, 1)
+    passable, reached = torch.maximum(torch.maximum(matte, found), unknown) > _LIKELY, (matte > _SURE).float()
     for _ in range(round(_REACH * matte.shape[-1])):
-        joined = F.max_pool2d(joined, 3, 1, 1) * passable
-    return torch.maximum(matte, found * joined)
+        reached = F.max_pool2d(reached, 3, 1, 1) * passable
+    return torch.maximum(matte, found * reached)
 
 
 def in_front(matte: Tensor, images: Tensor, places: Crops) -> Tensor:
-    """How surely something stands in front of the room, of which the `matte` tells where pictures show it, and where none does
-    [N,2,s,s]."""
+    """How surely something stands in front of the room in pictures [N,3,R,R] in [-1,1], cut at `places` [N] from frames of one clip,
+    and where nothing is known of that [N,2,S,S]. The coarse `matte` [N,1,S,S] tells where they show the room."""
     seen = (F.interpolate(images, (_SIZE, _SIZE), mode="bilinear", antialias=True) + 1.0) / 2.0
     head = F.max_pool2d(F.interpolate(matte, (_SIZE, _SIZE), mode="bilinear"), _BESIDE, 1, _BESIDE // 2)
     empty = torch.cat([seen, (head < _ROOM).to(seen)], 1)
@@ -50,7 +49,7 @@ def in_front(matte: Tensor, images: Tensor, places: Crops) -> Tensor:
         shown = F.grid_sample(empty[others], across(places[i], places[others], _SIZE), align_corners=False)
         room, deviation = _agreed(shown)
         rows.append(torch.cat([_differing(seen[i], room, deviation), (deviation >= _UNSTEADY).to(seen)]))
-    return torch.stack(rows)
+    return F.interpolate(torch.stack(rows), matte.shape[-2:], mode="area")
 
 
 def _agreed(shown: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from inv3d.core.crops import Crops, cut
-from inv3d.core.room import joined_in_front
+from inv3d.core.room import in_front, joined
 
 FRAMES, SIZE = 7, 128
 HEAD, BRIM, APART = torch.tensor([0.8, 0.4, 0.3]), torch.tensor([0.1, 0.1, 0.9]), torch.tensor([0.9, 0.9, 0.1])
@@ -35,6 +35,10 @@ def clip(moving: bool = False) -> tuple[torch.Tensor, torch.Tensor, Crops]:
     return torch.cat(images), torch.cat(mattes), crops
 
 
+def raised_by(matte: torch.Tensor, images: torch.Tensor, places: Crops) -> torch.Tensor:
+    return joined(matte, in_front(matte, images, places))
+
+
 def at(matte: torch.Tensor, right: float, down: float) -> torch.Tensor:
     """The matte of the frames in the middle of a clip at so many pixels of its frames from the head's centre."""
     return matte[2:-2, 0, round(32 + down * 64 / 200), round(32 + right * 64 / 200)]
@@ -42,7 +46,7 @@ def at(matte: torch.Tensor, right: float, down: float) -> torch.Tensor:
 
 def test_what_is_joined_to_a_head_before_a_known_room_belongs_to_it():
     images, matte, places = clip()
-    raised = joined_in_front(matte, images, places)
+    raised = raised_by(matte, images, places)
     assert at(matte, 32, -20).max() < 0.1 and at(raised, 32, -20).min() > 0.9  # the brim
     assert at(raised, -82, -20).max() < 0.1  # what goes along with the head, but apart from it
     assert at(raised, 0, 55).max() < 0.1  # its shadow
@@ -52,18 +56,18 @@ def test_what_is_joined_to_a_head_before_a_known_room_belongs_to_it():
 
 def test_before_a_moving_camera_nothing_is_known():
     images, matte, places = clip(moving=True)
-    assert at(joined_in_front(matte, images, places), 50, 40).max() < 0.1
+    assert at(raised_by(matte, images, places), 50, 40).max() < 0.1
 
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_few_frames_do_not_tell_what_the_room_is(count):
     images, matte, places = clip()
     few = [1, 3, 5][:count]
-    assert torch.equal(joined_in_front(matte[few], images[few], places[few]), matte[few])
+    assert torch.equal(raised_by(matte[few], images[few], places[few]), matte[few])
 
 
 def test_a_turned_camera_shows_the_same():
     images, matte, places = clip()
     turned = Crops(places.center, places.size, torch.full((FRAMES,), math.pi / 2))
-    raised = joined_in_front(matte.rot90(1, (2, 3)), images.rot90(1, (2, 3)), turned)
-    assert torch.allclose(raised.rot90(-1, (2, 3)), joined_in_front(matte, images, places), atol=0.05)
+    raised = raised_by(matte.rot90(1, (2, 3)), images.rot90(1, (2, 3)), turned)
+    assert torch.allclose(raised.rot90(-1, (2, 3)), raised_by(matte, images, places), atol=0.05)
