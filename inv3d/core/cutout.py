@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,7 @@ from inv3d.core.crops import Crops
 from inv3d.core.errors import ModelError, UsageError
 from inv3d.core.helpers import OWN
 from inv3d.core.matting import mattes_of_one
-from inv3d.core.views import to_bytes
+from inv3d.core.views import to_array
 
 REMBG = "rembg"
 MATTES = (OWN, REMBG)
@@ -38,8 +37,8 @@ def cut_out_named(name: str, bundle: Bundle) -> CutOut | None:
         raise UsageError(f"there is no matte '{name}'", f"choose one of: {', '.join(MATTES)}")
     if name == OWN:
         known = bundle.generator.has_backdrop and bundle.aligner.has_matte
-        own = functools.partial(mattes_of_one, bundle.aligner, of_faces=not bundle.shows_things)
-        return (lambda images, places: own(images, places=places)) if known else None
+        of_faces = not bundle.shows_things
+        return (lambda images, places: mattes_of_one(bundle.aligner, images, of_faces, places)) if known else None
     if not bundle.generator.has_backdrop:
         raise UsageError(
             f"--matte {name} does nothing: the model '{bundle.name}' does not tell heads from what lies behind them",
@@ -64,6 +63,6 @@ def _session() -> tuple[Callable[..., Any], Any]:
 
 def _by_rembg(image: Tensor, remove: Callable[..., Any], session: object) -> Tensor:
     """The matte [1,R,R] of a picture [3,R,R] in [-1,1]."""
-    picture = Image.fromarray(to_bytes(image).permute(1, 2, 0).cpu().numpy())
+    picture = Image.fromarray(to_array(image))
     found = np.asarray(remove(picture, session=session, only_mask=True).convert("L"), np.float32)
     return torch.from_numpy(found / np.float32(255.0))[None]

@@ -17,12 +17,11 @@ from torch.nn import functional as F
 
 from inv3d.core.crops import Crops
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
-from inv3d.core.room import in_front, joined
+from inv3d.core.room import SURE, in_front, joined
 from inv3d.core.views import Views, from_bytes, to_bytes
 
 _WINDOWS = (1 / 20, 1 / 32)
 """Radii in picture widths in which the colours of head and room are gathered, one after the other."""
-_SURE = 0.85  # coarse matte from which a pixel counts as the head's; below the rest to 1, as the room's
 _NOISE = 1e-3  # variance of a colour of [0,1] that is one and the same
 _DISTINCT = 2.0
 """Squared distance of two colours, in standard deviations, below which they say little."""
@@ -64,8 +63,8 @@ def _mixed(coarse: Tensor, seen: Tensor, radius: int) -> Tensor:
     """A matte [B,1,R,R] made finer by the colours `seen` [B,3,R,R] within a radius in pixels: by their share of the head along
     the direction that tells it from the room although both vary (Fisher 1936, the linear discriminant). Along the line from
     mean to mean, a dark eye beside bright skin would be the room's."""
-    head, head_varies, heads = _colours(seen, coarse > _SURE, radius)
-    room, room_varies, rooms = _colours(seen, coarse < 1.0 - _SURE, radius)
+    head, head_varies, heads = _colours(seen, coarse > SURE, radius)
+    room, room_varies, rooms = _colours(seen, coarse < 1.0 - SURE, radius)
     apart, varies = head - room, 0.5 * (head_varies + room_varies) + _NOISE * torch.eye(3).to(seen)
     direction = torch.linalg.solve(varies, apart)
     # where both colours are known and differ, the picture decides; elsewhere the coarse matte
@@ -88,7 +87,7 @@ def _colours(seen: Tensor, chosen: Tensor, radius: int) -> tuple[Tensor, Tensor,
 
 def _doubt(coarse: Tensor) -> Tensor:
     """How uncertain a matte is, from 0 to 1: nothing far away is pulled in for its colour."""
-    return (4.0 * coarse * (1.0 - coarse) / (4.0 * (1.0 - _SURE) * _SURE)).clamp(max=1.0)
+    return (4.0 * coarse * (1.0 - coarse) / (4.0 * (1.0 - SURE) * SURE)).clamp(max=1.0)
 
 
 def completed(matte: Tensor, images: Tensor) -> Tensor:
@@ -97,7 +96,7 @@ def completed(matte: Tensor, images: Tensor) -> Tensor:
     seen = (F.interpolate(images, matte.shape[-2:], mode="bilinear", antialias=True) + 1.0) / 2.0
     bins = (seen * (_BINS - 1)).round().long().clamp(0, _BINS - 1)
     bins = (bins[:, :1] * _BINS + bins[:, 1:2]) * _BINS + bins[:, 2:]
-    head, room = (_frequency(bins, sure) + _RARE for sure in (matte > _SURE, matte < 1.0 - _SURE))
+    head, room = (_frequency(bins, sure) + _RARE for sure in (matte > SURE, matte < 1.0 - SURE))
     known = matte * head / (matte * head + (1.0 - matte) * room)
     return torch.lerp(matte, torch.maximum(known, matte), _doubt(matte))
 

@@ -16,21 +16,21 @@ from inv3d.core.crops import Crops, across
 _SIZE = 128  # pixels per side of the pictures that are compared
 _OTHERS = 12  # frames that are asked what stands at a place
 _FEWEST = 3  # of them that have to know
-_ROOM = 0.15  # coarse matte up to which they show the room
+SURE = 0.85  # coarse matte from which a pixel counts as the head's; below the rest to 1, as the room's
 _BESIDE = 5  # pixels: nearer to a head than half of that, its edge shows, too
 _APART = 0.05  # distance of colours of [0,1] at which one differs from the room
 _DEVIATIONS = 1.5  # the same in standard deviations of what others show
 _UNSTEADY = 0.125  # standard deviation of colours from which they tell nothing
 _SHADE = 0.6  # share of its colour that a room in shadow has at least
 _EDGE = 9  # pixels within which a colour that differs less than another is a mixture with the room
-_SURE, _LIKELY = 0.85, 0.3  # matte of what belongs to the head, and of what may, if it is joined to that
+_LIKELY = 0.3  # matte of what may belong to a head that it is joined to
 _REACH = 0.25  # of a picture's width that this may reach
 
 
 def joined(matte: Tensor, front: Tensor) -> Tensor:
     """Coarse mattes [N,1,S,S] raised where what is joined to the head stands in `front` of the room (see `in_front`)."""
     found, unknown = front.split(1, 1)
-    passable, reached = torch.maximum(torch.maximum(matte, found), unknown) > _LIKELY, (matte > _SURE).float()
+    passable, reached = torch.maximum(torch.maximum(matte, found), unknown) > _LIKELY, (matte > SURE).float()
     for _ in range(round(_REACH * matte.shape[-1])):
         reached = F.max_pool2d(reached, 3, 1, 1) * passable
     return torch.maximum(matte, found * reached)
@@ -41,7 +41,7 @@ def in_front(matte: Tensor, images: Tensor, places: Crops) -> Tensor:
     and where nothing is known of that [N,2,S,S]. The coarse `matte` [N,1,S,S] tells where they show the room."""
     seen = (F.interpolate(images, (_SIZE, _SIZE), mode="bilinear", antialias=True) + 1.0) / 2.0
     head = F.max_pool2d(F.interpolate(matte, (_SIZE, _SIZE), mode="bilinear"), _BESIDE, 1, _BESIDE // 2)
-    empty = torch.cat([seen, (head < _ROOM).to(seen)], 1)
+    empty = torch.cat([seen, (head < 1.0 - SURE).to(seen)], 1)
     some = torch.linspace(0, len(seen) - 1, min(len(seen), _OTHERS)).round().long()
     rows = []
     for i in range(len(seen)):
