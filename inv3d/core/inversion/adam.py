@@ -26,10 +26,19 @@ class Moments:
 
 @dataclass
 class Adam:
-    """Steps of `groups` of tensors; those without a gradient stay where they are."""
+    """Steps of `groups` of tensors; those without a gradient stay where they are.
+
+    Raises ValueError for a tensor whose memory has gaps or overlaps, such as a slice: torch's step would move what lies there.
+    """
 
     groups: Sequence[Sequence[Tensor]]
     _moments: dict[Tensor, Moments] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for tensor in (each for tensors in self.groups for each in tensors):
+            if not tensor.permute(_order(tensor)).is_contiguous():
+                shape, strides = tuple(tensor.shape), tensor.stride()
+                raise ValueError(f"a tensor {shape} of strides {strides} has gaps in memory; make a contiguous copy of it")
 
     def clear(self) -> None:
         """Forget the gradients."""
@@ -51,6 +60,7 @@ class Adam:
             weights, gradients, means, squares = (
                 [each.permute(order) for each, order in zip(part, orders, strict=True)] for part in parts
             )
+            gradients = [each.contiguous() for each in gradients]  # one that lies otherwise would be read out of order
             adam(
                 weights, gradients, means, squares, [], [each.count for each in moments],
                 fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,
@@ -73,6 +83,6 @@ class Adam:
 
 
 def _order(tensor: Tensor) -> tuple[int, ...]:
-    """The axes of a tensor as they lie in memory: those with channels last the fused step would copy there and back."""
-    last = tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
-    return (0, 2, 3, 1) if last else tuple(range(tensor.dim()))
+    """The axes of a tensor as they lie in memory, the outermost first: so the fused step takes it."""
+    strides = tensor.stride()
+    return tuple(sorted(range(tensor.dim()), key=lambda axis: -strides[axis]))
