@@ -180,7 +180,10 @@ def edit(
             "there is nothing to edit", "name an edit such as smile=+2; `inv3d edit HEAD --list` shows all"
         )
     shown, filmed = (bool(moving), "with --animate or --sheet"), (bool(animate), "with --animate")
-    refuse_idle(context, {"yaw": shown, "resolution": shown, "path": filmed, "frames": filmed})
+    directed = bool(wanted or take or moving), "with what moves codes: edits, --component or --take"
+    named = bool(listed or changes) or any(isinstance(each.name, str) for each in moving), "with edits by name, or with --list"
+    uses = {"yaw": shown, "resolution": shown, "path": filmed, "frames": filmed, "layer_range": directed, "space": named}
+    refuse_idle(context, uses)
     if animate:
         _check_view(yaw, path)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inv3d.cli.arguments import Length, Levels, Number, levels, output_path
-from inv3d.cli.options import Debug, Device, Force, HeadFolder, Json, check_file
+from inv3d.cli.arguments import Length, Levels, Number, either, levels, output_path
+from inv3d.cli.options import Debug, Device, Force, HeadFolder, Json, check_file, refuse_idle
 
 if TYPE_CHECKING:
     from inv3d.export.sides import Likeness
@@ -24,6 +24,7 @@ GRID = 144
 
 
 def export(
+    context: typer.Context,
     head: HeadFolder,
     out: Annotated[
         Path,
@@ -103,6 +104,10 @@ def export(
     finest, *coarser = triangles.triangles
     wanted = Wanted(finest, texture, head_width, resolution, splats, ipd, tuple(coarser))
     check_file(out, force, SPLATS if splats else FORMATS, "a file of splats" if splats else "an export format")
+    filmed, has_mesh = suffix == ".mp4", not (suffix == ".mp4" or has_splats(out, wanted))
+    meshed, painted = (has_mesh, "with a mesh"), (suffix in TEXTURED, f"with {either(TEXTURED)}")
+    sized = not filmed, "with a mesh or splats"
+    refuse_idle(context, {"triangles": meshed, "texture": painted, "head_width": sized, "ipd": sized})
     for path in files_of(out, wanted):
         refuse_existing(path, force)
     loaded = load_head(head, choose_device(device).device)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inv3d.cli.arguments import Number, checkpoint_path
-from inv3d.cli.options import FACTOR, Debug, Device, Force, Json
+from inv3d.cli.options import FACTOR, Debug, Device, Force, Json, refuse_idle
 from inv3d.cli.progress import watched
 from inv3d.cli.signals import check, interruptible, nothing_kept
 from inv3d.cli.terminal import counter, document, say, teller
@@ -220,6 +220,7 @@ def _mean_picture(info: ModelInfo, folder: Path) -> tuple[Path, list[str]]:
 
 @app.command("fetch")
 def fetch_model(
+    context: typer.Context,
     name: Annotated[
         str | None,
         typer.Argument(metavar="NAME", help="Name in the catalogue; without it, the catalogue is printed."),
@@ -240,6 +241,8 @@ def fetch_model(
     from inv3d.core.library import new_folder
     from inv3d.fetch import catalogue, entry, fetch, place
 
+    fetched = name is not None, "with a NAME of the catalogue"
+    refuse_idle(context, {"offline": fetched, "force": fetched})
     tell = teller(as_json)
     if name is None:
         known = list(catalogue().values())

@@ -99,7 +99,9 @@ def render(
     suffix = out.suffix.lower()
     turning = not path and cameras is None, "without --path and --cameras"
     moving, mp4 = (suffix in MOVING, "with a video"), (suffix == ".mp4", "with an .mp4 file")
-    refuse_idle(context, {"yaw": turning, "pitch": turning, "frames": (bool(path), "with --path"), "fps": moving, "codec": mp4})
+    in_colour = show == "color", "with --show color"
+    uses = {"yaw": turning, "pitch": turning, "frames": (bool(path), "with --path"), "fps": moving, "codec": mp4}
+    refuse_idle(context, {**uses, "background": in_colour})
 
     import torch
 

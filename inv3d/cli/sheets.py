@@ -69,7 +69,7 @@ def sample(
 
     Example: inv3d models sample demo --seeds 0-23 --yaw -60,0,60 --out sheet.png
     """
-    refuse_idle(context, {"columns": (not mix, "without --mix")})
+    refuse_idle(context, {"columns": (not mix, "without --mix"), "yaw": (not mix or len(yaw.degrees) == 1, "with one angle")})
     check_file(out, force, (".png",), "a PNG file")
 
     from inv3d.budget import require_pictures

@@ -23,7 +23,7 @@ from inv3d.cli.options import (
     check_folder,
     refuse_idle,
 )
-from inv3d.core.encoders.kinds import PREIM3D, check_ingredients, described, ingredients
+from inv3d.core.encoders.kinds import E3DGE, PREIM3D, check_ingredients, described, ingredients
 
 if TYPE_CHECKING:
     import torch
@@ -83,6 +83,11 @@ def _start(device: str, threads: int | None, deterministic: bool = False) -> tor
     return choose_device(device, deterministic).device
 
 
+def _refuse_compiled(context: typer.Context, source: str) -> None:
+    """Raises UsageError for a choice that people do not leave: their renderer's kernels are always compiled."""
+    refuse_idle(context, {"compiled": (source != "people", "with another --source")})
+
+
 _DRAWN = 1.5e9
 """Bytes of memory of a process that draws pictures."""
 
@@ -132,6 +137,7 @@ _SHIP = "; copy it to inv3d/models to ship it"
 
 @app.command("data")
 def train_data(
+    context: typer.Context,
     folder: Folder,
     source: SourceName = "people",
     scale: Scale = 1.0,
@@ -145,6 +151,7 @@ def train_data(
 
     Examples: inv3d train data runs/demo; inv3d train data runs/demo --ray auto
     """
+    _refuse_compiled(context, source)
     check_folder(folder)
 
     from inv3d.core.training.recipe import make_data
@@ -328,6 +335,7 @@ def _read_off(pictures: Path, bundle: Bundle, encoder: str, found: Directions) -
 
 @app.command("demo")
 def train_demo(
+    context: typer.Context,
     folder: Folder,
     source: Annotated[
         Literal["people", "toons"],
@@ -348,6 +356,7 @@ def train_demo(
 
     Example: inv3d train demo runs/demo
     """
+    _refuse_compiled(context, source)
     check_folder(folder)
     _train_all(source, folder, scale, _start(device, threads, deterministic), compiled, ray, as_json)
 
@@ -391,6 +400,7 @@ def _train_all(
 
 @app.command("encoder")
 def train_encoder(
+    context: typer.Context,
     recipe: Annotated[str, typer.Option(metavar="NAME", help=f"Encoder to train: {described()}.")] = PREIM3D,
     model: Model = "demo",
     data: Annotated[
@@ -439,6 +449,7 @@ def train_encoder(
     if recipe not in RECIPES:
         raise UsageError(f"there is no recipe '{recipe}'", f"choose one of: {', '.join(RECIPES)}")
     check_ingredients(recipe, without)
+    refuse_idle(context, {"data": (not (recipe == E3DGE and "local" in without), "with the local branch")})
     own = jobs.join_processes(_start(device, threads, deterministic))
     bundle = load_bundle(model, own)
     folder = folder or Path("runs", f"encoder-{model}")

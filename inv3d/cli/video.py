@@ -26,7 +26,7 @@ from inv3d.cli.options import (
     Searched,
     Seed,
     check_folder,
-    given,
+    refuse_idle,
 )
 from inv3d.core.encoders.kinds import E3DGE, ENCODERS, described
 from inv3d.core.plurals import number_of
@@ -146,7 +146,8 @@ def video(
     from inv3d.places import find_material, output_of
     from inv3d.workspace import check_output
 
-    _check_options(context, replay)
+    fitted = {each.name or "": (not replay, "without --replay, which fits nothing") for each in context.command.params}
+    refuse_idle(context, {**fitted, **dict.fromkeys(_REPLAYED, (True, "")), "encoder": (replay, "with --replay")})
     tell = teller(as_json)
     choice = choose_device(device, deterministic)
     settings = preset_named(preset, choice.device).scaled(effort).taking(frames=detail == "frames").within(space)
@@ -193,19 +194,8 @@ def video(
         )  # fmt: skip
 
 
-_REPLAYED = ("inputs", "replay", "encoder", "model", "out", "head", "device", "force", "as_json", "debug")
-"""Options that a replay makes use of."""
-
-
-def _check_options(context: typer.Context, replay: bool) -> None:
-    """Raises UsageError for options that were given and would do nothing."""
-    from inv3d.core.errors import UsageError
-
-    for each in given(context):
-        if replay and each.name not in _REPLAYED:
-            raise UsageError(f"{each.opts[0]} does nothing with --replay, which fits nothing", "leave one of them out")
-        if not replay and each.name == "encoder":
-            raise UsageError("--encoder does nothing without --replay", "add --replay, or leave it out")
+_REPLAYED = ("inputs", "replay", "model", "out", "head", "device", "force", "as_json", "debug")
+"""Options that a replay makes use of as a fit does."""
 
 
 def _replay(

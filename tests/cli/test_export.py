@@ -1,12 +1,12 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner, Result
 
-from inv3d.cli.arguments import levels
-from inv3d.cli.export import export
+from inv3d.cli.app import app
 from inv3d.core import headfile
-from inv3d.core.device import choose_device
 from inv3d.core.errors import UsageError
 from inv3d.export import save as module
 from inv3d.export.save import Exported, Level, Wanted
@@ -29,30 +29,38 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
     return found
 
 
-def test_every_level_of_detail_is_told(asked, tmp_path, capsys):
+def run(folder: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["export", str(folder), "--device", "cpu", *arguments])
+
+
+def test_every_level_of_detail_is_told(asked, tmp_path):
     out = tmp_path / "head.glb"
-    export(tmp_path, out, levels("2000,500"), ipd=63.0, device=str(choose_device("cpu").device), as_json=True)
+    told = run(tmp_path, "--out", str(out), "--triangles", "2000,500", "--ipd", "63mm", "--json")
     assert (asked[0].triangles, asked[0].levels, asked[0].ipd) == (2000, (500,), 63.0)
-    told = capsys.readouterr()
-    assert json.loads(told.out) == {
+    assert json.loads(told.stdout) == {
         "out": str(out), "triangles": 1998, "units": "metres", "head_width_mm": 151.6, "psnr": 31.26, "psnr_face": 32.0,
         "coarser": [{"out": str(tmp_path / "head-lod1.glb"), "triangles": 498, "psnr": 27.0, "psnr_face": 28.0}],
     }  # fmt: skip
-    assert "mesh 1/1\n" in told.err and "the head is 152 mm wide" in told.err and "head-lod1.glb\n  498 triangles" in told.err
+    assert "mesh 1/1\n" in told.stderr and "the head is 152 mm wide" in told.stderr
+    assert "head-lod1.glb\n  498 triangles" in told.stderr
 
 
-def test_all_files_of_an_obj_are_named(asked, tmp_path, capsys):
-    export(tmp_path, tmp_path / "head.obj", device=str(choose_device("cpu").device))
+def test_all_files_of_an_obj_are_named(asked, tmp_path):
+    told = run(tmp_path, "--out", str(tmp_path / "head.obj"))
     mtl, picture = tmp_path / "head.mtl", tmp_path / "head-texture.jpg"
-    assert f"wrote {tmp_path / 'head.obj'} with {mtl} and {picture}\n" in capsys.readouterr().out
+    assert f"wrote {tmp_path / 'head.obj'} with {mtl} and {picture}\n" in told.stdout
 
 
-def test_what_contradicts_itself_is_refused_before_the_head_is_read(asked, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("head.glb", ("--head-width", "155mm", "--ipd", "63mm"), "exclude each other"),
+        ("head.stl", ("--triangles", "2000,500"), "no levels of detail"),
+        ("head.obj", ("--triangles", "2000,500"), "head-lod1.mtl exists already"),
+    ],
+)
+def test_what_contradicts_itself_is_refused_before_the_head_is_read(asked, tmp_path, monkeypatch, name, arguments, said):
     monkeypatch.setattr(headfile, "load_head", lambda folder, device: pytest.fail("read the head"))
-    with pytest.raises(UsageError, match="exclude each other"):
-        export(tmp_path, tmp_path / "head.glb", head_width=155.0, ipd=63.0)
-    with pytest.raises(UsageError, match="no levels of detail"):
-        export(tmp_path, tmp_path / "head.stl", levels("2000,500"))
     (tmp_path / "head-lod1.mtl").touch()
-    with pytest.raises(UsageError, match=r"head-lod1\.mtl exists already"):
-        export(tmp_path, tmp_path / "head.obj", levels("2000,500"))
+    error = run(tmp_path, "--out", str(tmp_path / name), *arguments).exception
+    assert isinstance(error, UsageError) and said in error.message

@@ -1,11 +1,9 @@
-"""Commands that train: those of things, whose name says which, and options that some do without."""
+"""Commands that train: those of things, whose name says which."""
 
 import pytest
 from typer.testing import CliRunner
 
 from inv3d.cli import train
-from inv3d.cli.app import app
-from inv3d.core.errors import UsageError
 from inv3d.core.training import recipe
 
 
@@ -22,16 +20,3 @@ def test_the_name_of_the_command_is_what_is_drawn_and_trained(name, tmp_path, mo
     done = CliRunner().invoke(train.app, [name, str(tmp_path / "run"), "--scale", "0.5", "--device", "cpu", "--no-compiled"])
     assert done.exit_code == 0, done.output
     assert drawn == [name] and trained == [(tmp_path / "run", 0.5)]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("train", "directions", "--encoder", "e3dge"), "--encoder has no effect here"),
-        (("models", "sample", "demo", "--mix", "--columns", "3"), "--columns has no effect here"),
-    ],
-)
-def test_options_that_would_do_nothing_are_refused(arguments, message, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    error = CliRunner().invoke(app, [*arguments]).exception
-    assert isinstance(error, UsageError) and error.message == message

@@ -1,6 +1,5 @@
 from typing import get_args, get_type_hints
 
-import pytest
 from typer.testing import CliRunner
 
 from inv3d.cli.app import app
@@ -13,15 +12,6 @@ def refused(*arguments: str) -> str:
     done = CliRunner().invoke(app, [*arguments])
     assert isinstance(done.exception, UsageError)
     return done.exception.message
-
-
-@pytest.mark.parametrize("option", [("--views", "5"), ("--latents",), ("--preset", "draft"), ("--resume",)])
-def test_options_of_a_fit_are_refused_with_a_replay(clip, option):
-    assert refused("video", str(clip), "--replay", *option) == f"{option[0]} does nothing with --replay, which fits nothing"
-
-
-def test_an_encoder_is_refused_without_a_replay(clip):
-    assert "--encoder does nothing without --replay" in refused("video", str(clip), "--encoder", "e3dge")
 
 
 def test_encoders_that_do_not_exist_are_refused(clip, tmp_path):
