@@ -132,6 +132,8 @@ def _of_network(network: Network, reader: Reader, like: str | None, own: Layout 
             layout = Layout(with_axes(layout.config, axes), layout.radius, layout.pivot)
     wanted = shapes_of(layout.config)
     found, notes = _used(network, wanted)
+    if like is not None and (own is not None or options is not None):
+        notes = (f"the family {shown(like)} was not needed: the file has its own options", *notes)
     return Checkpoint(layout, fitting(wanted, found, reader.read), notes)
 
 

@@ -86,6 +86,9 @@ def test_init_arguments_beside_bare_weights_are_used(state, config, options, tmp
     torch_zip(tmp_path / "x", {kwargs: options, weights: ordered(state), "latent_avg": torch.zeros(14, 8)})
     found = read_checkpoint(tmp_path / "x")
     assert same(found, state) and found.layout.config == config
+    named = read_checkpoint(tmp_path / "x", like="shapenetcars")
+    assert named.layout == found.layout
+    assert named.notes == ("the family 'shapenetcars' was not needed: the file has its own options", *found.notes)
 
 
 def test_what_a_file_says_of_itself_beats_the_family(state, tmp_path):
