@@ -160,7 +160,6 @@ def _encode(
 ) -> _Encoded:
     """All frames, several at a time; their codes and sides smoothed over time. One colour replaces the room of all."""
     info, places = bundle.info, {frame.index: frame for frame in tracked}
-    has_matte = bundle.generator.has_backdrop and bundle.aligner.has_matte
     frames = material.frames(places.__contains__)
     pictures: list[Tensor] = []
     starts: list[Start] = []
@@ -169,7 +168,7 @@ def _encode(
     while some := list(itertools.islice(frames, _BATCH)):
         chosen = tuple(places[frame.index] for frame in some)
         views = cut_views(some, chosen, info.generator.resolution, info.camera, finer=False)
-        if has_matte:
+        if bundle.has_mattes:
             matte = mattes(bundle.aligner, views.images, not bundle.shows_things)
             colour = room_colour(views.images, matte) if colour is None else colour
             views = laid_on(views, matte, colour)

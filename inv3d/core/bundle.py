@@ -204,6 +204,11 @@ class Bundle:
             raise _unprepared(self.name)
         return self.own_aligner
 
+    @property
+    def has_mattes(self) -> bool:
+        """Whether the aligner tells heads from what lies behind them, and so does the generator: otherwise mattes do nothing."""
+        return self.generator.has_backdrop and self.own_aligner is not None and self.own_aligner.has_matte
+
     def save(self, folder: Path) -> None:
         """Write the bundle with weights in float16."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -36,9 +36,9 @@ def cut_out_named(name: str, bundle: Bundle) -> CutOut | None:
     if name not in MATTES:
         raise UsageError(f"there is no matte '{name}'", f"choose one of: {', '.join(MATTES)}")
     if name == OWN:
-        known = bundle.generator.has_backdrop and bundle.aligner.has_matte
-        of_faces = not bundle.shows_things
-        return (lambda images, places: mattes_of_one(bundle.aligner, images, of_faces, places)) if known else None
+        if not bundle.has_mattes:
+            return None
+        return lambda images, places: mattes_of_one(bundle.aligner, images, not bundle.shows_things, places)
     if not bundle.generator.has_backdrop:
         raise UsageError(
             f"--matte {name} does nothing: the model '{bundle.name}' does not tell heads from what lies behind them",

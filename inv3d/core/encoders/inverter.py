@@ -74,8 +74,8 @@ class E3dgeInverter:
     @torch.no_grad()
     def __call__(self, views: Views, bundle: Bundle) -> Start:
         images = views.images
-        if bundle.generator.has_backdrop and bundle.own_aligner is not None and bundle.own_aligner.has_matte:
-            found = mattes(bundle.own_aligner, images, not bundle.shows_things)
+        if bundle.has_mattes:
+            found = mattes(bundle.aligner, images, not bundle.shows_things)
             each = (laid_on(views[i], found[[i]], room_colour(images[[i]], found[[i]])) for i in range(len(views)))
             images = torch.cat([one.images for one in each])
         images, cameras = images.to(bundle.generator.device), views.cameras.to(bundle.generator.device)
