@@ -90,15 +90,18 @@ def _doubt(coarse: Tensor) -> Tensor:
     return (4.0 * coarse * (1.0 - coarse) / (4.0 * (1.0 - SURE) * SURE)).clamp(max=1.0)
 
 
-def completed(matte: Tensor, images: Tensor) -> Tensor:
+def completed(matte: Tensor, images: Tensor, front: Tensor | None = None) -> Tensor:
     """Coarse mattes [N,1,S,S] of pictures [N,3,R,R] in [-1,1] of one head, with what others know to be of its colours where
-    they are uncertain. They are only raised: a head may also have colours of the room."""
+    they are uncertain, and what is joined to it in `front` of the room. They are only raised: a head may also have colours of the room."""
     seen = (F.interpolate(images, matte.shape[-2:], mode="bilinear", antialias=True) + 1.0) / 2.0
     bins = (seen * (_BINS - 1)).round().long().clamp(0, _BINS - 1)
     bins = (bins[:, :1] * _BINS + bins[:, 1:2]) * _BINS + bins[:, 2:]
-    head, room = (_frequency(bins, sure) + _RARE for sure in (matte > SURE, matte < 1.0 - SURE))
-    known = matte * head / (matte * head + (1.0 - matte) * room)
-    return torch.lerp(matte, torch.maximum(known, matte), _doubt(matte))
+    for _ in range(_ROUNDS):
+        matte = matte if front is None else joined(matte, front)
+        head, room = (_frequency(bins, sure) + _RARE for sure in (matte > SURE, matte < 1.0 - SURE))
+        known = matte * head / (matte * head + (1.0 - matte) * room)
+        matte = torch.lerp(matte, torch.maximum(known, matte), _doubt(matte))
+    return matte
 
 
 def _frequency(bins: Tensor, chosen: Tensor) -> Tensor:
@@ -122,9 +125,7 @@ def mattes_of_one(aligner: Aligner, images: Tensor, of_faces: bool, places: Crop
     frames of one clip."""
     matte = _coarse(aligner, images, of_faces)
     if len(images) > 1:
-        front = None if places is None else in_front(matte, images, places)
-        for _ in range(_ROUNDS):
-            matte = completed(matte if front is None else joined(matte, front), images)
+        matte = completed(matte, images, None if places is None else in_front(matte, images, places))
     return _sharpened_each(matte, images)
 
 
