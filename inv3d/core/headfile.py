@@ -55,6 +55,8 @@ class HeadRecord(Record):
     """The fingerprint of the generator to which the weight changes are added."""
     latents: Annotated[int, Field(ge=1, le=MOST_ROWS)]
     yaw_range_degrees: tuple[Degrees, Degrees]
+    body_stays: bool = False
+    """Whether the body stays where it is while the head turns, in its frames and so in renders with their colours."""
     edits: Annotated[tuple[EditRecord, ...], Field(max_length=MOST_EDITS)] = ()
 
     @model_validator(mode="after")
@@ -88,6 +90,7 @@ def save_head(head: Head, folder: Path) -> None:
         model_fingerprint=head.bundle.fingerprint,
         latents=len(head.track),
         yaw_range_degrees=(low, high),
+        body_stays=head.lumigraph is not None and head.lumigraph.body_stays,
         edits=tuple(
             EditRecord(
                 name=edit.name, strength=edit.strength, first=edit.first, last=edit.last, style=edit.style is not None
@@ -120,7 +123,7 @@ def load_head(folder: Path, device: torch.device | str = "cpu") -> Head:
     detail = None
     if (folder / DETAIL).exists():
         detail = load_detail(folder / DETAIL, bundle.generator, _read, _refuse(folder / DETAIL))
-    lumigraph = _read_frames(folder / FRAMES)
+    lumigraph = _read_frames(folder / FRAMES, record.body_stays)
     low, high = (math.radians(yaw) for yaw in record.yaw_range_degrees)
     fitted = Head(
         generator, track, bundle, (low, high),
@@ -188,8 +191,8 @@ def _read_edits(path: Path, records: Sequence[EditRecord], bundle: Bundle) -> li
     ]
 
 
-def _read_frames(path: Path) -> Lumigraph | None:
-    """The frames of a head, if it has any. Raises InputError."""
+def _read_frames(path: Path, body_stays: bool) -> Lumigraph | None:
+    """The frames of a head, if it has any, and whether its body stays in them. Raises InputError."""
     if not path.exists():
         return None
     shapes: dict[str, Shape] = {
@@ -199,4 +202,5 @@ def _read_frames(path: Path) -> Lumigraph | None:
     counts = {name: len(tensor) for name, tensor in tensors.items()}
     if len(set(counts.values())) > 1 or 0 in counts.values():
         raise _refuse(path)(f"it has {', '.join(f'{count} {name}' for name, count in counts.items())}")
-    return Lumigraph(tensors["pictures"], Camera(tensors["cam2world"], tensors["intrinsics"]), tensors["depth"])
+    camera = Camera(tensors["cam2world"], tensors["intrinsics"])
+    return Lumigraph(tensors["pictures"], camera, tensors["depth"], body_stays=body_stays)

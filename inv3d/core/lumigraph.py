@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inv3d.core.body import body_of, body_stays, stayed
 from inv3d.core.camera import Camera, pixel_centers
 from inv3d.core.filters import box_mean, resized
 from inv3d.core.flow import carried, flow_between
@@ -55,7 +56,6 @@ _LIGHT = 0.1  # of a picture's width, over which a change of light is averaged: 
 _SEEN = 0.3  # weight above which a frame shows what it is asked for, not what hides that
 _FLOW_RESOLUTION = 64  # pixels per side of the pictures that tell what moved; more are slower, not better
 _FACE, _TURNING = 0.5, 1.5  # radians around the head to which its face reaches; how fast sides turn beyond
-_NECK = (-0.26, -0.18)  # heights, world units, below which an aligned head has its body, and above which it has none
 _FRONT = (0.0, 0.0, 1.0)
 _LEAST = 1e-3  # coverage that counts as none
 _BESIDES = math.radians(10)  # of yaw, over which the pitches of frames are averaged
@@ -68,13 +68,15 @@ class Lumigraph:
     and the `depth` [K,1,s,s] of the head's surface in each, from the camera in world units.
 
     Frames are chosen for every camera, so that a head that talks while it turns does so in its renders. `at_rest` they are
-    chosen for every point, wherever the camera is: eyes and mouth are those of the front, from all sides.
+    chosen for every point, wherever the camera is: eyes and mouth are those of the front, from all sides. If the
+    `body_stays`, it does so in renders, too, but at rest, when nothing turns.
     """
 
     pictures: Tensor
     camera: Camera
     depth: Tensor
     at_rest: bool = False
+    body_stays: bool = False
 
     @staticmethod
     def of(views: Views, depth: Tensor) -> Lumigraph:
@@ -83,7 +85,9 @@ class Lumigraph:
         covered = torch.ones_like(views.images[:, :1]) if views.mattes is None else views.mattes
         covered = resized(covered, colours.shape[-1])
         pictures = torch.cat([colours, covered.mul(255.0).round().byte()], 1)
-        return Lumigraph(pictures, views.cameras, depth.half().float())
+        depth = depth.half().float()
+        small = torch.cat([F.interpolate(each[None] / 255.0, depth.shape[-2:], mode="area") for each in pictures])
+        return Lumigraph(pictures, views.cameras, depth, body_stays=body_stays(small, views.cameras, depth))
 
     @property
     def size(self) -> int:
@@ -151,7 +155,7 @@ class Lumigraph:
         points = rays.origins[0] + rays.directions[0] * depth[places, None]
         surface = Surface(points.T.contiguous(), image[0].flatten(1)[:, places] / 2.0 + 0.5)
         membrane = Membrane.over(alpha[0, 0] > _MOSTLY, places, surface)
-        found, told = self._seen(surface.points, covering[places], camera[row].position[0], size, membrane)
+        found, told = self._seen(surface.points, covering[places], camera[row], size, membrane)
         shift = membrane.correction(found[:3, membrane.rows], membrane.surface.colours, _trust(found, told)[membrane.rows])
         seen, picture = alpha.new_zeros(size * size), alpha.new_zeros(4, size * size)
         image = image.flatten(2)
@@ -163,22 +167,22 @@ class Lumigraph:
         return image + seen * (2.0 * picture[:, :3] - 1.0 - image), own * (1.0 - told_of) + covered
 
     def _seen(
-        self, points: Tensor, covering: Tensor, eye: Tensor, size: int, membrane: Membrane
+        self, points: Tensor, covering: Tensor, camera: Camera, size: int, membrane: Membrane
     ) -> tuple[Tensor, Tensor]:
         """Colours and coverage [4,P] in [0,1] of surface `points` [3,P], which the generator covers so far [P], looked at from
-        `eye` [3] in a picture of `size` pixels a side, and how far frames saw them [P]. Mirror images are brought into line
+        a `camera` [1] in a picture of `size` pixels a side, and how far frames saw them [P]. Mirror images are brought into line
         with the frames around them."""
-        told = self._floated(self._told(points, covering, eye, size, _NEAREST), membrane.pixels, size)
+        told = self._floated(self._told(points, covering, camera, size, _NEAREST), membrane.pixels, size)
         colour, seen = _blended(*told.seen)
         enough, aside = _MIRRORED
         missing = ((told.angles.amin(0) - enough) / (aside - enough)).clamp(0.0, 1.0)
         rows = missing.nonzero()[:, 0]
         if len(rows):
             mirror, some = self._reflected, membrane.rows
-            present, known = _blended(*mirror._told(points[:, some], covering[some], eye, size, _REFLECTED, _FURTHER).seen)
+            present, known = _blended(*mirror._told(points[:, some], covering[some], camera, size, _REFLECTED, _FURTHER).seen)
             trust = _trust(present, known) * _trust(colour, seen)[some]
             shift = membrane.correction(colour[:3, some], present[:3], trust)
-            others = mirror._told(points[:, rows], covering[rows], eye, size, _REFLECTED, _FURTHER, missing[rows])
+            others = mirror._told(points[:, rows], covering[rows], camera, size, _REFLECTED, _FURTHER, missing[rows])
             others = mirror._floated(others, membrane.pixels[rows], size)
             others.colours[:, :3] += shift[:, rows]
             colour[:, rows], seen[rows] = _blended(*map(torch.cat, zip(told[rows].seen, others.seen, strict=True)))
@@ -188,14 +192,15 @@ class Lumigraph:
         self,
         points: Tensor,
         covering: Tensor,
-        eye: Tensor,
+        camera: Camera,
         size: int,
         most: int,
         aside: float = 0.0,
         trust: Tensor | None = None,
     ) -> _Told:
-        """What the `most` frames nearest to `eye` [3] tell about `points` [3,P], which the generator covers so far [P]. All
+        """What the `most` frames nearest to a `camera` [1] tell about `points` [3,P], which the generator covers so far [P]. All
         count as further `aside` (radians), their background tells less then, and they are trusted only so far [P] in addition."""
+        eye = camera.position[0]
         rows = self._nearest(*(eye.new_tensor(_FRONT), len(self)) if self.at_rest else (eye, most))
         matrix, origin, centre = (each[rows] for each in self._projections)
         away = points - centre
@@ -206,14 +211,18 @@ class Lumigraph:
             return torch.arccos((-(away * directions).sum(1) / lengths).clamp(-1.0, 1.0))
 
         angle = angle_to(eye[:, None] - points)
-        image = (matrix @ points) + origin
+        staying, there = torch.zeros_like(distance[0]), points
+        if self.body_stays and not self.at_rest:
+            staying = body_of(points)
+            there = torch.lerp(points, stayed(points, camera, self.camera[rows]), staying)
+        image = (matrix @ there) + origin
         uv = image[:, :2] / image[:, 2:]
         places = (2.0 * uv - 1.0).transpose(1, 2)[:, None]
 
         colour, (depth, facing) = _read(self._pictures(size), rows, places), _read(self._surfaces, rows, places).unbind(1)
         least, wide = _HIDDEN
-        hidden = (distance - depth).clamp(min=0.0) / (least + wide / angle.clamp(min=1e-3))
-        direct = facing ** ((angle - _SLIGHT).clamp(min=0.0) / _HALF)
+        hidden = (1.0 - staying) * (distance - depth).clamp(min=0.0) / (least + wide / angle.clamp(min=1e-3))
+        direct = torch.maximum(facing, staying) ** ((angle - _SLIGHT).clamp(min=0.0) / _HALF)
         near, far = _SIDEWAYS if len(self) > 1 else _ALONE
         beside = ((far - angle) / (far - near)).clamp(0.0, 1.0)
         # further aside, a background says that the geometry is wrong, but not what is right, and so does the head where the
@@ -348,9 +357,7 @@ def _sides(points: Tensor) -> Tensor:
     """Directions [3,P] from which `points` [3,P] of a head at rest are looked at: the whole face from the front, and what
     lies further aside from ever further aside; the body from the front, since it does not turn with the head."""
     around = torch.atan2(points[0], points[2])
-    low, high = _NECK
-    above = ((points[1] - low) / (high - low)).clamp(0.0, 1.0)
-    yaw = above * around.sign() * (_TURNING * (around.abs() - _FACE)).clamp(0.0, math.pi / 2)
+    yaw = (1.0 - body_of(points)) * around.sign() * (_TURNING * (around.abs() - _FACE)).clamp(0.0, math.pi / 2)
     return torch.stack([yaw.sin(), torch.zeros_like(yaw), yaw.cos()])
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 
@@ -187,6 +188,13 @@ def test_damaged_frames_are_refused(head, tmp_path, name, change):
     save_file(rest if changed is None else {**rest, name: changed.contiguous()}, tmp_path / FRAMES)
     with pytest.raises(InputError, match=FRAMES.replace(".", r"\.")):
         load_head(tmp_path)
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_whether_the_body_stays_comes_back(head, tmp_path, stays):
+    frames = framed(head).lumigraph
+    save_head(dataclasses.replace(head, lumigraph=dataclasses.replace(frames, body_stays=stays)), tmp_path)
+    assert load_head(tmp_path).lumigraph.body_stays is stays
 
 
 def test_a_head_without_any_frame_in_its_file_is_refused(head, tmp_path):

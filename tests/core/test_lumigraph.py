@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from inv3d.core import body
 from inv3d.core.camera import Camera, look_at
 from inv3d.core.generator import Render
 from inv3d.core.lumigraph import Lumigraph, _blended
@@ -350,3 +351,22 @@ def test_the_level_is_the_pitch_of_the_frames_nearby_or_of_their_mirror_images()
     assert levels[:3].tolist() == pytest.approx([-0.2, 0.0, 0.1], abs=0.01)
     assert levels[3] == pytest.approx(-0.2, abs=0.01) and levels[4] == pytest.approx(-0.2, abs=0.01)
     assert 0.02 < levels[5] < 0.08
+
+
+def test_a_body_that_stays_is_where_the_frames_show_it(monkeypatch):
+    """A spot at the same place of all frames, low on the ball: not on it, if all below its middle stays where it is."""
+    monkeypatch.setattr(body, "_NECK", (0.0, 0.02))
+    two, middle = frames(-0.25, 0.25), camera(0.0)
+    spot = torch.zeros(SIZE, SIZE)
+    spot[58:64, 44:52] = 1.0
+    pictures = torch.where(spot.bool() & (torch.arange(4)[:, None, None] < 3), 0, two.pictures)
+
+    def dark(stays: bool) -> float:
+        """How much darker the place is in a render from between the frames."""
+        clean, spotty = (
+            dataclasses.replace(two, pictures=each, body_stays=stays).onto(blank(middle), middle).image
+            for each in (two.pictures, pictures)
+        )
+        return float((clean - spotty).mean(1)[0][spot.bool()].mean())
+
+    assert dark(True) > 2.0 * dark(False)
