@@ -90,8 +90,8 @@ def require_mesh(resolution: int, texture: int = 0) -> None:
     def needed(side: int) -> float:
         return _MESH + max(_CELL * side**3, _TEXEL * texture**2)
 
-    fits = most(needed, resolution)
-    hint = f"--resolution {fits} fits" if fits >= 16 else "close other programs, or use a smaller --texture"
+    fits, less = most(needed, resolution), ", or use a smaller --texture" if texture else ""
+    hint = f"--resolution {fits} fits" if fits >= 16 else f"close other programs{less}"
     require(needed(resolution), f"a mesh of {resolution} cells per side", hint)
 
 

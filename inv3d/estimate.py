@@ -28,6 +28,8 @@ _VIEW = 2.7
 """The cost of a 64 px view with its gradient in trial renders; measured."""
 _BEGINNING = 2.0
 """Seconds until the first frame is looked at."""
+_READY = 3.0
+"""Seconds until the first photo is read: its networks are loaded. An idle processor takes half of one, a busy machine four."""
 _FOUND = 28.0
 """What comes between tracking and the output beside the steps of the fit, in trial renders: pictures are cut, their mattes
 completed, views that contradict looked for, first renders shown."""
@@ -53,7 +55,7 @@ def photo_seconds(job: PhotoJob, photos: int) -> float:
     render = trial_render(bundle, job.device)
     fit = fit_seconds(bundle, job.fit, 1, False, render)
     rest = output_renders(bundle, alone, views=1, detailed=job.encoder == E3DGE)
-    return 3.0 + photos * (fit + rest * render)
+    return _READY + photos * (fit + rest * render)
 
 
 def trial_render(bundle: Bundle, device: torch.device, clock: Callable[[], float] = time.perf_counter) -> float:

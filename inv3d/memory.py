@@ -12,7 +12,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -50,6 +50,11 @@ _SIGNS = (
     "out of memory",
 )
 """Lower-case messages of libraries that run out of memory without raising MemoryError."""
+_LESS = {
+    "--jobs": "fewer --jobs", "--resolution": "a smaller --resolution", "--texture": "a smaller --texture",
+    "--frames": "fewer --frames", "--seeds": "fewer --seeds", "--views": "fewer --views", "--preset": "--preset fast",
+}  # fmt: skip
+"""What asks for less memory, by the option that a command needs for it."""
 
 
 def _resource() -> ModuleType | None:
@@ -209,21 +214,21 @@ def ran_out(error: BaseException) -> bool:
 
 
 @contextmanager
-def memory_errors() -> Iterator[None]:
-    """Turn every way in which a library reports a lack of memory into OutOfMemoryError."""
+def memory_errors(*options: str) -> Iterator[None]:
+    """Turn every way in which a library reports a lack of memory into OutOfMemoryError; its hint names those of the job's
+    `options` that ask for less."""
     try:
         yield
     except Exception as error:
         if isinstance(error, OutOfMemoryError) or not ran_out(error):
             raise
-        raise out_of_memory(error) from error
+        raise out_of_memory(error, options) from error
 
 
-def out_of_memory(error: BaseException) -> OutOfMemoryError:
-    """The error to report when memory has run out."""
-    if "cuda" in str(error).lower():
-        return OutOfMemoryError("the device ran out of memory", "use --device cpu, fewer --views, or --preset fast")
-    return OutOfMemoryError(
-        "inv3d ran out of memory",
-        "close other programs, or ask for less: a smaller --resolution, fewer --views, --preset fast",
-    )
+def out_of_memory(error: BaseException, options: Collection[str] = ()) -> OutOfMemoryError:
+    """The error to report when memory has run out in a command with these `options`."""
+    on_device = "cuda" in str(error).lower()
+    ways = ["--device cpu"] if on_device and "--device" in options else []
+    ways += [way for option, way in _LESS.items() if option in options]
+    hint = f"close other programs, or use {' or '.join(ways)}" if ways else "close other programs"
+    return OutOfMemoryError(f"{'the device' if on_device else 'inv3d'} ran out of memory", hint)

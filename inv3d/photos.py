@@ -121,7 +121,7 @@ def photos_to_heads(
         results.append(result)
         finished(result)
 
-    with memory_errors():
+    with memory_errors("--device", "--preset"):
         bundle = ready_bundle(job.model, job.perceptual, job.identity, job.device)
         inverter = load_inverter(bundle, job.encoder)
         job = replace(job, settings=settings_for(bundle, job.settings or preset_for(job.device)))

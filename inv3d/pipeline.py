@@ -174,7 +174,7 @@ def video_to_head(
     if job.views < 1:
         raise UsageError(f"--views {job.views} is not a positive number", "use at least 1")
     material = job.material
-    with memory_errors(), Workspace(job.out, material.files, job.force, job.resume) as workspace:
+    with memory_errors("--device", "--views", "--preset"), Workspace(job.out, material.files, job.force, job.resume) as workspace:
         with clock("load"):
             bundle = ready_bundle(job.model, job.perceptual, job.identity, job.device)
             cut_out = cut_out_named(job.matte, bundle)

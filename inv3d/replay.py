@@ -127,7 +127,7 @@ def replay_clip(job: ReplayJob, progress: Progress = silent) -> ReplayRun:
     if not isinstance(job.material, Recording):
         raise UsageError("only a clip can be replayed", "name a video instead of photos")
     check_destination(job.out, job.material.files, job.force)
-    with memory_errors():
+    with memory_errors("--device"):
         bundle = load_bundle(job.model, job.device)
         inverter = load_inverter(bundle, job.encoder)
         if inverter is None:

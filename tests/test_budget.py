@@ -48,3 +48,11 @@ def test_a_large_texture_counts(free):
     budget.require_mesh(144, 4096)
     with pytest.raises(OutOfMemoryError, match="mesh"):
         budget.require_mesh(144, 8192)
+
+
+@pytest.mark.parametrize(("texture", "hint"), [(0, "close other programs"), (8192, "close other programs, or use a smaller --texture")])
+def test_a_texture_is_named_only_where_there_is_one(free, texture, hint):
+    free(0.4)
+    with pytest.raises(OutOfMemoryError) as caught:
+        budget.require_mesh(16, texture)
+    assert caught.value.hint == hint

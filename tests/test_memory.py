@@ -60,6 +60,20 @@ def test_a_chain_of_errors_that_closes_ends():
     assert not ran_out(first)
 
 
+@pytest.mark.parametrize(
+    ("said", "options", "hint"),
+    [
+        ("std::bad_alloc", (), "close other programs"),
+        ("std::bad_alloc", ("--device", "--views", "--preset"), "close other programs, or use fewer --views or --preset fast"),
+        ("CUDA out of memory", ("--device", "--resolution"), "close other programs, or use --device cpu or a smaller --resolution"),
+    ],
+)
+def test_the_hint_names_options_of_the_job_alone(said, options, hint):
+    with pytest.raises(OutOfMemoryError) as caught, memory_errors(*options):
+        raise RuntimeError(said)
+    assert caught.value.hint == hint
+
+
 def test_what_is_needed_is_compared_with_what_is_free(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda: 2_000_000_000)
     require(2e9, "a head", "go on")

@@ -116,7 +116,7 @@ def explain(error: BaseException) -> Inv3dError:
     if isinstance(error, (StoppedError, OutOfMemoryError)):
         return error
     if ran_out(error):
-        return out_of_memory(error)
+        return out_of_memory(error, _options())
     if isinstance(error, Inv3dError):
         return error
     if isinstance(error, RuntimeError) and (refusal := _refused(error)) is not None:
@@ -130,6 +130,14 @@ def explain(error: BaseException) -> Inv3dError:
         f"internal error: {type(error).__name__}: {reason}",
         "please report it, with the output of the same command run with --debug",
     )
+
+
+def _options() -> set[str]:
+    """The options of the command that the command line names."""
+    command: Any = typer.main.get_command(app)
+    for word in sys.argv[1:]:
+        command = getattr(command, "commands", {}).get(word, command)
+    return {name for each in command.params for name in each.opts}
 
 
 def _refused(error: RuntimeError) -> UsageError | None:

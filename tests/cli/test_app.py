@@ -42,6 +42,20 @@ def run(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("render", "head"), "close other programs, or use a smaller --resolution or fewer --frames"),
+        (("image", "a.jpg"), "close other programs, or use --preset fast"),
+        (("models", "sample", "demo"), "close other programs, or use a smaller --resolution or fewer --seeds"),
+        (("models", "verify", "demo"), "close other programs"),
+    ],
+)
+def test_out_of_memory_the_hint_names_options_that_the_command_has(words, hint, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["inv3d", *words])
+    assert commands.explain(MemoryError()).hint == hint
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (UsageError("a", "b"), 2), (InputError("a", "b"), 3), (ModelError("a", "b"), 4), (OutOfMemoryError("a", "b"), 5),
