@@ -11,6 +11,7 @@ import functools
 from typing import Any
 
 import numpy as np
+from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
@@ -24,12 +25,21 @@ _UNKNOWN, _BT709, _BT601 = 2, 1, 5
 _WHITE = 203.0  # cd/m²
 _PEAK = 1000.0 / _WHITE
 """Peak luminance of HDR video; anything brighter is clipped to it."""
+_UNREAD = {
+    8: "YCgCo", 10: "BT.2020 of constant luminance", 11: "YDzDx", 12: "YCbCr derived from their primaries",
+    13: "YCbCr derived from their primaries", 14: "ICtCp", 15: "IPT-PQ-C2", 16: "YCgCo-R", 17: "YCgCo-R",
+}  # fmt: skip
+"""Matrices (ITU-T H.273, table 4) that libswscale does not know."""
 Array = NDArray[np.float32]
 _TO_SRGB = {
     _BT2020: [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
     _P3: [[1.2249, -0.2247, 0.0], [-0.0420, 1.0419, 0.0], [-0.0197, -0.0786, 1.0979]],
 }
 """Linear light of wide primaries to that of sRGB (ITU-R BT.2087; Display P3)."""
+
+
+class UnreadColours(Exception):
+    """Colours whose matrix, of this name, cannot be converted."""
 
 
 class Converter:
@@ -40,7 +50,7 @@ class Converter:
         self._declared = (declared.color_trc, declared.color_primaries, declared.colorspace)
 
     def rgb(self, frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
-        """[height,width,3] in full range, transparent pixels over grey."""
+        """[height,width,3] in full range, transparent pixels over grey. Raises UnreadColours, FFmpegError, ValueError."""
         told = (frame.color_trc, frame.color_primaries, frame.colorspace)
         transfer, primaries, matrix = (
             own if own != _UNKNOWN else declared for own, declared in zip(told, self._declared, strict=True)
@@ -59,11 +69,16 @@ class Converter:
 
     def _convert(self, frame: VideoFrame, matrix: int, width: int, height: int, pixels: str) -> NDArray[Any]:
         full = frame.color_range == ColorRange.JPEG
-        return self._reformatter.reformat(
-            frame, width, height, pixels, src_colorspace=matrix, dst_colorspace=matrix,
-            interpolation=Interpolation.AREA, src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
-            dst_color_range=ColorRange.JPEG,
-        ).to_ndarray()  # fmt: skip
+        try:
+            return self._reformatter.reformat(
+                frame, width, height, pixels, src_colorspace=matrix, dst_colorspace=matrix,
+                interpolation=Interpolation.AREA, src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+                dst_color_range=ColorRange.JPEG,
+            ).to_ndarray()  # fmt: skip
+        except FFmpegError as error:
+            if matrix in _UNREAD:
+                raise UnreadColours(_UNREAD[matrix]) from error
+            raise
 
 
 def beyond_srgb(transfer: int, primaries: int) -> bool:

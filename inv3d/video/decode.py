@@ -22,7 +22,7 @@ from torch import Tensor
 
 from inv3d.core.errors import InputError
 from inv3d.core.views import from_bytes
-from inv3d.video.colour import Converter
+from inv3d.video.colour import Converter, UnreadColours
 from inv3d.video.container import Clip, ClipInfo, open_clip, probe
 from inv3d.video.cropping import Cropping
 
@@ -74,8 +74,8 @@ def frames(
     """Decode frame by frame; only the frames whose index is `wanted` are converted and yielded.
 
     With `short_side` larger frames are shrunk while they are converted, so that their shorter side has so many pixels.
-    Frames that are damaged are handed to `failed` instead. Raises InputError if no frame can be decoded, or if the file
-    ends before the clip does.
+    Frames that are damaged are handed to `failed` instead. Raises InputError if no frame can be decoded, if colours
+    cannot be converted, or if the file ends before the clip does.
     """
     any_sound = False
     hint = "copy the file again, or re-encode it: ffmpeg -i clip -c:v libx264 fixed.mp4"
@@ -91,6 +91,9 @@ def frames(
             if wanted(index):
                 try:
                     image, scale = _shown(decoded, clip, convert, short_side, _enlarged(decoded, first))
+                except UnreadColours as error:
+                    told = f"{path} has its colours as {error}, which cannot be converted"
+                    raise InputError(told, "convert them: ffmpeg -i clip -vf zscale=matrix=709 fixed.mp4") from error
                 except (FFmpegError, ValueError):
                     failed(FailedFrame(index, time, f"pixel format {decoded.format.name} cannot be converted"))
                     continue

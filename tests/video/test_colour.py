@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inv3d.core.errors import InputError
 from inv3d.video.colour import BEHIND, to_srgb
 from inv3d.video.decode import frames
 from tests.video.clips import encode
@@ -24,6 +25,14 @@ def shown(path: Path) -> NDArray[np.int64]:
 def test_matrices_and_ranges_are_those_of_the_clip(tmp_path, matrix, color_range):
     path = encode(tmp_path / "clip.mp4", [RAMP] * 2, matrix=matrix, color_range=color_range)
     assert np.abs(shown(path) - RAMP).mean() < 2
+
+
+@pytest.mark.parametrize(("matrix", "name"), [("YCgCo", "YCgCo"), ("ICtCp", "ICtCp"), ("bt2020c", "BT.2020 of constant luminance")])
+def test_matrices_that_cannot_be_converted_are_named(tmp_path, matrix, name):
+    path = encode(tmp_path / "clip.mp4", [RAMP] * 2, options={"x264-params": f"colormatrix={matrix}"})
+    with pytest.raises(InputError) as refused:
+        shown(path)
+    assert refused.value.message == f"{path} has its colours as {name}, which cannot be converted"
 
 
 @pytest.mark.parametrize(("height", "matrix"), [(480, 5), (720, 1)])
