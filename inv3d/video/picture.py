@@ -42,6 +42,10 @@ _DENSEST = 10_000  # pixels per byte; the most uniform photos have a few hundred
 _BEHIND = (127, 127, 127)
 """The colour behind transparent pixels."""
 _ORIENTATION = 0x0112
+_MISREAD = {(8, 2): "signed", (32, 1): "unsigned"}
+"""Bits and signs of grey TIFFs that Pillow reads as if they were of the other kind."""
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_USUAL = "save it as PNG or JPEG"
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
@@ -181,6 +185,7 @@ def _read(path: Path, source: Path | IO[bytes], size: int, check_rows: bool = Fa
             raise _too_large(path) from error
         with file:
             _check_size(path, file, size)
+            _check_samples(path, file)
             whole = max(file.size)
             profile = file.info.get("icc_profile")
             # JPEGs can be decoded at a fraction of their size
@@ -278,6 +283,13 @@ def _check_size(path: Path, file: Image.Image, size: int) -> None:
         raise InputError(f"{path} claims {claim} but is only {size} bytes long", "it is damaged; save the photo again")
 
 
+def _check_samples(path: Path, file: Image.Image) -> None:
+    tags = getattr(file, "tag_v2", {})
+    bits, signs = (tags.get(tag, (1,))[0] for tag in (TiffImagePlugin.BITSPERSAMPLE, TiffImagePlugin.SAMPLEFORMAT))
+    if signed := _MISREAD.get((bits, signs)):
+        raise InputError(f"{path} is a TIFF of {signed} {bits}-bit numbers, which is not read", _USUAL)
+
+
 def _needed(file: Image.Image) -> int:
     """Bytes of memory for a picture: decoded, and then shrunk, as bytes and as floats."""
     small = min(1.0, LARGEST_SIDE / max(file.size)) ** 2
@@ -298,6 +310,8 @@ def _unknown(path: Path, data: bytes) -> InputError:
             f"{path} is an HEIC photo, which cannot be read without pillow-heif",
             "install it with `pip install pillow-heif`, or save the photo as JPEG",
         )
+    if data.startswith(_TIFF):
+        return InputError(f"{path} is a TIFF of a kind that is not read, or it is damaged", _USUAL)
     return InputError(
         f"{path} is not a picture, or it is damaged", "save it as PNG or JPEG, and check that a viewer opens it"
     )

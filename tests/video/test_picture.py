@@ -113,6 +113,21 @@ def test_metadata_that_is_none_is_ignored(portrait, plain, tmp_path, block):
     assert differ(read_picture(tmp_path / "x.jpg"), plain) < 3
 
 
+@pytest.mark.parametrize(("mode", "signs", "words"), [("I", 1, "unsigned 32-bit numbers"), ("L", 2, "signed 8-bit numbers")])
+def test_a_tiff_whose_numbers_pillow_misreads_is_refused(tmp_path, mode, signs, words):
+    Image.new(mode, (64, 64), 200).save(tmp_path / "x.tif", tiffinfo={TiffImagePlugin.SAMPLEFORMAT: 3 - signs})
+    read_picture(tmp_path / "x.tif")
+    data = (tmp_path / "x.tif").read_bytes()
+    tag = struct.pack("<HHI", TiffImagePlugin.SAMPLEFORMAT, 3, 1)
+    (tmp_path / "x.tif").write_bytes(data.replace(tag + bytes([3 - signs]), tag + bytes([signs])))
+    refused(words, tmp_path / "x.tif")
+
+
+def test_a_tiff_of_a_kind_that_is_not_read_is_called_so(tmp_path):
+    (tmp_path / "x.tif").write_bytes(b"II*\0" + bytes(60))
+    refused("TIFF of a kind that is not read", tmp_path / "x.tif")
+
+
 def test_a_tiff_with_a_bad_tag_comes_upright(portrait, plain, tmp_path):
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[0x0112], tags[0x011A] = 6, 72.0
