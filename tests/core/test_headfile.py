@@ -193,8 +193,10 @@ def test_damaged_frames_are_refused(head, tmp_path, name, change):
 @pytest.mark.parametrize("stays", [False, True])
 def test_whether_the_body_stays_comes_back(head, tmp_path, stays):
     frames = framed(head).lumigraph
+    assert frames is not None
     save_head(dataclasses.replace(head, lumigraph=dataclasses.replace(frames, body_stays=stays)), tmp_path)
-    assert load_head(tmp_path).lumigraph.body_stays is stays
+    loaded = load_head(tmp_path).lumigraph
+    assert loaded is not None and loaded.body_stays is stays
 
 
 def test_a_head_without_any_frame_in_its_file_is_refused(head, tmp_path):
