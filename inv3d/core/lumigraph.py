@@ -48,7 +48,7 @@ _PENALTY = 3.0  # radians by which a frame that does not see a point counts as f
 _SHARPEST = 0.02  # radians within which all frames are equally near
 _SMOOTHING = 0.02  # of a picture's width, over which depths are averaged: their noise would tear what is projected
 _RIM = 0.15  # of a picture's width: a quarter as far from the outline frames tell as much as inside, half as far nothing
-_SOLID = 8  # the power of a pixel's coverage by which its depth counts: that of an outline may be half that of the room
+_PARTLY = 0.15  # coverage from which a pixel's depth, without that of the room, tells something
 _EMPTY = 1e-6  # what an empty pixel's depth counts, so that there always is one
 _COVERED = 1 / 512  # coverage up to which a pixel shows nothing of the head
 _MOSTLY = 0.5  # coverage above which a pixel's colour is that of the head
@@ -184,7 +184,7 @@ class Lumigraph:
             shift = membrane.correction(colour[:3, some], present[:3], trust)
             others = mirror._told(points[:, rows], covering[rows], camera, size, _REFLECTED, _FURTHER, missing[rows])
             others = mirror._floated(others, membrane.pixels[rows], size)
-            others.colours[:, :3] += shift[:, rows]
+            others.colours[:, :3] += shift[:, rows] * others.colours[:, 3:]
             colour[:, rows], seen[rows] = _blended(*map(torch.cat, zip(told[rows].seen, others.seen, strict=True)))
         return colour, seen
 
@@ -226,8 +226,9 @@ class Lumigraph:
         near, far = _SIDEWAYS if len(self) > 1 else _ALONE
         beside = ((far - angle) / (far - near)).clamp(0.0, 1.0)
         # further aside, a background says that the geometry is wrong, but not what is right, and so does the head where the
-        # generator has none
-        covered = torch.maximum(colour[:, 3] * covering, 1.0 - ((angle + aside) / _BESIDE).clamp(max=1.0) ** 4)
+        # generator has none; heads are not quite symmetric: outlines of mirror images count where there are no others
+        beyond = aside if trust is None else aside * (1.0 - trust)
+        covered = torch.maximum(colour[:, 3] * covering, 1.0 - ((angle + beyond) / _BESIDE).clamp(max=1.0) ** 4)
         inside = (1.0 - (uv - uv.clamp(0.0, 1.0)).abs().amax(1) / _BEYOND).clamp(min=0.0)
         weights = torch.exp(-hidden.square()) * direct * beside * covered * inside
         weights = weights if trust is None else weights * trust
@@ -373,9 +374,12 @@ def _trust(colours: Tensor, seen: Tensor) -> Tensor:
 
 
 def _continued(depth: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """The smoothed `depth` [B,1,r,r] of a surface that covers pixels by `alpha` [B,1,r,r], and beyond its outline the mean of
-    those around (pull and push, Gortler et al. 1996, of two levels); how near the surface is [B,1,r,r]: 1, falling to 0."""
-    solid = alpha**_SOLID + _EMPTY
+    """The smoothed `depth` [B,1,r,r] of a surface that covers pixels by `alpha` [B,1,r,r], without that of the room, which is in those
+    that it covers in part, and beyond its outline the mean of those around (pull and push, Gortler et al. 1996, of two levels); how
+    near the surface is [B,1,r,r]: 1, falling to 0."""
+    room = depth.amax((2, 3), True)
+    depth = room - (room - depth) / alpha.clamp(min=_PARTLY)
+    solid = (alpha - _PARTLY).clamp(min=0.0) + _EMPTY
     here = box_mean(solid, _SMOOTHING)
     depth = torch.lerp(_smooth(depth, solid, _RIM), _smooth(depth, solid), here / (here + _LEAST))
     return depth, (4.0 * box_mean(alpha, _RIM)).clamp(max=1.0)

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from inv3d.core import body
 from inv3d.core.camera import Camera, look_at
+from inv3d.core.filters import box_mean
 from inv3d.core.generator import Render
-from inv3d.core.lumigraph import Lumigraph, _blended
+from inv3d.core.lumigraph import Lumigraph, _blended, _continued
 from inv3d.core.membrane import Membrane
 from inv3d.core.views import Views
 
@@ -370,3 +371,27 @@ def test_a_body_that_stays_is_where_the_frames_show_it(monkeypatch):
         return float((clean - spotty).mean(1)[0][spot.bool()].mean())
 
     assert dark(True) > 2.0 * dark(False)
+
+
+def test_the_depth_of_the_room_does_not_count_at_outlines():
+    depth, alpha, _ = ball(camera(0.0))
+    soft, room = box_mean(alpha, 0.05), float(depth.amax()) + 0.5
+    mixed = torch.lerp(torch.full_like(depth, room), depth, soft)
+    clean, found = _continued(depth, soft)[0], _continued(mixed, soft)[0]
+    outline = (soft > 0.1) & (soft < 0.9)
+    assert (found - clean)[outline].abs().max() < 0.02 < 0.1 < (mixed - depth)[outline].mean()
+
+
+def test_mirror_images_tell_the_outline_of_a_side_that_no_frame_shows():
+    lumigraph, border = bordered(frames(-0.6, -0.5))
+    aside = camera(0.5)
+    shown = lumigraph.onto(blank(aside), aside)
+    assert shown.image[0][:, border].mean() < -0.5 and shown.alpha[0, 0][border].mean() > 0.75
+
+
+def test_the_light_of_mirror_images_is_mended_on_the_head_alone():
+    """The mirror image is lighter than the frame beside it; the room behind both is not."""
+    lit = plain(frames(-0.5, 0.1), 0.5, -0.1)
+    aside = camera(0.5)
+    outside = ~inner(aside, 1.1) & inner(aside, 1.2)
+    assert (lit.onto(blank(aside), aside).image[0][:, outside] - 1.0).abs().max() < 0.01
