@@ -71,14 +71,18 @@ def cut(image: Tensor, crops: Crops, resolution: int) -> Tensor:
     return block_mean(fine, 2)
 
 
+def outside(crops: Crops, resolution: int, height: int, width: int) -> Tensor:
+    """How far [B,1,resolution,resolution] the pixels of crops lie outside of an image of the given size, in widths of the crop."""
+    grid = sampling_grid(crops, resolution, height, width)
+    beyond = (grid.abs() - 1.0).clamp(min=0.0) * torch.tensor([width, height], device=grid.device) / 2.0
+    return (beyond.norm(dim=-1) / crops.size[:, None, None])[:, None]
+
+
 def softly_cut(image: Tensor, crops: Crops, resolution: int) -> Tensor:
     """The same, but what is outside of the image is smoother the further away it is, as in pictures of FFHQ: a border that is
     repeated would draw stripes, which look as if they had been seen."""
     found = cut(image, crops, resolution)
-    height, width = image.shape[-2:]
-    grid = sampling_grid(crops, resolution, height, width)
-    beyond = (grid.abs() - 1.0).clamp(min=0.0) * torch.tensor([width, height], device=grid.device) / 2.0
-    distance = (beyond.norm(dim=-1) / crops.size[:, None, None])[:, None]
+    distance = outside(crops, resolution, image.shape[-2], image.shape[-1])
     for share in _SOFT:
         far = (2.0 * distance / share - 1.0).clamp(0.0, 1.0)
         if bool((far > 0.0).any()):

@@ -196,11 +196,14 @@ def _read_frames(path: Path, body_stays: bool) -> Lumigraph | None:
     if not path.exists():
         return None
     shapes: dict[str, Shape] = {
-        "pictures": (None, 4, None, None), "depth": (None, 1, None, None), "cam2world": (None, 4, 4), "intrinsics": (None, 3, 3),
+        "pictures": (None, 4, None, None), "depth": (None, 1, None, None), "outside": (None, 1, None, None), "cam2world": (None, 4, 4), "intrinsics": (None, 3, 3),
     }  # fmt: skip
-    tensors = _read(path, shapes, pictures={"pictures"})
+    tensors = _read(path, shapes, optional={"outside"}, pictures={"pictures"})
+    tensors.setdefault("outside", torch.zeros_like(tensors["depth"]))  # heads of earlier versions did not know
     counts = {name: len(tensor) for name, tensor in tensors.items()}
+    if tensors["outside"].shape[2:] != tensors["depth"].shape[2:]:
+        raise _refuse(path)("outside and depth differ in size")
     if len(set(counts.values())) > 1 or 0 in counts.values():
         raise _refuse(path)(f"it has {', '.join(f'{count} {name}' for name, count in counts.items())}")
     camera = Camera(tensors["cam2world"], tensors["intrinsics"])
-    return Lumigraph(tensors["pictures"], camera, tensors["depth"], body_stays=body_stays)
+    return Lumigraph(tensors["pictures"], camera, tensors["depth"], tensors["outside"], body_stays=body_stays)

@@ -41,7 +41,7 @@ _STEEP, _SLIGHT, _HALF = 0.5, 0.2, 0.1
 """Cosine of the angle between the surface's normal and a frame's view below which a point is seen too flatly; this counts
 from so many radians beside the frame, and more with every further so many."""
 _BESIDE = 0.15  # radians within which a frame also tells where nothing covers it, most of them as much as where something does
-_BEYOND = 0.1  # of a picture's width outside of it, up to which its border is a guess, better than the generator's of clothes
+_BEYOND = 0.1  # of a picture's width outside of what was filmed, up to which its border is a guess, better than the generator's of clothes
 _MIRRORED = (0.3, 0.6)  # radians: a frame nearer than this makes mirror images superfluous, one further aside does not
 _FURTHER = 0.4  # radians by which a mirror image counts as further aside than a frame
 _PENALTY = 3.0  # radians by which a frame that does not see a point counts as further away
@@ -59,13 +59,15 @@ _FACE, _TURNING = 0.5, 1.5  # radians around the head to which its face reaches;
 _FRONT = (0.0, 0.0, 1.0)
 _LEAST = 1e-3  # coverage that counts as none
 _BESIDES = math.radians(10)  # of yaw, over which the pitches of frames are averaged
+_MAPS = ("pictures", "depth", "outside")
 _ACROSS = math.radians(20)  # by which frames count as further aside where only their mirror images are near
 
 
 @dataclass(frozen=True)
 class Lumigraph:
     """K frames: `pictures` [K,4,S,S], red, green, blue and how much head and body cover, from 0 to 255; their cameras [K];
-    and the `depth` [K,1,s,s] of the head's surface in each, from the camera in world units.
+    the `depth` [K,1,s,s] of the head's surface in each, from the camera in world units; and how far pixels lie `outside` [K,1,s,s] of
+    what was filmed, in widths of a picture.
 
     Frames are chosen for every camera, so that a head that talks while it turns does so in its renders. `at_rest` they are
     chosen for every point, wherever the camera is: eyes and mouth are those of the front, from all sides. If the
@@ -75,6 +77,7 @@ class Lumigraph:
     pictures: Tensor
     camera: Camera
     depth: Tensor
+    outside: Tensor
     at_rest: bool = False
     body_stays: bool = False
 
@@ -87,7 +90,8 @@ class Lumigraph:
         pictures = torch.cat([colours, covered.mul(255.0).round().byte()], 1)
         depth = depth.half().float()
         small = torch.cat([F.interpolate(each[None] / 255.0, depth.shape[-2:], mode="area") for each in pictures])
-        return Lumigraph(pictures, views.cameras, depth, body_stays=body_stays(small, views.cameras, depth))
+        beyond = torch.zeros_like(depth) if views.outside is None else resized(views.outside, depth.shape[-1]).half().float()
+        return Lumigraph(pictures, views.cameras, depth, beyond, body_stays=body_stays(small, views.cameras, depth))
 
     @property
     def size(self) -> int:
@@ -98,11 +102,13 @@ class Lumigraph:
         return len(self.pictures)
 
     def __getitem__(self, rows: list[int]) -> Lumigraph:
-        return replace(self, pictures=self.pictures[rows], camera=self.camera[rows], depth=self.depth[rows])
+        maps = {name: getattr(self, name)[rows] for name in _MAPS}
+        return replace(self, camera=self.camera[rows], **maps)
 
     def state(self) -> dict[str, Tensor]:
         """Its tensors by name, on the CPU, as they are saved."""
-        tensors = {"pictures": self.pictures, "depth": self.depth.half(), **vars(self.camera)}
+        maps = {"depth": self.depth.half(), "outside": self.outside.half()}
+        tensors = {"pictures": self.pictures, **maps, **vars(self.camera)}
         return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
 
     def level(self, yaw: Tensor) -> Tensor:
@@ -126,9 +132,7 @@ class Lumigraph:
         return self[[i for i in range(len(self)) if i != row]]
 
     def to(self, device: torch.device | str) -> Lumigraph:
-        return replace(
-            self, pictures=self.pictures.to(device), camera=self.camera.to(device), depth=self.depth.to(device)
-        )
+        return replace(self, camera=self.camera.to(device), **{name: getattr(self, name).to(device) for name in _MAPS})
 
     def onto(self, render: Render, camera: Camera, size: int | None = None) -> Render:
         """The `render` [B] of the same head from `camera` [B], with the frames' colours where they saw its surface; its
@@ -163,6 +167,9 @@ class Lumigraph:
         image = image.reshape(1, 3, size, size)
         seen[places], picture[:, places] = told * reached[places], found
         seen, picture = seen.reshape(1, 1, size, size), picture.reshape(1, 4, size, size)
+        if render.behind is not None:
+            behind = resized(render.behind[[row]], size) / 2.0 + 0.5
+            picture[:, :3] += (1.0 - picture[:, 3:]) * (behind - self._room)
         told_of, covered = (F.interpolate(each, own.shape[-2:], mode="area") for each in (seen, seen * picture[:, 3:]))
         return image + seen * (2.0 * picture[:, :3] - 1.0 - image), own * (1.0 - told_of) + covered
 
@@ -219,7 +226,8 @@ class Lumigraph:
         uv = image[:, :2] / image[:, 2:]
         places = (2.0 * uv - 1.0).transpose(1, 2)[:, None]
 
-        colour, (depth, facing) = _read(self._pictures(size), rows, places), _read(self._surfaces, rows, places).unbind(1)
+        colour = _read(self._pictures(size), rows, places)
+        depth, facing, beyond = _read(self._surfaces, rows, places).unbind(1)
         least, wide = _HIDDEN
         hidden = (1.0 - staying) * (distance - depth).clamp(min=0.0) / (least + wide / angle.clamp(min=1e-3))
         direct = torch.maximum(facing, staying) ** ((angle - _SLIGHT).clamp(min=0.0) / _HALF)
@@ -227,9 +235,9 @@ class Lumigraph:
         beside = ((far - angle) / (far - near)).clamp(0.0, 1.0)
         # further aside, a background says that the geometry is wrong, but not what is right, and so does the head where the
         # generator has none; heads are not quite symmetric: outlines of mirror images count where there are no others
-        beyond = aside if trust is None else aside * (1.0 - trust)
-        covered = torch.maximum(colour[:, 3] * covering, 1.0 - ((angle + beyond) / _BESIDE).clamp(max=1.0) ** 4)
-        inside = (1.0 - (uv - uv.clamp(0.0, 1.0)).abs().amax(1) / _BEYOND).clamp(min=0.0)
+        further = aside if trust is None else aside * (1.0 - trust)
+        covered = torch.maximum(colour[:, 3] * covering, 1.0 - ((angle + further) / _BESIDE).clamp(max=1.0) ** 4)
+        inside = (1.0 - ((uv - uv.clamp(0.0, 1.0)).abs().amax(1) + beyond) / _BEYOND).clamp(min=0.0)
         weights = torch.exp(-hidden.square()) * direct * beside * covered * inside
         weights = weights if trust is None else weights * trust
         away_from = angle_to(_sides(points)) if self.at_rest else angle
@@ -286,21 +294,26 @@ class Lumigraph:
         return self._by_size[size]
 
     @functools.cached_property
+    def _room(self) -> Tensor:
+        """The colour [3,1,1] in [0,1] that shows where no head is: the one that targets without their room are laid on."""
+        empty = (self.pictures[:, 3:] == 0).float()
+        colours = self.pictures[:, :3].float() / 255.0
+        return ((colours * empty).sum((0, 2, 3)) / empty.sum().clamp(min=1.0))[:, None, None]
+
+    @functools.cached_property
     def _surfaces(self) -> Tensor:
         """The depth of the surface in each frame, and how directly each sees it: 1 up to an angle, falling to 0 at the
-        outline [K,2,s,s]."""
+        outline; and how far `outside` they are [K,3,s,s]."""
         depth = _smooth(self.depth, torch.ones_like(self.depth))
         pixel = depth / (self.camera.intrinsics[:, 0, 0].reshape(-1, 1, 1, 1) * depth.shape[-1])
         across, down = (torch.gradient(depth, dim=dim)[0] / pixel for dim in (3, 2))
         cosine = (1.0 + across.square() + down.square()).rsqrt()
-        return torch.cat([self.depth, (cosine / _STEEP).clamp(max=1.0)], 1)
+        return torch.cat([self.depth, (cosine / _STEEP).clamp(max=1.0), self.outside], 1)
 
     @functools.cached_property
     def _reflected(self) -> Lumigraph:
         """The mirror images of the frames, seen by the mirror images of their cameras."""
-        return replace(
-            self, pictures=self.pictures.flip(3), camera=self.camera.mirrored(), depth=self.depth.flip(3)
-        )
+        return replace(self, camera=self.camera.mirrored(), **{name: getattr(self, name).flip(3) for name in _MAPS})
 
     def _nearest(self, eye: Tensor, most: int) -> list[int]:
         """The `most` frames whose cameras look from the most similar directions."""

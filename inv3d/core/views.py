@@ -11,12 +11,15 @@ from torch import Tensor
 
 from inv3d.core.camera import Camera
 
+_MAPS = ("mattes", "fine", "outside")  # of views, where they are known
+
 
 @dataclass(frozen=True)
 class Views:
     """N aligned targets: `images` [N,3,R,R] in [-1,1], `cameras` [N], the `frames` and `times` (s) they come from, and,
     if known, `mattes` [N,1,R,R]: how much of each pixel head and body cover. `fine` [N,3,S,S], 0 to 255, are the same
-    pictures with more pixels than the model renders, where the input has them."""
+    pictures with more pixels than the model renders, where the input has them; `outside` [N,1,R,R] is how far their pixels lie
+    outside of the frames, in widths of a picture, where that is known: what they show there was made up."""
 
     images: Tensor
     cameras: Camera
@@ -24,6 +27,7 @@ class Views:
     times: tuple[float, ...]
     mattes: Tensor | None = None
     fine: Tensor | None = None
+    outside: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -37,8 +41,7 @@ class Views:
             self.cameras[rows],
             tuple(self.frames[i] for i in numbers),
             tuple(self.times[i] for i in numbers),
-            None if self.mattes is None else self.mattes[rows],
-            None if self.fine is None else self.fine[rows],
+            *(None if (each := getattr(self, name)) is None else each[rows] for name in _MAPS),
         )
 
     def followed_by(self, others: Views) -> Views:
@@ -48,17 +51,17 @@ class Views:
             torch.cat([self.cameras.intrinsics, others.cameras.intrinsics]),
         )
         images = torch.cat([self.images, others.images])
-        mattes, fine = _both(self.mattes, others.mattes), _both(self.fine, others.fine)
-        return Views(images, cameras, self.frames + others.frames, self.times + others.times, mattes, fine)
+        maps = (_both(getattr(self, name), getattr(others, name)) for name in _MAPS)
+        return Views(images, cameras, self.frames + others.frames, self.times + others.times, *maps)
 
     def mirrored(self) -> Views:
         """Their mirror images, as the mirror image of the subject shows them."""
-        mattes, fine = (None if each is None else each.flip(3) for each in (self.mattes, self.fine))
-        return replace(self, images=self.images.flip(3), cameras=self.cameras.mirrored(), mattes=mattes, fine=fine)
+        maps = {name: each.flip(3) for name in _MAPS if (each := getattr(self, name)) is not None}
+        return replace(self, images=self.images.flip(3), cameras=self.cameras.mirrored(), **maps)
 
     def to(self, device: torch.device | str) -> Views:
-        mattes, fine = (None if each is None else each.to(device) for each in (self.mattes, self.fine))
-        return Views(self.images.to(device), self.cameras.to(device), self.frames, self.times, mattes, fine)
+        maps = {name: each.to(device) for name in _MAPS if (each := getattr(self, name)) is not None}
+        return replace(self, images=self.images.to(device), cameras=self.cameras.to(device), **maps)
 
 
 def to_bytes(images: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from inv3d.core.camera import Camera
-from inv3d.core.crops import softly_cut
+from inv3d.core.crops import outside, softly_cut
 from inv3d.core.errors import InputError
 from inv3d.core.plurals import number_of
 from inv3d.core.views import Views, to_bytes
@@ -137,9 +137,10 @@ def cut_views(
     frames are in any order, the views in that of `tracked`."""
     places = {frame.index: frame for frame in tracked}
     size = finer_size([frame.size for frame in tracked], resolution) if finer else None
-    images, fine = {}, {}
+    images, fine, beyond = {}, {}, {}
     for frame in frames:
         images[frame.index] = cut_frame(frame, places[frame.index], resolution)
+        beyond[frame.index] = outside(places[frame.index].crops(frame.scale), resolution, *frame.image.shape[:2])
         if size is not None:
             fine[frame.index] = to_bytes(cut_frame(frame, places[frame.index], size))
     return Views(
@@ -148,6 +149,7 @@ def cut_views(
         tuple(frame.index for frame in tracked),
         tuple(frame.time for frame in tracked),
         fine=None if size is None else torch.cat([fine[frame.index] for frame in tracked]),
+        outside=torch.cat([beyond[frame.index] for frame in tracked]),
     )
 
 

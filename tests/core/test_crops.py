@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inv3d.core.crops import Crops, across, cut, sampling_grid, softly_cut
+from inv3d.core.crops import Crops, across, cut, outside, sampling_grid, softly_cut
 from inv3d.core.networks.aligner import Alignment
 
 
@@ -57,6 +57,14 @@ def test_what_is_outside_of_an_image_has_no_stripes():
     stripes = [seen[0, :, row].std() for seen in (plain, soft) for row in (2, 31)]
     assert stripes[0] > 0.2 and stripes[2] < 0.35 * stripes[0] and stripes[3] > 0.9 * stripes[1]
     assert torch.allclose(soft[..., :8, :].mean(), plain[..., :8, :].mean(), atol=0.02)
+
+
+def test_how_far_pixels_lie_outside_is_told_in_widths_of_the_crop():
+    crops = Crops(torch.tensor([[32.0, 0.0], [32.0, 32.0]]), torch.tensor([64.0, 64.0]), torch.zeros(2))
+    upper, inner = outside(crops, 64, 64, 64)[:, 0]
+    assert torch.equal(inner, torch.zeros(64, 64))
+    rows = (32 - torch.arange(64.0) - 0.5).clamp(min=0.0) / 64
+    assert torch.allclose(upper, rows[:, None].expand(-1, 64), atol=1e-6)
 
 
 @settings(deadline=None, max_examples=30)

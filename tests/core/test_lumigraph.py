@@ -75,7 +75,7 @@ def spotted(lumigraph: Lumigraph, heights: tuple[float, ...]) -> Lumigraph:
         points = ball(lumigraph.camera[i])[2][0]
         spot = points.sub(torch.tensor([0.0, height, RADIUS])[:, None, None]).square().sum(0)
         pictures[i, :3] = (pictures[i, :3] * (1.0 - torch.exp(-spot / SPOT**2))).round().byte()
-    return Lumigraph(pictures, lumigraph.camera, lumigraph.depth)
+    return dataclasses.replace(lumigraph, pictures=pictures)
 
 
 def test_what_moved_between_two_frames_shows_once():
@@ -212,7 +212,7 @@ def test_of_two_frames_the_nearer_one_says_where_the_head_ends():
     pictures = lumigraph.pictures.clone()
     left = torch.arange(SIZE) < SIZE // 2
     pictures[0, :3, :, left], pictures[0, 3, :, left] = 255, 0  # the frame that is nearly at the camera shows nothing there
-    narrower = Lumigraph(pictures, lumigraph.camera, lumigraph.depth)
+    narrower = dataclasses.replace(lumigraph, pictures=pictures)
     shown = narrower.onto(blank(cam), cam)
     where = inner(cam) & left
     assert float(shown.alpha[0, 0][where].mean()) < 0.3
@@ -395,3 +395,26 @@ def test_the_light_of_mirror_images_is_mended_on_the_head_alone():
     aside = camera(0.5)
     outside = ~inner(aside, 1.1) & inner(aside, 1.2)
     assert (lit.onto(blank(aside), aside).image[0][:, outside] - 1.0).abs().max() < 0.01
+
+
+def test_what_lies_outside_of_the_photo_tells_nothing():
+    """The upper half of the picture was made up."""
+    far = torch.zeros(1, 1, SIZE, SIZE)
+    far[..., : SIZE // 2, :] = 0.2
+    front = frames(0.0)
+    made_up = dataclasses.replace(front, outside=far).onto(blank(camera(0.0)), camera(0.0)).image[0]
+    found = front.onto(blank(camera(0.0)), camera(0.0)).image[0]
+    upper, lower = inner(camera(0.0)), inner(camera(0.0))
+    upper[SIZE // 2 - 3 :], lower[: SIZE // 2 + 3] = False, False
+    assert (made_up - found)[:, lower].abs().max() < 0.05 < 0.2 < (made_up - found)[:, upper].abs().mean()
+
+
+def test_what_shows_behind_the_head_is_the_heads_own_room():
+    """Frames lie on white, the head has a blue room."""
+    near = camera(0.02)
+    blue = torch.tensor([-1.0, -0.5, 0.5])[:, None, None].expand(1, 3, SIZE, SIZE)
+    plain = blank(near)
+    render = dataclasses.replace(plain, image=torch.where(plain.alpha > 0, plain.image, blue), behind=blue)
+    shown = frames(0.0, 0.1).onto(render, near).image[0]
+    beside = ~inner(near, 1.1) & inner(near, 1.2)
+    assert (shown - blue[0])[:, beside].abs().max() < 0.02

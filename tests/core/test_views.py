@@ -1,4 +1,4 @@
-import dataclasses
+from dataclasses import replace
 
 import torch
 
@@ -27,7 +27,7 @@ def test_finer_pictures_of_another_size_or_of_some_views_alone_are_dropped():
 
 
 def test_mattes_are_joined_where_both_are_known():
-    known = dataclasses.replace(views(1), mattes=torch.ones(1, 1, 8, 8))
+    known = replace(views(1), mattes=torch.ones(1, 1, 8, 8))
     joined = known.followed_by(known).mattes
     assert joined is not None and joined.shape == (2, 1, 8, 8)
     assert known.followed_by(views(1)).mattes is None
@@ -35,3 +35,17 @@ def test_mattes_are_joined_where_both_are_known():
 
 def test_bytes_cover_the_range_and_nothing_beyond_wraps_around():
     assert to_bytes(torch.tensor([-1.5, -1.0, 0.0, 1.0, 1.5])).tolist() == [0, 0, 128, 255, 255]
+
+
+def test_what_lies_outside_of_the_frames_is_chosen_joined_and_mirrored():
+    beyond = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    some = replace(views(3), outside=beyond)
+    expected = [
+        (some[[2, 0]], beyond[[2, 0]]),
+        (some.followed_by(some), torch.cat([beyond, beyond])),
+        (some.mirrored(), beyond.flip(3)),
+        (some.to("cpu"), beyond),
+    ]
+    for found, wanted in expected:
+        assert found.outside is not None and torch.equal(found.outside, wanted)
+    assert some.followed_by(views(1)).outside is None
