@@ -136,7 +136,7 @@ def local_trainer(bundle: Bundle, residuals: Residuals, scale: float, without: f
 
 def global_inverters(bundle: Bundle, folder: Path, scale: float) -> dict[str, Inverter]:
     """The encoders of the first table by their names, trained on pictures in `folder`."""
-    recipe = encoders.scaled(encoders.recipe_for(bundle), scale)
+    recipe = encoders.recipe_for(bundle).scaled(scale)
     report = functools.partial(print, file=sys.stderr, flush=True)
     encoders.draw_inside(bundle, recipe, folder, report)
     draw_heads(PEOPLE, folder, math.ceil(OUTSIDE_SHARDS * scale), report)

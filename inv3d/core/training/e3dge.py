@@ -6,7 +6,6 @@ picture of the world is needed, and no shape collapses to what explains one side
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,7 +22,8 @@ from inv3d.core.inversion.reconstruction import resize, shown_at
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.averaged import AveragedTraining
 from inv3d.core.training.geometry import GeometryWeights, geometry_losses
-from inv3d.core.training.likeness import beside
+from inv3d.core.training.job import times
+from inv3d.core.training.likeness import beside, shares
 from inv3d.core.training.loop import Losses
 from inv3d.core.training.networks import jitter
 from inv3d.core.training.pictures import Pictures
@@ -60,8 +60,7 @@ class GlobalRecipe:
 
     def scaled(self, factor: float) -> GlobalRecipe:
         """The recipe with `factor` times the steps and pictures."""
-        shards = max(1, math.ceil(self.sample_shards * factor))
-        return replace(self, steps=max(1, math.ceil(self.steps * factor)), sample_shards=shards)
+        return times(self, factor, "steps", "sample_shards")
 
 
 SMALL_GLOBAL = GlobalRecipe(
@@ -127,7 +126,7 @@ class GlobalTrainer(AveragedTraining[E3dge]):
             rendered = generator.render_rays(scene, rays, random, 1 << 20, recipe.fit.samples)
         if not one_each:
             error = rendered.features[..., :3] - shown_at(images, pixels)
-            parts.append(pixel_terms(error, self._shares(len(codes)), recipe.fit))
+            parts.append(pixel_terms(error, shares(images), recipe.fit))
         if recipe.geometry is not None:
             few = recipe.geometry_rays
             with torch.no_grad():
@@ -148,17 +147,13 @@ class GlobalTrainer(AveragedTraining[E3dge]):
         size = fit.whole_resolution
         render = generator.render(scene, cameras, size, random, 1 << 16, superresolution=size is None)
         both = [render.image] if render.image is render.image_raw else [render.image, render.image_raw]
-        shares = self._shares(len(images))
         compared = []
         for image in both:
             least = min(image.shape[-1], images.shape[-1])
             networks = self.bundle.perceptual, self.bundle.identity
             target = Target.of(resize(images, least), *networks)
-            compared.append(reconstruction(resize(image, least), target, shares, *networks, fit))
+            compared.append(reconstruction(resize(image, least), target, shares(images), *networks, fit))
         return total(compared)
-
-    def _shares(self, count: int) -> Tensor:
-        return torch.full((count,), 1.0 / count, device=self.device)
 
     @torch.no_grad()
     def grid(self, pictures: int = 4, sides: tuple[float, ...] = (-40.0, 0.0, 40.0)) -> Tensor:

@@ -6,7 +6,6 @@ and the picture hides has to be invented, so that the features become generative
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,6 +21,8 @@ from inv3d.core.inversion.reconstruction import resize, shown_at
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.adversary import Adversary, PatchDiscriminator
 from inv3d.core.training.averaged import AveragedTraining
+from inv3d.core.training.job import times
+from inv3d.core.training.likeness import shares
 from inv3d.core.training.loop import Losses
 from inv3d.core.training.renders import GUIDE_CELLS
 from inv3d.core.training.residuals import Residuals
@@ -63,11 +64,7 @@ class LocalRecipe:
 
     def scaled(self, factor: float) -> LocalRecipe:
         """The recipe with `factor` times the steps and pictures."""
-
-        def times(count: int) -> int:
-            return max(1, math.ceil(count * factor))
-
-        return replace(self, steps=times(self.steps), inside=times(self.inside), outside=times(self.outside))
+        return times(self, factor, "steps", "inside", "outside")
 
 
 SMALL_LOCAL = LocalRecipe(
@@ -160,7 +157,7 @@ class LocalTrainer(AveragedTraining[LocalBranch]):
         near = self.bundle.perceptual.distance(drawn, real)
         losses = {
             "perceptual": fit.perceptual * near.mean(),
-            **pixel_terms(found - wanted, self._shares(count), fit),
+            **pixel_terms(found - wanted, shares(images), fit),
         }
         whole = generator.render(scene[:1], cameras[:1], fit.whole_resolution, random, 1 << 16, superresolution=False)
         least = whole.image.shape[-1]
@@ -169,10 +166,7 @@ class LocalTrainer(AveragedTraining[LocalBranch]):
     def _alike(self, image: Tensor, target: Tensor) -> Losses:
         networks = self.bundle.perceptual, self.bundle.identity
         known = Target.of(target, *networks)
-        return reconstruction(image, known, self._shares(len(image)), *networks, self.recipe.fit)
-
-    def _shares(self, count: int) -> Tensor:
-        return torch.full((count,), 1.0 / count, device=self.device)
+        return reconstruction(image, known, shares(target), *networks, self.recipe.fit)
 
     @torch.no_grad()
     def grid(self, pictures: int = 3, sides: tuple[float, ...] = (-40.0, 40.0)) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -49,19 +48,6 @@ def config_for(bundle: Bundle) -> EncoderConfig:
     return EncoderConfig(num_ws=space.num_ws, w_dim=space.w_dim)
 
 
-def scaled(recipe: EncoderRecipe, factor: float) -> EncoderRecipe:
-    """The recipe with `factor` times the steps and pictures, and its schedule stretched alike."""
-
-    def times(count: int) -> int:
-        return max(1, math.ceil(count * factor))
-
-    return replace(
-        recipe, steps=times(recipe.steps), code_start=times(recipe.code_start),
-        around_start=times(recipe.around_start), growth_every=times(recipe.growth_every),
-        sample_shards=times(recipe.sample_shards),
-    )  # fmt: skip
-
-
 def without(recipe: EncoderRecipe, names: Collection[str]) -> EncoderRecipe:
     """The recipe without some of the paper's ingredients (section 4.3): `alternating` rounds on the generator's own pictures,
     and the identity loss on views `around`."""
@@ -72,7 +58,7 @@ def without(recipe: EncoderRecipe, names: Collection[str]) -> EncoderRecipe:
 
 def preim3d_steps(job: EncoderJob) -> list[Step]:
     """What a step of `train_preim3d` computes once all of its losses are on."""
-    recipe, config, generator = scaled(recipe_for(job.bundle), job.scale), config_for(job.bundle), job.bundle.generator
+    recipe, config, generator = recipe_for(job.bundle).scaled(job.scale), config_for(job.bundle), job.bundle.generator
     seen = (recipe.batch, 3, recipe.samples.resolution, recipe.samples.resolution)
     compared = compared_rays(recipe.fit, generator, recipe.rendered, recipe.around_heads)
     size = recipe.fit.whole_resolution or generator.resolution
@@ -93,7 +79,7 @@ def draw_inside(bundle: Bundle, recipe: EncoderRecipe, folder: Path, report: Cal
 def train_preim3d(job: EncoderJob, report: Callable[[str], None], show: Show) -> Path:
     """Train PREIM3D's encoder; returns where it was written."""
     job.folder.mkdir(parents=True, exist_ok=True)
-    recipe = without(scaled(recipe_for(job.bundle), job.scale), job.without)
+    recipe = without(recipe_for(job.bundle).scaled(job.scale), job.without)
 
     def draw() -> None:
         draw_inside(job.bundle, recipe, job.folder, report)

@@ -1,12 +1,14 @@
-"""What the recipes of all encoders share: the job, the finished file, and several processes at one training."""
+"""What the recipes of all encoders share: the job, its scale, the finished file, and several processes at one training."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, distributed
@@ -16,6 +18,10 @@ from inv3d.core.encoders.store import encoder_file
 from inv3d.core.library import is_embedded
 from inv3d.core.views import Views
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+AnyRecipe = TypeVar("AnyRecipe", bound="DataclassInstance")
 Align = Callable[[Sequence[Path]], Views | None]
 """Finds and crops the heads in photographs; None if there are none."""
 _PATIENCE = timedelta(days=30)
@@ -37,6 +43,11 @@ class EncoderJob:
     scale: float = 1.0
     without: frozenset[str] = frozenset()
     """Ingredients that are left out, for the papers' ablations (see `INGREDIENTS`)."""
+
+
+def times(recipe: AnyRecipe, factor: float, *names: str) -> AnyRecipe:
+    """The recipe with `factor` times the numbers of these `names`, each at least one."""
+    return replace(recipe, **{name: max(1, math.ceil(getattr(recipe, name) * factor)) for name in names})
 
 
 def finished_file(bundle: Bundle, name: str, folder: Path) -> Path:

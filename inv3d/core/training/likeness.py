@@ -25,16 +25,17 @@ def likeness(
     """Losses of renders of a `scene` of B codes from their own `cameras` against `images` [B,3,R,R]: whole pictures, or, if
     `fit` draws pixels at random, those, and the first `few` pictures whole but small."""
     compared = Reconstruction(bundle, fit, random)
-
-    def shares(count: int) -> Tensor:
-        return torch.full((count,), 1.0 / count, device=images.device)
-
     heads = len(images) if fit.rays_per_view is None else min(few, len(images))
     own = scene[:heads], cameras[:heads], compared.target(images[:heads], fit.whole_resolution)
-    parts = [compared.whole(bundle.generator, *own, shares(heads), fit.whole_resolution)]
+    parts = [compared.whole(bundle.generator, *own, shares(images[:heads]), fit.whole_resolution)]
     if fit.rays_per_view is not None:
-        parts.append(compared.rays(bundle.generator, scene, cameras, images, shares(len(images))))
+        parts.append(compared.rays(bundle.generator, scene, cameras, images, shares(images)))
     return total(parts)
+
+
+def shares(images: Tensor) -> Tensor:
+    """The share [B] of each of some images [B,...] in their mean."""
+    return images.new_full((len(images),), 1.0 / len(images))
 
 
 @torch.no_grad()

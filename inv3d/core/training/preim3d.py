@@ -21,6 +21,7 @@ from inv3d.core.inversion.loop import total
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.augment import cluttered
 from inv3d.core.training.averaged import AveragedTraining
+from inv3d.core.training.job import times
 from inv3d.core.training.likeness import beside, likeness
 from inv3d.core.training.loop import Losses
 from inv3d.core.training.networks import jitter
@@ -65,6 +66,10 @@ class EncoderRecipe:
     sample_shards: int = 100
     samples: Renders = SAMPLES
     seed: int = 6
+
+    def scaled(self, factor: float) -> EncoderRecipe:
+        """The recipe with `factor` times the steps and pictures, and its schedule stretched alike."""
+        return times(self, factor, "steps", "code_start", "around_start", "growth_every", "sample_shards")
 
     def code_weight(self, step: int) -> float:
         """Weight of Eq. 4 at a step."""

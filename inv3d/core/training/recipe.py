@@ -158,7 +158,7 @@ def _finish_small(folder: Path, scale: float, device: torch.device, report: Repo
     if not (out / ALIGNER).exists():
         prepare_folder(out, _PREPARED.scaled(scale), device, report)
     bundle = load_folder(out, device)
-    recipe = encoders.scaled(encoders.recipe_for(bundle), _ENCODED * scale)
+    recipe = encoders.recipe_for(bundle).scaled(_ENCODED * scale)
     recipe = replace(recipe, sample_shards=max(1, round(_SAMPLES * scale)))
     encoders.draw_inside(bundle, recipe, folder / "data", report)
     trainer = encoders.make_trainer(bundle, recipe, folder / "data", device)

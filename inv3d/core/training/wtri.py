@@ -7,7 +7,6 @@ needs the memory of one. The generator never moves.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from inv3d.core.errors import UsageError
 from inv3d.core.generator import Scene
 from inv3d.core.inversion.settings import FAST, FitSettings
 from inv3d.core.training.averaged import AveragedTraining
-from inv3d.core.training.job import EncoderJob, Show, finished_file, first_alone
+from inv3d.core.training.job import EncoderJob, Show, finished_file, first_alone, times
 from inv3d.core.training.likeness import beside, likeness
 from inv3d.core.training.loop import Losses
 from inv3d.core.training.needs import Step, compared_rays
@@ -65,8 +64,7 @@ class WtriRecipe:
 
     def scaled(self, factor: float) -> WtriRecipe:
         """The recipe with `factor` times the steps and drawn people."""
-        steps, shards = (max(1, math.ceil(count * factor)) for count in (self.steps, self.shards))
-        return replace(self, steps=steps, shards=shards)
+        return times(self, factor, "steps", "shards")
 
 
 SMALL_WTRI = WtriRecipe(

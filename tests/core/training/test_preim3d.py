@@ -66,7 +66,7 @@ def test_ingredients_can_be_left_out(trainer):
     assert encoders.without(SMALL, ["around"]).alternating
     trainer.recipe = replace(TINY, alternating=False)
     assert not any(trainer.is_inside(step) for step in range(4))
-    half = encoders.scaled(SMALL, 0.5)
+    half = SMALL.scaled(0.5)
     assert half.code_weight(half.code_start - 1) == 0.0 and half.code_start == SMALL.code_start // 2
 
 
