@@ -27,7 +27,7 @@ from inv3d.core.filters import box_mean, resized
 from inv3d.core.flow import carried, flow_between
 from inv3d.core.generator import Render
 from inv3d.core.membrane import Membrane, Surface
-from inv3d.core.views import Views, to_bytes
+from inv3d.core.views import Views, from_bytes, to_bytes
 
 DEPTH_RESOLUTION = 128
 """Pixels per side of the depth maps that tell what a frame sees."""
@@ -136,12 +136,17 @@ class Lumigraph:
 
     def onto(self, render: Render, camera: Camera, size: int | None = None) -> Render:
         """The `render` [B] of the same head from `camera` [B], with the frames' colours where they saw its surface; its
-        coverage ends where theirs does. The image has `size` pixels a side (default: that of the render)."""
+        coverage ends where theirs does, and the colour that they lie on shows behind it. The image has `size` pixels a side
+        (default: that of the render)."""
         if size is not None and size != render.image.shape[-1]:
             behind = None if render.behind is None else resized(render.behind, size)
             render = replace(render, image=resized(render.image, size), behind=behind)
         if not len(self):
             return render
+        if render.behind is not None and self._room is not None:
+            empty = 1.0 - resized(render.alpha, render.image.shape[-1])
+            behind = self._room.expand_as(render.behind)
+            render = replace(render, image=render.image + empty * (behind - render.behind), behind=behind)
         images, alphas = zip(*(self._onto(render, camera, i) for i in range(len(camera))), strict=True)
         return replace(render, image=torch.cat(images), alpha=torch.cat(alphas))
 
@@ -167,9 +172,6 @@ class Lumigraph:
         image = image.reshape(1, 3, size, size)
         seen[places], picture[:, places] = told * reached[places], found
         seen, picture = seen.reshape(1, 1, size, size), picture.reshape(1, 4, size, size)
-        if render.behind is not None:
-            behind = resized(render.behind[[row]], size) / 2.0 + 0.5
-            picture[:, :3] += (1.0 - picture[:, 3:]) * (behind - self._room)
         told_of, covered = (F.interpolate(each, own.shape[-2:], mode="area") for each in (seen, seen * picture[:, 3:]))
         return image + seen * (2.0 * picture[:, :3] - 1.0 - image), own * (1.0 - told_of) + covered
 
@@ -294,11 +296,13 @@ class Lumigraph:
         return self._by_size[size]
 
     @functools.cached_property
-    def _room(self) -> Tensor:
-        """The colour [3,1,1] in [0,1] that shows where no head is: the one that targets without their room are laid on."""
-        empty = (self.pictures[:, 3:] == 0).float()
-        colours = self.pictures[:, :3].float() / 255.0
-        return ((colours * empty).sum((0, 2, 3)) / empty.sum().clamp(min=1.0))[:, None, None]
+    def _room(self) -> Tensor | None:
+        """The one colour [3,1,1] in [-1,1] that frames without their room lie on; None if none shows it."""
+        for picture in self.pictures:
+            empty = picture[3] == 0
+            if bool(empty.any()):
+                return from_bytes(picture[:3, empty]).mean(1)[:, None, None]
+        return None
 
     @functools.cached_property
     def _surfaces(self) -> Tensor:

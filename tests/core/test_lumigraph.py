@@ -409,12 +409,12 @@ def test_what_lies_outside_of_the_photo_tells_nothing():
     assert (made_up - found)[:, lower].abs().max() < 0.05 < 0.2 < (made_up - found)[:, upper].abs().mean()
 
 
-def test_what_shows_behind_the_head_is_the_heads_own_room():
-    """Frames lie on white, the head has a blue room."""
+def test_behind_the_head_shows_the_room_of_the_frames():
+    """Frames lie on white, and the generator, which was not fitted to that, has a blue room."""
     near = camera(0.02)
     blue = torch.tensor([-1.0, -0.5, 0.5])[:, None, None].expand(1, 3, SIZE, SIZE)
     plain = blank(near)
     render = dataclasses.replace(plain, image=torch.where(plain.alpha > 0, plain.image, blue), behind=blue)
-    shown = frames(0.0, 0.1).onto(render, near).image[0]
-    beside = ~inner(near, 1.1) & inner(near, 1.2)
-    assert (shown - blue[0])[:, beside].abs().max() < 0.02
+    shown = frames(0.0, 0.1).onto(render, near)
+    assert (shown.image[0] - 1.0)[:, ~inner(near, 1.1)].abs().max() < 0.02
+    assert shown.behind is not None and torch.allclose(shown.behind, torch.ones(1, 3, SIZE, SIZE), atol=1e-3)
