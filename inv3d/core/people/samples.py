@@ -8,13 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inv3d.core.camera import Camera
+from inv3d.core.camera import FFHQ_RADIUS, Camera
 from inv3d.core.people.renderer import PeopleRenderer, Scene
 from inv3d.core.procedural.renderer import FAR
-from inv3d.core.procedural.samples import HeadSamples, Patches, PixelSamples
+from inv3d.core.procedural.samples import HALF_BOX, QUARTERS, HeadSamples, Patches, PixelSamples
 
-_RADIUS = 2.7
-_HALF_BOX = 0.365
 _NEAR = 2.40
 
 # share of the rays aimed at each region; what is left goes to the front of the face
@@ -55,7 +53,7 @@ def _origins(count: int, generator: torch.Generator) -> Tensor:
     around = int(count * _SHARES["body"])
     yaw[:around] = (torch.rand(around, generator=generator) * 2.0 - 1.0) * math.pi
     pitch = (torch.rand(count, generator=generator) * 2.0 - 1.0) * math.radians(34)
-    return _RADIUS * torch.stack([yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()], -1)
+    return FFHQ_RADIUS * torch.stack([yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()], -1)
 
 
 @torch.no_grad()
@@ -81,7 +79,7 @@ def _sample_one(scene: Scene, count: int, generator: torch.Generator) -> tuple[T
     anywhere = (torch.rand(sixth, 3, generator=generator) * 2.0 - 1.0) * 0.368
     queries = torch.cat([near, on_ray, anywhere])
     distances = scene.distance(queries.to(scene.device)).cpu()
-    inside = points.abs().amax(-1) < _HALF_BOX
+    inside = points.abs().amax(-1) < HALF_BOX
     return points, directions, colours, hit & inside, queries, distances
 
 
@@ -93,8 +91,8 @@ def sample_pixels(
     rows = []
     for i, own in enumerate(parameters):
         scene, one = renderer.scene(own[None]), camera[i]
-        looked_at = _in_picture(_targets(scene, count - count // 3, generator), one)
-        uv = torch.cat([torch.rand(count // 3, 2, generator=generator), looked_at])
+        looked_at, _ = one.project(_targets(scene, count - count // 3, generator)[None])
+        uv = torch.cat([torch.rand(count // 3, 2, generator=generator), looked_at[0]])
         cells = (uv * size).long().clamp(0, size - 1)
         colours, alpha, depth = _cells(renderer, scene, one, cells, size)
         depth = torch.where(alpha == 1.0, depth, torch.zeros_like(depth))
@@ -114,28 +112,19 @@ def sample_patches(
     for i, own in enumerate(parameters):
         scene, one = renderer.scene(own[None]), camera[i]
         places = _targets(scene, 50 * count, generator)
-        middles = _in_picture(places[torch.randperm(len(places), generator=generator)[:count]], one) * size
-        corners = (middles - side / 2).round().long().clamp(0, size - side)
+        chosen = torch.randperm(len(places), generator=generator)[:count]
+        middles, _ = one.project(places[None, chosen])
+        corners = (middles[0] * size - side / 2).round().long().clamp(0, size - side)
         colours, _, _ = _cells(renderer, scene, one, (corners[:, None] + inside).flatten(0, 1), size)
         rows.append((corners, colours.reshape(count, side, side, 3).permute(0, 3, 1, 2)))
     return Patches(*(torch.stack(columns) for columns in zip(*rows, strict=True)))
-
-
-def _in_picture(places: Tensor, camera: Camera) -> Tensor:
-    """Image points [P,2] of `places` [P,3] in the world, seen by one camera."""
-    inverse = torch.linalg.inv(camera.cam2world[0])
-    projected = (places @ inverse[:3, :3].T + inverse[:3, 3]) @ camera.intrinsics[0].T
-    return projected[:, :2] / projected[:, 2:]
-
-
-_QUARTERS = torch.tensor([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])
 
 
 def _cells(
     renderer: PeopleRenderer, scene: Scene, camera: Camera, cells: Tensor, size: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Colours [P,3], coverage [P] and depth [P] of the pixels `cells` [P,2] (x, y), each the mean of four rays."""
-    points = ((cells[:, None] + 0.5 + _QUARTERS) / size).flatten(0, 1)
+    points = ((cells[:, None] + 0.5 + QUARTERS) / size).flatten(0, 1)
     origins, directions = camera.rays_through(points[None])
     hits = renderer.render_rays(scene, origins[0].to(scene.device), directions[0].to(scene.device))
     maps = (hits.colours, (hits.kind >= 0).float(), hits.depth)

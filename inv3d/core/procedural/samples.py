@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inv3d.core.camera import Camera
+from inv3d.core.camera import FFHQ_RADIUS, Camera
 from inv3d.core.procedural.aim import BODY
 from inv3d.core.procedural.renderer import HeadRenderer
 
-_RADIUS = 2.7
-_HALF_BOX = 0.365
+HALF_BOX = 0.365
+"""Half of the side of the box in world units that holds what is sampled."""
+QUARTERS = torch.tensor([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])
+"""Where the four rays of a pixel are, from its middle."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def _origins(batch: int, count: int, all_round: bool, generator: torch.Generator
     around = count if all_round else int(count * BODY)
     yaw[:, :around] = (torch.rand(batch, around, generator=generator) * 2.0 - 1.0) * math.pi
     pitch = (torch.rand(batch, count, generator=generator) * 2.0 - 1.0) * math.radians(34)
-    return _RADIUS * torch.stack([yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()], -1)
+    return FFHQ_RADIUS * torch.stack([yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()], -1)
 
 
 @torch.no_grad()
@@ -92,7 +94,7 @@ def sample_heads(renderer: HeadRenderer, parameters: Tensor, count: int, generat
     on_ray = points[:, : 6 * sixth : 6] - directions[:, : 6 * sixth : 6] * 0.2 * uniform(batch, sixth, 1)
     anywhere = (uniform(batch, sixth, 3) * 2.0 - 1.0) * 0.368
     queries = torch.cat([near, on_ray, anywhere], 1)
-    inside = points.abs().amax(-1) < _HALF_BOX
+    inside = points.abs().amax(-1) < HALF_BOX
     return HeadSamples(points, directions, colours, hit & inside, queries, renderer.distance(queries, parameters))
 
 
@@ -104,10 +106,7 @@ def sample_pixels(
     batch = len(parameters)
     anywhere = torch.rand(batch, count // 3, 2, generator=generator)
     places = renderer.kind.targets(parameters, count - count // 3, generator)
-    inverse = torch.linalg.inv(camera.cam2world)
-    local = places @ inverse[:, :3, :3].transpose(1, 2) + inverse[:, None, :3, 3]
-    projected = local @ camera.intrinsics.transpose(1, 2)
-    uv = torch.cat([anywhere, projected[..., :2] / projected[..., 2:]], 1)
+    uv = torch.cat([anywhere, camera.project(places)[0]], 1)
     cells = (uv * size).long().clamp(0, size - 1)
     colours, alpha, depth = _cells(renderer, parameters, camera, cells, size)
     depth = torch.where(alpha == 1.0, depth, torch.zeros_like(depth))
@@ -128,14 +127,11 @@ def sample_patches(
     return Patches(corners, colours.reshape(-1, count, side, side, 3).permute(0, 1, 4, 2, 3))
 
 
-_QUARTERS = torch.tensor([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]])
-
-
 def _cells(
     renderer: HeadRenderer, parameters: Tensor, camera: Camera, cells: Tensor, size: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Colours [B,P,3], coverage [B,P] and depth [B,P] of the pixels `cells` [B,P,2] (x, y), each the mean of four rays."""
-    points = (cells[:, :, None] + 0.5 + _QUARTERS).flatten(1, 2) / size
+    points = (cells[:, :, None] + 0.5 + QUARTERS).flatten(1, 2) / size
     colours, hit, depth = renderer.render_rays(parameters, *camera.rays_through(points))
     count = cells.shape[1]
     return tuple(maps.unflatten(1, (count, 4)).mean(2) for maps in (colours, hit.float(), depth))
