@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.body import body_of, body_stays, stayed
-from inv3d.core.camera import Camera, pixel_centers
+from inv3d.core.camera import Camera
 from inv3d.core.filters import box_mean, resized
 from inv3d.core.flow import carried, flow_between
 from inv3d.core.generator import Render
@@ -157,12 +157,14 @@ class Lumigraph:
         alpha, depth, near = (resized(each, size) for each in (own, *_continued(render.depth[[row]], own)))
         depth, covering = depth.flatten(), alpha.flatten()
         reached = torch.maximum(alpha, near).flatten()
+        rays = camera[row].rays(size)
+        points = (rays.origins[0] + rays.directions[0] * depth[:, None]).T
+        if self.body_stays:  # where it is depends on no depth
+            reached = torch.maximum(reached, body_of(points))
         places = (reached > _COVERED).nonzero()[:, 0]
         if not len(places):
             return image, own
-        rays = camera[row].rays_through(pixel_centers(places[None], size))
-        points = rays.origins[0] + rays.directions[0] * depth[places, None]
-        surface = Surface(points.T.contiguous(), image[0].flatten(1)[:, places] / 2.0 + 0.5)
+        surface = Surface(points[:, places], image[0].flatten(1)[:, places] / 2.0 + 0.5)
         membrane = Membrane.over(alpha[0, 0] > _MOSTLY, places, surface)
         found, told = self._seen(surface.points, covering[places], camera[row], size, membrane)
         shift = membrane.correction(found[:3, membrane.rows], membrane.surface.colours, _trust(found, told)[membrane.rows])

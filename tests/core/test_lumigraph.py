@@ -418,3 +418,15 @@ def test_behind_the_head_shows_the_room_of_the_frames():
     shown = frames(0.0, 0.1).onto(render, near)
     assert (shown.image[0] - 1.0)[:, ~inner(near, 1.1)].abs().max() < 0.02
     assert shown.behind is not None and torch.allclose(shown.behind, torch.ones(1, 3, SIZE, SIZE), atol=1e-3)
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_body_that_stays_shows_also_far_from_what_the_generator_takes_for_it(monkeypatch, stays):
+    monkeypatch.setattr(body, "_NECK", (-0.02, 0.0))
+    two, near = frames(-0.05, 0.05), camera(0.0)
+    corner = torch.zeros(SIZE, SIZE, dtype=torch.bool)
+    corner[-16:, -16:] = True
+    pictures = two.pictures.clone()
+    pictures[:, :3, corner], pictures[:, 3, corner] = 0, 255
+    shown = dataclasses.replace(two, pictures=pictures, body_stays=stays).onto(blank(near), near)
+    assert (shown.image[0][:, corner].mean() < -0.5) == stays and (shown.alpha[0, 0][corner].mean() > 0.75) == stays
