@@ -21,17 +21,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inv3d.core.blending import BLENDED, PENALTY, Told, blended, shares
 from inv3d.core.body import body_of, body_stays, stayed
 from inv3d.core.camera import Camera
 from inv3d.core.filters import box_mean, resized
 from inv3d.core.flow import carried, flow_between
 from inv3d.core.generator import Render
 from inv3d.core.membrane import Membrane, Surface
+from inv3d.core.outlines import continued, smooth
 from inv3d.core.views import Views, from_bytes, to_bytes
 
 DEPTH_RESOLUTION = 128
 """Pixels per side of the depth maps that tell what a frame sees."""
-_BLENDED = 2  # frames that share a pixel; more would blur what the geometry places wrongly
 _NEAREST, _REFLECTED = 6, 4  # frames, and mirror images, by the direction of the camera; of these, pixels choose theirs
 _HIDDEN = (0.03, 0.012)  # world units behind the frame's surface at which a point counts as hidden, and that many more
 # divided by the angle in radians: from nearly the same side a frame sees what the camera sees, whatever depths err
@@ -44,12 +45,6 @@ _BESIDE = 0.15  # radians within which a frame also tells where nothing covers i
 _BEYOND = 0.1  # of a picture's width outside of what was filmed, up to which its border is a guess, better than the generator's of clothes
 _MIRRORED = (0.3, 0.6)  # radians: a frame nearer than this makes mirror images superfluous, one further aside does not
 _FURTHER = 0.4  # radians by which a mirror image counts as further aside than a frame
-_PENALTY = 3.0  # radians by which a frame that does not see a point counts as further away
-_SHARPEST = 0.02  # radians within which all frames are equally near
-_SMOOTHING = 0.02  # of a picture's width, over which depths are averaged: their noise would tear what is projected
-_RIM = 0.15  # of a picture's width: a quarter as far from the outline frames tell as much as inside, half as far nothing
-_PARTLY = 0.15  # coverage from which a pixel's depth, without that of the room, tells something
-_EMPTY = 1e-6  # what an empty pixel's depth counts, so that there always is one
 _COVERED = 1 / 512  # coverage up to which a pixel shows nothing of the head
 _MOSTLY = 0.5  # coverage above which a pixel's colour is that of the head
 _LIGHT = 0.1  # of a picture's width, over which a change of light is averaged: what is finer is a change of shape
@@ -154,7 +149,7 @@ class Lumigraph:
         image = render.image[[row]]
         size = image.shape[-1]
         own = render.alpha[[row]]
-        alpha, depth, near = (resized(each, size) for each in (own, *_continued(render.depth[[row]], own)))
+        alpha, depth, near = (resized(each, size) for each in (own, *continued(render.depth[[row]], own)))
         depth, covering = depth.flatten(), alpha.flatten()
         reached = torch.maximum(alpha, near).flatten()
         rays = camera[row].rays(size)
@@ -184,19 +179,19 @@ class Lumigraph:
         a `camera` [1] in a picture of `size` pixels a side, and how far frames saw them [P]. Mirror images are brought into line
         with the frames around them."""
         told = self._floated(self._told(points, covering, camera, size, _NEAREST), membrane.pixels, size)
-        colour, seen = _blended(*told.seen)
+        colour, seen = blended(*told.seen)
         enough, aside = _MIRRORED
         missing = ((told.angles.amin(0) - enough) / (aside - enough)).clamp(0.0, 1.0)
         rows = missing.nonzero()[:, 0]
         if len(rows):
             mirror, some = self._reflected, membrane.rows
-            present, known = _blended(*mirror._told(points[:, some], covering[some], camera, size, _REFLECTED, _FURTHER).seen)
+            present, known = blended(*mirror._told(points[:, some], covering[some], camera, size, _REFLECTED, _FURTHER).seen)
             trust = _trust(present, known) * _trust(colour, seen)[some]
             shift = membrane.correction(colour[:3, some], present[:3], trust)
             others = mirror._told(points[:, rows], covering[rows], camera, size, _REFLECTED, _FURTHER, missing[rows])
             others = mirror._floated(others, membrane.pixels[rows], size)
             others.colours[:, :3] += shift[:, rows] * others.colours[:, 3:]
-            colour[:, rows], seen[rows] = _blended(*map(torch.cat, zip(told[rows].seen, others.seen, strict=True)))
+            colour[:, rows], seen[rows] = blended(*map(torch.cat, zip(told[rows].seen, others.seen, strict=True)))
         return colour, seen
 
     def _told(
@@ -208,7 +203,7 @@ class Lumigraph:
         most: int,
         aside: float = 0.0,
         trust: Tensor | None = None,
-    ) -> _Told:
+    ) -> Told:
         """What the `most` frames nearest to a `camera` [1] tell about `points` [3,P], which the generator covers so far [P]. All
         count as further `aside` (radians), their background tells less then, and they are trusted only so far [P] in addition."""
         eye = camera.position[0]
@@ -245,17 +240,17 @@ class Lumigraph:
         weights = torch.exp(-hidden.square()) * direct * beside * covered * inside
         weights = weights if trust is None else weights * trust
         away_from = angle_to(_sides(points)) if self.at_rest else angle
-        return _Told(rows, places, away_from + aside + _PENALTY * (1.0 - weights), weights, colour)
+        return Told(rows, places, away_from + aside + PENALTY * (1.0 - weights), weights, colour)
 
-    def _floated(self, told: _Told, pixels: Tensor, size: int) -> _Told:
+    def _floated(self, told: Told, pixels: Tensor, size: int) -> Told:
         """What frames tell about the `pixels` [P] of a picture, with the first two moved towards each other along the optical
         flow between them, each as far as the other one counts: neither a wrong depth nor a moved mouth shows double
         (Eisemann et al. 2008, *Floating Textures*)."""
-        if len(told.rows) < _BLENDED:
+        if len(told.rows) < BLENDED:
             return told
-        near, others = told.angles.tensor_split([_BLENDED])
-        share = _shares(near, others.amin(0) if len(others) else near.amax(0) + _PENALTY)
-        pair, visible = told.colours[:_BLENDED, :3], told.weights[:_BLENDED, None] > _SEEN
+        near, others = told.angles.tensor_split([BLENDED])
+        share = shares(near, others.amin(0) if len(others) else near.amax(0) + PENALTY)
+        pair, visible = told.colours[:BLENDED, :3], told.weights[:BLENDED, None] > _SEEN
         alike = torch.where(visible, pair, pair.flip(0))  # what only one frame sees does not move
 
         def dense(values: Tensor) -> Tensor:
@@ -268,11 +263,11 @@ class Lumigraph:
         one, other = resized(dense(share[:, None]), rays).split(1)
         flow = torch.cat([-other, one]) * flow_between(first, second)
         # the places move, not the colours: read twice, they would be blurred
-        places = told.places[:_BLENDED, 0]
+        places = told.places[:BLENDED, 0]
         moved = carried(dense(torch.cat([places.mT, torch.ones_like(places.mT[:, :1])], 1)), flow).flatten(2)[..., pixels]
         places = torch.where(moved[:, 2:] > _MOSTLY, moved[:, :2] / moved[:, 2:].clamp(min=_MOSTLY), places.mT).mT[:, None]
-        colours = _read(self._pictures(size), told.rows[:_BLENDED], places)
-        return replace(told, colours=torch.cat([colours, told.colours[_BLENDED:]]))
+        colours = _read(self._pictures(size), told.rows[:BLENDED], places)
+        return replace(told, colours=torch.cat([colours, told.colours[BLENDED:]]))
 
     # what follows is worked out once for all renders
 
@@ -310,7 +305,7 @@ class Lumigraph:
     def _surfaces(self) -> Tensor:
         """The depth of the surface in each frame, and how directly each sees it: 1 up to an angle, falling to 0 at the
         outline; and how far `outside` they are [K,3,s,s]."""
-        depth = _smooth(self.depth, torch.ones_like(self.depth))
+        depth = smooth(self.depth, torch.ones_like(self.depth))
         pixel = depth / (self.camera.intrinsics[:, 0, 0].reshape(-1, 1, 1, 1) * depth.shape[-1])
         across, down = (torch.gradient(depth, dim=dim)[0] / pixel for dim in (3, 2))
         cosine = (1.0 + across.square() + down.square()).rsqrt()
@@ -328,44 +323,6 @@ class Lumigraph:
         return alike.topk(min(most, len(self))).indices.tolist()
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What K frames, the `rows` of their lumigraph, tell about P points: the `places` [K,1,P,2] of these in them, from -1 to 1,
-    how far aside the frames count (`angles` [K,P]), how far to trust them (`weights` [K,P]), `colours` and coverage [K,4,P]."""
-
-    rows: list[int]
-    places: Tensor
-    angles: Tensor
-    weights: Tensor
-    colours: Tensor
-
-    def __getitem__(self, points: Tensor) -> _Told:
-        return _Told(
-            self.rows, self.places[:, :, points], self.angles[:, points], self.weights[:, points], self.colours[..., points]
-        )
-
-    @property
-    def seen(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What `_blended` asks for."""
-        return self.angles, self.weights, self.colours
-
-
-def _blended(angles: Tensor, weights: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:
-    """The nearest frames' colours [4,P] and weights [P], of all frames' angles and weights [K,P] and colours [K,4,P].
-
-    A frame's share falls to zero where the next one becomes as near, so that nothing jumps (Buehler et al., section 4).
-    """
-    count = min(_BLENDED, len(angles))
-    near, which = angles.topk(min(count + 1, len(angles)), 0, largest=False)
-    limit = near[count] if len(near) > count else near[-1] + _PENALTY
-    near, which = near[:count], which[:count]
-    share = _shares(near, limit)
-    seen = weights.gather(0, which) * share
-    colour = (seen[:, None] * colours.gather(0, which[:, None].expand(-1, 4, -1))).sum(0)
-    total = seen.sum(0)
-    return colour / total.clamp(min=1e-6), total
-
-
 def _read(maps: Tensor, rows: list[int], places: Tensor) -> Tensor:
     """What some `rows` of maps [N,C,S,S] show at `places` [K,1,P,2] from -1 to 1: [K,C,P]."""
     read = functools.partial(F.grid_sample, padding_mode="border", align_corners=False)
@@ -381,29 +338,6 @@ def _sides(points: Tensor) -> Tensor:
     return torch.stack([yaw.sin(), torch.zeros_like(yaw), yaw.cos()])
 
 
-def _shares(near: Tensor, limit: Tensor) -> Tensor:
-    """Shares [K,P] of frames that are so `near` [K,P], of which one as far as the `limit` [P] has none."""
-    share = (1.0 - near / limit).clamp(min=0.0) / (near + _SHARPEST) + 1e-6
-    return share / share.sum(0)
-
-
 def _trust(colours: Tensor, seen: Tensor) -> Tensor:
     """How far colours and coverage [4,P], seen so far [P], are those of the head: a little of the room is too much."""
     return seen * colours[3] ** 4
-
-
-def _continued(depth: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """The smoothed `depth` [B,1,r,r] of a surface that covers pixels by `alpha` [B,1,r,r], without that of the room, which is in those
-    that it covers in part, and beyond its outline the mean of those around (pull and push, Gortler et al. 1996, of two levels); how
-    near the surface is [B,1,r,r]: 1, falling to 0."""
-    room = depth.amax((2, 3), True)
-    depth = room - (room - depth) / alpha.clamp(min=_PARTLY)
-    solid = (alpha - _PARTLY).clamp(min=0.0) + _EMPTY
-    here = box_mean(solid, _SMOOTHING)
-    depth = torch.lerp(_smooth(depth, solid, _RIM), _smooth(depth, solid), here / (here + _LEAST))
-    return depth, (4.0 * box_mean(alpha, _RIM)).clamp(max=1.0)
-
-
-def _smooth(depth: Tensor, weight: Tensor, share: float = _SMOOTHING) -> Tensor:
-    """Weighted means of `depth` [B,1,R,R] over squares of a `share` of their width."""
-    return box_mean(depth * weight, share) / box_mean(weight, share)

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from inv3d.core import body
 from inv3d.core.camera import Camera, look_at
-from inv3d.core.filters import box_mean
 from inv3d.core.generator import Render
-from inv3d.core.lumigraph import Lumigraph, _blended, _continued
+from inv3d.core.lumigraph import Lumigraph
 from inv3d.core.membrane import Membrane
 from inv3d.core.views import Views
 
@@ -269,22 +268,6 @@ def test_several_cameras_are_served_in_order():
         assert torch.allclose(found[[i]], two.onto(ones[i], cameras[i]).image, atol=1e-5)
 
 
-def test_no_frame_comes_or_goes_with_a_jump():
-    """A frame's share is zero where the next one is as near, and shares of near frames follow their angles."""
-    seen, colours = torch.ones(4, 1), torch.eye(4)[..., None]
-    for step in (-1e-4, 1e-4):
-        angles = torch.tensor([[0.1], [0.2], [0.3 + step], [0.3 - step]])
-        colour, weight = _blended(angles, seen, colours)
-        assert weight == pytest.approx(1.0)
-        assert colour[2:, 0].max() < 1e-3
-        assert colour[0, 0] > 1.5 * colour[1, 0] > 0.1
-
-
-def test_unseen_frames_give_no_weight():
-    colour, weight = _blended(torch.tensor([[0.1], [3.2]]), torch.tensor([[0.0], [0.0]]), torch.ones(2, 4, 1))
-    assert weight == 0.0 and bool(colour.isfinite().all())
-
-
 def fine_frames(yaw: float) -> Lumigraph:
     """One frame with twice the pixels: white where the model's own picture of it is black."""
     depth, alpha, _ = ball(camera(yaw))
@@ -371,15 +354,6 @@ def test_a_body_that_stays_is_where_the_frames_show_it(monkeypatch):
         return float((clean - spotty).mean(1)[0][spot.bool()].mean())
 
     assert dark(True) > 2.0 * dark(False)
-
-
-def test_the_depth_of_the_room_does_not_count_at_outlines():
-    depth, alpha, _ = ball(camera(0.0))
-    soft, room = box_mean(alpha, 0.05), float(depth.amax()) + 0.5
-    mixed = torch.lerp(torch.full_like(depth, room), depth, soft)
-    clean, found = _continued(depth, soft)[0], _continued(mixed, soft)[0]
-    outline = (soft > 0.1) & (soft < 0.9)
-    assert (found - clean)[outline].abs().max() < 0.02 < 0.1 < (mixed - depth)[outline].mean()
 
 
 def test_mirror_images_tell_the_outline_of_a_side_that_no_frame_shows():
