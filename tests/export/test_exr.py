@@ -1,4 +1,4 @@
-import builtins
+import sys
 
 import numpy as np
 import pytest
@@ -9,14 +9,7 @@ from inv3d.export.exr import openexr, write_depth_exr
 
 
 def test_without_its_package_the_error_says_what_to_install(monkeypatch):
-    own = builtins.__import__
-
-    def without(name, *rest):
-        if name == "OpenEXR":
-            raise ImportError(name)
-        return own(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
     with pytest.raises(UsageError) as refused:
         openexr()
     assert "inv3d[exr]" in refused.value.hint

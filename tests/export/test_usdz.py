@@ -1,4 +1,4 @@
-import builtins
+import sys
 
 import numpy as np
 import pytest
@@ -10,14 +10,7 @@ from tests.export.textures import textured_ball
 
 
 def test_without_its_package_the_error_says_what_to_install(monkeypatch):
-    own = builtins.__import__
-
-    def without(name, *rest):
-        if name == "pxr":
-            raise ImportError(name)
-        return own(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "pxr", None)
     with pytest.raises(UsageError) as refused:
         usd()
     assert "inv3d[usd]" in refused.value.hint
