@@ -47,7 +47,7 @@ def folder(tmp_path, monkeypatch, source):
     few = replace(preim3d.SMALL, steps=2, batch=4, rendered=2, sample_shards=1, samples=SMALL)
     monkeypatch.setattr(encoders, "SMALL", few)
     monkeypatch.setattr(recipe, "_SAMPLES", 1)
-    monkeypatch.setattr(encoders, "scaled", lambda recipe, factor: recipe)
+    monkeypatch.setattr(preim3d.EncoderRecipe, "scaled", lambda recipe, factor: recipe)
     return tmp_path
 
 
