@@ -57,12 +57,12 @@ def test_pictures_of_a_clip_know_their_places_in_it(demo, clip, monkeypatch):
     assert footage.places is not None and footage.places.center[:, 0].tolist() == [150.0, 151.0, 152.0, 153.0]
     asked = []
 
-    def cut_out(images, places):
-        asked.append((len(images), places))
-        return torch.ones_like(images[:, :1])
+    def cut_out(views, places):
+        asked.append((views.frames, places))
+        return torch.ones_like(views.images[:, :1])
 
     footage.without_room(cut_out)
-    assert asked == [(4, footage.places)]
+    assert asked == [((0, 1, 2, 3), footage.places)]
     photos = Photographs((people.FOLDER / "other.jpg",))
     assert cut_footage(photos, demo, Selection(tuple(frames[:1]), (), ())).places is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,20 +11,26 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from inv3d.core.belonging import probable
 from inv3d.core.bundle import Bundle
+from inv3d.core.camera import Camera
 from inv3d.core.crops import Crops
+from inv3d.core.encoders.inverter import common_start
+from inv3d.core.encoders.kinds import PREIM3D
+from inv3d.core.encoders.store import has_encoder
 from inv3d.core.errors import ModelError, UsageError
 from inv3d.core.helpers import OWN
 from inv3d.core.matting import mattes_of_one
-from inv3d.core.views import to_array
+from inv3d.core.views import Views, to_array
 
 REMBG = "rembg"
 MATTES = (OWN, REMBG)
 _NETWORK = "u2net_human_seg"
 
-CutOut = Callable[[Tensor, Crops | None], Tensor]
-"""Finds the mattes [N,1,R,R] of aligned pictures [N,3,R,R] in [-1,1] of one head, and where they were cut [N] if it was from the
-frames of one clip."""
+_SHAPE = 32  # pixels per side of the drawn heads that tell where a head may be
+
+CutOut = Callable[[Views, Crops | None], Tensor]
+"""Finds the mattes [N,1,R,R] of aligned views [N] of one head, and where they were cut [N] if it was from the frames of one clip."""
 
 
 def cut_out_named(name: str, bundle: Bundle) -> CutOut | None:
@@ -36,16 +43,42 @@ def cut_out_named(name: str, bundle: Bundle) -> CutOut | None:
     if name not in MATTES:
         raise UsageError(f"there is no matte '{name}'", f"choose one of: {', '.join(MATTES)}")
     if name == OWN:
-        if not bundle.has_mattes:
-            return None
-        return lambda images, places: mattes_of_one(bundle.aligner, images, not bundle.shows_things, places)
+        return functools.partial(_own, bundle) if bundle.has_mattes else None
     if not bundle.generator.has_backdrop:
         raise UsageError(
             f"--matte {name} does nothing: the model '{bundle.name}' does not tell heads from what lies behind them",
             "leave --matte out",
         )
     remove, session = _session()
-    return lambda images, places: torch.stack([_by_rembg(image, remove, session) for image in images]).to(images.device)
+
+    def by_rembg(views: Views, places: Crops | None) -> Tensor:
+        return torch.stack([_by_rembg(image, remove, session) for image in views.images]).to(views.images.device)
+
+    return by_rembg
+
+
+def _own(bundle: Bundle, views: Views, places: Crops | None) -> Tensor:
+    """The mattes of a model's aligner, and of the shape that the model expects."""
+    shape = _shape(bundle, views).to(views.images) if len(views) > 1 else None
+    return mattes_of_one(bundle.aligner, views.images, not bundle.shows_things, places, shape)
+
+
+@torch.no_grad()
+def _shape(bundle: Bundle, views: Views) -> Tensor:
+    """How probable it is that a head seen in `views` covers a pixel [N,1,r,r], by one that the model draws: that which its encoder
+    reads off all of them, or the mean."""
+    generator = bundle.generator
+    if has_encoder(bundle.name, PREIM3D):
+        code = common_start(views, bundle).codes
+    else:
+        code = generator.code_space.repeat(bundle.mean_code[None])
+    scene, cameras = generator.scene(code), views.cameras.to(generator.device)
+
+    def covered(camera: Camera) -> Tensor:
+        return generator.render(scene, camera, _SHAPE, superresolution=False, sparse=True).alpha
+
+    heads = torch.cat([covered(cameras[i]) for i in range(len(views))])
+    return probable(heads, covered(bundle.info.front.to(generator.device)))
 
 
 def _session() -> tuple[Callable[..., Any], Any]:

@@ -3,8 +3,8 @@
 The aligner's matte is coarse. It is sharpened by the colours of the picture: where it is uncertain, a pixel is a mixture
 of the colours that surely belong to the head and surely to the room nearby (Porter & Duff's compositing equation,
 solved for alpha along the line between both). Where it misses part of a head, such as a shoulder or a cap from one side,
-other pictures of the same head know it by its colours (Bayes' rule, with histograms as Boykov & Jolly 2001 use them), and
-frames of the same clip by what they show behind it (see `room`).
+or has fog in the room, several pictures of the same head tell (see `belonging`), and frames of the same clip by what they
+show behind it (see `room`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inv3d.core.belonging import decided
 from inv3d.core.crops import Crops
+from inv3d.core.filters import resized
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
 from inv3d.core.room import SURE, in_front, joined
 from inv3d.core.views import Views, from_bytes, to_bytes
@@ -26,9 +28,6 @@ _NOISE = 1e-3  # variance of a colour of [0,1] that is one and the same
 _DISTINCT = 2.0
 """Squared distance of two colours, in standard deviations, below which they say little."""
 _CELLS = 4  # of which a window consists to each side
-_BINS = 16  # of each colour channel in histograms
-_RARE = 1e-3  # share of all pixels at which a colour is too rare to tell anything
-_ROUNDS = 3  # of completing mattes: what one finds is known in the next
 _FACE_CENTRE, _FACE_RADII = (0.5, 0.47), (0.12, 0.16)
 """Where an aligned head has its face, from whatever side it is seen: across and down, in shares of the picture."""
 _FADING = 1.5  # radii at which it no longer counts as the face
@@ -90,28 +89,6 @@ def _doubt(coarse: Tensor) -> Tensor:
     return (4.0 * coarse * (1.0 - coarse) / (4.0 * (1.0 - SURE) * SURE)).clamp(max=1.0)
 
 
-def completed(matte: Tensor, images: Tensor, front: Tensor | None = None) -> Tensor:
-    """Coarse mattes [N,1,S,S] of pictures [N,3,R,R] in [-1,1] of one head, with what others know to be of its colours where
-    they are uncertain, and what is joined to it in `front` of the room. They are only raised: a head may also have colours of the room."""
-    seen = (F.interpolate(images, matte.shape[-2:], mode="bilinear", antialias=True) + 1.0) / 2.0
-    bins = (seen * (_BINS - 1)).round().long().clamp(0, _BINS - 1)
-    bins = (bins[:, :1] * _BINS + bins[:, 1:2]) * _BINS + bins[:, 2:]
-    for _ in range(_ROUNDS):
-        matte = matte if front is None else joined(matte, front)
-        head, room = (_frequency(bins, sure) + _RARE for sure in (matte > SURE, matte < 1.0 - SURE))
-        known = matte * head / (matte * head + (1.0 - matte) * room)
-        matte = torch.lerp(matte, torch.maximum(known, matte), _doubt(matte))
-    return matte
-
-
-def _frequency(bins: Tensor, chosen: Tensor) -> Tensor:
-    """How frequent the colour of each pixel, by its bin, is among the chosen ones."""
-    counts = torch.bincount(bins[chosen], minlength=_BINS**3).to(torch.float32).reshape(1, 1, _BINS, _BINS, _BINS)
-    for _ in range(2):
-        counts = F.avg_pool3d(counts, 3, 1, 1)
-    return (counts / counts.sum().clamp(min=1.0)).flatten()[bins]
-
-
 @torch.no_grad()
 def mattes(aligner: Aligner, images: Tensor, of_faces: bool) -> Tensor:
     """Mattes [N,1,R,R] of aligned pictures [N,3,R,R] in [-1,1], each on its own; `of_faces` for heads that have one. Raises
@@ -120,12 +97,16 @@ def mattes(aligner: Aligner, images: Tensor, of_faces: bool) -> Tensor:
 
 
 @torch.no_grad()
-def mattes_of_one(aligner: Aligner, images: Tensor, of_faces: bool, places: Crops | None = None) -> Tensor:
+def mattes_of_one(
+    aligner: Aligner, images: Tensor, of_faces: bool, places: Crops | None = None, shape: Tensor | None = None
+) -> Tensor:
     """The same of pictures that show one head, which know of each other; of the room, too, if they were cut at `places` [N] from
-    frames of one clip."""
+    frames of one clip. `shape` [N,1,r,r] says how probable a head turned alike is there."""
     matte = _coarse(aligner, images, of_faces)
     if len(images) > 1:
-        matte = completed(matte, images, None if places is None else in_front(matte, images, places))
+        if places is not None:
+            matte = joined(matte, in_front(matte, images, places))
+        matte = decided(matte, images, places, None if shape is None else resized(shape, matte.shape[-1]))
     return _sharpened_each(matte, images)
 
 

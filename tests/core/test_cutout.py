@@ -9,7 +9,8 @@ from PIL import Image
 from inv3d.core.cutout import cut_out_named
 from inv3d.core.errors import ModelError, UsageError
 from inv3d.core.helpers import OWN
-from inv3d.core.matting import mattes_of_one
+from inv3d.core.matting import mattes
+from inv3d.core.views import Views
 from tests import tiny
 
 
@@ -28,14 +29,36 @@ def rembg(monkeypatch):
     return package
 
 
+def seen(demo, images):
+    cameras = demo.info.camera(torch.zeros(len(images)), torch.zeros(len(images)))
+    return Views(images, cameras, tuple(range(len(images))), (0.0,) * len(images))
+
+
 def test_the_models_own_mattes_are_those_of_its_aligner(demo):
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     cut_out = cut_out_named(OWN, demo)
-    assert cut_out is not None and torch.equal(cut_out(images, None), mattes_of_one(demo.aligner, images, True))
+    assert cut_out is not None
+    one, other = (mattes(demo.aligner, images[[i]], True) for i in range(2))
+    assert torch.equal(cut_out(seen(demo, images[:1]), None), one)
+    assert not torch.equal(cut_out(seen(demo, images), None), torch.cat([one, other]))  # they know of each other
     bare = tiny.with_generator(demo)  # like EG3D's, it does not tell heads from rooms
     assert cut_out_named(OWN, bare) is None
     with pytest.raises(UsageError, match="--matte rembg does nothing"):
         cut_out_named("rembg", bare)
+
+
+def test_the_shape_that_a_model_expects_clears_fog(demo, monkeypatch):
+    """An aligner that is sure of the face, and half sure of all around it, before a room of one colour with a patch of another."""
+    half = 0.5 * torch.ones(1, 1, 64, 64)
+    half[..., 16:48, 20:44] = 1.0
+    monkeypatch.setattr(type(demo.aligner), "matte", lambda self, images: half.expand(len(images), -1, -1, -1))
+    images = torch.full((2, 3, 64, 64), 0.8)
+    images[:, :, 8:60, 18:46] = -0.2
+    images[:, 0, 4:20, 52:62] = -0.8
+    cut_out = cut_out_named(OWN, demo)
+    assert cut_out is not None
+    found = cut_out(seen(demo, images), None)
+    assert found[..., 4:20, 52:62].max() < 0.1 and found[..., 20:40, 26:38].min() > 0.9
 
 
 def test_rembg_cuts_out_pictures_of_any_colours(demo, rembg):
@@ -43,7 +66,7 @@ def test_rembg_cuts_out_pictures_of_any_colours(demo, rembg):
     images[1, 0, :, :8] = 1.0
     cut_out = cut_out_named("rembg", demo)
     assert cut_out is not None
-    found = cut_out(images, None)
+    found = cut_out(seen(demo, images), None)
     assert found.shape == (2, 1, 16, 16) and found[0].max() == 0.0
     assert found[1, 0, :, :8].min() == 1.0 and found[1, 0, :, 8:].max() == 0.0
 

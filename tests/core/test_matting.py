@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from inv3d.core.camera import look_at
-from inv3d.core.matting import _gathered, completed, laid_on, mattes, mattes_of_one, raised, room_colour, sharpened
+from inv3d.core.matting import _gathered, laid_on, mattes, mattes_of_one, raised, room_colour, sharpened
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.views import Views, to_bytes
 
@@ -46,20 +46,6 @@ def test_dark_parts_of_a_bright_face_stay_at_its_outline(disc, picture):
     fine = sharpened(F.avg_pool2d(smaller, 8), torch.where(dark, -0.9, picture))
     assert fine[dark & (smaller < 1.0)].mean() > 0.9
     assert (fine - disc).abs().mean() < 0.02
-
-
-def test_other_pictures_of_a_head_know_its_colours(disc, picture):
-    """In the second picture half of the head, and a corner of the room, are uncertain."""
-    both = picture.repeat(2, 1, 1, 1)
-    matte = F.avg_pool2d(disc, 2).repeat(2, 1, 1, 1).clamp(0.02, 0.98)
-    half = SIZE // 4
-    matte[1, :, half:] *= 0.5
-    matte[1, :, :10, :10] = 0.4
-    mended = completed(matte, both)
-    inside = F.avg_pool2d(disc, 2)[0, 0] == 1.0
-    assert mended[1, 0][inside].mean() > 0.9 > 0.8 > matte[1, 0][inside].mean()
-    assert torch.allclose(mended[1, 0, :10, :10], torch.tensor(0.4), atol=0.05)
-    assert (mended >= matte - 1e-6).all() and (mended[0] - matte[0]).mean() < 0.02
 
 
 def test_a_picture_alone_is_told_by_itself(picture):

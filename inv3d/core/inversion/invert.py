@@ -74,7 +74,7 @@ class Footage:
         if cut_out is None:
             return self
         everything = (self.targets, self.between, self.held_out)
-        matte = cut_out(torch.cat([views.images for views in everything]), self.places)
+        matte = cut_out(self.fitted.followed_by(self.held_out) if len(self.held_out) else self.fitted, self.places)
         found = matte.split([len(views) for views in everything])
         colour = room_colour(self.targets.images, found[0])
         targets, between, held_out = (laid_on(*pair, colour) for pair in zip(everything, found, strict=True))
