@@ -108,7 +108,7 @@ def main() -> None:
         train_variants(options.folder, options.scale, WTRI, VARIANTS)
         inverters = {name: WtriInverter(read_encoder(options.folder / name, bundle)) for name in VARIANTS}
         inverters[PREIM3D] = EncoderInverter(load_encoder(bundle.name, PREIM3D))
-    people = {f"{options.preset}-{seed}": seed for seed in SEEDS[: options.count]}
+    people = {f"{options.preset}-{seed}": seed for seed in range(SEEDS.start, SEEDS.start + options.count)}
     measure = functools.partial(measured, bundle=bundle, inverters=inverters)
     found = {title: means_of(people, rows, measure, options.folder) for title, rows in chosen.items()}
     parts = [table_of(title, rows) for title, rows in found.items()]
