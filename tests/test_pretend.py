@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from inv3d import pipeline
+from inv3d.core import cutout
 from inv3d.core.bundle import load_bundle
 from inv3d.core.encoders.e3dge import E3dge, E3dgeConfig
 from inv3d.core.encoders.inverter import WtriInverter
@@ -200,7 +201,8 @@ def test_a_clip_and_a_photo_become_heads(bundle, clip, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "load_bundle", lambda name, device: bundle)
     monkeypatch.setattr(track, "MAX_FRAMES", 5)
     monkeypatch.setattr(judges, "has_perceptual", lambda name: False)  # LPIPS cannot look at pictures so small
-    settings = replace(small(PRESETS["fast"], 1), encoded=None, warping=0.0, smoothness=0.0)  # the encoder is that of `demo`
+    monkeypatch.setattr(cutout, "has_encoder", lambda model, name: False)  # the encoder is that of `demo`
+    settings = replace(small(PRESETS["fast"], 1), encoded=None, warping=0.0, smoothness=0.0)
     job = VideoJob(material=Recording.of(clip), out=tmp_path / "clip", views=2, latents=True, settings=settings, device=DEVICE, perceptual=OWN)
     assert pipeline.video_to_head(job)["device"] == DEVICE.type
     photo = tmp_path / "photo.png"
