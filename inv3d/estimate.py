@@ -32,7 +32,7 @@ _READY = 3.0
 """Seconds until the first photo is read: its networks are loaded. An idle processor takes half of one, a busy machine four."""
 _FOUND = 28.0
 """What comes between tracking and the output beside the steps of the fit, in trial renders: pictures are cut, their mattes
-completed, views that contradict looked for, first renders shown."""
+decided, views that contradict looked for, first renders shown."""
 _DETAILED = 2.4
 """A render with the local detail of a picture, and a look at its surface, in those without; measured."""
 _SEARCHED, _APART, _TOGETHER = 0.36, 0.68, 0.42

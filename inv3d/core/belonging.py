@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inv3d.core.crops import Crops, across
+from inv3d.core.crops import Crops, shown_by_others
 from inv3d.core.filters import box_mean
 
 _SURE, _LIKELY, _DECIDED = 0.005, 0.1, 0.001  # what a matte, a shape and both together may be away from 0 and 1 at least
@@ -28,7 +28,7 @@ _RARE = 1e-4  # share of all pixels at which a colour is too rare to tell anythi
 _MOST = 5.0  # log-odds that a colour is worth at most
 _NEIGHBOURS = [(down, right) for down, right in product((-1, 0, 1), repeat=2) if (down, right) != (0, 0)]
 _EDGE, _SAME = 0.06, 0.04  # differences of colours of [0,1] between two things side by side; at one place of two frames
-_OTHERS, _PLACE = 12, 5.0  # frames that are asked what is at a place, and the log-odds that this is worth
+_PLACE = 5.0  # log-odds that it is worth what others show at a place
 _STEPS = 12
 _CERTAIN = 0.05  # belief that is as good as none: a head does not shine through
 
@@ -95,15 +95,11 @@ def _alike_beside(seen: Tensor) -> Sequence[tuple[tuple[int, int], Tensor]]:
 def _alike_there(seen: Tensor, places: Crops) -> Sequence[tuple[Tensor, Tensor, Tensor]]:
     """For each picture some others, where these show the same places of the clip, and how much they count there [K,1,S,S]: only
     where they show the same colours, as they do of all that does not move."""
-    some = torch.linspace(0, len(seen) - 1, min(len(seen), _OTHERS)).round().long()
     bounded = torch.cat([seen, torch.ones_like(seen[:, :1])], 1)
-    found = []
-    for i in range(len(seen)):
-        others = some[some != i]
-        grid = across(places[i], places[others], seen.shape[-1])
-        shown = F.grid_sample(bounded[others], grid, align_corners=False)
-        found.append((others, grid, _alike(shown[:, :3], seen[i], _SAME) * (shown[:, 3:] > 0.99)))
-    return found
+    return [
+        (others, grid, _alike(shown[:, :3], own, _SAME) * (shown[:, 3:] > 0.99))
+        for own, (others, grid, shown) in zip(seen, shown_by_others(bounded, places), strict=True)
+    ]
 
 
 def _mean_there(side: Tensor, others: Tensor, grid: Tensor, weight: Tensor) -> Tensor:

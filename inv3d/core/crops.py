@@ -5,6 +5,7 @@ Pixel coordinates put the centre of the first pixel at (0.5, 0.5); x goes right,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from inv3d.core.filters import block_mean, box_mean, resized
 
 _SOFT = (1 / 64, 1 / 32, 1 / 16, 1 / 8)
 """Shares of a crop's width: what lies so far outside of the image is averaged over squares of as much."""
+_OTHERS = 12  # crops that are asked what is at a place
 _ACROSS = 8  # pixels across these squares; more would not be smoother
 
 
@@ -58,6 +60,16 @@ def across(crop: Crops, others: Crops, resolution: int) -> Tensor:
     cos, sin = (each[:, None, None] for each in (others.roll.cos(), others.roll.sin()))
     turned = (cos * away[..., 0] + sin * away[..., 1], cos * away[..., 1] - sin * away[..., 0])
     return 2.0 * torch.stack(turned, -1) / others.size[:, None, None, None]
+
+
+def shown_by_others(maps: Tensor, crops: Crops) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """For each of N `crops` of frames of one clip some others [K], evenly chosen; where these have what it shows, as a grid
+    [K,S,S,2] for `grid_sample` (see `across`); and what `maps` [N,C,S,S] of them have there [K,C,S,S]."""
+    some = torch.linspace(0, len(maps) - 1, min(len(maps), _OTHERS)).round().long()
+    for i in range(len(maps)):
+        others = some[some != i]
+        grid = across(crops[i], crops[others], maps.shape[-1])
+        yield others, grid, F.grid_sample(maps[others], grid, align_corners=False)
 
 
 def cut(image: Tensor, crops: Crops, resolution: int) -> Tensor:

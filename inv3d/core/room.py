@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inv3d.core.crops import Crops, across
+from inv3d.core.crops import Crops, shown_by_others
 
 _SIZE = 128  # pixels per side of the pictures that are compared
-_OTHERS = 12  # frames that are asked what stands at a place
 _FEWEST = 3  # of them that have to know
 SURE = 0.85  # coarse matte from which a pixel counts as the head's; below the rest to 1, as the room's
 _BESIDE = 5  # pixels: nearer to a head than half of that, its edge shows, too
@@ -42,13 +41,10 @@ def in_front(matte: Tensor, images: Tensor, places: Crops) -> Tensor:
     seen = (F.interpolate(images, (_SIZE, _SIZE), mode="bilinear", antialias=True) + 1.0) / 2.0
     head = F.max_pool2d(F.interpolate(matte, (_SIZE, _SIZE), mode="bilinear"), _BESIDE, 1, _BESIDE // 2)
     empty = torch.cat([seen, (head < 1.0 - SURE).to(seen)], 1)
-    some = torch.linspace(0, len(seen) - 1, min(len(seen), _OTHERS)).round().long()
     rows = []
-    for i in range(len(seen)):
-        others = some[some != i]
-        shown = F.grid_sample(empty[others], across(places[i], places[others], _SIZE), align_corners=False)
+    for own, (_, _, shown) in zip(seen, shown_by_others(empty, places), strict=True):
         room, deviation = _agreed(shown)
-        rows.append(torch.cat([_differing(seen[i], room, deviation), (deviation >= _UNSTEADY).to(seen)]))
+        rows.append(torch.cat([_differing(own, room, deviation), (deviation >= _UNSTEADY).to(seen)]))
     return F.interpolate(torch.stack(rows), matte.shape[-2:], mode="area")
 
 
