@@ -49,7 +49,7 @@ def fitted(clip: Path, model: str, latents: bool = True) -> tuple[Suited, Invert
     footage = cut_footage(material, bundle, material.select(track, 9, settings.output.held_out))
     seen = suited(bundle, AUTO, footage.targets)
     start = common_start(footage.targets, bundle) if settings.encoded else None
-    footage = footage.without_room(cut_out_named(OWN, bundle))
+    footage = footage.without_room(cut_out_named(AUTO, bundle))
     return seen, invert(footage, seen.bundle, settings, start=start, latents=latents)
 
 

@@ -17,7 +17,7 @@ from inv3d.core.crops import Crops
 from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import Start
 from inv3d.core.head import Head
-from inv3d.core.helpers import OWN
+from inv3d.core.helpers import AUTO
 from inv3d.core.inversion.invert import Footage, Inverted, invert
 from inv3d.core.inversion.poses import correct
 from inv3d.core.inversion.settings import FitSettings
@@ -66,7 +66,7 @@ def inverted(
     with torch.no_grad():
         found = start()
     with torch.enable_grad():
-        made = invert(Footage.of_one(view).without_room(cut_out_named(OWN, bundle)), bundle, settings, start=found, seed=seed)
+        made = invert(Footage.of_one(view).without_room(cut_out_named(AUTO, bundle)), bundle, settings, start=found, seed=seed)
     return made, time.process_time() - begun
 
 

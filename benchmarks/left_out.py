@@ -40,7 +40,7 @@ def rows_of(photos: tuple[Path, ...], model: str, preset: str) -> list[dict[str,
         others = tuple(frame for frame in found if frame is not left_out)
         footage = cut_footage(material, bundle, Selection(others, (), (left_out,)))
         seen = suited(bundle, AUTO, footage.targets)
-        made = invert(footage.without_room(cut_out_named(OWN, bundle)), seen.bundle, settings, latents=True)
+        made = invert(footage.without_room(cut_out_named(AUTO, bundle)), seen.bundle, settings, latents=True)
         head, truth = made.head.showing(made.footage.fitted), made.footage.held_out
         judges = judges_for(seen.bundle, seen.strangeness > OUTSIDE, cpu)
         for frames in (False, True):

@@ -26,8 +26,8 @@ from torch.nn import functional as F
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.counting import uncounted
 from inv3d.core.crops import cut
-from inv3d.core.cutout import cut_out_named
-from inv3d.core.helpers import OWN
+from inv3d.core.cutout import MATTES, cut_out_named
+from inv3d.core.helpers import AUTO
 from inv3d.core.matting import room_colour
 from inv3d.core.people.clip import PersonTurn
 from inv3d.core.people.renderer import PeopleRenderer
@@ -94,18 +94,18 @@ def exact_of(turn: PersonTurn, renderer: PeopleRenderer, frame: TrackedFrame, re
     return Exact(*cut(maps, frame.crops(), resolution)[0].split([1, 1, 3]))
 
 
-def rows_of(name: str, path: Path, turn: PersonTurn, renderer: PeopleRenderer, bundle: Bundle) -> list[dict[str, Any]]:
-    """Figures of the frames of a fit to nine views."""
+def rows_of(name: str, path: Path, turn: PersonTurn, renderer: PeopleRenderer, bundle: Bundle, matte: str) -> list[dict[str, Any]]:
+    """Figures of the frames of a fit to nine views, with the mattes of this name."""
     material = Recording.of(path)
     track = material.track(bundle, None, uncounted)
     selection = material.select(track, 9, 0)
     footage = cut_footage(material, bundle, selection)
-    views = footage.without_room(cut_out_named(OWN, bundle)).fitted
+    views = footage.without_room(cut_out_named(matte, bundle)).fitted
     assert views.mattes is not None
     colour = room_colour(footage.targets.images, views.mattes[: len(footage.targets)])
     rows = []
-    for frame, matte, laid in zip(selection.targets + selection.between, views.mattes, views.images, strict=True):
-        figures = figures_of(matte, laid, colour, exact_of(turn, renderer, frame, matte.shape[-1]))
+    for frame, found, laid in zip(selection.targets + selection.between, views.mattes, views.images, strict=True):
+        figures = figures_of(found, laid, colour, exact_of(turn, renderer, frame, found.shape[-1]))
         rows.append({"clip": name, "frame": frame.index, "yaw": math.degrees(frame.yaw), **asdict(figures)})
     return rows
 
@@ -129,16 +129,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("clips"))
     parser.add_argument("--model", default="demo")
+    parser.add_argument("--matte", choices=MATTES, default=AUTO)
     options = parser.parse_args()
     bundle = load_bundle(options.model, torch.device("cpu"))
     rows = []
     for name, turn in SAMPLES.items():
-        rows += rows_of(name, Path("samples") / name, turn, renderer_of(None), bundle)
+        rows += rows_of(name, Path("samples") / name, turn, renderer_of(None), bundle, options.matte)
     for clip in CLIPS:
         if clip.name in OTHERS:
-            rows += rows_of(clip.name, clip.write(options.folder), clip.turn, clip.renderer(), bundle)
+            rows += rows_of(clip.name, clip.write(options.folder), clip.turn, clip.renderer(), bundle, options.matte)
     header = ["clip", "degrees of yaw", "frames", "face lost", "error along the outline", "of colours there", "lost inside", "left of the room"]
-    publish("mattes", rows, f"Model `{options.model}`, its own mattes.\n\n" + table(header, by_yaw(rows)))
+    publish("mattes", rows, f"Model `{options.model}`, `--matte {options.matte}`.\n\n" + table(header, by_yaw(rows)))
 
 
 if __name__ == "__main__":

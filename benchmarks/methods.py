@@ -143,7 +143,7 @@ def of_photographs(views: Sequence[Views], row: Row, preset: str, bundle: Bundle
     first, *others = views
     fitted = suited(bundle, AUTO, first).bundle
     made, seconds = made_by(row, first, preset, fitted)
-    judges, cut_out = judges_for(fitted, True, CPU), cut_out_named(OWN, bundle)
+    judges, cut_out = judges_for(fitted, True, CPU), cut_out_named(AUTO, bundle)
 
     def seen(head: Head, view: Views) -> dict[str, float | None]:
         image = head.render(view.cameras).image

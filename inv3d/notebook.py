@@ -150,7 +150,7 @@ def from_video(
     preset: str = "auto",
     detail: str = "frames",
     background: str = "keep",
-    matte: str = OWN,
+    matte: str = AUTO,
     effort: float = 1.0,
     head: HeadChoice | None = None,
     seed: int = 0,

@@ -202,7 +202,7 @@ def _finish(
         seen = suited(bundle, job.perceptual, aligned.view)
         with clock("fit"):
             inverted = invert(
-                Footage.of_one(aligned.view).without_room(cut_out_named(OWN, bundle)), seen.bundle, job.fit,
+                Footage.of_one(aligned.view).without_room(cut_out_named(AUTO, bundle)), seen.bundle, job.fit,
                 start=start, seed=job.seed, keep=workspace.tensors, progress=progress,
             )  # fmt: skip
         view = inverted.footage.targets

@@ -72,7 +72,7 @@ class VideoJob:
     head: HeadChoice | None = None
     background: Background = KEEP
     turn: float | None = None
-    matte: str = OWN
+    matte: str = AUTO
 
     @property
     def fit(self) -> FitSettings:

@@ -111,8 +111,14 @@ def test_mattes_are_measured_where_they_fail(monkeypatch):
     matte = exact.clone()
     matte[:, 40:50, 40:60] = 0.4  # half of the face
     matte[:, :, :10] = 0.5  # some of the room
-    found = mattes.figures_of(matte, exact, face)
-    assert (found.face, found.outline) == (0.5, 0.0)
+    colour = torch.tensor([1.0, -1.0, -1.0])
+    red = colour[:, None, None] * torch.ones(3, 100, 100)
+    truth = mattes.Exact(exact, face, torch.zeros(3, 100, 100))
+    laid = torch.lerp(red, -torch.ones_like(red), exact)
+    found = mattes.figures_of(matte, laid, colour, truth)
+    assert (found.face, found.outline, found.colour) == (0.5, 0.0, 0.0)
+    spoilt = mattes.figures_of(matte, torch.lerp(red, -torch.ones_like(red), matte * 0.5), colour, truth)
+    assert spoilt.colour > 0.05
     assert found.inside == pytest.approx(0.6 * 200 / 54**2, abs=1e-5)
     assert found.room == pytest.approx(0.5 * 1000 / (100**2 - 66**2), abs=1e-5)
     row = {"clip": "one", "yaw": -30.0, **vars(found)}

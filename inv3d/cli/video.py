@@ -85,14 +85,14 @@ def video(
     detail: Detail = "frames",
     background: Background = "keep",
     matte: Annotated[
-        Literal["own", "rembg"],
+        Literal["auto", "own", "rembg"],
         typer.Option(
-            parser=OneOf(("own", "rembg")),
+            parser=OneOf(("auto", "own", "rembg")),
             metavar="NAME",
-            help='What cuts the head out of the room: own (the model\'s aligner), or rembg (pip install "rembg[cpu]", which '
-            "fetches its weights once).",
+            help="What cuts the head out of the room: auto (of people a network that knows photographs), own (the model's "
+            'aligner), or rembg (pip install "rembg[cpu]", which fetches its weights once).',
         ),
-    ] = "own",
+    ] = "auto",
     effort: Annotated[
         float, typer.Option(parser=FACTOR, metavar="FACTOR", help="Multiplier of the preset's optimisation steps.")
     ] = 1.0,

@@ -1,4 +1,5 @@
-"""What finds the mattes of heads: the model's own aligner, or rembg (U2-Net for people), where it is installed."""
+"""What finds the mattes of heads: a network that knows photographs of people, the model's own aligner, or rembg (U2-Net for people), where it
+is installed."""
 
 from __future__ import annotations
 
@@ -19,12 +20,12 @@ from inv3d.core.encoders.inverter import common_start
 from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.encoders.store import has_encoder
 from inv3d.core.errors import ModelError, UsageError
-from inv3d.core.helpers import OWN
-from inv3d.core.matting import mattes_of_one
+from inv3d.core.helpers import AUTO, OWN
+from inv3d.core.matting import mattes_of_people, own_mattes
 from inv3d.core.views import Views, to_array
 
 REMBG = "rembg"
-MATTES = (OWN, REMBG)
+MATTES = (AUTO, OWN, REMBG)
 _NETWORK = "u2net_human_seg"
 
 _SHAPE = 32  # pixels per side of the drawn heads that tell where a head may be
@@ -34,16 +35,17 @@ CutOut = Callable[[Views, Crops | None], Tensor]
 
 
 def cut_out_named(name: str, bundle: Bundle) -> CutOut | None:
-    """What finds mattes for a model; None where there are none: its generator does not tell heads from what lies behind them,
-    or its aligner has learned none.
+    """What finds mattes for a model: `auto` is the network for people, or the aligner of a model of things. None where there are none: its
+    generator does not tell heads from what lies behind them, or its aligner has learned none.
 
     Raises UsageError for an unknown name, for rembg where it is not installed, and where mattes do nothing; ModelError if
     the weights of rembg cannot be had.
     """
     if name not in MATTES:
         raise UsageError(f"there is no matte '{name}'", f"choose one of: {', '.join(MATTES)}")
-    if name == OWN:
-        return functools.partial(_own, bundle) if bundle.has_mattes else None
+    if name in (AUTO, OWN):
+        by_name = _own if name == OWN or bundle.shows_things else _by_network
+        return functools.partial(by_name, bundle) if bundle.has_mattes else None
     if not bundle.generator.has_backdrop:
         raise UsageError(
             f"--matte {name} does nothing: the model '{bundle.name}' does not tell heads from what lies behind them",
@@ -57,10 +59,15 @@ def cut_out_named(name: str, bundle: Bundle) -> CutOut | None:
     return by_rembg
 
 
+def _by_network(bundle: Bundle, views: Views, places: Crops | None) -> Tensor:
+    """The mattes of people."""
+    return mattes_of_people(views.images, functools.partial(_own, bundle, views, places))
+
+
 def _own(bundle: Bundle, views: Views, places: Crops | None) -> Tensor:
     """The mattes of a model's aligner, and of the shape that the model expects."""
     shape = _shape(bundle, views).to(views.images) if len(views) > 1 else None
-    return mattes_of_one(bundle.aligner, views.images, not bundle.shows_things, places, shape)
+    return own_mattes(bundle.aligner, views.images, not bundle.shows_things, places, shape)
 
 
 @torch.no_grad()

@@ -1,14 +1,15 @@
 """Mattes: how much of each pixel the head and the body cover, and targets laid on one colour by them.
 
-The aligner's matte is coarse. It is sharpened by the colours of the picture: where it is uncertain, a pixel is a mixture
+A silhouette is coarse. It is sharpened by the colours of the picture: where it is uncertain, a pixel is a mixture
 of the colours that surely belong to the head and surely to the room nearby (Porter & Duff's compositing equation,
-solved for alpha along the line between both). Where it misses part of a head, such as a shoulder or a cap from one side,
-or has fog in the room, several pictures of the same head tell (see `belonging`), and frames of the same clip by what they
-show behind it (see `room`).
+solved for alpha along the line between both). Where an aligner's misses part of a head, such as a shoulder or a cap from one
+side, or has fog in the room, several pictures of the same head tell (see `belonging`), and frames of the same clip by what
+they show behind it (see `room`). That of a person, by a network that knows photographs, needs no such help.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -18,8 +19,9 @@ from torch.nn import functional as F
 from inv3d.core.belonging import decided
 from inv3d.core.crops import Crops
 from inv3d.core.filters import resized
-from inv3d.core.networks.aligner import INPUT_SIZE, Aligner
+from inv3d.core.networks.aligner import Aligner
 from inv3d.core.room import SURE, in_front, joined
+from inv3d.core.silhouettes import of_aligner, of_people, shows_face
 from inv3d.core.views import Views, from_bytes, to_bytes
 
 _WINDOWS = (1 / 20, 1 / 32)
@@ -28,10 +30,6 @@ _NOISE = 1e-3  # variance of a colour of [0,1] that is one and the same
 _DISTINCT = 2.0
 """Squared distance of two colours, in standard deviations, below which they say little."""
 _CELLS = 4  # of which a window consists to each side
-_FACE_CENTRE, _FACE_RADII = (0.5, 0.47), (0.12, 0.16)
-"""Where an aligned head has its face, from whatever side it is seen: across and down, in shares of the picture."""
-_FADING = 1.5  # radii at which it no longer counts as the face
-_LEAST_SURE = 0.3  # matte of a face below which nothing is known
 _EMPTY = 0.05  # matte below which a pixel shows the room alone
 _ROOM = 1 / 12  # radius in picture widths in which the room's colour is gathered
 _LITTLE = 1e-3  # share of a window, or of a pixel, that counts as none
@@ -89,49 +87,35 @@ def _doubt(coarse: Tensor) -> Tensor:
     return (4.0 * coarse * (1.0 - coarse) / (4.0 * (1.0 - SURE) * SURE)).clamp(max=1.0)
 
 
-@torch.no_grad()
 def mattes(aligner: Aligner, images: Tensor, of_faces: bool) -> Tensor:
-    """Mattes [N,1,R,R] of aligned pictures [N,3,R,R] in [-1,1], each on its own; `of_faces` for heads that have one. Raises
-    ValueError if the aligner has learned none."""
-    return _sharpened_each(_coarse(aligner, images, of_faces), images)
+    """Mattes [N,1,R,R] of aligned pictures [N,3,R,R] in [-1,1], each on its own: as of people, if they are `of_faces`. Raises
+    ValueError if the aligner is needed and has learned none."""
+
+    def own() -> Tensor:
+        return _sharpened_each(of_aligner(aligner, images, of_faces), images)
+
+    return mattes_of_people(images, own) if of_faces else own()
 
 
-@torch.no_grad()
-def mattes_of_one(
+def mattes_of_people(images: Tensor, otherwise: Callable[[], Tensor]) -> Tensor:
+    """Mattes [N,1,R,R] of aligned pictures [N,3,R,R] of people in [-1,1] by the network that knows photographs; those of pictures in
+    which it sees nobody are taken from what is found `otherwise` of all [N,1,R,R]."""
+    found = of_people(images)
+    matte, seen = _sharpened_each(found, images), shows_face(found)
+    return matte if bool(seen.all()) else torch.where(seen[:, None, None, None], matte, otherwise())
+
+
+def own_mattes(
     aligner: Aligner, images: Tensor, of_faces: bool, places: Crops | None = None, shape: Tensor | None = None
 ) -> Tensor:
-    """The same of pictures that show one head, which know of each other; of the room, too, if they were cut at `places` [N] from
-    frames of one clip. `shape` [N,1,r,r] says how probable a head turned alike is there."""
-    matte = _coarse(aligner, images, of_faces)
+    """Those by the aligner of pictures that show one head, which know of each other; of the room, too, if they were cut at `places` [N]
+    from frames of one clip. `shape` [N,1,r,r] says how probable a head turned alike is there."""
+    matte = of_aligner(aligner, images, of_faces)
     if len(images) > 1:
         if places is not None:
             matte = joined(matte, in_front(matte, images, places))
         matte = decided(matte, images, places, None if shape is None else resized(shape, matte.shape[-1]))
     return _sharpened_each(matte, images)
-
-
-def _coarse(aligner: Aligner, images: Tensor, of_faces: bool) -> Tensor:
-    """The aligner's own mattes [N,1,S,S], by what is known `of_faces`."""
-    device = next(aligner.parameters()).device
-    found = []
-    for image in images.split(8):
-        # a picture and its mirror image, which errs elsewhere
-        small = F.interpolate(image, (INPUT_SIZE, INPUT_SIZE), mode="bilinear", antialias=True).to(device)
-        both = aligner.matte(torch.cat([small, small.flip(3)]))
-        found.append(0.5 * (both[: len(image)] + both[len(image) :].flip(3)))
-    matte = torch.cat(found).to(images)
-    return raised(matte) if of_faces else matte
-
-
-def raised(matte: Tensor) -> Tensor:
-    """Coarse mattes [N,1,S,S] of aligned heads, raised until their faces, which have no holes, are covered: where an aligner
-    is unsure of a photograph, it is unsure of all of the head."""
-    axis = (torch.arange(matte.shape[-1], device=matte.device) + 0.5) / matte.shape[-1]
-    across, down = ((axis - centre) / radius for centre, radius in zip(_FACE_CENTRE, _FACE_RADII, strict=True))
-    radii = torch.hypot(down[:, None], across)
-    level = matte.flatten(1)[:, (radii < 1.0).flatten()].median(1).values.clamp(min=_LEAST_SURE)
-    face = ((_FADING - radii) / (_FADING - 1.0)).clamp(0.0, 1.0)
-    return torch.maximum((matte / level[:, None, None, None]).clamp(max=1.0), face)
 
 
 def _sharpened_each(matte: Tensor, images: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ def test_several_photos_or_a_folder_of_them_show_one_person(tmp_path, options):
         ({"preset": "best"}, "row 2, column preset: there is no preset 'best'"),
         ({"perceptual": "x"}, "row 2, column perceptual: there is no perceptual network 'x'"),
         ({"identity": "x"}, "row 2, column identity: there is no identity network 'x'"),
-        ({"matte": "u2net"}, "row 2, column matte: u2net is not own or rembg"),
+        ({"matte": "u2net"}, "row 2, column matte: u2net is not auto, own or rembg"),
         ({"refine": "3"}, "row 2, column refine: `inv3d video` has no such option"),
         ({"background": "pink"}, "row 2, column background: pink is not keep"),
         ({"seed": "--force"}, "row 2, column seed"),

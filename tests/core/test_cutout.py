@@ -1,3 +1,4 @@
+import dataclasses
 import sys
 from types import ModuleType
 
@@ -5,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage import data
 
 from inv3d.core.cutout import cut_out_named
 from inv3d.core.errors import ModelError, UsageError
-from inv3d.core.helpers import OWN
-from inv3d.core.matting import mattes
+from inv3d.core.helpers import AUTO, OWN
+from inv3d.core.matting import mattes, own_mattes
 from inv3d.core.views import Views
 from tests import tiny
 
@@ -38,13 +40,28 @@ def test_the_models_own_mattes_are_those_of_its_aligner(demo):
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     cut_out = cut_out_named(OWN, demo)
     assert cut_out is not None
-    one, other = (mattes(demo.aligner, images[[i]], True) for i in range(2))
+    one, other = (own_mattes(demo.aligner, images[[i]], True) for i in range(2))
     assert torch.equal(cut_out(seen(demo, images[:1]), None), one)
     assert not torch.equal(cut_out(seen(demo, images), None), torch.cat([one, other]))  # they know of each other
     bare = tiny.with_generator(demo)  # like EG3D's, it does not tell heads from rooms
     assert cut_out_named(OWN, bare) is None
     with pytest.raises(UsageError, match="--matte rembg does nothing"):
         cut_out_named("rembg", bare)
+
+
+def test_people_are_cut_out_by_a_network_that_knows_photographs(demo):
+    portrait = torch.from_numpy(data.astronaut()[:256, 96:352].copy()).permute(2, 0, 1)[None].float() / 127.5 - 1.0
+    views = seen(demo, torch.cat([portrait, portrait.flip(3), -torch.ones_like(portrait)]))
+    cut_out, own = cut_out_named(AUTO, demo), cut_out_named(OWN, demo)
+    assert cut_out is not None and own is not None
+    found = cut_out(views, None)
+    assert torch.allclose(found[:2], mattes(demo.aligner, views.images[:2], True), atol=1e-5)
+    assert torch.equal(found[2], own(views, None)[2])  # in the dark it sees nobody
+    things = dataclasses.replace(demo, info=demo.info.changed(subject="things"))
+    of_things, by_aligner = cut_out_named(AUTO, things), cut_out_named(OWN, things)
+    assert of_things is not None and by_aligner is not None
+    assert torch.equal(of_things(views, None), by_aligner(views, None))
+    assert cut_out_named(AUTO, tiny.with_generator(demo)) is None
 
 
 def test_the_shape_that_a_model_expects_clears_fog(demo, monkeypatch):

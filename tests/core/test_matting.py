@@ -1,9 +1,10 @@
 import pytest
 import torch
+from skimage import data
 from torch.nn import functional as F
 
 from inv3d.core.camera import look_at
-from inv3d.core.matting import _gathered, laid_on, mattes, mattes_of_one, raised, room_colour, sharpened
+from inv3d.core.matting import _gathered, laid_on, mattes, mattes_of_people, own_mattes, room_colour, sharpened
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.views import Views, to_bytes
 
@@ -51,7 +52,7 @@ def test_dark_parts_of_a_bright_face_stay_at_its_outline(disc, picture):
 def test_a_picture_alone_is_told_by_itself(picture):
     torch.manual_seed(0)
     aligner = Aligner().eval()
-    assert torch.equal(mattes_of_one(aligner, picture, True), mattes(aligner, picture, True))
+    assert torch.equal(own_mattes(aligner, picture, False), mattes(aligner, picture, False))
 
 
 def test_the_room_becomes_one_colour(disc, picture):
@@ -82,7 +83,7 @@ def test_mattes_of_a_mirror_image_are_mirrored(picture):
     own, mirrored = mattes(aligner, torch.cat([picture, picture.flip(3)]), of_faces=False).split(1)
     assert torch.allclose(own, mirrored.flip(3), atol=1e-4) and own.std() > 0
     with pytest.raises(ValueError, match="matte"):
-        mattes(Aligner(matte=False), picture, of_faces=True)
+        mattes(Aligner(matte=False), picture, of_faces=False)
 
 
 def test_finer_pictures_are_laid_on_the_colour_too(disc, picture):
@@ -112,11 +113,15 @@ def test_colours_around_a_pixel_are_means_over_its_window(picture, side):
     assert torch.allclose(means[cell], (seen[window] * own).sum((0, 2, 3)) / own.sum(), atol=0.06)
 
 
-def test_a_face_says_how_sure_a_matte_is_and_has_no_holes(disc):
-    unsure = 0.6 * disc
-    unsure[..., 60:66, 60:66] = 0.0
-    sure = raised(unsure)
-    assert torch.allclose(sure, disc, atol=1e-5)
-    assert torch.equal(raised(disc), disc)
-    empty = raised(torch.zeros_like(disc))
-    assert float(empty.mean()) < 0.15  # where nothing is known, no more than the face itself
+def test_people_whom_the_network_does_not_see_are_found_otherwise(picture):
+    """A disc in a room of one colour, and a portrait: only the disc's matte is another's."""
+    portrait = torch.from_numpy(data.astronaut()[:256, 96:352].copy()).permute(2, 0, 1)[None].float() / 127.5 - 1.0
+    both = torch.cat([picture, F.interpolate(portrait, (SIZE, SIZE), mode="area")])
+    found = mattes_of_people(both, lambda: torch.full((2, 1, SIZE, SIZE), 0.25))
+    assert torch.equal(found[0], torch.full((1, SIZE, SIZE), 0.25))
+    assert found[1, 0, 50:70, 60:76].min() > 0.9 and found[1, 0, :20, :10].max() < 0.1
+
+    def unasked() -> torch.Tensor:
+        raise AssertionError
+
+    assert torch.equal(mattes_of_people(both[1:], unasked), mattes(Aligner(matte=False), both[1:], of_faces=True))
