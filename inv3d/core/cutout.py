@@ -1,5 +1,5 @@
-"""What finds the mattes of heads: a network that knows photographs of people, the model's own aligner, or rembg (U2-Net for people), where it
-is installed."""
+"""What finds the mattes of heads: a network that knows photographs of people, the model's own aligner, or rembg (U2-Net for
+people), where it is installed."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ CutOut = Callable[[Views, Crops | None], Tensor]
 
 
 def cut_out_named(name: str, bundle: Bundle) -> CutOut | None:
-    """What finds mattes for a model: `auto` is the network for people, or the aligner of a model of things. None where there are none: its
-    generator does not tell heads from what lies behind them, or its aligner has learned none.
+    """What finds mattes for a model: `auto` is the network for people, or the aligner of a model of things. None where there are
+    none: its generator does not tell heads from what lies behind them, or its aligner has learned none.
 
     Raises UsageError for an unknown name, for rembg where it is not installed, and where mattes do nothing; ModelError if
     the weights of rembg cannot be had.

@@ -98,8 +98,8 @@ def mattes(aligner: Aligner, images: Tensor, of_faces: bool) -> Tensor:
 
 
 def mattes_of_people(images: Tensor, otherwise: Callable[[], Tensor]) -> Tensor:
-    """Mattes [N,1,R,R] of aligned pictures [N,3,R,R] of people in [-1,1] by the network that knows photographs; those of pictures in
-    which it sees nobody are taken from what is found `otherwise` of all [N,1,R,R]."""
+    """Mattes [N,1,R,R] of aligned pictures [N,3,R,R] of people in [-1,1] by the network that knows photographs; those of
+    pictures in which it sees nobody are taken from what is found `otherwise` of all [N,1,R,R]."""
     found = of_people(images)
     matte, seen = _sharpened_each(found, images), shows_face(found)
     return matte if bool(seen.all()) else torch.where(seen[:, None, None, None], matte, otherwise())
@@ -108,8 +108,8 @@ def mattes_of_people(images: Tensor, otherwise: Callable[[], Tensor]) -> Tensor:
 def own_mattes(
     aligner: Aligner, images: Tensor, of_faces: bool, places: Crops | None = None, shape: Tensor | None = None
 ) -> Tensor:
-    """Those by the aligner of pictures that show one head, which know of each other; of the room, too, if they were cut at `places` [N]
-    from frames of one clip. `shape` [N,1,r,r] says how probable a head turned alike is there."""
+    """Those by the aligner of pictures that show one head, which know of each other; of the room, too, if they were cut at
+    `places` [N] from frames of one clip. `shape` [N,1,r,r] says how probable a head turned alike is there."""
     matte = of_aligner(aligner, images, of_faces)
     if len(images) > 1:
         if places is not None:

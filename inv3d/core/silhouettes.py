@@ -1,8 +1,8 @@
 """Silhouettes: coarse mattes of aligned pictures, each on its own.
 
-Those of people come from a network that was trained on photographs. It knows no one person from another: of what it finds, only what hangs
-together with the face counts, by the weakest pixel of the best way there (the morphological reconstruction of Vincent 1993). Others come from
-the model's aligner, which has seen drawings alone.
+Those of people come from a network that was trained on photographs. It does not know one person from another: of what it
+finds, only what hangs together with the face counts, by the weakest pixel of the best way there (the morphological
+reconstruction of Vincent 1993). Others come from the model's aligner, which has seen drawings alone.
 """
 
 from __future__ import annotations
