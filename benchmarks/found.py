@@ -24,7 +24,7 @@ from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.camera import Camera
 from inv3d.core.errors import InputError
 from inv3d.core.networks.aligner import Aligner
-from inv3d.video.detect import detector
+from inv3d.video.detect import faces_of
 from inv3d.video.photo import align_photo
 from inv3d.video.track import track
 
@@ -65,7 +65,7 @@ def photo_row(path: Path, bundle: Bundle, known: tuple[float, float | None] | No
 
 def clip_row(path: Path, bundle: Bundle) -> list[object]:
     try:
-        found = track(path, bundle.aligner, detect=detector(bundle.info))
+        found = track(path, bundle.aligner, faces=faces_of(bundle.info))
     except InputError as error:
         return [path.name, error.message, None, None, None]
     degrees = found.yaws.rad2deg().tolist()

@@ -25,6 +25,7 @@ from inv3d.core.metrics.image import mse, ssim
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.training.augment import clutter, noisy, over, soft
 from inv3d.core.training.source import SOURCES, Source
+from inv3d.video.detect import Faces, faces_of
 from inv3d.video.locate import search
 from inv3d.video.track import SEARCH_SIDE
 
@@ -83,7 +84,7 @@ def scene(random: torch.Generator, heads: Heads, hard: bool = False) -> tuple[Te
 
 
 def aligner_report(
-    random: torch.Generator, aligner: Aligner, heads: Heads
+    random: torch.Generator, aligner: Aligner, heads: Heads, faces: Faces | None = None
 ) -> tuple[dict[str, tuple[float, float]], list[list[object]], dict[str, float]]:
     """Errors (median, 95th percentile), reliability of the confidence, and shares of heads found and imagined."""
     errors: list[list[float]] = []
@@ -92,7 +93,7 @@ def aligner_report(
     for i in range(SCENES + HARD):
         hard = i >= SCENES
         picture, truth, yaw, pitch = scene(random, heads, hard)
-        best = search(aligner, picture, confident=0.0)
+        best = search(aligner, picture, confident=0.0, faces=faces)
         if not len(best):
             continue
         crops, pose = best.crops[0], best.alignment
@@ -110,7 +111,7 @@ def aligner_report(
             found += 1
             errors.append(row)
     for _ in range(EMPTY):
-        best = search(aligner, clutter(1, FRAME[1], random)[0, :, : FRAME[0]], confident=0.0)
+        best = search(aligner, clutter(1, FRAME[1], random)[0, :, : FRAME[0]], confident=0.0, faces=faces)
         if len(best):
             judged.append((float(best.confidence[0]), False))
             imagined += float(best.confidence[0]) >= 0.5
@@ -258,7 +259,7 @@ def main() -> None:
     random = torch.Generator().manual_seed(SEED)
     bundle = load_bundle("demo")
     heads = Heads(bundle)
-    errors, reliability, shares = aligner_report(random, bundle.aligner, heads)
+    errors, reliability, shares = aligner_report(random, bundle.aligner, heads, faces_of(bundle.info))
     identity, perceptual = identity_report(random, bundle, heads), perceptual_rows(random, bundle, heads)
     text = (
         f"Aligner: the whole search in {SCENES} frames with a head of 15 to 90 % of the height, up to a third of it\n"

@@ -22,7 +22,7 @@ from results import publish, table
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.counting import uncounted
 from inv3d.core.turn import Turn
-from inv3d.video.detect import detector
+from inv3d.video.detect import faces_of
 from inv3d.video.track import read
 
 
@@ -34,7 +34,7 @@ def errors(yaws: NDArray[np.float64], truth: NDArray[np.float64]) -> tuple[float
 
 def row(path: Path, turn: Turn | None, bundle: Bundle) -> dict[str, Any]:
     """Figures of a clip, whose `turn` may be known."""
-    found, pictures = read(path, bundle.aligner, uncounted, detector(bundle.info), None)
+    found, pictures = read(path, bundle.aligner, uncounted, faces_of(bundle.info), None)
     before = time.process_time()
     measured = found.measured(pictures)
     seconds = time.process_time() - before

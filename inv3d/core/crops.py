@@ -42,6 +42,27 @@ def joined(a: Crops, b: Crops) -> Crops:
     return Crops(torch.cat([a.center, b.center]), torch.cat([a.size, b.size]), torch.cat([a.roll, b.roll]))
 
 
+def within(crops: Crops, outer: Crops, side: int) -> Crops:
+    """The `crops` [B] of an image as crops of what one `outer` crop [1] of it shows in a picture of `side` pixels."""
+    scale = side / outer.size
+    away = scale[:, None] * _turned(crops.center - outer.center, -outer.roll)
+    return Crops(away + side / 2, scale * crops.size, crops.roll - outer.roll)
+
+
+def out_of(crops: Crops, outer: Crops, side: int) -> Crops:
+    """The inverse: `crops` [B] of what one `outer` crop [1] shows in a picture of `side` pixels, as crops of the whole image."""
+    scale = outer.size / side
+    away = scale[:, None] * _turned(crops.center - side / 2, outer.roll)
+    return Crops(away + outer.center, scale * crops.size, crops.roll + outer.roll)
+
+
+def _turned(points: Tensor, roll: Tensor) -> Tensor:
+    """Points [B,2] turned clockwise by `roll` [B]."""
+    cos, sin = roll.cos(), roll.sin()
+    x, y = points.unbind(-1)
+    return torch.stack([cos * x - sin * y, sin * x + cos * y], -1)
+
+
 def sampling_grid(crops: Crops, resolution: int, height: int, width: int) -> Tensor:
     """Grid [B,resolution,resolution,2] for `grid_sample` (align_corners False) over an image of the given size."""
     axis = (torch.arange(resolution, device=crops.size.device) + 0.5) / resolution - 0.5

@@ -1,116 +1,106 @@
-"""Coarse face detectors for photographs: MediaPipe's landmarks if available, otherwise scikit-image's cascade."""
+"""Faces in photographs: where the heads are that a search begins with, and what their meshes tell."""
 
 from __future__ import annotations
 
-import functools
-import importlib.util
-from pathlib import Path
-from typing import Any
+import itertools
+from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from skimage import data
-from skimage.feature import Cascade
 from torch import Tensor
 
 from inv3d.core.bundle import ModelInfo
-from inv3d.core.crops import Crops, joined
-from inv3d.core.library import home
-from inv3d.core.views import to_array
-from inv3d.video.locate import Detector
+from inv3d.core.crops import Crops, cut
+from inv3d.core.networks.blazeface import DETECTOR_INPUT
+from inv3d.core.networks.photographic import face_detector
+from inv3d.video.facing import ROOM, CameraOf, Facing, facing, mesh_in, seen_by
 
-_SMALLEST = 32  # pixels; the aligner could not read less
-_SIZES = (1.8, 2.2, 2.7)  # sides of FFHQ crops in sides of the cascade's boxes
-_LOWER = 0.05  # by which share of the box an FFHQ crop's centre lies below that of the box
-
-
-@functools.cache
-def _cascade() -> Cascade:
-    return Cascade(data.lbp_frontal_face_cascade_filename())
-
-
-def faces(image: Tensor) -> Crops:
-    """Crops around every face in `image` [3,H,W] in [-1,1], possibly several per face; none if there is no face.
-
-    Landmarks are used if `mediapipe` is installed and its model lies where `landmarks_model` says.
-    """
-    pixels = to_array(image)
-    found = _boxed(pixels)
-    return joined(_landmarked(pixels), found) if landmarks_model().is_file() and _has_mediapipe() else found
+FACE = 8.0
+"""Logit from which the mesh sees a face; patterns that resemble one by chance have less."""
+_LIKELY = 0.0  # logit of a candidate from which it may be a face
+_APART = 0.5  # sides of the larger box between the middles of two faces
+_PARTS = 2  # of a picture's shorter side: the sides of squares, overlapping by half, in which small faces are found
+_SMALLEST = 32  # pixels of a square; nothing could be read off a face in less
+_LEFT_EYE, _RIGHT_EYE = 2, 3  # of a candidate's pairs of numbers
+_EYES_AND_MOUTH = ([33, 133], [263, 362], [61], [291])
+"""Of the mesh's points: corners of the eye on the left and right of the picture, corners of the mouth."""
 
 
-def detector(info: ModelInfo) -> Detector | None:
-    """The detector for a model: `faces` if the model shows human faces, otherwise none."""
-    return faces if info.subject == "faces" else None
+@dataclass(frozen=True)
+class Faces:
+    """Reads photographed faces for a model that sees heads by the cameras of `camera_of`; None if it is not known how the
+    mean face lies in the model's world: then they only tell where heads are."""
+
+    camera_of: CameraOf | None
+
+    def proposed(self, image: Tensor) -> tuple[Crops, Facing | None]:
+        """Crops of the heads whose faces are found in a picture [3,H,W] in [-1,1], and what these tell; crops alone where the
+        model's world is not known."""
+        boxes = face_boxes(image)
+        if not len(boxes):
+            return boxes, None
+        points, logits = mesh_in(image, boxes)
+        points, logits = points[logits > FACE], logits[logits > FACE]
+        if self.camera_of is None:
+            return ffhq_crops(points.cpu()), None
+        found = seen_by(points, logits, self.camera_of)
+        return found.crops, found
+
+    def told(self, image: Tensor, heads: Crops, yaw: Tensor, pitch: Tensor) -> Facing | None:
+        """What the faces in the crops of `heads` [B] with about this `yaw` and `pitch` [B] tell, if the model's world is known."""
+        return None if self.camera_of is None else facing(image, heads, yaw, pitch, self.camera_of)
 
 
-def landmarks_model() -> Path:
-    """Path of the model file of MediaPipe's face landmarker."""
-    return home() / "helpers" / "face_landmarker.task"
+def faces_of(info: ModelInfo) -> Faces | None:
+    """What reads faces for a model; None if it shows things that have none."""
+    if info.subject == "things":
+        return None
+    return Faces(info.camera if info.drawn_from == "people" else None)
 
 
-def _has_mediapipe() -> bool:
-    return importlib.util.find_spec("mediapipe") is not None
+def face_boxes(image: Tensor) -> Crops:
+    """The faces in a picture [3,H,W] in [-1,1], as crops that the mesh wants, the surest first; none if there are none."""
+    height, width = image.shape[-2:]
+    short = min(height, width)
+    found = _candidates(image, [(width / 2, height / 2)], float(max(height, width)))
+    if not len(found) and short >= _PARTS * _SMALLEST:
+        side = short / _PARTS
+        places = [(x, y) for y, x in itertools.product(_spread(height, side), _spread(width, side))]
+        found = _candidates(image, places, side)
+    return found
 
 
-def _boxed(pixels: NDArray[np.uint8]) -> Crops:
-    """Three crops around every frontal face that the cascade finds."""
-    largest = min(pixels.shape[:2])
-    boxes = []
-    if largest > _SMALLEST:
-        boxes = _cascade().detect_multi_scale(
-            pixels, scale_factor=1.2, step_ratio=1.5, min_size=(_SMALLEST,) * 2, max_size=(largest,) * 2
-        )
-    places = [(box["c"] + box["width"] / 2, box["r"] + (0.5 + _LOWER) * box["height"], box["width"]) for box in boxes]
-    return _crops([(x, y, factor * side, 0.0) for x, y, side in places for factor in _SIZES])
+def _spread(extent: int, side: float) -> list[float]:
+    """The middles of squares of a side that cover an extent, overlapping by half."""
+    middles: list[float] = torch.linspace(side / 2, extent - side / 2, max(1, round(2 * extent / side) - 1)).tolist()
+    return middles
 
 
-def _landmarked(pixels: NDArray[np.uint8]) -> Crops:
-    """One crop for every face that MediaPipe finds."""
-    landmarker, image = _landmarker(str(landmarks_model())), _as_mediapipe(pixels)
-    size = np.array([pixels.shape[1], pixels.shape[0]])
-    found = [
-        np.array([(point.x, point.y) for point in face]) * size for face in landmarker.detect(image).face_landmarks
-    ]
-    return _crops([ffhq_crop(*(points[rows].mean(0) for rows in _PLACES)) for points in found])
+@torch.no_grad()
+def _candidates(image: Tensor, places: list[tuple[float, float]], side: float) -> Crops:
+    """The faces in squares of a side around `places`."""
+    centers = torch.tensor(places)
+    squares = Crops(centers, torch.full((len(places),), side), torch.zeros(len(places)))
+    logits, told = (each.cpu() for each in face_detector(image.device)(cut(image, squares, DETECTOR_INPUT)))
+    square, box = (logits > _LIKELY).nonzero(as_tuple=True)
+    order = logits[square, box].argsort(descending=True)
+    square, box = square[order], box[order]
+    pairs = told[square, box].unflatten(1, (-1, 2)) * side
+    center = centers[square] + pairs[:, 0] - side / 2
+    right, down = (pairs[:, _RIGHT_EYE] - pairs[:, _LEFT_EYE]).unbind(1)
+    found = Crops(center, ROOM * pairs[:, 1].amax(1), torch.atan2(down, right))
+    kept: list[int] = []
+    for i in range(len(found)):
+        if all((center[i] - center[j]).norm() > _APART / ROOM * found.size[[i, j]].max() for j in kept):
+            kept.append(i)
+    return found[kept]
 
 
-_PLACES = ([33, 133], [263, 362], [61], [291])
-"""Of MediaPipe's landmarks: corners of the eye on the left and on the right of the picture, corners of the mouth."""
-
-
-def ffhq_crop(
-    left_eye: NDArray[np.float64],
-    right_eye: NDArray[np.float64],
-    mouth_left: NDArray[np.float64],
-    mouth_right: NDArray[np.float64],
-) -> tuple[float, float, float, float]:
-    """Centre (x, y), side and roll of EG3D's crop: the middle 700 of 1024 pixels of an FFHQ alignment (Karras et al.
-    2019, appendix C), for points (x, y) in pixels."""
+def ffhq_crops(points: Tensor) -> Crops:
+    """EG3D's crops of faces with these points [B,468,3] in pixels: the middle 700 of 1024 pixels of an FFHQ alignment (Karras et
+    al. 2019, appendix C)."""
+    left_eye, right_eye, mouth_left, mouth_right = (points[:, rows, :2].mean(1) for rows in _EYES_AND_MOUTH)
     eyes, across = (left_eye + right_eye) / 2, right_eye - left_eye
     down = (mouth_left + mouth_right) / 2 - eyes
-    axis = across + np.array([down[1], -down[0]])
-    side = 2.0 * max(2.0 * float(np.hypot(*across)), 1.8 * float(np.hypot(*down))) * 700 / 1024
-    x, y = eyes + 0.1 * down
-    return float(x), float(y), side, float(np.arctan2(axis[1], axis[0]))
-
-
-@functools.cache
-def _landmarker(model: str) -> Any:
-    from mediapipe.tasks.python import BaseOptions, vision
-
-    options = vision.FaceLandmarkerOptions(base_options=BaseOptions(model_asset_path=model), num_faces=8)
-    return vision.FaceLandmarker.create_from_options(options)
-
-
-def _as_mediapipe(pixels: NDArray[np.uint8]) -> Any:
-    import mediapipe
-
-    return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=pixels)
-
-
-def _crops(rows: list[tuple[float, float, float, float]]) -> Crops:
-    """From rows of x, y, side and roll."""
-    x, y, size, roll = torch.tensor(rows).reshape(-1, 4).unbind(1)
-    return Crops(torch.stack([x, y], 1), size, roll)
+    axis = across + torch.stack([down[:, 1], -down[:, 0]], 1)
+    side = 2.0 * torch.maximum(2.0 * across.norm(dim=1), 1.8 * down.norm(dim=1)) * 700 / 1024
+    return Crops(eyes + 0.1 * down, side, torch.atan2(axis[:, 1], axis[:, 0]))

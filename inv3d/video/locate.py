@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from inv3d.core.crops import Crops, cut, joined
+from inv3d.core.crops import Crops, cut, joined, out_of, within
 from inv3d.core.networks.aligner import INPUT_SIZE, Aligner, Alignment
+from inv3d.core.networks.selfie import PERSON_INPUT
+from inv3d.video.alone import alone
+from inv3d.video.detect import FACE, Faces
+from inv3d.video.facing import Facing
 
-Detector = Callable[[Tensor], Crops]
-"""Proposes crops of an image [3,H,W] in [-1,1]."""
 CONFIDENT = 0.5
 """Confidence from which a crop counts as showing a head."""
 _SIZES = (0.30, 0.52, 0.90, 1.55)  # of the frame's height: a crop is about twice as high as the head in it
@@ -25,17 +26,31 @@ _SURE = 1.7  # logit above which a head with little roll is certainly upright
 _ROLLED = math.radians(40)
 _LIKELIER = 0.1  # higher logit of heads that are upright in the picture, as most are
 _CONFIDENT_TURNED = 0.88  # higher, because three more turns mean three more chances of a false positive
+_SAME_HEAD = 0.45  # of the larger crop's size: heads nearer than this are one
+_FACES_VARY = 2.0  # by which the logits of faces and of what resembles one differ
+_CERTAIN, _FACES_COUNT = 8.0, 4.0  # logit above `FACE` of a face that tells all it can, and what it counts beside an aligner
+_HARDLY, _SURELY = 0.4, 0.7  # the aligner's confidence of a crop that faces mend, and of one that they leave alone
 _AROUND = ((0.0, 0.0, 1.0), (0.03, 0.02, 1.05), (-0.03, 0.02, 0.96), (0.02, -0.03, 0.95), (-0.02, -0.03, 1.06))
 """Shifts (in crop sizes) and scales of the crops that are read last."""
 
 
 @dataclass(frozen=True)
+class Told:
+    """What the faces of B heads tell, and the `weight` [B] of that beside the aligner's reading, from 0 to 1."""
+
+    face: Facing
+    weight: Tensor
+
+
+@dataclass(frozen=True)
 class Located:
-    """Heads in one frame, best first: corrected `crops`, the aligner's final reading, and the confidence."""
+    """Heads in one frame, best first: corrected `crops`, the aligner's final reading, the confidence of that and of what their
+    faces tell, and this, once it has been looked at."""
 
     crops: Crops
     alignment: Alignment
     confidence: Tensor
+    told: Told | None = None
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -47,10 +62,14 @@ class Located:
         """These heads and then those of `other`."""
         alignments = zip(self.alignment.fields, other.alignment.fields, strict=True)
         alignment = Alignment(*(torch.cat(pair) for pair in alignments))
-        return Located(joined(self.crops, other.crops), alignment, alignment.confidence)
+        return Located(joined(self.crops, other.crops), alignment, torch.cat([self.confidence, other.confidence]))
 
     def with_crops(self, crops: Crops) -> Located:
-        return Located(crops, self.alignment, self.confidence)
+        return replace(self, crops=crops)
+
+    def surer(self, confidence: Tensor) -> Located:
+        """The same with at least this confidence [B]."""
+        return replace(self, confidence=torch.maximum(self.confidence, confidence))
 
 
 def _grid(height: int, width: int) -> Crops:
@@ -113,15 +132,16 @@ def align(aligner: Aligner, image: Tensor, crops: Crops, iterations: int = _ITER
 
 
 @torch.no_grad()
-def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT, detect: Detector | None = None) -> Located:
+def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT, faces: Faces | None = None) -> Located:
     """All heads of a frame [3,H,W] in [-1,1] above a confidence, best first; empty if there are none.
 
-    Crops that `detect` proposes are tried in addition to the grid. A head that lies on its side or upside down is found if
-    anything was seen in its place; its crop is rolled so that the head is upright in it.
+    Crops around `faces` are tried in addition to the grid, and count as heads where these tell enough. A head that lies on its
+    side or upside down is found if anything was seen in its place; its crop is rolled so that the head is upright in it.
     """
-    crops = _grid(*image.shape[-2:])
-    if detect is not None:
-        crops = joined(crops, detect(image))
+    crops, told = _grid(*image.shape[-2:]), None
+    if faces is not None:
+        proposed, told = faces.proposed(image)
+        crops = joined(crops, proposed)
     parts = [crops[rows.tolist()] for rows in torch.arange(len(crops)).split(32)]
     scores = torch.cat([_read(aligner, image, part).confidence for part in parts])
     best = scores.topk(min(_REFINED, len(crops))).indices
@@ -130,13 +150,72 @@ def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT, detect
     # if nothing is convincing, the best guesses may be rotated heads
     found = _upright(aligner, image, found[: sure or _GUESSES])
     found = _apart(found, image)
-    return found[(found.confidence >= confident) & _as_mirrored(aligner, image, found, confident)]
+    found = found[(found.confidence >= confident) & _as_mirrored(aligner, image, found, confident)]
+    if told is None:
+        return found
+    told = told[(_confidence(told) >= confident) & ~_overlaps(told.crops, found.crops)]
+    return found if not len(told) else _apart(found.joined(_read_there(aligner, image, told)), image)
 
 
-def search_turned(aligner: Aligner, image: Tensor, detect: Detector | None = None) -> Located:
+def align_near(aligner: Aligner, image: Tensor, crops: Crops, faces: Faces | None) -> Located:
+    """The head of a person near the place of `crops` [1], read without the room, unless the aligner is surer with it; that of a
+    thing, which has no `faces`, with the room."""
+    person = None if faces is None else alone(image, crops)
+    if person is None:
+        return align(aligner, image, crops, 2)
+    picture, around = person
+    seen = align(aligner, picture, within(crops, around, PERSON_INPUT), 2)
+    seen = seen.with_crops(out_of(seen.crops, around, PERSON_INPUT))
+    if float(seen.confidence) >= CONFIDENT:
+        return seen
+    with_room = align(aligner, image, crops, 2)
+    return with_room if float(with_room.confidence) > float(seen.confidence) else seen
+
+
+def _confidence(told: Facing) -> Tensor:
+    """How sure [B] it is that there are heads, by their faces."""
+    return torch.sigmoid((told.logit - FACE) / _FACES_VARY)
+
+
+def _overlaps(crops: Crops, others: Crops) -> Tensor:
+    """Which crops [B] show the same head as one of the others."""
+    far = (crops.center[:, None] - others.center).norm(dim=2)
+    return (far <= _SAME_HEAD * torch.maximum(crops.size[:, None], others.size)).any(1)
+
+
+def _read_there(aligner: Aligner, image: Tensor, told: Facing) -> Located:
+    """The heads whose faces are `told`: the aligner, which would not have found them, says no more than how unsure it is."""
+    read = align(aligner, image, told.crops, iterations=0)
+    turned = replace(read.alignment, yaw=told.yaw, pitch=told.pitch)
+    return Located(told.crops, turned, torch.maximum(read.confidence, _confidence(told)))
+
+
+@torch.no_grad()
+def settled(image: Tensor, located: Located, faces: Faces | None) -> Located:
+    """The heads located in an `image` [3,H,W] and what their `faces` tell, by which those crops are mended of which the aligner
+    is unsure."""
+    read = located.alignment
+    seen = None if faces is None or not len(located) else faces.told(image, located.crops, read.yaw, read.pitch)
+    if seen is None:
+        return located
+    certain = ((seen.logit - FACE) / _CERTAIN).clamp(0.0, 1.0)
+    doubt = ((_SURELY - read.confidence) / (_SURELY - _HARDLY)).clamp(0.0, 1.0)
+    mended = located.with_crops(_between(located.crops, seen.crops, certain * doubt)).surer(_confidence(seen))
+    weight = _FACES_COUNT * certain.square()
+    return replace(mended, told=Told(seen, weight / (weight + read.confidence.square())))
+
+
+def _between(crops: Crops, others: Crops, share: Tensor) -> Crops:
+    """Crops between two, by the share [B] of the second."""
+    turn = torch.remainder(others.roll - crops.roll + math.pi, 2.0 * math.pi) - math.pi
+    size = torch.lerp(crops.size.log(), others.size.log(), share).exp()
+    return Crops(torch.lerp(crops.center, others.center, share[:, None]), size, crops.roll + share * turn)
+
+
+def search_turned(aligner: Aligner, image: Tensor, faces: Faces | None = None) -> Located:
     """All heads of a frame in which `search` finds none: the frame is searched rotated by 90, 180 and 270 degrees."""
     found = [
-        search(aligner, image.rot90(quarters, (1, 2)).contiguous(), _CONFIDENT_TURNED, detect) for quarters in (1, 2, 3)
+        search(aligner, image.rot90(quarters, (1, 2)).contiguous(), _CONFIDENT_TURNED, faces) for quarters in (1, 2, 3)
     ]
     best = max(range(3), key=lambda i: float(found[i].confidence.max()) if len(found[i]) else 0.0)
     return found[best].with_crops(_turned_back(found[best].crops, best + 1, *image.shape[-2:]))
@@ -190,7 +269,7 @@ def _apart(found: Located, image: Tensor) -> Located:
     for i in found.confidence.argsort(descending=True).tolist():
         apart = [
             float((found.crops.center[i] - found.crops.center[j]).norm())
-            > 0.45 * float(torch.maximum(found.crops.size[i], found.crops.size[j]))
+            > _SAME_HEAD * float(torch.maximum(found.crops.size[i], found.crops.size[j]))
             for j in keep
         ]
         if _inside(found.crops[i], image) and all(apart):

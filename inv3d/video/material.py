@@ -15,7 +15,7 @@ from inv3d.core.errors import InputError, OutOfMemoryError
 from inv3d.core.library import input_digest
 from inv3d.video.choose import HeadChoice
 from inv3d.video.decode import ClipInfo, FailedFrame, Frame, frames, probe
-from inv3d.video.detect import detector
+from inv3d.video.detect import faces_of
 from inv3d.video.photo import head_in, read_photo
 from inv3d.video.select import Selection, select
 from inv3d.video.track import HeadTrack, TrackedFrame, track
@@ -111,7 +111,7 @@ class Recording:
         return views
 
     def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted) -> HeadTrack:
-        return track(self.path, bundle.aligner, counted, detector(bundle.info), head)
+        return track(self.path, bundle.aligner, counted, faces_of(bundle.info), head)
 
     def select(self, found: HeadTrack, views: int, held_out: int) -> Selection:
         return select(found, views, held_out)

@@ -80,7 +80,7 @@ def _anchored(turned: Array, read: Array) -> Array:
 
 def _turned(pictures: Sequence[Picture], read: Array) -> Array:
     """By how much the head turns [K-1] from each picture to the next; as it was `read` [K] where it cannot be followed."""
-    greys = [picture / 255.0 for picture in pictures]
+    greys = [_evenly_lit(picture) for picture in pictures]
     radius = round(_RADIUS * PICTURE)
     forth, back = (
         [optical_flow_ilk(a, b, radius=radius, num_warp=_WARPS) for a, b in pairs]
@@ -95,6 +95,14 @@ def _turned(pictures: Sequence[Picture], read: Array) -> Array:
             for row, step in enumerate(steps, first):
                 found[row].append(step)
     return np.array([np.median(steps) if steps else step for steps, step in zip(found, np.diff(read), strict=True)])
+
+
+def _evenly_lit(picture: Picture) -> Array:
+    """A picture whose head is as bright and as rich in contrast as that of any other: cameras change their exposure as heads turn."""
+    rows = slice(*(round(PICTURE * (_MIDDLE[1] + side * _REACH)) for side in (-1, 1)))
+    columns = slice(*(round(PICTURE * (_MIDDLE[0] + side * _REACH)) for side in (-1, 1)))
+    head = picture[rows, columns]
+    return 0.5 + 0.2 * (picture - head.mean()) / (head.std() + 1.0)
 
 
 def _followed(forth: Sequence[Array], back: Sequence[Array]) -> Array:

@@ -16,11 +16,11 @@ from inv3d.core.networks.aligner import Aligner
 from inv3d.core.views import Views, to_array
 from inv3d.video.choose import HeadChoice, choose
 from inv3d.video.decode import Frame
-from inv3d.video.detect import detector
-from inv3d.video.locate import Detector, Located, search, search_turned
+from inv3d.video.detect import Faces, faces_of
+from inv3d.video.locate import Located, search, search_turned, settled
 from inv3d.video.picture import read_picture
 from inv3d.video.select import cut_views
-from inv3d.video.track import SEARCH_SIDE, TrackedFrame, placed
+from inv3d.video.track import SEARCH_SIDE, HeadTrack, TrackedFrame, placed
 
 _SMALLEST_HEAD = 40  # side in pixels of the crop around a head; smaller crops show too little
 _COLOURLESS = 0.02  # largest distance of a channel from grey
@@ -73,7 +73,8 @@ def head_in(photo: Frame, bundle: Bundle, head: HeadChoice | None, where: str) -
             f"no head was found in {where}",
             "use a photo of one head that faces the camera roughly and is hardly cut off",
         )
-    tracked = placed(small, choose(found, head, small.scale, where))
+    chosen = settled(small.tensor(), choose(found, head, small.scale, where), faces_of(bundle.info))
+    tracked = HeadTrack((placed(small, chosen),), ()).faced().frames[0]
     if tracked.size < _SMALLEST_HEAD * photo.scale[0]:
         raise InputError(f"the head in {where} is only about {tracked.size / 2:.0f} pixels high", "use a larger photo")
     return tracked
@@ -96,18 +97,18 @@ def find_heads(bundle: Bundle, photo: Tensor) -> Located:
     looks = [photo]
     if float((photo - photo.mean(0)).abs().max()) < _COLOURLESS:
         looks += [photo.add(1.0).div(2.0) ** torch.tensor(tint)[:, None, None] * 2.0 - 1.0 for tint in _TINTS]
-    detect = detector(bundle.info)
+    faces = faces_of(bundle.info)
     for look in looks:
-        found = search(bundle.aligner, look, detect=detect)
+        found = search(bundle.aligner, look, faces=faces)
         if len(found):
             return found
-    found = _search_framed(bundle.aligner, looks[-1], detect)
-    return found if len(found) else search_turned(bundle.aligner, looks[-1], detect=detect)
+    found = _search_framed(bundle.aligner, looks[-1], faces)
+    return found if len(found) else search_turned(bundle.aligner, looks[-1], faces=faces)
 
 
-def _search_framed(aligner: Aligner, photo: Tensor, detect: Detector | None) -> Located:
+def _search_framed(aligner: Aligner, photo: Tensor, faces: Faces | None) -> Located:
     """The heads of a photo, searched for within a plain grey margin."""
     margin = round(_MARGIN * min(photo.shape[1:]))
-    found = search(aligner, F.pad(photo, [margin] * 4), detect=detect)
+    found = search(aligner, F.pad(photo, [margin] * 4), faces=faces)
     found = found[found.confidence >= _CONFIDENT_FRAMED]
     return found.with_crops(replace(found.crops, center=found.crops.center - margin))

@@ -20,7 +20,9 @@ from inv3d.core.networks.aligner import Aligner
 from inv3d.core.views import to_bytes
 from inv3d.video.choose import HeadChoice, choose
 from inv3d.video.decode import FailedFrame, Frame, frames, probe
-from inv3d.video.locate import CONFIDENT, Detector, Located, align, search
+from inv3d.video.detect import Faces
+from inv3d.video.front import POSE, faced
+from inv3d.video.locate import CONFIDENT, Located, align_near, search, settled
 from inv3d.video.motion import MISREAD, PICTURE, Picture, measured_yaws
 from inv3d.video.quality import Quality, quality
 from inv3d.video.shots import Shots
@@ -40,8 +42,9 @@ _WAY, _GROWTH, _TURN = 0.08, 1.1, 0.2  # move by this part of its crop, grow by 
 
 @dataclass(frozen=True)
 class TrackedFrame:
-    """One frame: crop centre (x, y) and side in pixels, roll, yaw and pitch in radians, the aligner's confidence (0 where
-    the pose is that of the smooth path), and how well the frame shows the head."""
+    """One frame: crop centre (x, y) and side in pixels, roll, yaw and pitch in radians, the confidence (0 where the pose is
+    that of the smooth path), how well the frame shows the head, and the pose that its face tells (see `front`), with the weight
+    of that beside the rest, from 0 to 1."""
 
     index: int
     time: float
@@ -53,6 +56,8 @@ class TrackedFrame:
     pitch: float
     confidence: float
     quality: Quality | None = None
+    face: tuple[float, ...] | None = None
+    face_weight: float = 0.0
 
     def crops(self, scale: tuple[float, float] = (1.0, 1.0)) -> Crops:
         """The crop in a picture whose pixels are so many of the full size wide and high."""
@@ -97,6 +102,15 @@ class HeadTrack:
         seen = {row: pictures[frame.index] for row, frame in enumerate(self.frames) if frame.confidence > 0.0}
         return self._with(measured_yaws(np.array([frame.yaw for frame in self.frames]), seen).tolist())
 
+    def faced(self) -> HeadTrack:
+        """The same, corrected by what the faces tell (see `front`)."""
+        read = np.array([[getattr(frame, name) for name in POSE] for frame in self.frames])
+        told = np.array([frame.face or row for frame, row in zip(self.frames, read.tolist(), strict=True)])
+        weights = np.array([frame.face_weight for frame in self.frames])
+        poses = faced(read, told, weights).tolist()
+        frames = (replace(frame, **dict(zip(POSE, pose, strict=True))) for frame, pose in zip(self.frames, poses, strict=True))
+        return replace(self, frames=tuple(frames))
+
     def _with(self, yaws: Iterable[float]) -> HeadTrack:
         frames = (replace(frame, yaw=yaw) for frame, yaw in zip(self.frames, yaws, strict=True))
         return replace(self, frames=tuple(frames))
@@ -104,30 +118,44 @@ class HeadTrack:
 
 def placed(frame: Frame, located: Located) -> TrackedFrame:
     """The first of the heads that were located in a frame, in pixels of the clip's or the photo's full size."""
-    crops, pose = located.crops, located.alignment
+    read, told = located.alignment, located.told
+    x, y, size, roll = _in_full(frame, located.crops)
+    yaw, pitch, confidence = (float(values[0]) for values in (read.yaw, read.pitch, located.confidence))
+    looks = quality(frame.tensor(), located.crops[[0]], read.yaw[:1], read.pitch[:1])
+    tracked = TrackedFrame(frame.index, frame.time, x, y, size, roll, yaw, pitch, confidence, looks)
+    if told is None:
+        return tracked
+    face = (*_in_full(frame, told.face.crops), float(told.face.yaw[0]), float(told.face.pitch[0]))
+    return replace(tracked, face=face, face_weight=float(told.weight[0]))
+
+
+def _in_full(frame: Frame, crops: Crops) -> tuple[float, float, float, float]:
+    """Centre, side and roll of the first of the crops in a frame's full size."""
     x, y = (float(c * s) for c, s in zip(crops.center[0], frame.scale, strict=True))
-    size = float(crops.size[0]) * math.sqrt(frame.scale[0] * frame.scale[1])
-    roll, yaw, pitch, confidence = (
-        float(values[0]) for values in (crops.roll, pose.yaw, pose.pitch, located.confidence)
-    )
-    looks = quality(frame.tensor(), crops[[0]], pose.yaw[:1], pose.pitch[:1])
-    return TrackedFrame(frame.index, frame.time, x, y, size, roll, yaw, pitch, confidence, looks)
+    return x, y, float(crops.size[0]) * math.sqrt(frame.scale[0] * frame.scale[1]), float(crops.roll[0])
 
 
 def _find(
-    aligner: Aligner, frame: Frame, detect: Detector | None, head: HeadChoice | None, last: Located | None
+    aligner: Aligner, frame: Frame, faces: Faces | None, head: HeadChoice | None, last: Located | None
 ) -> Located:
     """The one head of a frame, if any. Once a chosen head has been seen, it is the head nearest to its `last` position.
 
     Raises InputError if it is not clear which head is meant.
     """
-    found = search(aligner, frame.tensor(), detect=detect)
+    found = search(aligner, frame.tensor(), faces=faces)
     if head is not None and last is not None and len(found):
-        return found[[int((found.crops.center - last.crops.center).norm(dim=1).argmin())]]
-    return choose(found, head, frame.scale, f"the picture at {frame.time:.2f} s")
+        chosen = found[[int((found.crops.center - last.crops.center).norm(dim=1).argmin())]]
+    else:
+        chosen = choose(found, head, frame.scale, f"the picture at {frame.time:.2f} s")
+    if faces is not None and len(chosen):  # as frames are read in which it is followed
+        again = align_near(aligner, frame.tensor(), chosen.crops, faces)
+        chosen = again if float(again.confidence) >= CONFIDENT else chosen
+    return settled(frame.tensor(), chosen, faces)
 
 
-def _follow(aligner: Aligner, frame: Frame, last: Located, before: Located) -> Located | None:
+def _follow(
+    aligner: Aligner, frame: Frame, faces: Faces | None, last: Located, before: Located
+) -> Located | None:
     """The head near its last two positions, if it is there: convincing, or at least close to where and how it was.
 
     The search starts between the two: from the last alone, crops swing from frame to frame where the aligner overcorrects.
@@ -137,7 +165,7 @@ def _follow(aligner: Aligner, frame: Frame, last: Located, before: Located) -> L
         (last.crops.size * before.crops.size).sqrt(),
         (last.crops.roll + before.crops.roll) / 2,
     )
-    located = align(aligner, frame.tensor(), start, iterations=2)
+    located = settled(frame.tensor(), align_near(aligner, frame.tensor(), start, faces), faces)
     confidence = float(located.confidence[0])
     size, was = float(located.crops.size[0]), float(last.crops.size[0])
     way = float((located.crops.center[0] - last.crops.center[0]).norm()) / was
@@ -146,12 +174,14 @@ def _follow(aligner: Aligner, frame: Frame, last: Located, before: Located) -> L
     return located if confidence >= CONFIDENT or (close and confidence >= _FOLLOWED) else None
 
 
-def _followed_back(aligner: Aligner, lost: Sequence[Frame], found: Located) -> Iterator[tuple[Frame, Located]]:
+def _followed_back(
+    aligner: Aligner, lost: Sequence[Frame], faces: Faces | None, found: Located
+) -> Iterator[tuple[Frame, Located]]:
     """The latest of the frames in which no head was found, the last first, where it can be followed back from where it was
     `found` after them: from the side a head is followed more surely than it is found."""
     before = last = found
     for frame in reversed(lost):
-        located = _follow(aligner, frame, last, before)
+        located = _follow(aligner, frame, faces, last, before)
         if located is None:
             return
         yield frame, located
@@ -167,19 +197,20 @@ def track(
     path: Path,
     aligner: Aligner,
     progress: Counted = uncounted,
-    detect: Detector | None = None,
+    faces: Faces | None = None,
     head: HeadChoice | None = None,
 ) -> HeadTrack:
-    """Find the head, or the one chosen by `head`, in every frame of the clip, and how far it turns; `detect` proposes crops.
+    """Find the head, or the one chosen by `head`, in every frame of the clip, and how far it turns; `faces` tell
+    what the aligner cannot.
 
     Raises InputError for clips without one steady head.
     """
-    found, pictures = read(path, aligner, progress, detect, head)
+    found, pictures = read(path, aligner, progress, faces, head)
     return found.measured(pictures)
 
 
 def read(
-    path: Path, aligner: Aligner, progress: Counted, detect: Detector | None, head: HeadChoice | None
+    path: Path, aligner: Aligner, progress: Counted, faces: Faces | None, head: HeadChoice | None
 ) -> tuple[HeadTrack, dict[int, Picture]]:
     """The head as it is read off every frame of the clip, and the pictures of it in which points can be followed."""
     info = probe(path)
@@ -199,10 +230,10 @@ def read(
         look = count % max(20, total // 4) == 0
         located: Located | None = None
         if not _is_blank(frame):  # a lead-in may be long, and the search is slow
-            followed = None if last is None else _follow(aligner, frame, last, before or last)
+            followed = None if last is None else _follow(aligner, frame, faces, last, before or last)
             located = followed
             if followed is None or look:
-                found = _find(aligner, frame, detect, head, seen)
+                found = _find(aligner, frame, faces, head, seen)
                 located = found if len(found) else followed
         if located is not None and len(located):
             tracked = placed(frame, located)
@@ -214,7 +245,7 @@ def read(
                 )
             usable.append(tracked)
             pictures[frame.index] = _grey(frame, located)
-            for earlier, there in _followed_back(aligner, lost, located):
+            for earlier, there in _followed_back(aligner, lost, faces, located):
                 usable.append(placed(earlier, there))
                 pictures[earlier.index] = _grey(earlier, there)
             lost.clear()
@@ -230,7 +261,7 @@ def read(
         )
     usable.sort(key=lambda frame: frame.index)
     unusable = sorted((frame for frame in failed if frame.index not in pictures), key=lambda frame: frame.index)
-    return smooth(HeadTrack(tuple(usable), tuple(unusable))), pictures
+    return smooth(HeadTrack(tuple(usable), tuple(unusable)).faced()), pictures
 
 
 def _grey(frame: Frame, located: Located) -> Picture:
@@ -247,9 +278,8 @@ def smooth(raw: HeadTrack) -> HeadTrack:
     """
     if len(raw.frames) < 5:
         return raw
-    names = ("x", "y", "size", "roll", "yaw", "pitch")
     times = np.array([frame.time for frame in raw.frames])
-    values = np.array([[getattr(frame, name) for name in names] for frame in raw.frames])
+    values = np.array([[getattr(frame, name) for name in POSE] for frame in raw.frames])
     keep = np.ones(len(times), bool)
     for _ in range(2):
         path = _local_lines(times, values, times[keep], values[keep])
@@ -261,7 +291,7 @@ def smooth(raw: HeadTrack) -> HeadTrack:
     for frame, row, good in zip(raw.frames, path, keep, strict=True):
         if good or _bridged(frame.time, times[keep]):
             confidence = frame.confidence if good else 0.0
-            pose = dict(zip(names, map(float, row), strict=True))
+            pose = dict(zip(POSE, map(float, row), strict=True))
             usable.append(replace(frame, **pose, confidence=confidence))  # type: ignore[arg-type]
         else:
             jumps.append(FailedFrame(frame.index, frame.time, "pose jumps"))

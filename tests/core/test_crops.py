@@ -1,10 +1,11 @@
 import math
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inv3d.core.crops import Crops, across, cut, outside, sampling_grid, softly_cut
+from inv3d.core.crops import Crops, across, cut, out_of, outside, sampling_grid, softly_cut, within
 from inv3d.core.networks.aligner import Alignment
 
 
@@ -76,3 +77,20 @@ def test_a_crop_is_found_in_another(shift, size, roll, others_roll):
     seen = torch.nn.functional.grid_sample(cut(image, other, 64), across(crop, other, 16), align_corners=False)
     if float(sampling_grid(other, 2, 240, 320).abs().max()) < 1:  # a ramp goes on as far as the image does
         assert torch.allclose(seen, cut(image, crop, 16), atol=0.05)
+
+
+@given(st.floats(-3, 3), st.floats(-3, 3), st.floats(20, 500), st.floats(20, 500))
+def test_crops_of_what_a_crop_shows_are_crops_of_the_image(roll, outer_roll, size, outer_size):
+    crop = Crops(torch.tensor([[130.0, 70.0]]), torch.tensor([size]), torch.tensor([roll]))
+    outer = Crops(torch.tensor([[100.0, 90.0]]), torch.tensor([outer_size]), torch.tensor([outer_roll]))
+    back = out_of(within(crop, outer, 64), outer, 64)
+    assert torch.allclose(back.center, crop.center, atol=1e-2)
+    assert float(back.size) == pytest.approx(size, rel=1e-4) and float(back.roll) == pytest.approx(roll, abs=1e-5)
+
+
+def test_a_crop_of_a_crop_shows_the_same():
+    image = ramp(120, 160) / 160
+    outer = Crops(torch.tensor([[60.0, 50.0]]), torch.tensor([80.0]), torch.tensor([0.4]))
+    crop = Crops(torch.tensor([[66.0, 47.0]]), torch.tensor([30.0]), torch.tensor([0.1]))
+    shown = cut(cut(image, outer, 320)[0], within(crop, outer, 320), 24)
+    assert float((shown - cut(image, crop, 24)).abs().mean()) < 0.03

@@ -1,13 +1,14 @@
-from types import SimpleNamespace
+import math
 
 import numpy as np
 import pytest
 import torch
 from skimage import data
+from torch.nn import functional as F
 
-from inv3d.core.crops import Crops
-from inv3d.video import detect as detecting
-from inv3d.video.detect import faces, ffhq_crop, landmarks_model
+from inv3d.core.bundle import read_info
+from inv3d.core.networks.facemesh import POINTS
+from inv3d.video.detect import FACE, Faces, face_boxes, faces_of, ffhq_crops
 from inv3d.video.locate import search
 
 
@@ -17,51 +18,66 @@ def photograph():
     return torch.from_numpy(np.array(data.astronaut())).permute(2, 0, 1).float() / 127.5 - 1.0
 
 
-def test_a_face_is_found_with_room_around_it(photograph):
-    found = faces(photograph)
-    assert len(found) == 3 and bool((found.size.diff() > 0).all())
-    assert torch.allclose(found.center, torch.tensor([225.0, 123.0]), atol=15)
-    assert 150 < float(found.size.min()) < float(found.size.max()) < 300
+def test_a_face_is_found_once_with_room_around_it(photograph):
+    found = face_boxes(photograph)
+    assert len(found) == 1
+    assert torch.allclose(found.center, torch.tensor([[225.0, 123.0]]), atol=15)
+    assert 120 < float(found.size) < 200 and abs(math.degrees(float(found.roll))) < 10
+
+
+def test_a_small_face_is_found_in_a_large_picture(photograph):
+    face = F.interpolate(photograph[None], (200, 200), mode="area")[0]
+    picture = torch.zeros(3, 400, 700)
+    picture[:, 180:380, 480:680] = face
+    found = face_boxes(picture)
+    assert len(found) == 1
+    assert torch.allclose(found.center, torch.tensor([[480 + 225 * 200 / 512, 180 + 123 * 200 / 512]]), atol=8)
+
+
+def test_two_faces_are_two(demo, photograph):
+    crops, _ = Faces(demo.info.camera).proposed(torch.cat([photograph, photograph.flip(2)], 2))
+    assert sorted(crops.center[:, 0].tolist()) == pytest.approx([225, 1024 - 225], abs=20)
 
 
 @pytest.mark.parametrize("size", [8, 64, 200])
 def test_no_face_gives_no_crops(size):
-    assert len(faces(torch.zeros(3, size, size))) == 0
+    assert len(face_boxes(torch.zeros(3, size, size))) == 0
 
 
-def test_what_a_detector_proposes_is_tried(demo, photograph):
-    tried = []
-
-    def detect(image: torch.Tensor) -> Crops:
-        tried.append(image)
-        return faces(image)
-
-    with_it = search(demo.aligner, photograph, confident=0.0, detect=detect)
-    assert tried and len(with_it) >= 1
+def test_models_of_people_know_what_faces_tell_and_things_have_none():
+    assert faces_of(read_info("chairs")) is None
+    demo = faces_of(read_info("demo"))
+    assert demo is not None and demo.camera_of is not None
+    imported = read_info("demo").changed(subject="faces", drawn_from=None)
+    assert faces_of(imported) == Faces(None)
 
 
-def test_the_crop_of_landmarks_turns_and_grows_with_the_face():
-    points = [np.array(p, dtype=float) for p in ((40, 50), (60, 50), (43, 75), (57, 75))]
-    x, y, side, roll = ffhq_crop(*points)
-    assert (x, y, roll) == (50.0, 52.5, 0.0)
-    assert side == pytest.approx(2 * max(2 * 20, 1.8 * 25) * 700 / 1024)
-    angle, c, s = 0.4, np.cos(0.4), np.sin(0.4)
-    turned = ffhq_crop(*(3.0 * np.array([[c, -s], [s, c]]) @ p for p in points))
-    assert turned[2:] == pytest.approx((3.0 * side, angle))
+def test_a_face_proposes_the_crop_of_its_head(demo, photograph):
+    crops, told = Faces(demo.info.camera).proposed(photograph)
+    assert told is not None and len(crops) == 1 and float(told.logit) > FACE + 8
+    # the crop is about two and a half times as wide as the face
+    assert 180 < float(crops.size) < 300
+    where, none = Faces(None).proposed(photograph)
+    assert none is None
+    assert torch.allclose(where.center, torch.tensor([[224.0, 107.0]]), atol=8) and 90 < float(where.size) < 150
 
 
-def test_landmarks_come_first_where_mediapipe_and_its_model_are(photograph, tmp_path, monkeypatch):
-    """MediaPipe itself is played: its model cannot be shipped."""
-    monkeypatch.setenv("INV3D_HOME", str(tmp_path))
-    point = {33: (0.40, 0.2), 133: (0.42, 0.2), 362: (0.46, 0.2), 263: (0.48, 0.2), 61: (0.42, 0.3), 291: (0.46, 0.3)}
-    face = [SimpleNamespace(x=x, y=y) for x, y in (point.get(i, (0.0, 0.0)) for i in range(478))]
-    played = SimpleNamespace(detect=lambda image: SimpleNamespace(face_landmarks=[face]))
-    monkeypatch.setattr(detecting, "_has_mediapipe", lambda: True)
-    monkeypatch.setattr(detecting, "_as_mediapipe", lambda pixels: pixels)
-    monkeypatch.setattr(detecting, "_landmarker", lambda model: played)
-    assert len(faces(photograph)) == 3  # no model file: the cascade alone
-    landmarks_model().parent.mkdir(parents=True)
-    landmarks_model().write_bytes(b"")
-    found = faces(photograph)
-    assert len(found) == 4
-    assert found.center[0].tolist() == pytest.approx([0.44 * 512, 0.21 * 512], abs=0.1)
+def test_a_head_that_the_aligner_overlooks_is_found_by_its_face(demo, photograph, monkeypatch):
+    monkeypatch.setattr("inv3d.video.locate._as_mirrored", lambda *_: torch.zeros(_[2].crops.size.shape, dtype=torch.bool))
+    assert len(search(demo.aligner, photograph)) == 0
+    found = search(demo.aligner, photograph, faces=Faces(demo.info.camera))
+    assert len(found) == 1 and float(found.confidence) > 0.95
+    assert torch.allclose(found.crops.center, torch.tensor([[222.0, 115.0]]), atol=25)
+
+
+def test_eg3ds_crop_turns_and_grows_with_the_face():
+    points = torch.zeros(1, POINTS, 3)
+    for rows, place in (((33, 133), (40, 50)), ((263, 362), (60, 50)), ((61,), (43, 75)), ((291,), (57, 75))):
+        points[0, list(rows), :2] = torch.tensor(place, dtype=torch.float32)
+    crop = ffhq_crops(points)
+    assert crop.center.tolist() == [[50.0, 52.5]] and float(crop.roll) == 0.0
+    assert float(crop.size) == pytest.approx(2 * max(2 * 20, 1.8 * 25) * 700 / 1024)
+    cos, sin = math.cos(0.4), math.sin(0.4)
+    turn = torch.tensor([[cos, -sin], [sin, cos]])
+    turned = ffhq_crops(torch.cat([3.0 * points[..., :2] @ turn.T, points[..., 2:]], 2))
+    assert float(turned.size) == pytest.approx(3 * float(crop.size)) and float(turned.roll) == pytest.approx(0.4)

@@ -106,7 +106,7 @@ def test_a_photo_without_room_around_the_face_is_searched_within_a_margin(demo, 
     """The stand-in sees a head in the middle of what is larger than the photo itself. It is believed if it is rather sure; what
     it is asked for, such as of mirror images, is no more than usual."""
 
-    def search(aligner, image, confident=0.5, detect=None):
+    def search(aligner, image, confident=0.5, faces=None):
         height, width = image.shape[1:]
         middle = Crops(torch.tensor([[width / 2, height / 2]]), torch.tensor([50.0]), torch.zeros(1))
         found = Located(middle, Alignment(torch.zeros(1, 2), *torch.ones(5, 1)), torch.tensor([confidence]))

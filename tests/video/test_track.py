@@ -10,7 +10,7 @@ import torch
 
 from inv3d.core.errors import InputError, UsageError
 from inv3d.video.decode import Frame
-from inv3d.video.locate import Located, align, search
+from inv3d.video.locate import Located, align_near, search
 from inv3d.video.track import HeadTrack, TrackedFrame, smooth, track
 from inv3d.video.write import write_mp4
 from tests.people import other, still
@@ -122,11 +122,10 @@ def test_a_head_that_is_followed_need_not_be_convincing(clip, demo, monkeypatch)
     """Side views that look unlike any head to the aligner, though it reads them."""
     doubt = iter([0.9] * 8 + [0.3] * 12 + [0.9] * 8)
 
-    def doubtful(aligner, image, crops, iterations=3):
-        found = align(aligner, image, crops, iterations)
-        return replace(found, confidence=torch.full((1,), next(doubt)))
+    def doubtful(*where: Any) -> Located:
+        return replace(align_near(*where), confidence=torch.full((1,), next(doubt)))
 
-    monkeypatch.setattr("inv3d.video.track.align", doubtful)
+    monkeypatch.setattr("inv3d.video.track.align_near", doubtful)
     found = track(clip, demo.aligner)
     assert len(found.frames) >= 26 and not [f for f in found.failed if f.reason == "no head found"]
 
