@@ -44,6 +44,7 @@ from so many radians beside the frame, and more with every further so many."""
 _BESIDE = 0.15  # radians within which a frame also tells where nothing covers it, most of them as much as where something does
 _BEYOND = 0.1  # of a picture's width outside of what was filmed, up to which its border is a guess, better than the generator's of clothes
 _MIRRORED = (0.3, 0.6)  # radians: a frame nearer than this makes mirror images superfluous, one further aside does not
+_PASSED = math.radians(1.5)  # by which frames are further aside than mirror images when these take over
 _FURTHER = 0.4  # radians by which a mirror image counts as further aside than a frame
 _COVERED = 1 / 512  # coverage up to which a pixel shows nothing of the head
 _MOSTLY = 0.5  # coverage above which a pixel's colour is that of the head
@@ -181,6 +182,8 @@ class Lumigraph:
         told = self._floated(self._told(points, covering, camera, size, _NEAREST), membrane.pixels, size)
         colour, seen = blended(*told.seen)
         enough, aside = _MIRRORED
+        if self._left_behind(camera):
+            told = replace(told, angles=told.angles + PENALTY)
         missing = ((told.angles.amin(0) - enough) / (aside - enough)).clamp(0.0, 1.0)
         rows = missing.nonzero()[:, 0]
         if len(rows):
@@ -315,6 +318,18 @@ class Lumigraph:
     def _reflected(self) -> Lumigraph:
         """The mirror images of the frames, seen by the mirror images of their cameras."""
         return replace(self, camera=self.camera.mirrored(), **{name: getattr(self, name).flip(3) for name in _MAPS})
+
+    def _left_behind(self, camera: Camera) -> bool:
+        """Whether a `camera` [1] looks from a side that only mirror images know. These take over at once: together with the last
+        frames they would tear outlines."""
+        seen, yaw = self.camera.yaw, float(camera.yaw)
+        beyond = not float(seen.amin()) <= yaw <= float(seen.amax())
+        return beyond and self._aside(camera) - self._reflected._aside(camera) > _PASSED
+
+    def _aside(self, camera: Camera) -> float:
+        """The angle (radians) between a `camera` [1] and the frame nearest to it."""
+        directions, eye = (F.normalize(each.position, dim=-1) for each in (self.camera, camera))
+        return float(torch.arccos((directions @ eye[0]).clamp(-1.0, 1.0)).amin())
 
     def _nearest(self, eye: Tensor, most: int) -> list[int]:
         """The `most` frames whose cameras look from the most similar directions."""

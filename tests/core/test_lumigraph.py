@@ -404,3 +404,25 @@ def test_a_body_that_stays_shows_also_far_from_what_the_generator_takes_for_it(m
     pictures[:, :3, corner], pictures[:, 3, corner] = 0, 255
     shown = dataclasses.replace(two, pictures=pictures, body_stays=stays).onto(blank(near), near)
     assert (shown.image[0][:, corner].mean() < -0.5) == stays and (shown.alpha[0, 0][corner].mean() > 0.75) == stays
+
+
+@pytest.mark.parametrize("yaw, frame", [(0.1, 1), (0.04, 0), (-0.1, 1)])
+def test_mirror_images_take_over_where_only_they_are_near(yaw, frame):
+    """Of the last frame and of one whose mirror image looks from beyond it, one shows a rim around the ball."""
+    plain_frames = frames(0.05, -0.12)
+    bordered_frames, border = bordered(plain_frames)
+    for row in (0, 1):
+        pictures = plain_frames.pictures.clone()
+        pictures[row] = bordered_frames.pictures[row]
+        seen = dataclasses.replace(plain_frames, pictures=pictures)
+        rim = float(seen.onto(blank(camera(yaw)), camera(yaw)).alpha[0, 0][border].mean())
+        assert rim > 0.5 if row == frame else rim < 0.3, row
+
+
+def test_between_frames_mirror_images_never_take_over():
+    """Though one may be nearer."""
+    seen = spotted(frames(-0.3, -0.1, 0.02), (0.3, 0.3, 0.0))
+    with_spot = seen.onto(blank(camera(0.0)), camera(0.0)).image
+    without = frames(-0.3, -0.1, 0.02).onto(blank(camera(0.0)), camera(0.0)).image
+    middle = inner(camera(0.0), 0.15)
+    assert float((without - with_spot)[0, :, middle].mean()) > 0.1
