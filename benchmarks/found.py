@@ -65,7 +65,7 @@ def photo_row(path: Path, bundle: Bundle, known: tuple[float, float | None] | No
 
 def clip_row(path: Path, bundle: Bundle) -> list[object]:
     try:
-        found = track(path, bundle.aligner, faces=faces_of(bundle.info))
+        found = track(path, bundle.aligner, faces=faces_of(bundle))
     except InputError as error:
         return [path.name, error.message, None, None, None]
     degrees = found.yaws.rad2deg().tolist()

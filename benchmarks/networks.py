@@ -259,7 +259,7 @@ def main() -> None:
     random = torch.Generator().manual_seed(SEED)
     bundle = load_bundle("demo")
     heads = Heads(bundle)
-    errors, reliability, shares = aligner_report(random, bundle.aligner, heads, faces_of(bundle.info))
+    errors, reliability, shares = aligner_report(random, bundle.aligner, heads, faces_of(bundle))
     identity, perceptual = identity_report(random, bundle, heads), perceptual_rows(random, bundle, heads)
     text = (
         f"Aligner: the whole search in {SCENES} frames with a head of 15 to 90 % of the height, up to a third of it\n"

@@ -34,7 +34,7 @@ def errors(yaws: NDArray[np.float64], truth: NDArray[np.float64]) -> tuple[float
 
 def row(path: Path, turn: Turn | None, bundle: Bundle) -> dict[str, Any]:
     """Figures of a clip, whose `turn` may be known."""
-    found, pictures = read(path, bundle.aligner, uncounted, faces_of(bundle.info), None)
+    found, pictures = read(path, bundle.aligner, uncounted, faces_of(bundle), None)
     before = time.process_time()
     measured = found.measured(pictures)
     seconds = time.process_time() - before

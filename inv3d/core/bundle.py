@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from safetensors.torch import save
 from torch import Tensor
 
+from inv3d.core import facepoints
 from inv3d.core.camera import CONVENTION, Camera, look_at
 from inv3d.core.codes import CodeStatistics, sample_codes
 from inv3d.core.editing import directions
@@ -27,6 +28,7 @@ from inv3d.core.generator import Generator, TriplaneGenerator
 from inv3d.core.generator.config import Distance, SoundConfig, Width
 from inv3d.core.library import DESCRIPTION, model_folder, sha256
 from inv3d.core.networks.aligner import Aligner
+from inv3d.core.networks.facemesh import POINTS
 from inv3d.core.networks.identity import JUDGE_WIDTHS, IdentityNetwork
 from inv3d.core.networks.perceptual import TYPICAL_LPIPS, Features, PerceptualNetwork
 from inv3d.core.records import Record, Text, read_record, write_record
@@ -143,6 +145,8 @@ class Bundle:
     """What the model's own networks have seen; those of a model without its own are the lender's."""
     directions: Directions | None = None
     """The directions found for these weights of the generator, if any."""
+    face: Tensor | None = None
+    """The points [468,3] of the mean face in the model's world (see `facepoints`), if it shows people and they are known."""
     helper_typical: float | None = None
     """The typical distance of `perceptual` (see `typical_distance`), if it is not the model's own."""
 
@@ -222,6 +226,8 @@ class Bundle:
             self.save_world(folder)
         else:
             self.world.measured.save(folder / WORLD, _weights_of_world(folder))
+        if self.face is not None:
+            facepoints.save_points(folder, self.face)
         if self.directions is not None:
             self.directions.save(folder / directions.FILE, sha256(folder / WEIGHTS)[:16])
 
@@ -309,6 +315,7 @@ def load_folder(folder: Path, device: torch.device | str = "cpu") -> Bundle:
         fingerprint=fingerprint,
         statistics=_statistics(folder / CODES, info.generator.w_dim, device),
         world=World(judge, measured),
+        face=_face(folder / facepoints.FILE, device),
         directions=Directions.load(found, fingerprint, info.generator.w_dim, _refuse(found), device),
     )
 
@@ -316,6 +323,13 @@ def load_folder(folder: Path, device: torch.device | str = "cpu") -> Bundle:
 def _has_matte(path: Path) -> bool:
     """Whether the aligner in a file estimates mattes: those of earlier versions do not. Raises ModelError."""
     return has_tensor(path, "decoder.out.weight", _refuse(path))
+
+
+def _face(path: Path, device: torch.device | str) -> Tensor | None:
+    """Raises ModelError if the file exists and is damaged."""
+    if not path.exists():
+        return None
+    return read_tensors(path, {"points": (POINTS, 3)}, _refuse(path, "prepare the model again"))["points"].to(device)
 
 
 def _statistics(path: Path, w_dim: int, device: torch.device | str) -> CodeStatistics | None:

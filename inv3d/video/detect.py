@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inv3d.core.bundle import ModelInfo
+from inv3d.core.bundle import Bundle
 from inv3d.core.crops import Crops, cut
+from inv3d.core.facepoints import ROOM, mesh_in
 from inv3d.core.networks.blazeface import DETECTOR_INPUT
 from inv3d.core.networks.photographic import face_detector
-from inv3d.video.facing import ROOM, CameraOf, Facing, facing, mesh_in, seen_by
+from inv3d.video.facing import FaceWorld, Facing, facing, seen_by
 
 FACE = 8.0
 """Logit from which the mesh sees a face; patterns that resemble one by chance have less."""
@@ -27,10 +28,10 @@ _EYES_AND_MOUTH = ([33, 133], [263, 362], [61], [291])
 
 @dataclass(frozen=True)
 class Faces:
-    """Reads photographed faces for a model that sees heads by the cameras of `camera_of`; None if it is not known how the
-    mean face lies in the model's world: then they only tell where heads are."""
+    """Reads photographed faces for a model, if it is known how the mean face lies in its `world`; otherwise they only tell where
+    heads are."""
 
-    camera_of: CameraOf | None
+    world: FaceWorld | None
 
     def proposed(self, image: Tensor) -> tuple[Crops, Facing | None]:
         """Crops of the heads whose faces are found in a picture [3,H,W] in [-1,1], and what these tell; crops alone where the
@@ -40,21 +41,19 @@ class Faces:
             return boxes, None
         points, logits = mesh_in(image, boxes)
         points, logits = points[logits > FACE], logits[logits > FACE]
-        if self.camera_of is None:
+        if self.world is None:
             return ffhq_crops(points.cpu()), None
-        found = seen_by(points, logits, self.camera_of)
+        found = seen_by(points, logits, self.world)
         return found.crops, found
 
     def told(self, image: Tensor, heads: Crops, yaw: Tensor, pitch: Tensor) -> Facing | None:
         """What the faces in the crops of `heads` [B] with about this `yaw` and `pitch` [B] tell, if the model's world is known."""
-        return None if self.camera_of is None else facing(image, heads, yaw, pitch, self.camera_of)
+        return None if self.world is None else facing(image, heads, yaw, pitch, self.world)
 
 
-def faces_of(info: ModelInfo) -> Faces | None:
+def faces_of(bundle: Bundle) -> Faces | None:
     """What reads faces for a model; None if it shows things that have none."""
-    if info.subject == "things":
-        return None
-    return Faces(info.camera if info.drawn_from == "people" else None)
+    return None if bundle.shows_things else Faces(FaceWorld.of(bundle))
 
 
 def face_boxes(image: Tensor) -> Crops:

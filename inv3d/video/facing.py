@@ -19,19 +19,25 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from torch import Tensor
 
+from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
-from inv3d.core.crops import Crops, cut
-from inv3d.core.networks.facemesh import MESH_INPUT
-from inv3d.core.networks.photographic import face_mesh, face_shape
+from inv3d.core.crops import Crops
+from inv3d.core.facepoints import CHIN, FOREHEAD, LEFT_EYE, RIGHT_EYE, around, in_image, mesh_in
 
-CameraOf = Callable[[Tensor, Tensor], Camera]
-"""The generator's cameras for yaws and pitches [B] in radians."""
-_LEFT_EYE, _RIGHT_EYE, _FOREHEAD, _CHIN = 33, 263, 10, 152
-"""Points of the mesh: outer corners of the eyes on the left and right of the picture, and the ends of the midline."""
-ROOM = 1.5
-"""Sides of the crops that the mesh wants, in those of the face."""
-_ROUNDS = 2
 _OFF = 0.02  # of a head's crop: points further away, as on the chin of an open mouth, count for less
+
+
+@dataclass(frozen=True)
+class FaceWorld:
+    """How a model sees faces: its `cameras` for yaws and pitches [B] in radians, and the mean face's `points` [468,3] in its world."""
+
+    cameras: Callable[[Tensor, Tensor], Camera]
+    points: Tensor
+
+    @staticmethod
+    def of(bundle: Bundle) -> FaceWorld | None:
+        """None if it is not known where the model has faces."""
+        return None if bundle.face is None else FaceWorld(bundle.info.camera, bundle.face.cpu())
 
 
 @dataclass(frozen=True)
@@ -50,35 +56,34 @@ class Facing:
         return Facing(self.crops[rows], self.yaw[rows], self.pitch[rows], self.logit[rows])
 
 
-def facing(image: Tensor, heads: Crops, yaw: Tensor, pitch: Tensor, camera_of: CameraOf) -> Facing:
-    """What the faces of `heads` tell, which crops [B] of an `image` [3,H,W] in [-1,1] show, with about this `yaw` and `pitch` [B], as a
-    generator with these cameras sees heads."""
-    where, far = camera_of(yaw, pitch).project(face_shape().expand(len(heads), -1, -1))
-    faces = _around(_in_image(heads, torch.cat([where, far[..., None]], -1)))
+def facing(image: Tensor, heads: Crops, yaw: Tensor, pitch: Tensor, world: FaceWorld) -> Facing:
+    """What the faces of `heads` tell, which crops [B] of an `image` [3,H,W] in [-1,1] show, with about this `yaw` and `pitch` [B], in
+    a model's `world`."""
+    where, far = world.cameras(yaw, pitch).project(world.points.expand(len(heads), -1, -1))
+    faces = around(in_image(heads, torch.cat([where, far[..., None]], -1)))
     points, logits = mesh_in(image, faces)
-    return seen_by(points, logits, camera_of)
+    return seen_by(points, logits, world)
 
 
-def seen_by(points: Tensor, logits: Tensor, camera_of: CameraOf) -> Facing:
+def seen_by(points: Tensor, logits: Tensor, world: FaceWorld) -> Facing:
     """What the points [B,468,3] of faces in pixels of a picture tell, and their logits [B]."""
-    rows = [_pose(face, camera_of) for face in points.cpu()]
+    rows = [_pose(face, world) for face in points.cpu()]
     x, y, size, roll, yaw, pitch = torch.tensor(rows, dtype=torch.float32).reshape(-1, 6).unbind(1)
     return Facing(Crops(torch.stack([x, y], 1), size, roll), yaw, pitch, logits.cpu())
 
 
-def _pose(points: Tensor, camera_of: CameraOf) -> tuple[float, ...]:
+def _pose(points: Tensor, world: FaceWorld) -> tuple[float, ...]:
     """Centre, side and roll of the crop, yaw and pitch, for which the mean face is nearest to the points [468,3] of a face.
 
     For a yaw and a pitch, place, size and roll of the crop follow: they are a similarity of the plane (Umeyama 1991).
     """
-    shape = face_shape()
     where = points.double().numpy()
     flat, depth = where[:, 0] + 1j * where[:, 1], where[:, 2] - where[:, 2].mean()
 
     def fitted(angles: NDArray[np.float64]) -> tuple[complex, complex, NDArray[np.float64]]:
         yaw, pitch = torch.tensor(angles, dtype=torch.float32)[:, None]
-        camera = camera_of(yaw, pitch)
-        image, far = camera.project(shape[None])
+        camera = world.cameras(yaw, pitch)
+        image, far = camera.project(world.points[None])
         u, v = (image[0].double() - 0.5).numpy().T
         away = far[0].double().numpy() * float(camera.intrinsics[0, 0, 0]) / float(camera.position.norm())
         own = u + 1j * v
@@ -95,40 +100,6 @@ def _pose(points: Tensor, camera_of: CameraOf) -> tuple[float, ...]:
 
 def _guess(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Yaw and pitch of a face whose points [468,3] are as deep as the mesh says."""
-    across, down = points[_RIGHT_EYE] - points[_LEFT_EYE], points[_CHIN] - points[_FOREHEAD]
+    across, down = points[RIGHT_EYE] - points[LEFT_EYE], points[CHIN] - points[FOREHEAD]
     away = np.cross(across, down)
     return np.array([math.atan2(away[0], away[2]), -math.asin(away[1] / float(np.linalg.norm(away)))])
-
-
-@torch.no_grad()
-def mesh_in(image: Tensor, faces: Crops, rounds: int = _ROUNDS) -> tuple[Tensor, Tensor]:
-    """The points [B,468,3] of faces in an `image` [3,H,W] in [-1,1], in pixels, and their logits [B]: read off crops of the
-    `faces` [B], then off those that the points tell."""
-    network = face_mesh(image.device)
-    for _ in range(rounds):
-        found, logits = network(cut(image, faces, MESH_INPUT))
-        points = _in_image(faces, found)
-        faces = _around(points)
-    return points, logits
-
-
-def _in_image(crops: Crops, points: Tensor) -> Tensor:
-    """Points [B,P,3] in widths of their crops as pixels of the image."""
-    cos, sin = crops.roll.cos()[:, None], crops.roll.sin()[:, None]
-    size = crops.size[:, None]
-    x, y, z = points.unbind(-1)
-    x, y = size * (x - 0.5), size * (y - 0.5)
-    center_x, center_y = crops.center[:, None].unbind(-1)
-    return torch.stack([center_x + cos * x - sin * y, center_y + sin * x + cos * y, size * z], -1)
-
-
-def _around(points: Tensor) -> Crops:
-    """The crops [B] that the mesh wants of faces with these points [B,P,3]: their eyes level."""
-    right, down = (points[:, _RIGHT_EYE] - points[:, _LEFT_EYE])[:, :2].unbind(-1)
-    roll = torch.atan2(down, right)
-    cos, sin = roll.cos(), roll.sin()
-    axes = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -1)  # columns: right, down
-    level = points[..., :2] @ axes
-    low, high = level.amin(1), level.amax(1)
-    center = torch.einsum("bij,bj->bi", axes, (low + high) / 2)
-    return Crops(center, ROOM * (high - low).amax(1), roll)

@@ -111,7 +111,7 @@ class Recording:
         return views
 
     def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted) -> HeadTrack:
-        return track(self.path, bundle.aligner, counted, faces_of(bundle.info), head)
+        return track(self.path, bundle.aligner, counted, faces_of(bundle), head)
 
     def select(self, found: HeadTrack, views: int, held_out: int) -> Selection:
         return select(found, views, held_out)

@@ -73,7 +73,7 @@ def head_in(photo: Frame, bundle: Bundle, head: HeadChoice | None, where: str) -
             f"no head was found in {where}",
             "use a photo of one head that faces the camera roughly and is hardly cut off",
         )
-    chosen = settled(small.tensor(), choose(found, head, small.scale, where), faces_of(bundle.info))
+    chosen = settled(small.tensor(), choose(found, head, small.scale, where), faces_of(bundle))
     tracked = HeadTrack((placed(small, chosen),), ()).faced().frames[0]
     if tracked.size < _SMALLEST_HEAD * photo.scale[0]:
         raise InputError(f"the head in {where} is only about {tracked.size / 2:.0f} pixels high", "use a larger photo")
@@ -97,7 +97,7 @@ def find_heads(bundle: Bundle, photo: Tensor) -> Located:
     looks = [photo]
     if float((photo - photo.mean(0)).abs().max()) < _COLOURLESS:
         looks += [photo.add(1.0).div(2.0) ** torch.tensor(tint)[:, None, None] * 2.0 - 1.0 for tint in _TINTS]
-    faces = faces_of(bundle.info)
+    faces = faces_of(bundle)
     for look in looks:
         found = search(bundle.aligner, look, faces=faces)
         if len(found):

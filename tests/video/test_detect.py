@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -6,9 +7,9 @@ import torch
 from skimage import data
 from torch.nn import functional as F
 
-from inv3d.core.bundle import read_info
 from inv3d.core.networks.facemesh import POINTS
 from inv3d.video.detect import FACE, Faces, face_boxes, faces_of, ffhq_crops
+from inv3d.video.facing import FaceWorld
 from inv3d.video.locate import search
 
 
@@ -35,7 +36,7 @@ def test_a_small_face_is_found_in_a_large_picture(photograph):
 
 
 def test_two_faces_are_two(demo, photograph):
-    crops, _ = Faces(demo.info.camera).proposed(torch.cat([photograph, photograph.flip(2)], 2))
+    crops, _ = Faces(FaceWorld.of(demo)).proposed(torch.cat([photograph, photograph.flip(2)], 2))
     assert sorted(crops.center[:, 0].tolist()) == pytest.approx([225, 1024 - 225], abs=20)
 
 
@@ -44,16 +45,15 @@ def test_no_face_gives_no_crops(size):
     assert len(face_boxes(torch.zeros(3, size, size))) == 0
 
 
-def test_models_of_people_know_what_faces_tell_and_things_have_none():
-    assert faces_of(read_info("chairs")) is None
-    demo = faces_of(read_info("demo"))
-    assert demo is not None and demo.camera_of is not None
-    imported = read_info("demo").changed(subject="faces", drawn_from=None)
-    assert faces_of(imported) == Faces(None)
+def test_models_of_people_know_what_faces_tell_and_things_have_none(demo):
+    assert faces_of(dataclasses.replace(demo, info=demo.info.changed(subject="things"))) is None
+    known = faces_of(demo)
+    assert known is not None and known.world is not None
+    assert faces_of(dataclasses.replace(demo, face=None)) == Faces(None)
 
 
 def test_a_face_proposes_the_crop_of_its_head(demo, photograph):
-    crops, told = Faces(demo.info.camera).proposed(photograph)
+    crops, told = Faces(FaceWorld.of(demo)).proposed(photograph)
     assert told is not None and len(crops) == 1 and float(told.logit) > FACE + 8
     # the crop is about two and a half times as wide as the face
     assert 180 < float(crops.size) < 300
@@ -65,7 +65,7 @@ def test_a_face_proposes_the_crop_of_its_head(demo, photograph):
 def test_a_head_that_the_aligner_overlooks_is_found_by_its_face(demo, photograph, monkeypatch):
     monkeypatch.setattr("inv3d.video.locate._as_mirrored", lambda *_: torch.zeros(_[2].crops.size.shape, dtype=torch.bool))
     assert len(search(demo.aligner, photograph)) == 0
-    found = search(demo.aligner, photograph, faces=Faces(demo.info.camera))
+    found = search(demo.aligner, photograph, faces=Faces(FaceWorld.of(demo)))
     assert len(found) == 1 and float(found.confidence) > 0.95
     assert torch.allclose(found.crops.center, torch.tensor([[222.0, 115.0]]), atol=25)
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from inv3d.core.errors import ModelError
 from inv3d.core.library import EMBEDDED
 from inv3d.core.networks.blazeface import BlazeFace
-from inv3d.core.networks.facemesh import POINTS, FaceMesh
+from inv3d.core.networks.facemesh import FaceMesh
 from inv3d.core.networks.selfie import PersonMatte
-from inv3d.core.weights import Module, Refuse, load_module, read_tensors
+from inv3d.core.weights import Module, load_module
 
 FOLDER = EMBEDDED / "mediapipe"
 
@@ -36,18 +34,11 @@ def person_matte(device: torch.device) -> PersonMatte:
     return _loaded("person", PersonMatte, device)
 
 
-@functools.cache
-def face_shape() -> Tensor:
-    """The mesh's points [468,3] of the mean face, in the world of `demo` (`benchmarks/make_face_shape.py`)."""
-    path, refuse = _file("shape")
-    return read_tensors(path, {"points": (POINTS, 3)}, refuse)["points"]
-
-
 def _loaded(name: str, make: Callable[[], Module], device: torch.device) -> Module:
-    path, refuse = _file(name)
+    path = FOLDER / f"{name}.safetensors"
+
+    def refuse(why: str) -> ModelError:
+        return ModelError(f"{path} cannot be loaded: {why}", "reinstall inv3d")
+
     return load_module(make, path, refuse, device).to(memory_format=torch.channels_last)
 
-
-def _file(name: str) -> tuple[Path, Refuse]:
-    path = FOLDER / f"{name}.safetensors"
-    return path, lambda why: ModelError(f"{path} cannot be loaded: {why}", "reinstall inv3d")

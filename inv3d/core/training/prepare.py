@@ -15,6 +15,7 @@ import torch
 from inv3d.core.bundle import ALIGNER, CODES, LENDER, Bundle, load_bundle, load_folder
 from inv3d.core.codes import code_statistics
 from inv3d.core.errors import UsageError
+from inv3d.core.facepoints import mean_face, save_points
 from inv3d.core.library import model_folder
 from inv3d.core.lock import held
 from inv3d.core.training import dataset
@@ -27,6 +28,8 @@ Report = Callable[[str], None]
 _SEED = 60_000
 _FEWEST = 4
 """Heads in a shard."""
+_FACES = 40
+"""Heads that tell where a face is."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,10 @@ def _prepare(bundle: Bundle, folder: Path, work: Path, plan: Plan, device: torch
     for done, step in enumerate(trainer.run(work / "aligner.pt", report), 1):
         left = (time.monotonic() - start) * (plan.steps - step) / done / 60
         at_times(f"aligner {step}/{plan.steps}, about {left:.0f} min to go")
+    face = None if bundle.shows_things else mean_face(bundle.generator, bundle.info.camera, min(_FACES, plan.shards * plan.heads))
+    if face is not None:
+        report("its faces tell what the aligner cannot")
+        save_points(folder, face)
     weights = trainer.network.state_dict()
     dataset.write_shard(folder / ALIGNER, {name: tensor.half() for name, tensor in weights.items()})
 

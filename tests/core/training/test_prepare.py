@@ -35,15 +35,17 @@ def run(report: Callable[[str], None] = lambda line: None) -> None:
 def test_a_prepared_model_has_all_that_pictures_need(imported):
     run()
     assert {path.name for path in imported.iterdir()} == {
-        "aligner.safetensors", "codes.safetensors", "generator.safetensors", "model.json"
+        "aligner.safetensors", "codes.safetensors", "face.safetensors", "generator.safetensors", "model.json"
     }  # fmt: skip
     bundle = load_bundle("other")
+    assert bundle.face is not None and bundle.face.shape == (468, 3)
     assert bundle.aligner(torch.zeros(1, 3, 64, 64)).shift.shape == (1, 2)
     assert bundle.statistics is not None and bundle.code_spread == float(bundle.statistics.spread)
     assert torch.equal(bundle.mean_code, bundle.statistics.mean)
 
 
 def test_a_stopped_preparation_goes_on_and_ends_alike(imported, monkeypatch):
+    monkeypatch.setattr("inv3d.core.training.prepare._FACES", 1)
     run()
     expected = (imported / "aligner.safetensors").read_bytes()
     (imported / "aligner.safetensors").unlink()
