@@ -39,13 +39,14 @@ MISREAD = 1.8
 _NEAR = 0.8  # radians: reads this near to the front tell where it is
 _TYPICAL = (0.9, 0.055)  # a turn is read as this part of itself, and how much (radians) reads have to spread to tell otherwise
 _DEGREE = 4  # of the polynomial in the yaw that a correction is: aligners err smoothly
+_TOLD = 0.3  # of what is measured that faces make superfluous: both err
 _ERRS = math.radians(4)  # by which reads and measured turns err of themselves
 
 
-def measured_yaws(yaws: Array, pictures: Mapping[int, Picture]) -> Array:
+def measured_yaws(yaws: Array, pictures: Mapping[int, Picture], told: float = 0.0) -> Array:
     """Yaws [N] in radians that were read off frames of a head, corrected by how far it turns between grey `pictures`
     [`PICTURE`,`PICTURE`] of them, by their row, in the generator's crop. They stay where it cannot be followed, and where they
-    hardly differ."""
+    hardly differ, and the more, the more faces have `told` them, from 0 to 1."""
     seen = np.array(sorted(pictures))
     rows = seen[_evenly(yaws[seen])] if len(seen) else seen
     if len(rows) < _LEAST:
@@ -55,7 +56,7 @@ def measured_yaws(yaws: Array, pictures: Mapping[int, Picture]) -> Array:
     correction = _anchored(np.concatenate([[0.0], steps.cumsum()]), read) - read
     # what is within the errors of both is left alone
     correction *= correction**2 / (correction**2 + _ERRS**2)
-    smooth = np.polynomial.Polynomial.fit(read, correction, _DEGREE)
+    smooth = np.polynomial.Polynomial.fit(read, (1.0 - _TOLD * told) * correction, _DEGREE)
     return yaws + smooth(yaws.clip(read[0], read[-1]))
 
 

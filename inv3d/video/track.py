@@ -100,7 +100,8 @@ class HeadTrack:
         """The same, with yaws corrected by how far the head turns between `pictures`, by the frame's index (see
         `measured_yaws`)."""
         seen = {row: pictures[frame.index] for row, frame in enumerate(self.frames) if frame.confidence > 0.0}
-        return self._with(measured_yaws(np.array([frame.yaw for frame in self.frames]), seen).tolist())
+        yaws = np.array([frame.yaw for frame in self.frames])
+        return self._with(measured_yaws(yaws, seen, max(frame.face_weight for frame in self.frames)).tolist())
 
     def faced(self) -> HeadTrack:
         """The same, corrected by what the faces tell (see `front`)."""

@@ -103,3 +103,10 @@ def test_a_track_takes_measured_yaws_and_keeps_the_rest():
     found = HeadTrack(frames, ()).measured(pictures)
     assert off(found.yaws.double().numpy(), yaws) < 0.4 * off(0.65 * yaws, yaws)
     assert [(f.index, f.pitch, f.confidence) for f in found.frames] == [(f.index, f.pitch, f.confidence) for f in frames]
+
+
+def test_what_faces_have_told_counts_beside_what_is_measured():
+    yaws = np.radians(np.linspace(-60, 60, 33))
+    read = 0.75 * yaws
+    alone, told = (measured_yaws(read, pictures_of(yaws), share) for share in (0.0, 1.0))
+    assert told - read == pytest.approx(0.7 * (alone - read), abs=1e-6) and off(alone, yaws) < off(read, yaws)
