@@ -324,7 +324,8 @@ class Lumigraph:
         frames they would tear outlines."""
         seen, yaw = self.camera.yaw, float(camera.yaw)
         beyond = not float(seen.amin()) <= yaw <= float(seen.amax())
-        return beyond and self._aside(camera) - self._reflected._aside(camera) > _PASSED
+        nearer = self._aside(camera) - self._reflected._aside(camera) > _PASSED
+        return beyond and nearer and not self.at_rest  # then the camera's side chooses nothing
 
     def _aside(self, camera: Camera) -> float:
         """The angle (radians) between a `camera` [1] and the frame nearest to it."""

@@ -419,6 +419,11 @@ def test_mirror_images_take_over_where_only_they_are_near(yaw, frame):
         assert rim > 0.5 if row == frame else rim < 0.3, row
 
 
+def test_at_rest_no_cameras_side_chooses_mirror_images():
+    seen = frames(0.05, -0.12)
+    assert seen._left_behind(camera(0.1)) and not dataclasses.replace(seen, at_rest=True)._left_behind(camera(0.1))
+
+
 def test_between_frames_mirror_images_never_take_over():
     """Though one may be nearer."""
     seen = spotted(frames(-0.3, -0.1, 0.02), (0.3, 0.3, 0.0))
