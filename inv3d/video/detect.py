@@ -19,6 +19,7 @@ FACE = 8.0
 """Logit from which the mesh sees a face; patterns that resemble one by chance have less."""
 _LIKELY = 0.0  # logit of a candidate from which it may be a face
 _APART = 0.5  # sides of the larger box between the middles of two faces
+_WIDER = 1.5  # sides of a picture: of the square in which a face is found that fills it
 _PARTS = 2  # of a picture's shorter side: the sides of squares, overlapping by half, in which small faces are found
 _SMALLEST = 32  # pixels of a square; nothing could be read off a face in less
 _LEFT_EYE, _RIGHT_EYE = 2, 3  # of a candidate's pairs of numbers
@@ -60,7 +61,10 @@ def face_boxes(image: Tensor) -> Crops:
     """The faces in a picture [3,H,W] in [-1,1], as crops that the mesh wants, the surest first; none if there are none."""
     height, width = image.shape[-2:]
     short = min(height, width)
-    found = _candidates(image, [(width / 2, height / 2)], float(max(height, width)))
+    middle, long = [(width / 2, height / 2)], float(max(height, width))
+    found = _candidates(image, middle, long)
+    if not len(found):
+        found = _candidates(image, middle, _WIDER * long)
     if not len(found) and short >= _PARTS * _SMALLEST:
         side = short / _PARTS
         places = [(x, y) for y, x in itertools.product(_spread(height, side), _spread(width, side))]

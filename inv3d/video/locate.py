@@ -153,7 +153,10 @@ def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT, faces:
     found = found[(found.confidence >= confident) & _as_mirrored(aligner, image, found, confident)]
     if told is None:
         return found
-    told = told[(_confidence(told) >= confident) & ~_overlaps(told.crops, found.crops)]
+    told = told[_confidence(told) >= confident]
+    same = _overlaps(told.crops, found.crops)
+    askew = same & ((told.crops.roll[:, None] - found.crops.roll).cos() < math.cos(_ROLLED))  # faces know what is up
+    found, told = found[~askew.any(0)], told[~(same & ~askew).any(1)]
     return found if not len(told) else _apart(found.joined(_read_there(aligner, image, told)), image)
 
 
@@ -178,9 +181,9 @@ def _confidence(told: Facing) -> Tensor:
 
 
 def _overlaps(crops: Crops, others: Crops) -> Tensor:
-    """Which crops [B] show the same head as one of the others."""
+    """Which crops [B] show the same head as which of the `others` [C], [B,C]."""
     far = (crops.center[:, None] - others.center).norm(dim=2)
-    return (far <= _SAME_HEAD * torch.maximum(crops.size[:, None], others.size)).any(1)
+    return far <= _SAME_HEAD * torch.maximum(crops.size[:, None], others.size)
 
 
 def _read_there(aligner: Aligner, image: Tensor, told: Facing) -> Located:

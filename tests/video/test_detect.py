@@ -11,6 +11,7 @@ from inv3d.core.networks.facemesh import POINTS
 from inv3d.video.detect import FACE, Faces, face_boxes, faces_of, ffhq_crops
 from inv3d.video.facing import FaceWorld
 from inv3d.video.locate import search
+from inv3d.video.photo import find_heads
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,13 @@ def test_a_small_face_is_found_in_a_large_picture(photograph):
     found = face_boxes(picture)
     assert len(found) == 1
     assert torch.allclose(found.center, torch.tensor([[480 + 225 * 200 / 512, 180 + 123 * 200 / 512]]), atol=8)
+
+
+def test_a_face_that_fills_the_picture_is_upright(demo, photograph):
+    filled = F.interpolate(photograph[None, :, 78:158, 182:262], (256, 256), mode="bicubic")[0].clamp(-1.0, 1.0)
+    assert len(face_boxes(filled)) == 1
+    found = find_heads(demo, filled)  # the aligner alone reads it as a head that lies on its side
+    assert len(found) == 1 and abs(math.degrees(float(found.crops.roll))) < 10
 
 
 def test_two_faces_are_two(demo, photograph):
