@@ -139,12 +139,12 @@ def _in_full(frame: Frame, crops: Crops) -> tuple[float, float, float, float]:
 def _find(
     aligner: Aligner, frame: Frame, faces: Faces | None, head: HeadChoice | None, last: Located | None
 ) -> Located:
-    """The one head of a frame, if any. Once a chosen head has been seen, it is the head nearest to its `last` position.
+    """The one head of a frame, if any. Once a head has been seen, it is the one nearest to its `last` position, whoever passes by.
 
     Raises InputError if it is not clear which head is meant.
     """
     found = search(aligner, frame.tensor(), faces=faces)
-    if head is not None and last is not None and len(found):
+    if last is not None and len(found):
         chosen = found[[int((found.crops.center - last.crops.center).norm(dim=1).argmin())]]
     else:
         chosen = choose(found, head, frame.scale, f"the picture at {frame.time:.2f} s")
@@ -227,7 +227,7 @@ def read(
     lost: deque[Frame] = deque(maxlen=_REMEMBERED)  # since a head was seen
     sampled = frames(path, lambda index: index % stride == 0, SEARCH_SIDE, failed.append)
     for count, frame in enumerate(sampled):
-        # searching the whole frame now and then reveals a second head
+        # searching the whole frame now and then tells whether what is followed is still a head
         look = count % max(20, total // 4) == 0
         located: Located | None = None
         if not _is_blank(frame):  # a lead-in may be long, and the search is slow

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from inv3d.core.crops import Crops
 from inv3d.core.errors import InputError, UsageError
 from inv3d.video.decode import Frame
 from inv3d.video.locate import Located, align_near, search
@@ -138,6 +139,22 @@ def test_yaws_follow_what_is_known_of_the_turn():
     for wrong in (0.5, 1.9):
         with pytest.raises(UsageError, match="57 degrees that were read"):
             HeadTrack(frames, ()).turning(wrong)
+
+
+def test_somebody_who_passes_by_later_changes_nothing(clip, demo, monkeypatch):
+    plain, count = track(clip, demo.aligner), itertools.count()
+
+    def crowded_later(*where: Any, **named: Any) -> Located:
+        found = search(*where, **named)
+        if next(count) == 0:
+            return found
+        beside = Crops(found.crops.center + 1.5 * found.crops.size[:, None], 1.1 * found.crops.size, found.crops.roll)
+        return found.with_crops(beside).joined(found)
+
+    monkeypatch.setattr("inv3d.video.track.search", crowded_later)
+    found = track(clip, demo.aligner)
+    assert next(count) > 1 and not found.failed
+    assert float((found.yaws - plain.yaws).abs().max()) < 1e-3
 
 
 def test_a_head_that_is_found_late_is_followed_back(clip, demo, monkeypatch):
