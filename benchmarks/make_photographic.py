@@ -10,9 +10,9 @@ import argparse
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import tflite
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
@@ -24,8 +24,6 @@ from inv3d.core.networks.photographic import FOLDER
 from inv3d.core.networks.selfie import PersonMatte
 
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "PRELU", "CUSTOM")
-_NAMES = {number: name for name, number in vars(tflite.BuiltinOperator).items() if isinstance(number, int)}
-_TYPES = {tflite.TensorType.FLOAT16: np.float16, tflite.TensorType.FLOAT32: np.float32}
 _KINDS = (nn.Conv2d, nn.ConvTranspose2d, nn.PReLU)
 NETWORKS: dict[str, tuple[str, type[nn.Module]]] = {
     "face": ("face_detection/face_detection_short_range.tflite", BlazeFace),
@@ -39,6 +37,10 @@ class Graph:
     else leads to the others."""
 
     def __init__(self, data: bytes) -> None:
+        import tflite  # of no use for anything else
+
+        self._names = {number: name for name, number in vars(tflite.BuiltinOperator).items() if isinstance(number, int)}
+        self._types = {tflite.TensorType.FLOAT16: np.float16, tflite.TensorType.FLOAT32: np.float32}
         self._model = tflite.Model.GetRootAsModel(data, 0)
         self._graph = self._model.Subgraphs(0)
         self._makers = {
@@ -58,9 +60,9 @@ class Graph:
                 if self._name(operation) in _WEIGHTED:
                     yield self._name(operation), [self._values(int(i)) for i in operation.InputsAsNumpy()[1:]]
 
-    def _name(self, operation: tflite.Operator) -> str:
+    def _name(self, operation: Any) -> str:
         code = self._model.OperatorCodes(operation.OpcodeIndex())
-        return _NAMES[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+        return self._names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
 
     def _leading(self, tensor: int) -> set[int]:
         found, left = set(), [tensor]
@@ -76,7 +78,7 @@ class Graph:
         maker = self._makers.get(index)
         tensor = self._graph.Tensors(index if maker is None else int(maker.InputsAsNumpy()[0]))
         data = self._model.Buffers(tensor.Buffer()).DataAsNumpy().tobytes()
-        return np.frombuffer(data, _TYPES[tensor.Type()]).reshape(tensor.ShapeAsNumpy()).astype(np.float32)
+        return np.frombuffer(data, self._types[tensor.Type()]).reshape(tensor.ShapeAsNumpy()).astype(np.float32)
 
 
 def tensors(kind: str, values: list[NDArray[np.float32]]) -> tuple[Tensor, ...]:
