@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Iterator
 
 import torch
 from networks import Heads
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from inv3d.core.bundle import load_bundle
 from inv3d.core.camera import Camera
-from inv3d.core.facepoints import CHIN, FOREHEAD, clear_face, save_points, triangulated
+from inv3d.core.facepoints import CHIN, FOREHEAD, face_in, save_points
 from inv3d.core.library import model_folder
 
 SEED, PEOPLE, VIEWS = 1, 150, 3
@@ -25,24 +26,16 @@ YAW, PITCH = math.radians(40), math.radians(20)
 
 
 @torch.no_grad()
-def seen(people: int) -> tuple[Camera, Tensor]:
-    """Cameras [N] and the points [N,468,2] that they see, in widths of the picture from its middle."""
+def pictures(people: int) -> Iterator[tuple[Tensor, Camera]]:
+    """Of drawn people [3,256,256] before grey, with their cameras [1]."""
     bundle = load_bundle("demo")
     heads, random = Heads(bundle), torch.Generator().manual_seed(SEED)
-    cameras, points = [], []
     for _ in range(people):
         person = heads.random(1, random)
         for angles in torch.rand(VIEWS, 2, generator=random) * 2.0 - 1.0:
             camera = bundle.info.camera(YAW * angles[:1], PITCH * angles[1:])
             image, alpha = heads.draw(person, camera, 256)
-            picture = (image * alpha)[0]
-            for shown, own in ((picture, camera), (picture.flip(2), camera.mirrored())):
-                found = clear_face(shown)
-                if found is not None:
-                    cameras.append(own)
-                    points.append(found)
-    joined = Camera(torch.cat([c.cam2world for c in cameras]), torch.cat([c.intrinsics for c in cameras]))
-    return joined, torch.stack(points)
+            yield (image * alpha)[0], camera
 
 
 def upright(points: Tensor) -> tuple[Tensor, float]:
@@ -57,10 +50,12 @@ def upright(points: Tensor) -> tuple[Tensor, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=PEOPLE)
-    cameras, points = seen(parser.parse_args().people)
-    shape, angle = upright(triangulated(cameras, points))
+    found = face_in(pictures(parser.parse_args().people))
+    if found is None:
+        parser.error("too few people for a mean face")
+    shape, angle = upright(found)
     save_points(model_folder("demo"), shape)
-    print(f"{len(points)} pictures; turned upright by {math.degrees(angle):.1f} degrees; nose at {shape[1].tolist()}")
+    print(f"turned upright by {math.degrees(angle):.1f} degrees; nose at {shape[1].tolist()}")
 
 
 if __name__ == "__main__":

@@ -45,19 +45,19 @@ def joined(a: Crops, b: Crops) -> Crops:
 def within(crops: Crops, outer: Crops, side: int) -> Crops:
     """The `crops` [B] of an image as crops of what one `outer` crop [1] of it shows in a picture of `side` pixels."""
     scale = side / outer.size
-    away = scale[:, None] * _turned(crops.center - outer.center, -outer.roll)
+    away = scale[:, None] * turned(crops.center - outer.center, -outer.roll)
     return Crops(away + side / 2, scale * crops.size, crops.roll - outer.roll)
 
 
 def out_of(crops: Crops, outer: Crops, side: int) -> Crops:
     """The inverse: `crops` [B] of what one `outer` crop [1] shows in a picture of `side` pixels, as crops of the whole image."""
     scale = outer.size / side
-    away = scale[:, None] * _turned(crops.center - side / 2, outer.roll)
+    away = scale[:, None] * turned(crops.center - side / 2, outer.roll)
     return Crops(away + outer.center, scale * crops.size, crops.roll + outer.roll)
 
 
-def _turned(points: Tensor, roll: Tensor) -> Tensor:
-    """Points [B,2] turned clockwise by `roll` [B]."""
+def turned(points: Tensor, roll: Tensor) -> Tensor:
+    """Points [...,2] (right, down) turned clockwise by `roll` [...]."""
     cos, sin = roll.cos(), roll.sin()
     x, y = points.unbind(-1)
     return torch.stack([cos * x - sin * y, sin * x + cos * y], -1)
@@ -78,9 +78,7 @@ def across(crop: Crops, others: Crops, resolution: int) -> Tensor:
     others taken from the same place: where they have what one `crop` shows."""
     places = sampling_grid(crop, resolution, 2, 2) + 1.0  # in pixels, since of an image of two by two one is the grid's unit
     away = places - others.center[:, None, None]
-    cos, sin = (each[:, None, None] for each in (others.roll.cos(), others.roll.sin()))
-    turned = (cos * away[..., 0] + sin * away[..., 1], cos * away[..., 1] - sin * away[..., 0])
-    return 2.0 * torch.stack(turned, -1) / others.size[:, None, None, None]
+    return 2.0 * turned(away, -others.roll[:, None, None]) / others.size[:, None, None, None]
 
 
 def shown_by_others(maps: Tensor, crops: Crops) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inv3d.core.camera import Camera
 from inv3d.core.codes import sample_codes
-from inv3d.core.crops import Crops, cut
+from inv3d.core.crops import Crops, cut, turned
 from inv3d.core.files import write_whole
 from inv3d.core.generator import Generator
 from inv3d.core.networks.facemesh import MESH_INPUT
@@ -47,24 +47,18 @@ def mesh_in(image: Tensor, faces: Crops, rounds: int = _ROUNDS) -> tuple[Tensor,
 
 def in_image(crops: Crops, points: Tensor) -> Tensor:
     """Points [B,P,3] in widths of their crops as pixels of the image."""
-    cos, sin = crops.roll.cos()[:, None], crops.roll.sin()[:, None]
-    size = crops.size[:, None]
-    x, y, z = points.unbind(-1)
-    x, y = size * (x - 0.5), size * (y - 0.5)
-    center_x, center_y = crops.center[:, None].unbind(-1)
-    return torch.stack([center_x + cos * x - sin * y, center_y + sin * x + cos * y, size * z], -1)
+    size = crops.size[:, None, None]
+    flat = crops.center[:, None] + turned(size * (points[..., :2] - 0.5), crops.roll[:, None])
+    return torch.cat([flat, size * points[..., 2:]], -1)
 
 
 def around(points: Tensor) -> Crops:
     """The crops [B] that the mesh wants of faces with these points [B,P,3]: their eyes level."""
     right, down = (points[:, RIGHT_EYE] - points[:, LEFT_EYE])[:, :2].unbind(-1)
     roll = torch.atan2(down, right)
-    cos, sin = roll.cos(), roll.sin()
-    axes = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -1)  # columns: right, down
-    level = points[..., :2] @ axes
+    level = turned(points[..., :2], -roll[:, None])
     low, high = level.amin(1), level.amax(1)
-    center = torch.einsum("bij,bj->bi", axes, (low + high) / 2)
-    return Crops(center, ROOM * (high - low).amax(1), roll)
+    return Crops(turned((low + high) / 2, roll), ROOM * (high - low).amax(1), roll)
 
 
 def triangulated(cameras: Camera, points: Tensor) -> Tensor:
@@ -97,19 +91,29 @@ def mean_face(generator: Generator, cameras: Callable[[Tensor, Tensor], Camera],
     """The mean face's points [468,3] in the world of a generator that sees heads by `cameras` of yaws and pitches [B] in
     radians, read off random `heads` and their mirror images; None if these show hardly any face."""
     random = torch.Generator().manual_seed(_SEED)
+    front = cameras(torch.zeros(1), torch.zeros(1))
+
+    def renders() -> Iterator[tuple[Tensor, Camera]]:
+        for code in sample_codes(generator, front, heads):
+            codes = generator.code_space.repeat(code[None])
+            for yaw, pitch in torch.rand(_VIEWS, 2, generator=random) * 2.0 - 1.0:
+                camera = cameras(_YAW * yaw[None], _PITCH * pitch[None])
+                yield generator(codes, camera.to(generator.device)).image[0].clamp(-1.0, 1.0), camera
+
+    return face_in(renders())
+
+
+def face_in(pictures: Iterable[tuple[Tensor, Camera]]) -> Tensor | None:
+    """The mean face's points [468,3] in the world of aligned `pictures` [3,R,R] in [-1,1], each with the camera [1] that took it,
+    and of their mirror images; None if hardly any of them shows a clear face."""
     seen: list[Camera] = []
     points: list[Tensor] = []
-    front = cameras(torch.zeros(1), torch.zeros(1))
-    for code in sample_codes(generator, front, heads):
-        codes = generator.code_space.repeat(code[None])
-        for yaw, pitch in torch.rand(_VIEWS, 2, generator=random) * 2.0 - 1.0:
-            camera = cameras(_YAW * yaw[None], _PITCH * pitch[None])
-            image = generator(codes, camera.to(generator.device)).image[0].clamp(-1.0, 1.0)
-            for picture, own in ((image, camera), (image.flip(2), camera.mirrored())):
-                found = clear_face(picture)
-                if found is not None:
-                    seen.append(own)
-                    points.append(found)
+    for image, camera in pictures:
+        for picture, own in ((image, camera), (image.flip(2), camera.mirrored())):
+            found = clear_face(picture)
+            if found is not None:
+                seen.append(own)
+                points.append(found)
     if len(points) < _LEAST:
         return None
     joined = Camera(torch.cat([each.cam2world for each in seen]), torch.cat([each.intrinsics for each in seen]))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inv3d.core.crops import Crops
+from inv3d.core.crops import Crops, turned
 from inv3d.core.networks.trunk import Trunk
 from inv3d.core.resampling import resize
 
@@ -54,9 +54,7 @@ class Alignment:
 
     def apply(self, crops: Crops) -> Crops:
         """The corrected crops."""
-        cos, sin = crops.roll.cos(), crops.roll.sin()
-        dx, dy = self.shift.unbind(-1)
-        center = crops.center + crops.size[:, None] * torch.stack([cos * dx - sin * dy, sin * dx + cos * dy], -1)
+        center = crops.center + crops.size[:, None] * turned(self.shift, crops.roll)
         return Crops(center, crops.size * self.log_scale.exp(), crops.roll + self.roll)
 
 
