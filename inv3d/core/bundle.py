@@ -329,7 +329,7 @@ def _face(path: Path, device: torch.device | str) -> Tensor | None:
     """Raises ModelError if the file exists and is damaged."""
     if not path.exists():
         return None
-    return read_tensors(path, {"points": (POINTS, 3)}, _refuse(path, "prepare the model again"))["points"].to(device)
+    return read_tensors(path, {"points": (POINTS, 3)}, _refuse(path, "reinstall inv3d, or prepare the model again"))["points"].to(device)
 
 
 def _statistics(path: Path, w_dim: int, device: torch.device | str) -> CodeStatistics | None:

@@ -26,32 +26,26 @@ _ERR = np.array([0.02, 0.02, 0.04, math.radians(4), math.radians(4), math.radian
 """Of single frames: parts of a crop, the logarithm of its size, and angles."""
 POSE = ("x", "y", "size", "roll", "yaw", "pitch")
 """The numbers of a pose, in order."""
+_SIZE, _YAW, _PITCH = (POSE.index(name) for name in ("size", "yaw", "pitch"))
 
 
 def faced(read: Array, told: Array, weights: Array) -> Array:
     """Poses [N,6] that were `read`, corrected by those that faces have `told`, with the `weights` [N] of these from 0 to 1."""
-    turned = np.abs(told[:, 4])
-    gone = np.where(turned < np.abs(read[:, 4]), _TURNED_BACK, _GONE)
-    seen = ((gone - turned) / _FADING).clip(0.0, 1.0)
     if not weights.any():
         return read
-    yaws = _yaws(read[:, 4], told[:, 4], weights, seen)
-    size = read[:, 2:3]
-    off = (told - read) / np.concatenate([size, size, np.ones_like(read[:, 2:])], 1)
-    off[:, 2] = np.log(told[:, 2] / read[:, 2])
+    turned = np.abs(told[:, _YAW])
+    gone = np.where(turned < np.abs(read[:, _YAW]), _TURNED_BACK, _GONE)
+    seen = ((gone - turned) / _FADING).clip(0.0, 1.0)
+    units = np.ones_like(read)
+    units[:, :_SIZE] = read[:, _SIZE, None]
+    off = (told - read) / units
+    off[:, _SIZE] = np.log(told[:, _SIZE] / read[:, _SIZE])
     moved = _steadied(off, weights * seen)
-    result = np.stack(
-        [
-            read[:, 0] + size[:, 0] * moved[:, 0],
-            read[:, 1] + size[:, 0] * moved[:, 1],
-            size[:, 0] * np.exp(moved[:, 2]),
-            read[:, 3] + moved[:, 3],
-            yaws,
-            read[:, 5] + moved[:, 5] + _common(off[:, 5], weights),
-        ],
-        1,
-    )
-    return result
+    poses = read + units * moved
+    poses[:, _SIZE] = read[:, _SIZE] * np.exp(moved[:, _SIZE])
+    poses[:, _YAW] = _yaws(read[:, _YAW], told[:, _YAW], weights, seen)
+    poses[:, _PITCH] += _common(off[:, _PITCH], weights)
+    return poses
 
 
 def _steadied(off: Array, weights: Array) -> Array:

@@ -190,7 +190,7 @@ def _read_there(aligner: Aligner, image: Tensor, told: Facing) -> Located:
     """The heads whose faces are `told`: the aligner, which would not have found them, says no more than how unsure it is."""
     read = align(aligner, image, told.crops, iterations=0)
     turned = replace(read.alignment, yaw=told.yaw, pitch=told.pitch)
-    return Located(told.crops, turned, torch.maximum(read.confidence, _confidence(told)))
+    return replace(read, crops=told.crops, alignment=turned).surer(_confidence(told))
 
 
 @torch.no_grad()
@@ -268,14 +268,10 @@ def _as_mirrored(aligner: Aligner, image: Tensor, found: Located, confident: flo
 
 def _apart(found: Located, image: Tensor) -> Located:
     """Heads that lie in the frame, the best of those that overlap, best first."""
+    same = _overlaps(found.crops, found.crops)
     keep: list[int] = []
     for i in found.confidence.argsort(descending=True).tolist():
-        apart = [
-            float((found.crops.center[i] - found.crops.center[j]).norm())
-            > _SAME_HEAD * float(torch.maximum(found.crops.size[i], found.crops.size[j]))
-            for j in keep
-        ]
-        if _inside(found.crops[i], image) and all(apart):
+        if _inside(found.crops[i], image) and not bool(same[i, keep].any()):
             keep.append(i)
     return found[keep]
 

@@ -143,15 +143,16 @@ def _find(
 
     Raises InputError if it is not clear which head is meant.
     """
-    found = search(aligner, frame.tensor(), faces=faces)
+    image = frame.tensor()
+    found = search(aligner, image, faces=faces)
     if last is not None and len(found):
         chosen = found[[int((found.crops.center - last.crops.center).norm(dim=1).argmin())]]
     else:
         chosen = choose(found, head, frame.scale, f"the picture at {frame.time:.2f} s")
     if faces is not None and len(chosen):  # as frames are read in which it is followed
-        again = align_near(aligner, frame.tensor(), chosen.crops, faces)
+        again = align_near(aligner, image, chosen.crops, faces)
         chosen = again if float(again.confidence) >= CONFIDENT else chosen
-    return settled(frame.tensor(), chosen, faces)
+    return settled(image, chosen, faces)
 
 
 def _follow(
@@ -166,7 +167,8 @@ def _follow(
         (last.crops.size * before.crops.size).sqrt(),
         (last.crops.roll + before.crops.roll) / 2,
     )
-    located = settled(frame.tensor(), align_near(aligner, frame.tensor(), start, faces), faces)
+    image = frame.tensor()
+    located = settled(image, align_near(aligner, image, start, faces), faces)
     confidence = float(located.confidence[0])
     size, was = float(located.crops.size[0]), float(last.crops.size[0])
     way = float((located.crops.center[0] - last.crops.center[0]).norm()) / was
@@ -227,7 +229,7 @@ def read(
     lost: deque[Frame] = deque(maxlen=_REMEMBERED)  # since a head was seen
     sampled = frames(path, lambda index: index % stride == 0, SEARCH_SIDE, failed.append)
     for count, frame in enumerate(sampled):
-        # searching the whole frame now and then tells whether what is followed is still a head
+        # searching the whole frame now and then brings back a crop that has slid off the head
         look = count % max(20, total // 4) == 0
         located: Located | None = None
         if not _is_blank(frame):  # a lead-in may be long, and the search is slow
