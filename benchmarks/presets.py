@@ -1,14 +1,15 @@
 """What the presets for CPUs cost and give: `python benchmarks/presets.py [CLIP ...]`.
 
 Runs the whole command `inv3d video CLIP --views 9 --latents --preset NAME` on every clip and prints processor time as a
-ratio to `fast`, and the figures of frames that were never used, the same ones for all: a preset that measures others makes its
-head again, and measures those of `fast`. Finished rows are kept in --folder; with --presets the table has these rows and those
-that are there.
+ratio to `fast`. Then every preset makes its head again, to be measured by the same frames as all: those in which all of them
+follow the head and that none of them uses. Finished rows are kept in --folder; with --presets the table has these rows and
+those that are there.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import resource
 import subprocess
@@ -19,13 +20,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from detail import FIGURES
 from results import means_of, publish, table
 
+from inv3d.core.bundle import load_bundle
+from inv3d.core.counting import uncounted
 from inv3d.core.inversion.settings import DRAFT, FAST, FINE, PRESETS
 from inv3d.pipeline import VideoJob, video_to_head
-from inv3d.places import find_material
+from inv3d.video.material import Recording
+from inv3d.video.select import Selection, select
+from inv3d.video.track import HeadTrack
 
+VIEWS = 9
 CLIPS = tuple(Path("samples", f"headturn{name}.mp4") for name in ("", "-hat", "-glasses"))
 
 
@@ -39,16 +46,39 @@ class Row:
 ROWS = tuple(Row(preset.name) for preset in (FAST, DRAFT, FINE))
 
 
+@dataclass(frozen=True)
+class Watched(Recording):
+    """A clip of which the frames with the numbers in `unused` are measured, whatever else is asked for."""
+
+    unused: frozenset[int] = frozenset()
+
+    def select(self, found: HeadTrack, views: int, held_out: int) -> Selection:
+        kept = sorted((frame for frame in found.frames if frame.index in self.unused), key=lambda frame: frame.yaw)
+        return replace(select(found, views, 0), held_out=tuple(kept))
+
+
+@functools.cache
+def watched(clip: Path) -> Watched:
+    """The clip, and at most as many frames as `fast` measures, evenly over the turn, that no preset uses and all could."""
+    bundle, recording = load_bundle("demo"), Recording.of(clip)
+    rates = {PRESETS[row.name].frame_rate for row in ROWS}
+    tracks = [recording.track(bundle, None, uncounted, rate) for rate in rates]
+    followed = [{frame.index for frame in track.frames} for track in tracks]
+    used = {frame.index for track in tracks for frame in select(track, VIEWS, 0).frames}
+    numbers = set.intersection(*followed) - used
+    ordered = sorted((frame for frame in tracks[0].frames if frame.index in numbers), key=lambda frame: frame.yaw)
+    places = np.linspace(0, len(ordered) - 1, min(len(ordered), FAST.output.held_out)).round().astype(int)
+    return Watched(recording.path, recording.info, unused=frozenset(ordered[place].index for place in places))
+
+
 def measured(clip: Path, row: Row) -> dict[str, Any]:
     """Figures of one clip with one preset, and the processor seconds of the whole command."""
     with tempfile.TemporaryDirectory() as folder:
-        seconds, metrics = commanded(clip, ("--views", "9", "--latents", "--preset", row.name), Path(folder, "head"))
-        means = metrics["held_out"]
-        preset, frames = PRESETS[row.name], FAST.output.held_out
-        if preset.output.held_out != frames:
-            settings = replace(preset, output=replace(preset.output, held_out=frames))
-            job = VideoJob(material=find_material([clip]), out=Path(folder, "again"), latents=True, settings=settings)
-            means = video_to_head(job)["means"]["held_out"]
+        seconds, _ = commanded(clip, ("--views", str(VIEWS), "--latents", "--preset", row.name), Path(folder, "head"))
+        job = VideoJob(
+            material=watched(clip), out=Path(folder, "again"), views=VIEWS, latents=True, settings=PRESETS[row.name]
+        )
+        means = video_to_head(job)["means"]["held_out"]
     return {"seconds": seconds} | {name: means[name] for name in FIGURES}
 
 
@@ -90,7 +120,7 @@ def main() -> None:
             [clip.name, name, row["seconds"] / base, *(row[figure] for figure in FIGURES)] for name, row in found.items()
         ]
     header = ["clip", "preset", "processor time, of that of fast", *FIGURES.values()]
-    publish("presets", data, "Frames that were never used, the same ones for all presets, model `demo`.\n\n" + table(header, lines))
+    publish("presets", data, "Frames that no preset used, the same ones for all, model `demo`.\n\n" + table(header, lines))
 
 
 if __name__ == "__main__":

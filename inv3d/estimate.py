@@ -45,7 +45,7 @@ def video_seconds(job: VideoJob, clock: Callable[[], float] = time.perf_counter)
     render = trial_render(bundle, job.device, clock)
     fit = fit_seconds(bundle, settings_for_several(bundle, job.fit), job.views, job.latents, render)
     rest = _FOUND + output_renders(bundle, job.fit.output, job.views)
-    return _BEGINNING + job.material.seconds_to_track + fit + rest * render
+    return _BEGINNING + job.material.seconds_to_track(job.fit.frame_rate) + fit + rest * render
 
 
 def photo_seconds(job: PhotoJob, photos: int) -> float:

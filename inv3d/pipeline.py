@@ -290,4 +290,4 @@ def _source(
 
 
 def _tracked(job: VideoJob, bundle: Bundle, progress: Progress) -> HeadTrack:
-    return job.material.track(bundle, job.head, staged(progress, "track"))
+    return job.material.track(bundle, job.head, staged(progress, "track"), job.fit.frame_rate)

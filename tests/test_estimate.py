@@ -46,7 +46,7 @@ def test_a_clip_takes_all_of_its_parts(demo, clip, monkeypatch):
     job = VideoJob(material=Recording.of(clip), out=clip, views=9, latents=True, settings=FAST)
     parts = estimate.fit_renders(demo, settings_for_several(demo, FAST), 9, True) + estimate.output_renders(demo, FAST.output, 9)
     assert estimate.video_seconds(job) == pytest.approx(0.1 * parts, rel=0.2)
-    assert estimate.video_seconds(job) > 0.1 * parts + job.material.seconds_to_track
+    assert estimate.video_seconds(job) > 0.1 * parts + job.material.seconds_to_track(FAST.frame_rate)
 
 
 def test_local_detail_makes_a_photo_take_about_twice_as_long(demo, monkeypatch):

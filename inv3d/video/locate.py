@@ -52,6 +52,11 @@ class Located:
     confidence: Tensor
     told: Told | None = None
 
+    @property
+    def surely_faces(self) -> bool:
+        """Whether every head's face tells all it can."""
+        return self.told is not None and bool((self.told.face.logit >= FACE + _CERTAIN).all())
+
     def __len__(self) -> int:
         return len(self.crops)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from inv3d.video.decode import ClipInfo, FailedFrame, Frame, frames, probe
 from inv3d.video.detect import faces_of
 from inv3d.video.photo import head_in, read_photo
 from inv3d.video.select import Selection, select
-from inv3d.video.track import HeadTrack, TrackedFrame, track
+from inv3d.video.track import HeadTrack, TrackedFrame, stride_of, track
 
 
 class Material(Protocol):
@@ -47,8 +48,7 @@ class Material(Protocol):
         """SHA-256 of its content, by which it is recognised. Raises InputError if it cannot be read."""
         ...
 
-    @property
-    def seconds_to_track(self) -> float:
+    def seconds_to_track(self, rate: float) -> float:
         """An estimate."""
         ...
 
@@ -56,8 +56,8 @@ class Material(Protocol):
         """How many of so many views there can be at most, as far as that is known before heads are searched for."""
         ...
 
-    def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted) -> HeadTrack:
-        """The head in every frame; these are counted. Raises InputError if there is none."""
+    def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted, rate: float = math.inf) -> HeadTrack:
+        """The head in the frames, of a clip about `rate` a second or all; these are counted. Raises InputError if there is none."""
         ...
 
     def select(self, found: HeadTrack, views: int, held_out: int) -> Selection:
@@ -103,15 +103,14 @@ class Recording:
     def digest(self) -> str:
         return input_digest(self.path)
 
-    @property
-    def seconds_to_track(self) -> float:
-        return 0.08 * (self.info.frames or 25 * self.info.duration)
+    def seconds_to_track(self, rate: float) -> float:
+        return 0.08 * (self.info.frames or 25 * self.info.duration) / stride_of(self.info, rate)
 
     def at_most(self, views: int) -> int:
         return views
 
-    def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted) -> HeadTrack:
-        return track(self.path, bundle.aligner, counted, faces_of(bundle), head)
+    def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted, rate: float = math.inf) -> HeadTrack:
+        return track(self.path, bundle.aligner, counted, faces_of(bundle), head, rate)
 
     def select(self, found: HeadTrack, views: int, held_out: int) -> Selection:
         return select(found, views, held_out)
@@ -152,14 +151,13 @@ class Photographs:
     def digest(self) -> str:
         return hashlib.sha256(" ".join(self.digests).encode()).hexdigest()
 
-    @property
-    def seconds_to_track(self) -> float:
+    def seconds_to_track(self, rate: float) -> float:
         return 1.0 * len(self.files)
 
     def at_most(self, views: int) -> int:
         return min(views, len(self.files))
 
-    def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted) -> HeadTrack:
+    def track(self, bundle: Bundle, head: HeadChoice | None, counted: Counted, rate: float = math.inf) -> HeadTrack:
         usable: list[TrackedFrame] = []
         failed: list[FailedFrame] = []
         for index, path in enumerate(self.files):

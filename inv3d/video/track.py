@@ -19,7 +19,7 @@ from inv3d.core.errors import InputError, UsageError
 from inv3d.core.networks.aligner import Aligner
 from inv3d.core.views import to_bytes
 from inv3d.video.choose import HeadChoice, choose
-from inv3d.video.decode import FailedFrame, Frame, frames, probe
+from inv3d.video.decode import ClipInfo, FailedFrame, Frame, frames, probe
 from inv3d.video.detect import Faces
 from inv3d.video.front import POSE, faced
 from inv3d.video.locate import CONFIDENT, Located, align_near, search, settled
@@ -202,22 +202,33 @@ def track(
     progress: Counted = uncounted,
     faces: Faces | None = None,
     head: HeadChoice | None = None,
+    rate: float = math.inf,
 ) -> HeadTrack:
-    """Find the head, or the one chosen by `head`, in every frame of the clip, and how far it turns; `faces` tell
-    what the aligner cannot.
+    """Find the head, or the one chosen by `head`, in the frames of the clip, about `rate` a second or all, and how far it
+    turns; `faces` tell what the aligner cannot.
 
     Raises InputError for clips without one steady head.
     """
-    found, pictures = read(path, aligner, progress, faces, head)
+    found, pictures = read(path, aligner, progress, faces, head, rate)
     return found.measured(pictures)
 
 
+def stride_of(info: ClipInfo, rate: float) -> int:
+    """One in so many frames of a clip is looked at, for about `rate` a second."""
+    return max(1, round(info.rate / rate), round(info.frames / MAX_FRAMES))
+
+
 def read(
-    path: Path, aligner: Aligner, progress: Counted, faces: Faces | None, head: HeadChoice | None
+    path: Path,
+    aligner: Aligner,
+    progress: Counted,
+    faces: Faces | None,
+    head: HeadChoice | None,
+    rate: float = math.inf,
 ) -> tuple[HeadTrack, dict[int, Picture]]:
-    """The head as it is read off every frame of the clip, and the pictures of it in which points can be followed."""
+    """The head as it is read off the frames of the clip, about `rate` a second or all, and the pictures of it in which points can be followed."""
     info = probe(path)
-    stride = max(1, round(info.frames / MAX_FRAMES)) if info.frames else 1
+    stride = stride_of(info, rate)
     total = max(1, math.ceil(info.frames / stride))
     usable: list[TrackedFrame] = []
     failed: list[FailedFrame] = []
@@ -229,13 +240,13 @@ def read(
     lost: deque[Frame] = deque(maxlen=_REMEMBERED)  # since a head was seen
     sampled = frames(path, lambda index: index % stride == 0, SEARCH_SIDE, failed.append)
     for count, frame in enumerate(sampled):
-        # searching the whole frame now and then brings back a crop that has slid off the head
         look = count % max(20, total // 4) == 0
         located: Located | None = None
         if not _is_blank(frame):  # a lead-in may be long, and the search is slow
             followed = None if last is None else _follow(aligner, frame, faces, last, before or last)
             located = followed
-            if followed is None or look:
+            # searching the whole frame now and then brings back a crop that has slid off the head
+            if followed is None or (look and not followed.surely_faces):
                 found = _find(aligner, frame, faces, head, seen)
                 located = found if len(found) else followed
         if located is not None and len(located):

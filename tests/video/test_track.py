@@ -2,6 +2,7 @@ import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 
 from inv3d.core.crops import Crops
 from inv3d.core.errors import InputError, UsageError
-from inv3d.video.decode import Frame
+from inv3d.video.decode import ClipInfo, Frame, probe
+from inv3d.video.detect import faces_of
 from inv3d.video.locate import Located, align_near, search
-from inv3d.video.track import HeadTrack, TrackedFrame, smooth, track
+from inv3d.video.track import MAX_FRAMES, HeadTrack, TrackedFrame, smooth, stride_of, track
 from inv3d.video.write import write_mp4
 from tests.people import other, still
 
@@ -35,6 +37,38 @@ def test_places_are_in_the_pixels_of_the_clip_however_small_the_search(clip, tur
     truth = np.median([turn.placement(f.index) for f in found.frames], 0)
     assert abs(x - truth[0]) < 0.08 * truth[2] and abs(y - truth[1]) < 0.08 * truth[2]
     assert abs(side / truth[2] - 1) < 0.10
+
+
+@pytest.mark.parametrize(
+    ("frames", "per_second", "rate", "stride"),
+    [
+        (300, 60.0, 30.0, 2), (300, 29.97, 30.0, 1), (300, 25.0, 15.0, 2), (300, 25.0, math.inf, 1), (20, 1.0, 30.0, 1),
+        (2 * MAX_FRAMES, 25.0, math.inf, 2), (4 * MAX_FRAMES, 60.0, 30.0, 4),
+    ],
+)  # fmt: skip
+def test_clips_are_thinned_to_a_rate_and_a_number(frames, per_second, rate, stride):
+    assert stride_of(ClipInfo(Path(), "h264", 8, 8, frames, frames / per_second, per_second), rate) == stride
+
+
+def test_a_head_is_followed_in_as_many_frames_as_are_asked_for(clip, turn, demo):
+    found = track(clip, demo.aligner, rate=probe(clip).rate / 2)
+    assert [frame.index for frame in found.frames] == list(range(0, 28, 2))
+    assert np.median([abs(math.degrees(f.yaw - turn.yaw(f.index))) for f in found.frames]) < 3
+
+
+@pytest.mark.parametrize(("with_faces", "searches"), [(False, 2), (True, 1)])
+def test_a_crop_that_a_face_confirms_has_not_slid(tmp_path, demo, monkeypatch, with_faces, searches):
+    """Frames are not searched once more."""
+    write_mp4(tmp_path / "still.mp4", [still(14)] * 24, 10)
+    count = itertools.count()
+
+    def counted(*where: Any, **named: Any) -> Located:
+        next(count)
+        return search(*where, **named)
+
+    monkeypatch.setattr("inv3d.video.track.search", counted)
+    track(tmp_path / "still.mp4", demo.aligner, faces=faces_of(demo) if with_faces else None)
+    assert next(count) == searches
 
 
 def test_a_frame_without_a_head_has_none(demo):

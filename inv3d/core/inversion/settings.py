@@ -48,6 +48,9 @@ class FitSettings:
     """
 
     name: str = "paper"
+    frame_rate: float = 30.0
+    """Frames a second of a clip in which the head is followed; faster clips are thinned evenly."""
+
     wplus_steps: int = 500
     latent_steps: int = 500
     tuning_steps: int = 500
@@ -230,9 +233,10 @@ FINE = replace(FAST, name="fine", encoded=1.0, tuning_views=None, tuning_between
 DRAFT = replace(
     FAST,
     name="draft",
-    wplus_steps=34,
+    frame_rate=15.0,
+    wplus_steps=24,
     latent_steps=0,
-    tuning_steps=26,
+    tuning_steps=18,
     output=OutputSettings(orbit_frames=18, orbit_resolution=128, held_out=4, thorough=False, mesh_cells=80, texture=512, fine=False),
 )
 """For CPUs: a first look at a head, to see whether a clip is worth more. Its views share one code: what changes from frame to
