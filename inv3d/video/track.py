@@ -31,6 +31,7 @@ SEARCH_SIDE = 540
 """Pixels on the shorter side of the frames in which heads are searched and tracked."""
 MAX_FRAMES = 600
 """Longer clips are thinned evenly to about this many frames."""
+_SHORTEST = 1.0  # seconds that a head takes to turn: clips that seem to last less misstate their rate
 _SMOOTHING = 0.07  # standard deviation of the time window, seconds
 _BLANK = 16  # of 255: the level of black with noise and vignetting
 _OUTLIER = 6.0  # median absolute deviations from the smooth path
@@ -214,8 +215,9 @@ def track(
 
 
 def stride_of(info: ClipInfo, rate: float) -> int:
-    """One in so many frames of a clip is looked at, for about `rate` a second."""
-    return max(1, round(info.rate / rate), round(info.frames / MAX_FRAMES))
+    """One in so many frames of a clip is looked at, for about `rate` a second: of all its time, as frames may come in bursts."""
+    a_second = info.frames / max(info.duration, _SHORTEST)
+    return max(1, round(a_second / rate), round(info.frames / MAX_FRAMES))
 
 
 def read(
@@ -293,10 +295,11 @@ def smooth(raw: HeadTrack) -> HeadTrack:
     if len(raw.frames) < 5:
         return raw
     times = np.array([frame.time for frame in raw.frames])
+    window = _SMOOTHING * min(1.0, (times[-1] - times[0]) / _SHORTEST)
     values = np.array([[getattr(frame, name) for name in POSE] for frame in raw.frames])
     keep = np.ones(len(times), bool)
     for _ in range(2):
-        path = _local_lines(times, values, times[keep], values[keep])
+        path = _local_lines(times, values, times[keep], values[keep], window)
         residual = np.abs(values - path)
         scale = 1.4826 * np.median(residual[keep], 0) + np.array([0.5, 0.5, 0.5, 0.004, 0.008, 0.008])
         keep = (residual / scale).max(1) < _OUTLIER
@@ -318,14 +321,15 @@ def _bridged(time: float, times: NDArray[np.float64]) -> bool:
 
 
 def _local_lines(
-    at: NDArray[np.float64], shape: NDArray[np.float64], times: NDArray[np.float64], values: NDArray[np.float64]
+    at: NDArray[np.float64], shape: NDArray[np.float64], times: NDArray[np.float64], values: NDArray[np.float64], window: float
 ) -> NDArray[np.float64]:
-    """Weighted straight-line fits of `values` [N,D] at `times` [N], evaluated at `at`; `shape` gives the result's."""
+    """Weighted straight-line fits of `values` [N,D] at `times` [N] within a `window` (standard deviation, seconds), evaluated at
+    `at`; `shape` gives the result's."""
     result = np.empty_like(shape)
     for i, t in enumerate(at):
         offset = times - t
         # where frames are sparse, the window widens until it contains a few
-        width = max(_SMOOTHING, float(np.sort(np.abs(offset))[min(3, len(offset) - 1)]))
+        width = max(window, float(np.sort(np.abs(offset))[min(3, len(offset) - 1)]))
         weight = np.exp(-0.5 * (offset / width) ** 2)
         total, mean = weight.sum(), (weight * offset).sum() / weight.sum()
         centered = offset - mean

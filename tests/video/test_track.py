@@ -43,11 +43,16 @@ def test_places_are_in_the_pixels_of_the_clip_however_small_the_search(clip, tur
     ("frames", "per_second", "rate", "stride"),
     [
         (300, 60.0, 30.0, 2), (300, 29.97, 30.0, 1), (300, 25.0, 15.0, 2), (300, 25.0, math.inf, 1), (20, 1.0, 30.0, 1),
-        (2 * MAX_FRAMES, 25.0, math.inf, 2), (4 * MAX_FRAMES, 60.0, 30.0, 4),
+        (2 * MAX_FRAMES, 25.0, math.inf, 2), (4 * MAX_FRAMES, 60.0, 30.0, 4), (40, 1000.0, 30.0, 1), (40, 1000.0, 15.0, 3),
     ],
 )  # fmt: skip
 def test_clips_are_thinned_to_a_rate_and_a_number(frames, per_second, rate, stride):
     assert stride_of(ClipInfo(Path(), "h264", 8, 8, frames, frames / per_second, per_second), rate) == stride
+
+
+def test_a_clip_whose_frames_come_in_bursts_is_thinned_by_all_of_its_time():
+    """Their usual distance is a thousandth of a second."""
+    assert stride_of(ClipInfo(Path(), "vp8", 8, 8, 80, 3.2, 1000.0), 15.0) == 2
 
 
 def test_a_head_is_followed_in_as_many_frames_as_are_asked_for(clip, turn, demo):
@@ -131,6 +136,14 @@ def test_smoothing_averages_noise():
     noise = 0.05 * np.random.default_rng(2).standard_normal(60)
     residual = np.array([f.yaw for f in smooth(path_of(0.4 * times + noise, times)).frames])
     assert np.std(residual - 0.4 * times) < 0.5 * np.std(noise)
+
+
+def test_smoothing_does_not_flatten_a_turn_whose_frames_are_said_to_last_a_millisecond():
+    """As in GIFs, and in clips that state no rate."""
+    times = np.linspace(0, 1, 40)
+    yaw = np.sin(2 * math.pi * times)
+    at_once, plain = (smooth(path_of(yaw, length * times)).yaws for length in (0.04, 1.0))
+    assert torch.allclose(at_once, plain, atol=1e-6) and np.abs(plain.numpy() - yaw).max() < 0.1
 
 
 def test_frames_that_jump_take_the_pose_of_the_smooth_path():
