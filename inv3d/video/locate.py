@@ -30,6 +30,7 @@ _SAME_HEAD = 0.45  # of the larger crop's size: heads nearer than this are one
 _FACES_VARY = 2.0  # by which the logits of faces and of what resembles one differ
 _CERTAIN, _FACES_COUNT = 8.0, 4.0  # logit above `FACE` of a face that tells all it can, and what it counts beside an aligner
 _HARDLY, _SURELY = 0.4, 0.7  # the aligner's confidence of a crop that faces mend, and of one that they leave alone
+_UNDOUBTED, _FRONTAL, _NOTHING = 0.85, math.radians(40), 9.0  # logits below `FACE` of what does not resemble one
 _AROUND = ((0.0, 0.0, 1.0), (0.03, 0.02, 1.05), (-0.03, 0.02, 0.96), (0.02, -0.03, 0.95), (-0.02, -0.03, 1.06))
 """Shifts (in crop sizes) and scales of the crops that are read last."""
 
@@ -156,6 +157,8 @@ def search(aligner: Aligner, image: Tensor, confident: float = CONFIDENT, faces:
     found = _upright(aligner, image, found[: sure or _GUESSES])
     found = _apart(found, image)
     found = found[(found.confidence >= confident) & _as_mirrored(aligner, image, found, confident)]
+    if faces is not None:
+        found = found[~_faceless(image, found, faces)]
     if told is None:
         return found
     told = told[_confidence(told) >= confident]
@@ -269,6 +272,18 @@ def _as_mirrored(aligner: Aligner, image: Tensor, found: Located, confident: flo
     mirrored = cut(image, found.crops, INPUT_SIZE).flip(3).to(next(aligner.parameters()).device)
     out: Alignment = aligner(mirrored)
     return (found.alignment.logit >= _SURE) | (out.confidence.cpu() >= confident)
+
+
+def _faceless(image: Tensor, found: Located, faces: Faces) -> Tensor:
+    """Which heads [B] are not those of people: the aligner, which is not sure of them, sees them from the front, where nothing
+    at all resembles a face."""
+    read = found.alignment
+    doubtful = (found.confidence < _UNDOUBTED) & (read.yaw.abs() < _FRONTAL)
+    rows = doubtful.nonzero()[:, 0].tolist()
+    seen = faces.told(image, found.crops[rows], read.yaw[rows], read.pitch[rows]) if rows else None
+    if seen is not None:
+        doubtful[rows] = seen.logit < FACE - _NOTHING
+    return doubtful if seen is not None else torch.zeros_like(doubtful)
 
 
 def _apart(found: Located, image: Tensor) -> Located:

@@ -9,6 +9,8 @@ import torch
 
 from inv3d.core.crops import Crops, cut
 from inv3d.video import locate
+from inv3d.video.detect import FACE, Faces
+from inv3d.video.facing import Facing
 from inv3d.video.locate import Located, _grid, _inside, _turned_back, search, search_turned
 from tests.people import still
 
@@ -131,6 +133,20 @@ def test_what_only_looks_like_a_head_in_one_way_is_no_head(demo, frame, monkeypa
     monkeypatch.setattr(locate, "_as_mirrored", lambda *a: torch.zeros(len(a[2]), dtype=torch.bool))
     assert len(search(demo.aligner, image)) == 0
     assert demo.aligner.forward == forward
+
+
+@pytest.mark.parametrize(
+    ("confidence", "yaw", "below", "faceless"),
+    [(0.7, 0.3, 15.0, True), (0.7, 0.3, 5.0, False), (0.7, -1.2, 15.0, False), (0.9, 0.3, 15.0, False)],
+)
+def test_what_is_seen_from_the_front_has_a_face_unless_the_aligner_is_sure(demo, frame, monkeypatch, confidence, yaw, below, faceless):
+    image = frame[0]
+    found = search(demo.aligner, image)
+    read = replace(found.alignment, yaw=torch.tensor([yaw]))
+    found = replace(found, alignment=read, confidence=torch.tensor([confidence]))
+    told = Facing(found.crops, read.yaw, read.pitch, torch.tensor([FACE - below]))
+    monkeypatch.setattr(Faces, "told", lambda *where: told)
+    assert locate._faceless(image, found, Faces(None)).tolist() == [faceless]
 
 
 @pytest.mark.parametrize("frame", [(540, 960), (540, 540), (960, 540)])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage import color, data
 
 from inv3d.core.bundle import load_bundle
 from inv3d.core.crops import Crops
@@ -16,6 +17,7 @@ from inv3d.video.locate import Located
 from inv3d.video.photo import align_photo, find_heads
 from tests.people import still
 
+SAMPLES = Path(__file__).parents[2] / "samples"
 FAULTS = Path(__file__).parents[3] / "shared" / "faults"
 
 
@@ -52,6 +54,19 @@ def test_photos_without_one_head_are_named(demo, portrait, tmp_path):
     Image.fromarray(np.hstack([portrait, portrait])).save(tmp_path / "two.png")
     with pytest.raises(InputError, match=r"there are 2 heads in .*two\.png, at \(\d+, \d+\) and"):
         align_photo(tmp_path / "two.png", demo)
+
+
+@pytest.mark.parametrize("name", ["coins", "coffee", "cell", "clock"])
+def test_photographs_without_people_have_no_heads(demo, name):
+    """The aligner alone, which has seen drawn people only, takes something in each of them for a head."""
+    pixels = color.gray2rgb(getattr(data, name)())
+    assert len(find_heads(demo, torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1.0)) == 0
+
+
+def test_a_cat_is_nobody(demo):
+    with pytest.raises(InputError, match="no head was found"):
+        align_photo(SAMPLES / "photo-cat.jpg", demo)
+    assert align_photo(SAMPLES / "photo-cat.jpg", load_bundle("cats")).confidence > 0.5
 
 
 def test_of_things_no_head_is_missed(tmp_path):
