@@ -40,6 +40,8 @@ _JOB, _LOCK, _SEAL = "job.json", "lock", "seal"
 _STAGES, _OUTPUT, _REPLACED = _FOLDERS = ("stages", "output", "replaced")
 _LEAST_SPACE = 32 << 20
 """Bytes that pictures, video, mesh and codes of any head need."""
+_SAID = {"sha256": "the input", "fingerprint": "the model's files", "settings": "preset or what changes it", "version": "version of inv3d"}
+"""What parts of a job are called that have another name in its record."""
 
 
 class Job(Record):
@@ -212,8 +214,9 @@ class Workspace:
         kept = read_record(self._job, Job).job
         differing = sorted(key for key in kept.keys() | record.job.keys() if kept.get(key) != record.job.get(key))
         if differing:
+            said = ", ".join(_SAID.get(key, key) for key in differing)
             raise UsageError(
-                f"the run in {self.folder} has other settings: {', '.join(differing)}",
+                f"the run in {self.folder} has other settings: {said}",
                 "run its own command with --resume, or start again with --force",
             )
 

@@ -182,8 +182,10 @@ def test_an_unfinished_run_is_not_thrown_away(tmp_path):
         pytest.fail("it was entered")
     with pytest.raises(UsageError, match="other settings: scale, seed"), space(tmp_path / "out", resume=True) as run:
         run.begin({**JOB, "seed": 1, "scale": 0.2})
-    with pytest.raises(UsageError, match="other settings: sha256"), space(tmp_path / "out", resume=True) as run:
+    with pytest.raises(UsageError, match="other settings: the input"), space(tmp_path / "out", resume=True) as run:
         run.begin({**JOB, "sha256": "2" * 64})
+    with pytest.raises(UsageError, match=r"other settings: preset or what changes it$"), space(tmp_path / "out", resume=True) as run:
+        run.begin({**JOB, "settings": {"name": "draft"}})
     assert tree(tmp_path) == before
 
 
