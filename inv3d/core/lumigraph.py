@@ -42,7 +42,8 @@ _STEEP, _SLIGHT, _HALF = 0.5, 0.2, 0.1
 """Cosine of the angle between the surface's normal and a frame's view below which a point is seen too flatly; this counts
 from so many radians beside the frame, and more with every further so many."""
 _BESIDE = 0.15  # radians within which a frame also tells where nothing covers it, most of them as much as where something does
-_BEYOND = 0.1  # of a picture's width outside of what was filmed, up to which its border is a guess, better than the generator's of clothes
+_BEYOND = (0.02, 0.1)  # of a picture's width outside of what was filmed, up to which its border is a guess, of heads and of bodies, of
+# whose clothes the generator knows nothing
 _MIRRORED = (0.3, 0.6)  # radians: a frame nearer than this makes mirror images superfluous, one further aside does not
 _PASSED = math.radians(1.5)  # by which frames are further aside than mirror images when these take over
 _FURTHER = 0.4  # radians by which a mirror image counts as further aside than a frame
@@ -239,7 +240,9 @@ class Lumigraph:
         # generator has none; heads are not quite symmetric: outlines of mirror images count where there are no others
         further = aside if trust is None else aside * (1.0 - trust)
         covered = torch.maximum(colour[:, 3] * covering, 1.0 - ((angle + further) / _BESIDE).clamp(max=1.0) ** 4)
-        inside = (1.0 - ((uv - uv.clamp(0.0, 1.0)).abs().amax(1) + beyond) / _BEYOND).clamp(min=0.0)
+        head, body = _BEYOND
+        reach = head + (body - head) * body_of(points)
+        inside = (1.0 - ((uv - uv.clamp(0.0, 1.0)).abs().amax(1) + beyond) / reach).clamp(min=0.0)
         weights = torch.exp(-hidden.square()) * direct * beside * covered * inside
         weights = weights if trust is None else weights * trust
         away_from = angle_to(_sides(points)) if self.at_rest else angle

@@ -32,6 +32,17 @@ class Views:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def filmed(self) -> Tensor | None:
+        """Which pixels [N,1,R,R] show what was filmed (1) and which were made up (0); None if all are taken for filmed."""
+        return None if self.outside is None else (self.outside <= 0.0).to(self.images)
+
+    def compared(self, row: int, render: Tensor) -> Tensor:
+        """A `render` [1,3,R,R] of one view as it is compared with it: the same where nothing was filmed."""
+        if self.filmed is None:
+            return render
+        return torch.where(self.filmed[[row]].to(render.device) > 0.0, render, self.images[[row]].to(render))
+
     def __getitem__(self, index: int | slice | list[int]) -> Views:
         """Select views; the batch dimension is kept."""
         rows = [index] if isinstance(index, int) else index

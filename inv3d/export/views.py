@@ -20,6 +20,7 @@ from inv3d.video.picture import read_picture
 
 VIEWS, CAMERAS = "views", "cameras.json"
 _UNSEEN_PAIRS = 6
+_UNKNOWN = 0.5  # light grey, where nothing was filmed
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+\.png")
 
 
@@ -31,7 +32,7 @@ def write_views(folder: Path, targets: Views, renders: list[Render]) -> None:
         camera = targets.cameras[i]
         name = f"{i:02d}-frame{frame:05d}.png"
         save_png(folder / name, targets.images[i])
-        save_png(folder / f"{i:02d}-pair.png", row([targets.images[i], renders[i].image[0].cpu()]))
+        save_png(folder / f"{i:02d}-pair.png", _pair(targets, i, renders[i].image))
         entries.append(
             ViewCamera(
                 file=name,
@@ -50,7 +51,14 @@ def write_unseen(folder: Path, held_out: Views, images: list[Tensor]) -> None:
     """Pairs of target and render [1,3,R,R] of some frames that the fit never used, evenly spaced by yaw. Raises OSError."""
     for number, i in enumerate(evenly(len(held_out), _UNSEEN_PAIRS)):
         name = f"unseen-{number:02d}-frame{held_out.frames[i]:05d}.png"
-        save_png(folder / name, row([held_out.images[i], images[i][0]]))
+        save_png(folder / name, _pair(held_out, i, images[i]))
+
+
+def _pair(views: Views, number: int, render: Tensor) -> Tensor:
+    """One of the views beside its `render` [1,3,R,R], where something was filmed: what was made up around it tells nothing."""
+    both = torch.stack([views.images[number], render[0].cpu()])
+    filmed = views.filmed
+    return row(list(both if filmed is None else torch.where(filmed[number].cpu() > 0.0, both, _UNKNOWN)))
 
 
 def read_views(head: Path) -> Views | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import stat
 from collections.abc import Iterator
@@ -132,7 +131,6 @@ class Clip:
         """
         untimed = self.untimed
         shift, last, failures, start = 0, None, 0, 0.0
-        shown = -math.inf  # the latest time at which a frame is shown: after a pause it is there before its decoding leaps, too
         back, leap, step = (self._ticks(s) for s in (0.5, max(_LEAP, 5 / self.rate), 1 / self.rate))
         while failures < 16:
             try:
@@ -141,7 +139,7 @@ class Clip:
                     if not packet.size:  # a dropped frame, or the end
                         continue
                     if packet.dts is not None:
-                        if last is not None and not last - back <= packet.dts + shift <= max(last, shown) + leap:
+                        if last is not None and not -back <= packet.dts + shift - last <= leap:
                             shift = last + (packet.duration or step) - packet.dts
                         last = packet.dts + shift
                         packet.dts = last
@@ -149,7 +147,6 @@ class Clip:
                         time = self.seconds(packet.pts)
                         start = min(start, time)
                         self.end = max(self.end, time + self.seconds(packet.duration or 0) - start)
-                        shown = max(shown, packet.pts + shift)
                         packet.pts = None if untimed else packet.pts + shift
                     yield packet
                 return

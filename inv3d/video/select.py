@@ -143,13 +143,14 @@ def cut_views(
         beyond[frame.index] = outside(places[frame.index].crops(frame.scale), resolution, *frame.image.shape[:2])
         if size is not None:
             fine[frame.index] = to_bytes(cut_frame(frame, places[frame.index], size))
+    far = torch.cat([beyond[frame.index] for frame in tracked])
     return Views(
         torch.cat([images[frame.index] for frame in tracked]),
         cameras_of(tracked, camera),
         tuple(frame.index for frame in tracked),
         tuple(frame.time for frame in tracked),
         fine=None if size is None else torch.cat([fine[frame.index] for frame in tracked]),
-        outside=torch.cat([beyond[frame.index] for frame in tracked]),
+        outside=far if bool((far > 0.0).any()) else None,
     )
 
 

@@ -371,10 +371,11 @@ def test_the_light_of_mirror_images_is_mended_on_the_head_alone():
     assert (lit.onto(blank(aside), aside).image[0][:, outside] - 1.0).abs().max() < 0.01
 
 
-def test_what_lies_outside_of_the_photo_tells_nothing():
+@pytest.mark.parametrize("how_far", [0.2, 0.03])
+def test_what_lies_outside_of_the_photo_tells_nothing(how_far):
     """The upper half of the picture was made up."""
     far = torch.zeros(1, 1, SIZE, SIZE)
-    far[..., : SIZE // 2, :] = 0.2
+    far[..., : SIZE // 2, :] = how_far
     front = frames(0.0)
     made_up = dataclasses.replace(front, outside=far).onto(blank(camera(0.0)), camera(0.0)).image[0]
     found = front.onto(blank(camera(0.0)), camera(0.0)).image[0]

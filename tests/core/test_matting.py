@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from skimage import data
@@ -67,6 +69,20 @@ def test_the_room_becomes_one_colour(disc, picture):
     assert one is not None and torch.equal(one, disc) and two is not None and len(two) == 2
     assert laid.followed_by(views).mattes is None
     assert torch.equal(room_colour(picture, torch.ones_like(disc)), picture[0].flatten(1).median(1).values)
+
+
+def test_far_from_the_head_nothing_is_unknown(disc, picture):
+    """Where nothing was filmed, the head may go on, but only there."""
+    outside = torch.full_like(disc, 0.3)
+    views = Views(picture, look_at(torch.zeros(1), torch.zeros(1)), (0,), (0.0,), outside=outside)
+    laid = laid_on(views, disc, torch.zeros(3)).outside
+    assert laid is not None and torch.equal(laid[disc > 0.5], outside[disc > 0.5])
+    rows, middle = (disc[0, 0] > 0.05).nonzero()[:, 0], disc.shape[-1] // 2
+    reach = round(0.08 * disc.shape[-1])
+    first = int(rows.min())
+    assert first > reach + 1
+    assert laid[0, 0, first - reach, middle] > 0.0 == laid[0, 0, first - reach - 2, middle]
+    assert laid_on(replace(views, outside=None), disc, torch.zeros(3)).outside is None
 
 
 def test_nothing_of_the_room_shines_through_the_outline(disc):

@@ -44,6 +44,16 @@ def test_some_unseen_frames_stand_beside_their_renders(head, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_what_was_made_up_is_in_neither_picture_of_a_pair(head, tmp_path):
+    outside = torch.zeros(1, 1, 64, 64)
+    outside[..., :20, :] = 0.1
+    view = Views(-torch.ones(1, 3, 64, 64), sides(head, [(0.0, 0.0)]), (0,), (0.0,), outside=outside)
+    write_unseen(tmp_path, view, [torch.ones(1, 3, 64, 64)])
+    pair = read_picture(tmp_path / "unseen-00-frame00000.png").image
+    assert (pair[:, 20:, :64] < -0.99).all() and (pair[:, 20:, 64:] > 0.99).all()
+    assert pair[:, :20].unique().numel() == 1
+
+
 def test_a_head_without_views_has_none(tmp_path):
     assert read_views(tmp_path) is None
 

@@ -167,17 +167,6 @@ def test_dropped_frames_leave_a_gap_and_nothing_else(tmp_path):
     assert [round(10 * frame.time) for frame in found] == [0, 1, 2, 3, 4, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19]
 
 
-@pytest.mark.parametrize("ending", ["mp4", "mkv"])
-def test_a_long_pause_is_no_other_recording(tmp_path, ending):
-    """Frames that are stored in another order are shown after it before those are that are stored after it."""
-    times = [0.1 * i + (20.0 if i >= 10 else 0.0) for i in range(20)]
-    path = encode(tmp_path / f"clip.{ending}", rising(20), times=times, options={"crf": "4", "x264-params": "b-adapt=0:bframes=3"})
-    failed: list[FailedFrame] = []
-    found = list(frames(path, failed=failed.append))
-    assert numbers(frame.image for frame in found) == list(range(20)) and not failed
-    assert [frame.time for frame in found] == pytest.approx(times, abs=0.002)
-
-
 @pytest.mark.parametrize("ending", ["avi", "mxf", "wmv"])
 def test_frames_that_are_stored_in_another_order_and_without_times(tmp_path, ending):
     # what moves gives the encoder reasons to change the order

@@ -108,6 +108,15 @@ def test_views_are_keyed_by_frame_not_by_order(clip):
     assert views.cameras.yaw.tolist() == pytest.approx([0.5, -0.8], abs=1e-5)
 
 
+def test_views_tell_what_was_made_up_where_something_was(clip):
+    inside = TrackedFrame(3, 0.3, 134.0, 83.0, 116.0, 0.0, 0.0, 0.0, 1.0)
+    cut_off = replace(inside, index=5, y=30.0)
+    pictures = list(frames(clip, {3, 5}.__contains__))
+    assert cut_views(pictures[:1], (inside,), 32, look_at).filmed is None
+    filmed = cut_views(pictures, (inside, cut_off), 32, look_at).filmed
+    assert filmed is not None and filmed[0].all() and not filmed[1, 0, 0].any() and filmed[1, 0, 16:].all()
+
+
 def test_pictures_are_cut_finer_only_where_the_frames_have_the_pixels():
     assert finer_size([900.0, 700.0], 256) == 512
     assert finer_size([401.0, 700.0], 256) == 400

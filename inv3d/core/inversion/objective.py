@@ -81,10 +81,11 @@ def edge_error(error: Tensor) -> Tensor:
     return (across.abs() + down.abs()).flatten(1).mean(1) / 2.0
 
 
-def coverage(alpha: Tensor, mattes: Tensor, weights: Tensor) -> Tensor:
-    """Mean absolute difference [] between rendered coverage [B,...] and mattes [B,...], summed over the images with
-    `weights` [B]: what the head does not cover stays empty."""
-    return (weights * (alpha - mattes).abs().flatten(1).mean(1)).sum()
+def coverage(alpha: Tensor, mattes: Tensor, weights: Tensor, counts: Tensor | None = None) -> Tensor:
+    """Mean absolute difference [] between rendered coverage [B,...] and mattes [B,...], where it `counts` [B,...], summed over
+    the images with `weights` [B]: what the head does not cover stays empty."""
+    difference = (alpha - mattes).abs()
+    return (weights * (difference if counts is None else counts * difference).flatten(1).mean(1)).sum()
 
 
 def latent_distance(codes: Tensor, anchor: Tensor) -> Tensor:

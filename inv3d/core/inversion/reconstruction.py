@@ -103,18 +103,20 @@ class Reconstruction:
         resolution: int | None = None,
         moving: bool = False,
         mattes: Tensor | None = None,
+        filmed: Tensor | None = None,
     ) -> Losses:
         """Losses of whole renders of `scene` in the size of their `target`; `resolution` is that of the rays.
 
         With `mattes` [B,1,R,R] also that of the coverage, with `moving` cameras the warping loss, whose gradient reaches
-        them alone.
+        them alone. Pixels that were not `filmed` [B,1,R,R] do not count.
         """
         settings = self.settings
         render = generator.render(scene, cameras, resolution, self.random, 1 << 16, superresolution=resolution is None)
-        image = self._compared(resize(render.image, target.images.shape[-1]), target.images, mattes)
+        image = self._compared(resize(render.image, target.images.shape[-1]), target.images, mattes, filmed)
         losses = reconstruction(image, target, weights, self.bundle.perceptual, self.bundle.identity, settings)
         if mattes is not None and settings.coverage:
-            covered = coverage(render.alpha, resize(mattes, render.alpha.shape[-1]), weights)
+            counts = None if filmed is None else resize(filmed, render.alpha.shape[-1])
+            covered = coverage(render.alpha, resize(mattes, render.alpha.shape[-1]), weights, counts)
             losses["coverage"] = settings.coverage * covered
         if moving and settings.warping:
             difference = self.warping(generator, scene, cameras, target.images, render)
@@ -124,11 +126,13 @@ class Reconstruction:
             losses["smoothness"] = settings.smoothness * (weights * smooth).sum()
         return losses
 
-    def _compared(self, images: Tensor, targets: Tensor, mattes: Tensor | None) -> Tensor:
-        """Renders [B,3,R,R] as they are compared with their `targets`: the same outside of the head, if it alone counts."""
-        if mattes is None or not self.head_alone:
-            return images
-        return torch.lerp(targets, images, resize(mattes, images.shape[-1]))
+    def _compared(self, images: Tensor, targets: Tensor, mattes: Tensor | None, filmed: Tensor | None) -> Tensor:
+        """Renders [B,3,R,R] as they are compared with their `targets`: the same where nothing was filmed, and outside of the
+        head, if it alone counts."""
+        for counts in (filmed, mattes if self.head_alone else None):
+            if counts is not None:
+                images = torch.lerp(targets, images, resize(counts, images.shape[-1]))
+        return images
 
     def window(
         self,
@@ -139,6 +143,7 @@ class Reconstruction:
         weights: Tensor,
         margin: int,
         mattes: Tensor | None = None,
+        filmed: Tensor | None = None,
     ) -> Losses:
         """Losses of a random window of every image, rendered by super-resolution with `margin` more rays on each side:
         small whole renders never see it."""
@@ -157,7 +162,7 @@ class Reconstruction:
             return resize(maps, generator.resolution)[..., rows[:, None], columns]
 
         target = shown(images)
-        image = self._compared(image, target, None if mattes is None else shown(mattes))
+        image = self._compared(image, target, *(None if each is None else shown(each) for each in (mattes, filmed)))
         near = self.bundle.perceptual.distance(image, target)
         return {
             "perceptual": settings.perceptual * (weights * near).sum(),
@@ -184,9 +189,10 @@ class Reconstruction:
         images: Tensor,
         weights: Tensor,
         mattes: Tensor | None = None,
+        filmed: Tensor | None = None,
     ) -> Losses:
         """Pixel losses, and with `mattes` [B,1,R,R] that of the coverage, on random pixels of every image; cameras are
-        grouped by the scene's codes."""
+        grouped by the scene's codes. Pixels that were not `filmed` [B,1,R,R] do not count."""
         settings = self.settings
         assert settings.rays_per_view is not None
         count, size = len(images), images.shape[-1]
@@ -196,12 +202,13 @@ class Reconstruction:
         rays = generator.render_rays(scene, grouped, self.random, 1 << 20, settings.samples)
         target = shown_at(images, pixels)
         error = rays.features[..., :3].reshape(target.shape) - target
-        covered = None if mattes is None else mattes.flatten(1).gather(1, pixels)
-        if covered is not None and self.head_alone:
-            error = covered[..., None] * error
+        covered, counts = (None if each is None else each.flatten(1).gather(1, pixels) for each in (mattes, filmed))
+        for share in (counts, covered if self.head_alone else None):
+            if share is not None:
+                error = share[..., None] * error
         losses = pixel_terms(error, weights, settings)
         if covered is not None and settings.coverage:
-            losses["coverage"] = settings.coverage * coverage(rays.alpha.reshape(covered.shape), covered, weights)
+            losses["coverage"] = settings.coverage * coverage(rays.alpha.reshape(covered.shape), covered, weights, counts)
         return losses
 
     def edges(self, generator: Generator, scene: Scene, cameras: Camera, images: Tensor) -> Tensor:

@@ -128,7 +128,9 @@ def _whole_passes(
             scene, send_on = shared or reconstruction.scene(generator, track.at(one.cameras)).held()
             moving = offsets is not None
             target = reconstruction.targets(lesson.views, row)
-            yield reconstruction.whole(generator, scene, one.cameras, target, share, moving=moving, mattes=one.mattes)
+            yield reconstruction.whole(
+                generator, scene, one.cameras, target, share, moving=moving, mattes=one.mattes, filmed=one.filmed
+            )
             if several and settings.depth and lesson is lessons[0]:
                 if 0 < len(others) == len(rows) - 1:
                     rays = one.cameras.rays(generator.raw_resolution)
@@ -163,24 +165,24 @@ def _sampled_pass(
     shares = torch.cat(
         [torch.full((len(r),), one.weight / len(r), device=device) for one, r in zip(lessons, drawn, strict=True)]
     )
-    losses = [reconstruction.rays(generator, scene, sample.cameras, sample.images, shares, sample.mattes)]
+    mattes, filmed = sample.mattes, sample.filmed
+    losses = [reconstruction.rays(generator, scene, sample.cameras, sample.images, shares, mattes, filmed)]
     if settings.whole_resolution is not None:
         weights = [lesson.weight for lesson in lessons if lesson.whole]
         first = slice(0, 1 + (len(weights) - 1) * len(drawn[0]), len(drawn[0]))  # the first target, and frame in between
         own = slice(None) if len(codes) == 1 else first
         counts = torch.cat([torch.full((1,), weight, device=device) for weight in weights])
         size, moving = min(settings.whole_resolution, generator.raw_resolution), offsets is not None
-        mattes = None if sample.mattes is None else sample.mattes[first]
         targets = [
             reconstruction.targets(one.views, rows[:1], size) for one, rows in zip(lessons, drawn, strict=True) if one.whole
         ]
-        pictures = (sample.cameras[first], Target.joined(targets), counts, size, moving, mattes)
+        pictures = (sample.cameras[first], Target.joined(targets), counts, size, moving, *_some(first, mattes, filmed))
         losses.append(reconstruction.whole(generator, scene[own], *pictures))
     if settings.window is not None and generator.window_margin is not None:
         one = slice(1)
         target = (sample.cameras[one], sample.images[one], torch.ones(1, device=device))
-        mattes = None if sample.mattes is None else sample.mattes[one]
-        losses.append(reconstruction.window(generator, scene[one], *target, generator.window_margin, mattes))
+        known = _some(one, mattes, filmed)
+        losses.append(reconstruction.window(generator, scene[one], *target, generator.window_margin, *known))
     keys = min(len(drawn[0]), 1 + (settings.depth_codes or len(track)))
     if len(track) > 1 and settings.depth and keys > 1:
         size = generator.raw_resolution
@@ -200,8 +202,14 @@ def _drawn_rows(lessons: Sequence[Lesson], random: torch.Generator) -> list[Tens
 def _drawn(views: Views, rows: Tensor, offsets: Tensor | None) -> Views:
     """Views for a step, which asks for no frames and times: `rows` [B] stay on the device. Their cameras are moved by
     `offsets` [N,6] (see `poses.correct`)."""
-    mattes, cameras = None if views.mattes is None else views.mattes[rows], views.cameras[rows]
-    return Views(views.images[rows], cameras if offsets is None else correct(cameras, offsets[rows]), (), (), mattes)
+    mattes, outside = _some(rows, views.mattes, views.outside)
+    cameras = views.cameras[rows] if offsets is None else correct(views.cameras[rows], offsets[rows])
+    return Views(views.images[rows], cameras, (), (), mattes, outside=outside)
+
+
+def _some(rows: slice | Tensor, mattes: Tensor | None, others: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    """Some `rows` of two maps [N,1,R,R] of views, of those that are known."""
+    return None if mattes is None else mattes[rows], None if others is None else others[rows]
 
 
 def _depth_loss(

@@ -52,7 +52,8 @@ class Means:
 
 
 def evaluate(views: Views, images: Iterable[Tensor], bundle: Bundle, judges: Judges = Judges()) -> list[FrameMetrics]:  # noqa: B008 - immutable
-    """Compare every view with the rendered image [1,3,R,R] of its camera, one frame at a time."""
+    """Compare every view with the rendered image [1,3,R,R] of its camera, one frame at a time; what was not filmed does not
+    count."""
     return evaluate_each(views, [images], bundle, judges)[0]
 
 
@@ -69,7 +70,7 @@ def evaluate_each(
         seen = perceptual.features(target)
         seen_by_lpips = seen if lpips is None or lpips is perceptual else lpips.features(target)
         for found, rendered in zip(rows, ways, strict=True):
-            render = rendered.clamp(-1.0, 1.0)
+            render = views.compared(i, rendered.clamp(-1.0, 1.0))
             near = perceptual.between(perceptual.features(render), seen)
             by_lpips = near if lpips is None or lpips is perceptual else lpips.between(lpips.features(render), seen_by_lpips)
             faces = FaceDistance(None) if judges.faces is None else judges.faces.compare(face, render)

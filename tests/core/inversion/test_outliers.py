@@ -28,6 +28,17 @@ def test_fidelity_is_that_of_small_renders_of_the_code_from_each_camera(demo, co
     assert values[0] > values[1] + 10
 
 
+def test_views_are_as_near_whatever_was_made_up_around_them(demo, code):
+    camera, outside = look_at(torch.zeros(1), torch.zeros(1)), torch.zeros(1, 1, 64, 64)
+    outside[..., :20, :] = 0.1
+    with torch.no_grad():
+        image = demo.generator.render(demo.generator.scene(code), camera, 64, sparse=True).image + 0.02
+    painted = torch.where(outside > 0.0, 1.0, image)
+    found = [fidelity(Views(each, camera, (0,), (0.0,), outside=outside), code, demo) for each in (image, painted)]
+    assert torch.equal(*found)
+    assert fidelity(Views(painted, camera, (0,), (0.0,)), code, demo) < found[0] - 10
+
+
 def test_no_views_have_no_fidelity(demo, code):
     none = Views(torch.empty(0, 3, 8, 8), look_at(torch.zeros(0), torch.zeros(0)), (), ())
     assert fidelity(none, code, demo).shape == (0,)

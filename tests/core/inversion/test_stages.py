@@ -265,7 +265,7 @@ def test_drawn_views_stand_for_all(problem, fitted, monkeypatch):
             where[round(yaw, 3)] = where.get(round(yaw, 3), 0.0) + weight / steps
         return {"pixel": torch.zeros(())}
 
-    def rays(self, generator, scene, cameras, images, weights, mattes):
+    def rays(self, generator, scene, cameras, images, weights, mattes, filmed):
         assert len(scene) == len(cameras) == 3
         return record(drawn, cameras, weights)
 
@@ -467,6 +467,28 @@ def test_mattes_empty_what_they_do_not_cover(problem, fitted, sampled):
 
     changed = tune(dataclasses.replace(problem, views=views, between=None, settings=alone), track)
     assert covered(changed) < 0.95 * covered(problem.bundle.generator)
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_what_was_not_filmed_does_not_count(problem, fitted, sampled):
+    """Whatever the upper half of the pictures shows, which was made up: the weights end alike, but for what the seam mixes."""
+    settings = dataclasses.replace(
+        problem.settings, perceptual=0.0, identity=0.0, coverage=1.0, tuning_steps=2, rays_per_view=64 if sampled else None,
+        whole_resolution=32 if sampled else None,
+    )  # fmt: skip
+    count, above = len(problem.views), torch.zeros(1, 1, 32, 32)
+    above[..., :16, :] = 0.1
+
+    def tuned(shade: float, outside: torch.Tensor | None) -> torch.Tensor:
+        images = torch.where(above > 0.0, shade, problem.views.images)
+        mattes = torch.where(above > 0.0, 0.5 - shade, 0.5).expand(count, -1, -1, -1)
+        views = dataclasses.replace(problem.views, images=images, mattes=mattes, outside=outside)
+        task = dataclasses.replace(problem, views=views, between=None, settings=settings)
+        return torch.cat([each.flatten() for each in tune(task, LatentTrack(fitted[0], torch.zeros(1))).parameters()])
+
+    made_up = above.expand(count, -1, -1, -1)
+    apart, before = (float((tuned(0.4, known) - tuned(-0.4, known)).norm()) for known in (made_up, None))
+    assert apart < 0.2 * before
 
 
 def test_presets_follow_the_device():

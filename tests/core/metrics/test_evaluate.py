@@ -38,6 +38,17 @@ def test_every_frame_is_compared_with_its_own_render():
     assert first.ms_ssim == pytest.approx(float(ms_ssim(renders[0].clamp(-1, 1), targets[:1])))
 
 
+def test_what_was_not_filmed_is_not_compared():
+    outside = torch.zeros(1, 1, 16, 16)
+    outside[..., :4, :] = 0.1
+    views = Views(torch.zeros(1, 3, 16, 16), look_at(torch.zeros(1), torch.zeros(1)), (0,), (0.0,), outside=outside)
+    networks = mock.Mock(spec=Bundle, perceptual=network(lambda a, b: (a - b).abs()), judge=None)
+    wrong, above = torch.zeros(2, 1, 3, 16, 16)
+    above[..., :4, :] = wrong[..., 4:, :] = 0.5
+    (fine,), (bad,) = (evaluate(views, [render], networks, Judges(own=False)) for render in (above, wrong))
+    assert fine.mse == fine.perceptual == 0.0 and bad.mse > 0.1
+
+
 def test_only_judges_that_know_such_pictures_are_asked():
     networks = mock.Mock(spec=Bundle, perceptual=network(lambda a, b: 0 * a), judge=None)
     described, faces = iter([[1.0], [2.0], None]), iter([FaceDistance(0.4), FaceDistance(None, lost=True), FaceDistance(None)])
