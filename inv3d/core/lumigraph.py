@@ -42,7 +42,7 @@ _STEEP, _SLIGHT, _HALF = 0.5, 0.2, 0.1
 """Cosine of the angle between the surface's normal and a frame's view below which a point is seen too flatly; this counts
 from so many radians beside the frame, and more with every further so many."""
 _BESIDE = 0.15  # radians within which a frame also tells where nothing covers it, most of them as much as where something does
-_BEYOND = (0.02, 0.1)  # of a picture's width outside of what was filmed, up to which its border is a guess, of heads and of bodies, of
+_BEYOND = (0.04, 0.1)  # of a picture's width outside of what was filmed, up to which its border is a guess, of heads and of bodies, of
 # whose clothes the generator knows nothing
 _MIRRORED = (0.3, 0.6)  # radians: a frame nearer than this makes mirror images superfluous, one further aside does not
 _PASSED = math.radians(1.5)  # by which frames are further aside than mirror images when these take over

@@ -31,7 +31,7 @@ _DISTINCT = 2.0
 """Squared distance of two colours, in standard deviations, below which they say little."""
 _CELLS = 4  # of which a window consists to each side
 _EMPTY = 0.05  # matte below which a pixel shows the room alone
-_AROUND = 0.08  # of a picture's width around what a matte covers, in which a head that was cut off may go on
+_AROUND = 0.12  # of a picture's width around what a matte covers, in which a head that was cut off may go on
 _ROOM = 1 / 12  # radius in picture widths in which the room's colour is gathered
 _LITTLE = 1e-3  # share of a window, or of a pixel, that counts as none
 

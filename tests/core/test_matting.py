@@ -78,7 +78,7 @@ def test_far_from_the_head_nothing_is_unknown(disc, picture):
     laid = laid_on(views, disc, torch.zeros(3)).outside
     assert laid is not None and torch.equal(laid[disc > 0.5], outside[disc > 0.5])
     rows, middle = (disc[0, 0] > 0.05).nonzero()[:, 0], disc.shape[-1] // 2
-    reach = round(0.08 * disc.shape[-1])
+    reach = round(0.12 * disc.shape[-1])
     first = int(rows.min())
     assert first > reach + 1
     assert laid[0, 0, first - reach, middle] > 0.0 == laid[0, 0, first - reach - 2, middle]
