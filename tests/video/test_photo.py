@@ -59,7 +59,8 @@ def test_photos_without_one_head_are_named(demo, portrait, tmp_path):
 @pytest.mark.parametrize("name", ["coins", "coffee", "cell", "clock"])
 def test_photographs_without_people_have_no_heads(demo, name):
     """The aligner alone, which has seen drawn people only, takes something in each of them for a head."""
-    pixels = color.gray2rgb(getattr(data, name)())
+    pixels = getattr(data, name)()
+    pixels = pixels if pixels.ndim == 3 else color.gray2rgb(pixels)
     assert len(find_heads(demo, torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1.0)) == 0
 
 
