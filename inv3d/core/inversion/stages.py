@@ -27,6 +27,7 @@ from inv3d.core.views import Views
 
 _FILMED = 0.3  # radians of yaw around views within which their mirror images tell nothing new
 _MIRRORED_PER_STEP = 1
+_COMPLETED = 128  # pixels per side of the renders that fill up what was not filmed
 _SEARCHED = (24, 32)
 """Pixels per side of the renders that coarse turns of a camera, and finer ones, are compared by: details differ in any case."""
 _NEARER = 0.9
@@ -70,6 +71,25 @@ class Problem:
     def searching(self) -> Problem:
         """The problem of the stages before tuning."""
         return replace(self, settings=self.settings.searching)
+
+    def completed(self, track: LatentTrack) -> Problem:
+        """The same with what was not filmed filled up by what the codes of a `track` show there."""
+        between = None if self.between is None else self._completed(self.between, track)
+        return replace(self, views=self._completed(self.views, track), between=between)
+
+    @torch.no_grad()
+    def _completed(self, views: Views, track: LatentTrack) -> Views:
+        if views.filmed is None:
+            return views
+        generator, size = self.bundle.generator, min(_COMPLETED, self.bundle.generator.raw_resolution)
+        filmed, images, mattes = views.filmed > 0.0, [], []
+        for i in range(len(views)):
+            scene = generator.scene(track.at(views.cameras[i]), self.detail)
+            render = generator.render(scene, views.cameras[i], size, superresolution=False, sparse=True)
+            images.append(resize(render.image, views.images.shape[-1]))
+            mattes.append(resize(render.alpha, views.images.shape[-1]))
+        covered = None if views.mattes is None else torch.where(filmed, views.mattes, torch.cat(mattes))
+        return replace(views, images=torch.where(filmed, views.images, torch.cat(images)), mattes=covered, outside=None)
 
     def lessons(self, several_codes: bool) -> list[Lesson]:
         """What a step learns from: the targets, with several codes the frames in between, and mirror images of sides that
@@ -416,8 +436,9 @@ def fit_latents(problem: Problem, code: Tensor, progress: Progress = silent) -> 
 
 
 def tune(problem: Problem, track: LatentTrack, progress: Progress = silent) -> Generator:
-    """Pivotal tuning (Roich et al. 2021): the codes are fixed, all weights of a copy of the generator are optimised."""
-    problem = replace(problem, settings=problem.settings.tuning)
+    """Pivotal tuning (Roich et al. 2021): the codes are fixed, all weights of a copy of the generator are optimised. What was not
+    filmed stays as the codes have it: left to itself, it would grow."""
+    problem = replace(problem, settings=problem.settings.tuning).completed(track)
     settings = problem.settings
     generator = copy.deepcopy(problem.bundle.generator).requires_grad_(True)
     reconstruction = Reconstruction(problem.bundle, settings, problem.random(3), detail=problem.detail)
