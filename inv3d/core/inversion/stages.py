@@ -79,8 +79,8 @@ class Problem:
 
     @torch.no_grad()
     def _completed(self, views: Views, track: LatentTrack) -> Views:
-        if views.filmed is None:
-            return views
+        if views.filmed is None or not len(views):
+            return replace(views, outside=None)
         generator, size = self.bundle.generator, min(_COMPLETED, self.bundle.generator.raw_resolution)
         filmed, images, mattes = views.filmed > 0.0, [], []
         for i in range(len(views)):

@@ -497,14 +497,16 @@ def test_tuning_fills_up_what_was_not_filmed_with_what_the_codes_show(problem, f
     above = torch.zeros(len(problem.views), 1, 32, 32)
     above[..., :16, :] = 0.1
     views = dataclasses.replace(problem.views, mattes=torch.zeros_like(above), outside=above)
-    filled = dataclasses.replace(problem, views=views, between=None).completed(track).views
+    completed = dataclasses.replace(problem, views=views, between=views[[]]).completed(track)
+    filled = completed.views
+    assert completed.between is not None and not len(completed.between)  # a photo has none
     assert filled.outside is None and filled.mattes is not None
     assert torch.equal(filled.images[..., 16:, :], views.images[..., 16:, :]) and not filled.mattes[..., 16:, :].any()
     with torch.no_grad():
         own = generator(fitted[0], views.cameras[0], 32)
     assert (filled.images[0, :, :15] - own.image[0, :, :15]).abs().mean() < 0.05
     assert (filled.mattes[0, :, :15] - own.alpha[0, :, :15]).abs().mean() < 0.05 < own.alpha[0, :, :15].mean()
-    assert problem.completed(track).views is problem.views
+    assert problem.completed(track).views.images is problem.views.images
 
 
 def test_presets_follow_the_device():
