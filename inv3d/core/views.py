@@ -39,9 +39,9 @@ class Views:
 
     def compared(self, row: int, render: Tensor) -> Tensor:
         """A `render` [1,3,R,R] of one view as it is compared with it: the same where nothing was filmed."""
-        if self.filmed is None:
+        if self.outside is None:
             return render
-        return torch.where(self.filmed[[row]].to(render.device) > 0.0, render, self.images[[row]].to(render))
+        return torch.where(self.outside[[row]].to(render.device) <= 0.0, render, self.images[[row]].to(render))
 
     def __getitem__(self, index: int | slice | list[int]) -> Views:
         """Select views; the batch dimension is kept."""

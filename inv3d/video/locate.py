@@ -281,9 +281,10 @@ def _faceless(image: Tensor, found: Located, faces: Faces) -> Tensor:
     doubtful = (found.confidence < _UNDOUBTED) & (read.yaw.abs() < _FRONTAL)
     rows = doubtful.nonzero()[:, 0].tolist()
     seen = faces.told(image, found.crops[rows], read.yaw[rows], read.pitch[rows]) if rows else None
+    faceless = torch.zeros_like(doubtful)
     if seen is not None:
-        doubtful[rows] = seen.logit < FACE - _NOTHING
-    return doubtful if seen is not None else torch.zeros_like(doubtful)
+        faceless[rows] = seen.logit < FACE - _NOTHING
+    return faceless
 
 
 def _apart(found: Located, image: Tensor) -> Located:

@@ -21,13 +21,13 @@ _SIZE = 64
 def fidelity(views: Views, code: Tensor, bundle: Bundle) -> Tensor:
     """PSNR [N] in dB between small renders of one code [1,num_ws,w_dim] and what was filmed of the views, on the CPU."""
     device = code.device
-    scene = bundle.generator.scene(code)
+    scene, filmed = bundle.generator.scene(code), views.filmed
     values = []
     for i in range(len(views)):
         camera = views.cameras[i].to(device)
         render = bundle.generator.render(scene, camera, _SIZE, superresolution=False, sparse=True)
         target, image = (resize(each, _SIZE) for each in (views.images[[i]].to(device), render.image))
-        if views.filmed is not None:
-            image = torch.lerp(target, image, resize(views.filmed[[i]].to(device), _SIZE))
+        if filmed is not None:
+            image = torch.lerp(target, image, resize(filmed[[i]].to(device), _SIZE))
         values.append(psnr(image, target).cpu())
     return torch.cat(values) if values else torch.empty(0)

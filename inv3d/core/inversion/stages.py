@@ -79,10 +79,10 @@ class Problem:
 
     @torch.no_grad()
     def _completed(self, views: Views, track: LatentTrack) -> Views:
-        if views.filmed is None or not len(views):
+        if views.outside is None or not len(views):
             return replace(views, outside=None)
         generator, size = self.bundle.generator, min(_COMPLETED, self.bundle.generator.raw_resolution)
-        filmed, images, mattes = views.filmed > 0.0, [], []
+        filmed, images, mattes = views.outside <= 0.0, [], []
         for i in range(len(views)):
             scene = generator.scene(track.at(views.cameras[i]), self.detail)
             render = generator.render(scene, views.cameras[i], size, superresolution=False, sparse=True)
