@@ -14,6 +14,7 @@ from torch import Tensor
 
 from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
+from inv3d.core.crown import crowned
 from inv3d.core.details import rounded
 from inv3d.core.device import in_threads
 from inv3d.core.editing.edits import Edit, displaced, style_strength
@@ -116,10 +117,14 @@ class Head:
         return self.generator.scene(codes, detail, self._guide)
 
     def showing(self, views: Views) -> Head:
-        """This head with `views` of it as the frames that its renders take their colours from."""
+        """This head with `views` of it as the frames that its renders take their colours from; a single one with the top of the
+        head that it may cut off."""
         size = min(self.generator.raw_resolution, DEPTH_RESOLUTION)
-        depths = self.render_each(views.cameras, lambda render: render.depth.cpu(), size, frames=False, sparse=True)
-        shown = dataclasses.replace(self, lumigraph=Lumigraph.of(views, torch.cat(depths)).to(self.generator.device))
+        renders = self.render_each(views.cameras, _on_cpu, size, frames=False, sparse=True)
+        if len(views) == 1:
+            views = crowned(views, renders[0])
+        depths = torch.cat([render.depth for render in renders])
+        shown = dataclasses.replace(self, lumigraph=Lumigraph.of(views, depths).to(self.generator.device))
         shown.__dict__.update(_guide=self._guide, _fixed=self._fixed)  # the codes are the same: worked out already
         return shown
 
@@ -196,14 +201,15 @@ class Head:
         if fitted.lumigraph is None:
             return in_threads(device, len(choices), lambda i: use(drawn(fitted.edited(choices[i]), resolution)))
         rays, size = self._sizes(resolution, self.finest)
-        plain = drawn(fitted, rays)
-        (framed,) = fitted.with_frames([plain], camera, size)
+        lent = fitted.lumigraph
+        plain = lent.toned(drawn(fitted, rays))
+        framed = lent.onto(plain, camera.to(device), size)
 
         def one(i: int) -> Used:
             if not choices[i]:
                 return use(framed)
             edited = fitted.edited(choices[i])
-            return use(transferred(drawn(edited, rays), plain, framed, edited.photographic))
+            return use(transferred(lent.toned(drawn(edited, rays)), plain, framed, edited.photographic))
 
         return in_threads(device, len(choices), one)
 
@@ -214,7 +220,8 @@ class Head:
         if self.origin is None:
             return lent.onto(render, camera, size)
         plain = self.origin.render(camera, resolution, frames=False, sparse=sparse)
-        return transferred(render, plain, lent.onto(plain, camera, size), self.photographic)
+        plain = lent.toned(plain)
+        return transferred(lent.toned(render), plain, lent.onto(plain, camera, size), self.photographic)
 
     def render_each(
         self,
@@ -314,6 +321,12 @@ class Head:
         """The weight changes of tuning, by name, in float16."""
         own, base = self.generator.state_dict(), self.bundle.generator.state_dict()
         return {name: (own[name] - base[name]).half() for name in own if not torch.equal(own[name], base[name])}
+
+
+def _on_cpu(render: Render) -> Render:
+    """What a surface looks like, on the CPU."""
+    behind = None if render.behind is None else render.behind.cpu()
+    return Render(render.image.cpu(), render.image_raw.cpu(), render.depth.cpu(), render.alpha.cpu(), behind)
 
 
 @torch.no_grad()

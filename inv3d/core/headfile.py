@@ -22,6 +22,7 @@ from inv3d.core.head import Head, apply_changes
 from inv3d.core.latents import LatentTrack
 from inv3d.core.lumigraph import Lumigraph
 from inv3d.core.records import Degrees, Record, read_record, shown, write_record
+from inv3d.core.tone import Tone
 from inv3d.core.weights import MOST_ROWS, Refuse, Shape, has_tensor, read_tensors, shapes_of
 
 HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safetensors", "detail.safetensors"
@@ -206,4 +207,7 @@ def _read_frames(path: Path, body_stays: bool) -> Lumigraph | None:
     if len(set(counts.values())) > 1 or 0 in counts.values():
         raise _refuse(path)(f"it has {', '.join(f'{count} {name}' for name, count in counts.items())}")
     camera = Camera(tensors["cam2world"], tensors["intrinsics"])
-    return Lumigraph(tensors["pictures"], camera, tensors["depth"], tensors["outside"], body_stays=body_stays)
+    pictures = tensors["pictures"]
+    return Lumigraph(
+        pictures, camera, tensors["depth"], tensors["outside"], body_stays=body_stays, tone=Tone.of(pictures)
+    )

@@ -29,6 +29,7 @@ from inv3d.core.flow import carried, flow_between
 from inv3d.core.generator import Render
 from inv3d.core.membrane import Membrane, Surface
 from inv3d.core.outlines import continued, smooth
+from inv3d.core.tone import Tone
 from inv3d.core.views import Views, from_bytes, to_bytes
 
 DEPTH_RESOLUTION = 128
@@ -68,7 +69,7 @@ class Lumigraph:
 
     Frames are chosen for every camera, so that a head that talks while it turns does so in its renders. `at_rest` they are
     chosen for every point, wherever the camera is: eyes and mouth are those of the front, from all sides. If the
-    `body_stays`, it does so in renders, too, but at rest, when nothing turns.
+    `body_stays`, it does so in renders, too, but at rest, when nothing turns. Pictures in one `tone` make renders so.
     """
 
     pictures: Tensor
@@ -77,6 +78,7 @@ class Lumigraph:
     outside: Tensor
     at_rest: bool = False
     body_stays: bool = False
+    tone: Tone | None = None
 
     @staticmethod
     def of(views: Views, depth: Tensor) -> Lumigraph:
@@ -88,7 +90,8 @@ class Lumigraph:
         depth = depth.half().float()
         small = torch.cat([F.interpolate(each[None] / 255.0, depth.shape[-2:], mode="area") for each in pictures])
         beyond = torch.zeros_like(depth) if views.outside is None else resized(views.outside, depth.shape[-1]).half().float()
-        return Lumigraph(pictures, views.cameras, depth, beyond, body_stays=body_stays(small, views.cameras, depth))
+        staying = body_stays(small, views.cameras, depth)
+        return Lumigraph(pictures, views.cameras, depth, beyond, body_stays=staying, tone=Tone.of(pictures))
 
     @property
     def size(self) -> int:
@@ -131,6 +134,13 @@ class Lumigraph:
     def to(self, device: torch.device | str) -> Lumigraph:
         return replace(self, camera=self.camera.to(device), **{name: getattr(self, name).to(device) for name in _MAPS})
 
+    def toned(self, render: Render) -> Render:
+        """A `render` of the generator in the tone of the frames, if they are all in one."""
+        if self.tone is None:
+            return render
+        behind = None if render.behind is None else self.tone.over(render.behind)
+        return replace(render, image=self.tone.over(render.image), behind=behind)
+
     def onto(self, render: Render, camera: Camera, size: int | None = None) -> Render:
         """The `render` [B] of the same head from `camera` [B], with the frames' colours where they saw its surface; its
         coverage ends where theirs does, and the colour that they lie on shows behind it. The image has `size` pixels a side
@@ -140,6 +150,7 @@ class Lumigraph:
             render = replace(render, image=resized(render.image, size), behind=behind)
         if not len(self):
             return render
+        render = self.toned(render)
         if render.behind is not None and self._room is not None:
             empty = 1.0 - resized(render.alpha, render.image.shape[-1])
             behind = self._room.expand_as(render.behind)

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 import torch
+from torch import Tensor
 
 from inv3d.core.editing.edits import make_edit, style_edit
 from inv3d.core.errors import InputError
@@ -204,6 +205,21 @@ def test_an_edited_head_keeps_what_frames_add(head):
     spot = (shown - own)[0, :, 10:14, 46:50]
     assert float(spot.max()) > 0.2
     assert torch.allclose(own, smiling(head).render(camera, 96).image, atol=1e-5)
+
+
+def test_a_head_of_black_and_white_frames_stays_so_when_it_smiles(head):
+    camera = head.camera(torch.tensor([0.1]), torch.zeros(1))
+    grey = head.render(camera).image.mean(1, keepdim=True).expand(1, 3, -1, -1)
+    edited = smiling(head.showing(Views(grey, camera, (0,), (0.0,))), 2.0)
+    aside = head.camera(torch.tensor([0.6]), torch.zeros(1))
+
+    def coloured(image: Tensor) -> float:
+        return float((image.amax(1) - image.amin(1)).max())
+
+    assert coloured(edited.render(aside, 48, frames=False).image) > 0.2
+    assert coloured(edited.render(aside, 48).image) < 0.02
+    (several,) = edited.render_edits([edited.edits], aside, lambda render: render.image, 48)
+    assert coloured(several) < 0.02
 
 
 def styled(head: Head, strength: float = 1.0) -> Head:

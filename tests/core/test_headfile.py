@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from inv3d.core.errors import InputError, ModelError
 from inv3d.core.headfile import CODES, DETAIL, EDITS, FRAMES, WEIGHTS, load_head, save_head
+from inv3d.core.views import Views
 from tests.core.test_head import apart, framed, smiling, styled, with_detail
 
 
@@ -188,6 +189,16 @@ def test_damaged_frames_are_refused(head, tmp_path, name, change):
     save_file(rest if changed is None else {**rest, name: changed.contiguous()}, tmp_path / FRAMES)
     with pytest.raises(InputError, match=FRAMES.replace(".", r"\.")):
         load_head(tmp_path)
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_whether_frames_are_black_and_white_comes_back(head, tmp_path, grey):
+    camera = head.camera(torch.zeros(1), torch.zeros(1))
+    image = head.render(camera).image
+    shown = head.showing(Views(image.mean(1, keepdim=True).expand_as(image) if grey else image, camera, (0,), (0.0,)))
+    save_head(shown, tmp_path)
+    loaded = load_head(tmp_path).lumigraph
+    assert loaded is not None and (loaded.tone is not None) is grey
 
 
 @pytest.mark.parametrize("stays", [False, True])

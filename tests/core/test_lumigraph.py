@@ -12,6 +12,7 @@ from inv3d.core.camera import Camera, look_at
 from inv3d.core.generator import Render
 from inv3d.core.lumigraph import Lumigraph
 from inv3d.core.membrane import Membrane
+from inv3d.core.tone import Tone
 from inv3d.core.views import Views
 
 RADIUS, SIZE, GREY, SPOT = 0.25, 96, 0.1, 0.02
@@ -432,3 +433,15 @@ def test_between_frames_mirror_images_never_take_over():
     without = frames(-0.3, -0.1, 0.02).onto(blank(camera(0.0)), camera(0.0)).image
     middle = inner(camera(0.0), 0.15)
     assert float((without - with_spot)[0, :, middle].mean()) > 0.1
+
+
+def test_frames_in_black_and_white_make_renders_so():
+    """Where no frame saw the ball, too."""
+    seen = frames(0.0)
+    grey = dataclasses.replace(seen, tone=Tone.of(torch.cat([seen.pictures[:, :1].expand(-1, 3, -1, -1), seen.pictures[:, 3:]], 1)))
+    aside = camera(1.5)
+    red = dataclasses.replace(blank(aside), image=blank(aside).image * torch.tensor([1.0, -1.0, -1.0])[:, None, None])
+    assert grey.tone is not None and seen.tone is None
+    shown = grey.toned(red).image
+    assert (shown.amax(1) - shown.amin(1)).max() < 0.02 < (red.image.amax(1) - red.image.amin(1)).max()
+    assert torch.equal(seen.toned(red).image, red.image)
