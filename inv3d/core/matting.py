@@ -31,7 +31,8 @@ _DISTINCT = 2.0
 """Squared distance of two colours, in standard deviations, below which they say little."""
 _CELLS = 4  # of which a window consists to each side
 _EMPTY = 0.05  # matte below which a pixel shows the room alone
-_AROUND = 0.12  # of a picture's width around what a matte covers, in which a head that was cut off may go on
+_AROUND = (0.02, 0.04, 0.08, 0.12)  # of a picture's width around what a matte covers, in which a head that was cut off may go on
+_ASIDE = 2.0  # pixels that it may go on aside for each beyond the border
 _ROOM = 1 / 12  # radius in picture widths in which the room's colour is gathered
 _LITTLE = 1e-3  # share of a window, or of a pixel, that counts as none
 
@@ -136,7 +137,7 @@ def laid_on(views: Views, matte: Tensor, colour: Tensor) -> Views:
     """The views with the room replaced by one `colour` [3]; they keep the `matte` [N,1,R,R]. Far from the head it is known that
     nothing covers them, even where nothing was filmed."""
     images = _laid_on(views.images, matte, colour)
-    outside = None if views.outside is None else views.outside * _around(matte)
+    outside = None if views.outside is None else views.outside * _near(matte, views.outside)
     laid = replace(views, images=images, mattes=matte, outside=outside)
     if views.fine is None:
         return laid
@@ -144,11 +145,16 @@ def laid_on(views: Views, matte: Tensor, colour: Tensor) -> Views:
     return replace(laid, fine=torch.cat([views.fine[:0], *fine]))
 
 
-def _around(matte: Tensor) -> Tensor:
-    """Which pixels [N,1,R,R] lie near to what a matte [N,1,R,R] covers."""
-    reach = round(_AROUND * matte.shape[-1])
-    rows = F.max_pool2d(matte, (2 * reach + 1, 1), 1, (reach, 0))
-    return (F.max_pool2d(rows, (1, 2 * reach + 1), 1, (0, reach)) > _EMPTY).to(matte)
+def _near(matte: Tensor, outside: Tensor) -> Tensor:
+    """Which pixels [N,1,R,R], so far `outside` [N,1,R,R] of what was filmed, may show what goes on beyond its border: those which
+    are not much further from what a matte [N,1,R,R] covers."""
+    size, near = matte.shape[-1], torch.zeros_like(matte)
+    for share in _AROUND:
+        reach = max(1, round(share * size))
+        rows = F.max_pool2d(matte, (2 * reach + 1, 1), 1, (reach, 0))
+        covered = F.max_pool2d(rows, (1, 2 * reach + 1), 1, (0, reach)) > _EMPTY
+        near += covered & (_ASIDE * outside + _AROUND[0] >= share)
+    return (near > 0.0).to(matte)
 
 
 def _fine_on(picture: Tensor, matte: Tensor, colour: Tensor) -> Tensor:

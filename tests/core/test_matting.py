@@ -85,6 +85,16 @@ def test_far_from_the_head_nothing_is_unknown(disc, picture):
     assert laid_on(replace(views, outside=None), disc, torch.zeros(3)).outside is None
 
 
+def test_a_head_goes_on_aside_only_as_far_as_beyond_the_border(disc, picture):
+    """What is cut off becomes wider by two pixels for each, so that shoulders end where those begin that were filmed."""
+    size, middle = disc.shape[-1], disc.shape[-1] // 2
+    first = int((disc[0, 0] > 0.05).nonzero()[:, 0].min())
+    for beyond, aside in ((0.001, 0.02), (0.025, 0.04), (0.06, 0.12)):
+        views = Views(picture, look_at(torch.zeros(1), torch.zeros(1)), (0,), (0.0,), outside=torch.full_like(disc, beyond))
+        laid, reach = laid_on(views, disc, torch.zeros(3)).outside, round(aside * size)
+        assert laid is not None and laid[0, 0, first - reach, middle] > 0.0 == laid[0, 0, first - reach - 2, middle]
+
+
 def test_nothing_of_the_room_shines_through_the_outline(disc):
     ramp = F.avg_pool2d(disc, 9, 1, 4)  # as soft as hair
     head, room, colour = (torch.tensor(each)[:, None, None] for each in ([-0.8, -0.7, -0.6], [0.9, 0.8, 0.2], [0.0, -1.0, 1.0]))
