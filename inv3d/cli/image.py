@@ -238,6 +238,8 @@ def _tell_results(results: list[PhotoResult], tell: Callable[[str], None], as_js
             tell(f"  warning: {warning}")
         for line in remarks_on(run):
             tell(f"  {line}")
+        if run["encoder"] != NO_ENCODER and not run["refine"] + run["tune"]:
+            tell("  this is one pass of an encoder; with --refine 100 --tune 100 the head comes nearer to the photo")
         if turned := _turned(results[0]):
             tell(f"  {turned}")
         tell(f"open {results[0].out / 'report.html'}")

@@ -58,6 +58,7 @@ def test_a_photo_goes_through_the_encoder_unless_told_otherwise(photos, tmp_path
     run = inv3d("image", photos / "head.png", "--preset", "draft", "--out", tmp_path / "head")
     assert run.returncode == 0, run.stderr
     assert "export view 7/7" in run.stdout and "the photo's own view (yaw " in run.stdout and "warning" not in run.stdout
+    assert "with --refine 100 --tune 100" in run.stdout
     facts = json.loads((tmp_path / "head" / "run.json").read_text())
     assert facts["encoder"] == PREIM3D and facts["refine"] == facts["tune"] == 0
     assert "encoder preim3d" in (tmp_path / "head" / "report.html").read_text()
