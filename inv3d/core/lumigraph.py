@@ -47,6 +47,7 @@ _BEYOND = (0.04, 0.1)  # of a picture's width outside of what was filmed, up to 
 # whose clothes the generator knows nothing
 _MIRRORED = (0.3, 0.6)  # radians: a frame nearer than this makes mirror images superfluous, one further aside does not
 _PASSED = math.radians(1.5)  # by which frames are further aside than mirror images when these take over
+_NEARER = math.radians(20)  # by which mirror images are nearer than frames that they make superfluous
 _FURTHER = 0.4  # radians by which a mirror image counts as further aside than a frame
 _COVERED = 1 / 512  # coverage up to which a pixel shows nothing of the head
 _MOSTLY = 0.5  # coverage above which a pixel's colour is that of the head
@@ -196,7 +197,9 @@ class Lumigraph:
         enough, aside = _MIRRORED
         if self._left_behind(camera):
             told = replace(told, angles=told.angles + PENALTY)
-        missing = ((told.angles.amin(0) - enough) / (aside - enough)).clamp(0.0, 1.0)
+        nearer = self._nearer_reflected(camera)
+        as_near = (self._aside(camera) - enough) * (1.0 - nearer / _NEARER)
+        missing = ((told.angles.amin(0) - max(0.0, as_near) - enough) / (aside - enough)).clamp(0.0, 1.0)
         rows = missing.nonzero()[:, 0]
         if len(rows):
             mirror, some = self._reflected, membrane.rows
@@ -338,8 +341,12 @@ class Lumigraph:
         frames they would tear outlines."""
         seen, yaw = self.camera.yaw, float(camera.yaw)
         beyond = not float(seen.amin()) <= yaw <= float(seen.amax())
-        nearer = self._aside(camera) - self._reflected._aside(camera) > _PASSED
+        nearer = self._nearer_reflected(camera) > (_PASSED if len(self) > 1 else _NEARER)
         return beyond and nearer and not self.at_rest  # then the camera's side chooses nothing
+
+    def _nearer_reflected(self, camera: Camera) -> float:
+        """By how much (radians) the nearest mirror image is nearer to a `camera` [1] than the nearest frame; 0 if it is not."""
+        return max(0.0, self._aside(camera) - self._reflected._aside(camera))
 
     def _aside(self, camera: Camera) -> float:
         """The angle (radians) between a `camera` [1] and the frame nearest to it."""

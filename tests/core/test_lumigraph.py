@@ -421,6 +421,22 @@ def test_mirror_images_take_over_where_only_they_are_near(yaw, frame):
         assert rim > 0.5 if row == frame else rim < 0.3, row
 
 
+@pytest.mark.parametrize("yaw", [0.0, 0.02])
+@pytest.mark.parametrize("aside", [-0.5, 0.5])
+def test_a_photo_from_the_front_is_not_mixed_with_its_mirror_image(yaw, aside):
+    """What is on one side only, as a parting is, shows there, and not on both sides by half."""
+    seen = frames(yaw)
+    x = ball(camera(yaw))[2][0, 0]
+    spot = torch.exp(-((x - 0.3 * RADIUS) / SPOT).square())
+    parted = dataclasses.replace(seen, pictures=torch.cat([(seen.pictures[:, :3] * (1.0 - spot)).byte(), seen.pictures[:, 3:]], 1))
+    beside = camera(aside)
+    dark = (seen.onto(blank(beside), beside).image - parted.onto(blank(beside), beside).image)[0].mean(0)
+    x = ball(beside)[2][0, 0]
+    own, other = ((x - side * 0.3 * RADIUS).abs() < 0.5 * SPOT for side in (1.0, -1.0))
+    shown = inner(beside, 0.9)
+    assert dark[other & shown].mean() < 0.05 * dark[own & shown].mean()
+
+
 def test_at_rest_no_cameras_side_chooses_mirror_images():
     seen = frames(0.05, -0.12)
     assert seen._left_behind(camera(0.1)) and not dataclasses.replace(seen, at_rest=True)._left_behind(camera(0.1))
