@@ -25,7 +25,7 @@ _STRETCHED = (0.6, 1.6)  # times that the generator's head is wider there: beyon
 _SKIN, _HAIR = 0.08, 0.15  # root mean square differences from the colour of a face: up to one, a border shows skin, from the other
 # on hair, or a hat
 _LEAST = 1e-3  # what skin counts, so that something does
-_BELOW = 2  # pixels from the border to what counts as shown at it: those next to it are mixed with what is beyond
+_SOFT = 0.02  # of a picture's height next to the border, in which colours and mattes are mixed with what is beyond
 _NEAR, _FAR = 0.02, 0.15  # of a picture's width, over which colours along the border are averaged: next to it, and far above it
 _HIGH = 0.06  # of a picture's width, which is far above
 _STEEP = 2.0  # times as steep as the generator's outline, which is soft
@@ -34,7 +34,7 @@ _ROUGH = 0.03  # of a picture's width, over which that is averaged
 
 @dataclass(frozen=True)
 class _Cut:
-    """Where the border of a picture of S pixels a side cuts off a head: how many rows of each column were not filmed, `border` [S],
+    """Where the border of a picture of S pixels a side cuts off a head: how many rows of each column do not show it, `border` [S],
     and the columns from `left` to `right` between which the head goes on."""
 
     border: Tensor
@@ -53,7 +53,8 @@ class _Cut:
     @staticmethod
     def of(border: Tensor, matte: Tensor) -> _Cut | None:
         """Of a head with a `matte` [S,S]; None if it hardly reaches the border."""
-        covered = _at(border, matte[None])[0] * (border > 0)
+        nearby = border + _SOFT * len(border)  # a matte's noise at the border is no head
+        covered = torch.minimum(_at(border, matte[None])[0], _at(nearby, matte[None])[0]) * (border > 0)
         columns = (covered > _MOSTLY).nonzero()[:, 0]
         return _Cut(border, int(columns[0]), int(columns[-1])) if len(columns) > _WIDE * len(border) else None
 
@@ -91,8 +92,8 @@ def crowned(views: Views, render: Render) -> Views:
 
 
 def _border(outside: Tensor) -> Tensor:
-    """How many rows [S] at the top of each column were not filmed, of how far pixels lie `outside` [S,S] of what was: a straight
-    line, where there are any. Columns that lie beside what was filmed do not tell."""
+    """How many rows [S] at the top of each column do not show what was filmed, of how far pixels lie `outside` [S,S] of that: a
+    straight line, where there are any. Columns that lie beside what was filmed do not tell."""
     size = len(outside)
     rows = torch.arange(1, size // 2 + 1, device=outside.device)[:, None] * (outside[: size // 2] > 0.0)
     found = rows.amax(0).float()
@@ -102,12 +103,12 @@ def _border(outside: Tensor) -> Tensor:
     x, y = columns.float() / size, found[columns]
     across, down = x.mean(), y.mean()
     slope = ((x - across) * (y - down)).sum() / (x - across).square().sum().clamp(min=1e-6)
-    return torch.zeros_like(found).index_copy(0, columns, down + slope * (x - across))
+    return torch.zeros_like(found).index_copy(0, columns, down + slope * (x - across) + _SOFT * size)
 
 
 def _at(border: Tensor, maps: Tensor) -> Tensor:
     """What maps [C,S,S] show just below a border [S]: [C,S]."""
-    rows = (border.round().long() + _BELOW).clamp(0, len(border) - 1)
+    rows = border.round().long().clamp(0, len(border) - 1)
     return maps.gather(1, rows.expand(len(maps), 1, -1))[:, 0]
 
 

@@ -13,7 +13,7 @@ from inv3d.core.crown import crowned
 from inv3d.core.generator import Render
 from inv3d.core.views import Views, from_bytes, to_bytes
 
-SIZE, BORDER, RADIUS, WIDER = 96, 20, 0.36, 1.25
+SIZE, BORDER, SOFT, RADIUS, WIDER = 96, 20, 2, 0.36, 1.25
 SKIN, HAIR, ROOM = (torch.tensor(colour)[:, None, None] for colour in ((0.6, 0.3, 0.1), (-0.7, -0.7, -0.8), (0.2, 0.9, 0.2)))
 CAMERA = look_at(torch.zeros(1), torch.zeros(1))
 
@@ -72,9 +72,10 @@ def test_a_top_counts_as_filmed_and_what_was_filmed_stays():
     before, views = photo(fine=True), crowned(photo(fine=True), generated())
     assert views.filmed is not None and before.fine is not None and views.fine is not None
     assert views.filmed.all()
+    below = BORDER + SOFT
     for after, own in ((views.images, before.images), (matte_of(views), matte_of(before))):
-        assert (after[..., BORDER:, :] - own[..., BORDER:, :]).abs().max() < 1 / 127  # rounded, as the finer picture is
-    assert torch.equal(views.fine[..., BORDER:, :], before.fine[..., BORDER:, :])
+        assert (after[..., below:, :] - own[..., below:, :]).abs().max() < 1 / 127  # rounded, as the finer picture is
+    assert torch.equal(views.fine[..., below:, :], before.fine[..., below:, :])
     assert torch.equal(views.fine, to_bytes(views.images))
 
 
@@ -88,12 +89,12 @@ def test_a_slanted_border_with_another_one_beside_it_leaves_no_steps():
     assert after.fine is not None and after.filmed is not None
     assert after.filmed[..., : SIZE // 2, columns].all()
     columns = slice(8 * columns.start, 8 * columns.stop)
-    filmed = F.interpolate(beyond, scale_factor=8)[0, 0, :, columns] == 0.0
+    filmed, soft = F.interpolate(beyond, scale_factor=8)[0, 0, :, columns] == 0.0, 8 * (SOFT + 1)
     unchanged = after.fine.eq(to_bytes(fine))[0].all(0)[:, columns]
-    assert unchanged[filmed].float().mean() > 0.99  # all but next to the border
+    assert unchanged[soft:][filmed[:-soft]].float().mean() > 0.998
     empty = (from_bytes(after.fine)[0] - ROOM).abs().amax(0) < 0.5
     first = (~empty).float().argmax(0)[columns]
-    assert first.diff().abs().max() <= 3 < float(first.float().amax() - first.float().amin())
+    assert first.diff().abs().max() <= 5 < float(first.float().amax() - first.float().amin())
 
 
 @pytest.mark.parametrize(
