@@ -39,8 +39,8 @@ class Method:
         """The losses and variables of the method, with the steps and rates of a preset.
 
         The code is searched for by the perceptual term alone, as in the papers, and by that of pixels where a preset draws
-        them at random: its small whole pictures show too little. Neither identity nor a prior nor mirror images take
-        part.
+        them at random: its small whole pictures show too little. Neither identity nor the points of faces nor a prior nor mirror
+        images take part.
         """
         whole, rate = preset.rays_per_view is None, preset.pose_lr or POSE_LR
         return replace(
@@ -53,6 +53,7 @@ class Method:
             pixel=0.0 if whole else preset.pixel,
             tuning_pixel=1.0 if whole else preset.tuning_pixel,
             identity=0.0,
+            features=0.0,
             prior=0.0,
             symmetry=0.0,
             smoothness=self.smoothness * (1.0 if whole else preset.pixel),

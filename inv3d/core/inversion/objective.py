@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from inv3d.core.bundle import Identity, Perceptual
+from inv3d.core.inversion.features import Faces
 from inv3d.core.inversion.loop import Losses
 from inv3d.core.inversion.settings import FitSettings
 from inv3d.core.networks.perceptual import Features
@@ -19,27 +20,30 @@ from inv3d.core.networks.perceptual import Features
 
 @dataclass(frozen=True)
 class Target:
-    """What whole images are compared with: `images` [B,3,R,R], and what the networks see in them."""
+    """What whole images are compared with: `images` [B,3,R,R], what the networks see in them, and their `faces`, if these count."""
 
     images: Tensor
     features: Features
     people: Tensor
+    faces: Faces | None = None
 
     @staticmethod
     @torch.no_grad()
-    def of(images: Tensor, perceptual: Perceptual, identity: Identity) -> Target:
-        """The target of `images`."""
-        return Target(images, perceptual.features(images), identity(images))
+    def of(images: Tensor, perceptual: Perceptual, identity: Identity, faces: bool = False) -> Target:
+        """The target of `images`, with the points of their `faces` if asked for."""
+        return Target(images, perceptual.features(images), identity(images), Faces.of(images) if faces else None)
 
     @staticmethod
     def joined(parts: Sequence[Target]) -> Target:
         """The targets of several batches as one."""
         features = tuple(torch.cat(each) for each in zip(*(part.features for part in parts), strict=True))
         images, people = (torch.cat(each) for each in zip(*((part.images, part.people) for part in parts), strict=True))
-        return Target(images, features, people)
+        faces = [part.faces for part in parts if part.faces is not None]
+        return Target(images, features, people, Faces.joined(faces) if faces else None)
 
     def __getitem__(self, rows: Tensor) -> Target:
-        return Target(self.images[rows], tuple(each[rows] for each in self.features), self.people[rows])
+        faces = None if self.faces is None else self.faces[rows]
+        return Target(self.images[rows], tuple(each[rows] for each in self.features), self.people[rows], faces)
 
     @property
     def bytes(self) -> int:
@@ -51,7 +55,8 @@ def reconstruction(
     image: Tensor, target: Target, weights: Tensor, perceptual: Perceptual, identity: Identity, settings: FitSettings
 ) -> Losses:
     """Eq. 3 without its prior: perceptual, pixel and identity terms between whole images [B,3,R,R] and their targets,
-    summed over the images with `weights` [B]; and e4e's similarity term if the settings weigh it."""
+    summed over the images with `weights` [B]; that of the faces' points if the target has them; and e4e's similarity term if
+    the settings weigh it."""
     unlike = 1.0 - (identity(image) * target.people).sum(-1)
     near = perceptual.between(perceptual.features(image), target.features)
     losses = {
@@ -59,6 +64,8 @@ def reconstruction(
         "identity": settings.identity * (weights * unlike).sum(),
         **pixel_terms(image - target.images, weights, settings),
     }
+    if target.faces is not None:
+        losses["features"] = settings.features * (weights * target.faces.apart(image)).sum()
     if settings.similarity:
         unlike = 1.0 - perceptual.similarity(image, target.images)
         losses["similarity"] = settings.similarity * (weights * unlike).sum()

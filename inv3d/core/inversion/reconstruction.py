@@ -52,6 +52,9 @@ class Reconstruction:
     """The local detail [1] of every scene, if there is any."""
     head_alone: bool = False
     """Whether nothing but the head is compared, where mattes tell where it is."""
+    faces: bool = False
+    """Whether the points of faces count: those of a single view. Where there are several, these tell by themselves where a head has
+    what, and better."""
     _known: dict[tuple[int, int | None], tuple[Tensor, Target | None]] = field(default_factory=dict)
     """Targets by the identity of their images, which are held so that no others get it, and by their size."""
 
@@ -78,7 +81,8 @@ class Reconstruction:
         """What whole renders of views that show `images` [B,3,R,R] are compared with, at `size` pixels a side (default:
         theirs)."""
         images = resize(images, size or images.shape[-1])
-        return Target.of(images, self.bundle.perceptual, self.bundle.identity)
+        faces = self.faces and self.settings.features > 0.0 and self.bundle.face is not None
+        return Target.of(images, self.bundle.perceptual, self.bundle.identity, faces)
 
     def targets(self, views: Views, rows: Tensor, size: int | None = None) -> Target:
         """The same for some `rows` [B] of views. The networks look at each view once for all steps, unless what they see of

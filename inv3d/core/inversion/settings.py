@@ -104,6 +104,9 @@ class FitSettings:
     symmetry: float = 0.0
     """Losses of mirror images during tuning, for the sides that no view shows (Yin et al. 2023, SPI)."""
 
+    features: float = 0.0
+    """How far eyes, nose and mouth are from where MediaPipe's mesh finds them in a single picture, of models that show people; in the
+    W+ stage only."""
     coverage: float = 1.0
     """Difference of the rendered coverage and the mattes, where mattes are known."""
     noise: float = 0.0
@@ -213,6 +216,7 @@ FAST = FitSettings(
     interpolation=1.0,
     depth=8.0,
     symmetry=0.25,
+    features=5.0,
     coverage=0.3,
     rays_per_view=200,
     views_per_step=4,

@@ -289,7 +289,7 @@ def fit_wplus(problem: Problem, progress: Progress = silent, start: Tensor | Non
     """
     problem = problem.searching
     settings, random = problem.settings, problem.random(1)
-    reconstruction = Reconstruction(problem.bundle, settings, random)
+    reconstruction = Reconstruction(problem.bundle, settings, random, faces=len(problem.views) == 1)
     mean, spread = problem.bundle.mean_code, problem.bundle.code_spread
     generator, noise = free_noise(problem.bundle.generator) if settings.noise else (problem.bundle.generator, {})
     wait = settings.pose_start if start is None else settings.pose_return if settings.pose_search else 0.0

@@ -362,6 +362,18 @@ def test_a_camera_is_found_whatever_the_colours(problem, fitted):
     assert torch.allclose(found.cam2world, searched(problem, fitted.code, 15.0, 3)[0].cam2world, atol=0.01)
 
 
+def test_the_points_of_a_face_count_of_a_single_view(problem):
+    few = dataclasses.replace(problem, settings=dataclasses.replace(problem.settings, wplus_steps=2))
+    told = []
+    for views in (few.views[[1]], few.views):
+        fit_wplus(dataclasses.replace(few, views=views, between=None), lambda stage, step, steps, losses: told.append(dict(losses)))
+    alone, several = told[0], told[-1]
+    assert alone["features"] > 0.0 and "features" not in several
+    without = dataclasses.replace(few, bundle=dataclasses.replace(few.bundle, face=None), views=few.views[[1]], between=None)
+    fit_wplus(without, lambda stage, step, steps, losses: told.append(dict(losses)))
+    assert "features" not in told[-1]
+
+
 def test_in_w_all_layers_read_the_same_vector(problem):
     code, *_ = fit_wplus(dataclasses.replace(problem, settings=dataclasses.replace(problem.settings, space="w", wplus_steps=2)))
     assert torch.equal(code, code[:, :1].expand_as(code)) and not torch.equal(code[0, 0], problem.bundle.mean_code)
