@@ -5,6 +5,7 @@ What such pictures do not show of a head, its generator makes up in colours, whi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -26,11 +27,11 @@ class Tone:
     @staticmethod
     def of(pictures: Tensor) -> Tone | None:
         """The tone of `pictures` [K,4,S,S] of a head, red, green, blue and coverage from 0 to 255; None if they show colours."""
-        solid = (pictures[:, 3] > _SOLID).nonzero().T
-        some = solid[:, :: max(1, solid.shape[1] // _MOST)]
-        if not some.shape[1]:
+        step = max(1, math.isqrt(pictures[:, 0].numel() // _MOST))
+        some = pictures[..., ::step, ::step].movedim(1, 0)
+        colours = some[:3, some[3] > _SOLID].float() / 255.0
+        if not colours.shape[1]:
             return None
-        colours = pictures.movedim(1, 0)[:3, some[0], some[1], some[2]].float() / 255.0
         luminance = _luminance(colours)
         powers = torch.stack([torch.ones_like(luminance), luminance])
         # on the CPU there is a solver for pictures of one colour only, too
