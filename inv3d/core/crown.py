@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inv3d.core.filters import box_mean, resized
-from inv3d.core.generator import Render
 from inv3d.core.matting import room_colour
 from inv3d.core.views import Views, from_bytes, to_bytes
 
@@ -59,19 +58,20 @@ class _Cut:
         return _Cut(border, int(columns[0]), int(columns[-1])) if len(columns) > _WIDE * len(border) else None
 
 
-def crowned(views: Views, render: Render) -> Views:
-    """A photo [1] of a head with its top, if it cuts off hair or a hat there: the top of the head that the generator `render`s [1]
-    from the same camera, as wide as what the border cuts off, and in its colours. It counts as if it had been filmed."""
+def crowned(views: Views, depth: Tensor, alpha: Tensor) -> Views:
+    """A photo [1] of a head with its top, if it cuts off hair or a hat there: the top of the head that the generator renders from
+    the same camera, with this `depth` and coverage `alpha` [1,1,r,r], as wide as what the border cuts off, and in its colours. It
+    counts as if it had been filmed."""
     if views.outside is None or views.mattes is None:
         return views
     picture = (views.images if views.fine is None else from_bytes(views.fine))[0]
     size = picture.shape[-1]
-    matte, cap, outside = (resized(each.to(picture), size)[0, 0] for each in (views.mattes, render.alpha, views.outside))
+    matte, cap, outside = (resized(each.to(picture), size)[0, 0] for each in (views.mattes, alpha, views.outside))
     border = _border(outside)
     cut, own = _Cut.of(border, matte), _Cut.of(border, cap)
     if cut is None or own is None or not _STRETCHED[0] < own.width / cut.width < _STRETCHED[1]:
         return views
-    shown, skin = _at(border, picture), _skin(views, render)
+    shown, skin = _at(border, picture), _skin(views, depth)
     hair = torch.zeros_like(border) if skin is None else _unlike(shown, skin)
     if float(hair[cut.left : cut.right].mean()) < _MOSTLY:
         return views
@@ -112,9 +112,8 @@ def _at(border: Tensor, maps: Tensor) -> Tensor:
     return maps.gather(1, rows.expand(len(maps), 1, -1))[:, 0]
 
 
-def _skin(views: Views, render: Render) -> Tensor | None:
-    """The median colour [3] of a face; None if none is seen."""
-    depth = render.depth
+def _skin(views: Views, depth: Tensor) -> Tensor | None:
+    """The median colour [3] of a face, of a head with this `depth` [1,1,r,r]; None if none is seen."""
     rays = views.cameras.to(depth.device).rays(depth.shape[-1])
     points = rays.origins[0] + rays.directions[0] * depth.reshape(-1, 1)
     low, high = points.new_tensor(_FACE).T

@@ -120,11 +120,13 @@ class Head:
         """This head with `views` of it as the frames that its renders take their colours from; a single one with the top of the
         head that it may cut off."""
         size = min(self.generator.raw_resolution, DEPTH_RESOLUTION)
-        renders = self.render_each(views.cameras, _on_cpu, size, frames=False, sparse=True)
+        seen = self.render_each(
+            views.cameras, lambda render: (render.depth.cpu(), render.alpha.cpu()), size, frames=False, sparse=True
+        )
+        depth, alpha = (torch.cat(each) for each in zip(*seen, strict=True))
         if len(views) == 1:
-            views = crowned(views, renders[0])
-        depths = torch.cat([render.depth for render in renders])
-        shown = dataclasses.replace(self, lumigraph=Lumigraph.of(views, depths).to(self.generator.device))
+            views = crowned(views, depth, alpha)
+        shown = dataclasses.replace(self, lumigraph=Lumigraph.of(views, depth).to(self.generator.device))
         shown.__dict__.update(_guide=self._guide, _fixed=self._fixed)  # the codes are the same: worked out already
         return shown
 
@@ -321,12 +323,6 @@ class Head:
         """The weight changes of tuning, by name, in float16."""
         own, base = self.generator.state_dict(), self.bundle.generator.state_dict()
         return {name: (own[name] - base[name]).half() for name in own if not torch.equal(own[name], base[name])}
-
-
-def _on_cpu(render: Render) -> Render:
-    """What a surface looks like, on the CPU."""
-    behind = None if render.behind is None else render.behind.cpu()
-    return Render(render.image.cpu(), render.image_raw.cpu(), render.depth.cpu(), render.alpha.cpu(), behind)
 
 
 @torch.no_grad()

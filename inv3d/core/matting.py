@@ -148,13 +148,13 @@ def laid_on(views: Views, matte: Tensor, colour: Tensor) -> Views:
 def _near(matte: Tensor, outside: Tensor) -> Tensor:
     """Which pixels [N,1,R,R], so far `outside` [N,1,R,R] of what was filmed, may show what goes on beyond its border: those which
     are not much further from what a matte [N,1,R,R] covers."""
-    size, near = matte.shape[-1], torch.zeros_like(matte)
+    size, near = matte.shape[-1], torch.zeros_like(matte, dtype=torch.bool)
     for share in _AROUND:
         reach = max(1, round(share * size))
         rows = F.max_pool2d(matte, (2 * reach + 1, 1), 1, (reach, 0))
         covered = F.max_pool2d(rows, (1, 2 * reach + 1), 1, (0, reach)) > _EMPTY
-        near += covered & (_ASIDE * outside + _AROUND[0] >= share)
-    return (near > 0.0).to(matte)
+        near |= covered & (_ASIDE * outside + _AROUND[0] >= share)
+    return near.to(matte)
 
 
 def _fine_on(picture: Tensor, matte: Tensor, colour: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 from inv3d.core.camera import look_at
 from inv3d.core.crops import Crops, outside
 from inv3d.core.crown import crowned
-from inv3d.core.generator import Render
 from inv3d.core.views import Views, from_bytes, to_bytes
 
 SIZE, BORDER, SOFT, RADIUS, WIDER = 96, 20, 2, 0.36, 1.25
@@ -34,10 +33,9 @@ def photo(hair: Tensor = HAIR, border: int = BORDER, fine: bool = False) -> View
     return Views(image, CAMERA, (0,), (0.0,), matte, to_bytes(image) if fine else None, beyond)
 
 
-def generated(radius: float = RADIUS * WIDER) -> Render:
-    alpha, image = disc(radius), torch.zeros(1, 3, SIZE, SIZE)
-    depth = torch.full((1, 1, SIZE, SIZE), float(CAMERA.position.norm()) - 0.1)
-    return Render(image, image, depth, alpha)
+def generated(radius: float = RADIUS * WIDER) -> tuple[Tensor, Tensor]:
+    """Depth and coverage."""
+    return torch.full((1, 1, SIZE, SIZE), float(CAMERA.position.norm()) - 0.1), disc(radius)
 
 
 def matte_of(views: Views) -> Tensor:
@@ -52,14 +50,14 @@ def widths(views: Views) -> Tensor:
 
 
 def test_a_top_is_as_wide_as_what_the_border_cuts_off_and_round():
-    whole, cut = widths(crowned(photo(), generated())), float(widths(photo())[BORDER])
+    whole, cut = widths(crowned(photo(), *generated())), float(widths(photo())[BORDER])
     assert abs(float(whole[BORDER - 1]) - cut) < 4.0
     assert (whole[1:BORDER] - whole[: BORDER - 1] > -0.5).all()
     assert whole[0] == 0.0  # the photo's own border, drawn out, went on up to there
 
 
 def test_a_top_has_the_colours_of_the_border():
-    views = crowned(photo(), generated())
+    views = crowned(photo(), *generated())
     top = views.images[0, :, :BORDER]
     covered = matte_of(views)[:BORDER] == 1.0
     assert covered.sum() > SIZE
@@ -69,7 +67,7 @@ def test_a_top_has_the_colours_of_the_border():
 
 
 def test_a_top_counts_as_filmed_and_what_was_filmed_stays():
-    before, views = photo(fine=True), crowned(photo(fine=True), generated())
+    before, views = photo(fine=True), crowned(photo(fine=True), *generated())
     assert views.filmed is not None and before.fine is not None and views.fine is not None
     assert views.filmed.all()
     below = BORDER + SOFT
@@ -84,7 +82,7 @@ def test_a_slanted_border_with_another_one_beside_it_leaves_no_steps():
     beyond = outside(places, SIZE, 200, 200)  # it ends above and to the left of the head
     fine = F.interpolate(photo(border=0).images, scale_factor=8, mode="bilinear")
     before = dataclasses.replace(photo(border=0), outside=beyond, fine=to_bytes(fine))
-    after = crowned(before, generated())
+    after = crowned(before, *generated())
     columns = slice(SIZE // 2 - 20, SIZE // 2 + 20)
     assert after.fine is not None and after.filmed is not None
     assert after.filmed[..., : SIZE // 2, columns].all()
@@ -110,4 +108,4 @@ def test_a_slanted_border_with_another_one_beside_it_leaves_no_steps():
     ids=["forehead", "whole", "lower", "wider", "unknown", "no matte"],
 )
 def test_other_photos_stay_as_they_are(views, render):
-    assert crowned(views, render) is views
+    assert crowned(views, *render) is views
