@@ -13,6 +13,7 @@ import torch
 
 import inv3d
 from inv3d.clock import StageClock
+from inv3d.core.bending import bent
 from inv3d.core.bundle import Bundle
 from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import Inverter, Start, load_inverter
@@ -205,10 +206,13 @@ def _finish(
                 Footage.of_one(aligned.view).without_room(cut_out_named(AUTO, bundle)), seen.bundle, job.fit,
                 start=start, seed=job.seed, keep=workspace.tensors, progress=progress,
             )  # fmt: skip
-        view = inverted.footage.targets
-        head = replace(inverted.head, yaw_range=shown_range(float(view.cameras.yaw), bundle))
-        if job.fit.output.frames:
-            head = head.showing(view)
+            head, footage = inverted.head, inverted.footage
+            if job.fit.output.frames:
+                head, camera = bent(head, footage.targets)
+                footage = footage.seen_from(camera)
+                head = head.showing(footage.targets)
+        view = footage.targets
+        head = replace(head, yaw_range=shown_range(float(view.cameras.yaw), bundle))
         yaw, pitch = (math.degrees(float(angle)) for angle in (view.cameras.yaw, view.cameras.pitch))
         advice = advise_on_photo(aligned.confidence, seen.strangeness, face=not bundle.shows_things)
         warnings = tuple(str(each) for each in advice)
@@ -233,7 +237,7 @@ def _finish(
         )
         with disk_errors(out):
             run = write_output(
-                head, inverted.footage, workspace.output, source, run, clock, progress, strangeness=seen.strangeness,
+                head, footage, workspace.output, source, run, clock, progress, strangeness=seen.strangeness,
                 background=job.background,
             )  # fmt: skip
         workspace.finish()

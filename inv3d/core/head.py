@@ -22,7 +22,7 @@ from inv3d.core.editing.styles import faded
 from inv3d.core.editing.transfer import transferred
 from inv3d.core.encoders.store import local_branch
 from inv3d.core.errors import InputError
-from inv3d.core.generator import Detail, Generator, Guide, Render, Scene
+from inv3d.core.generator import Bend, Detail, Generator, Guide, Render, Scene
 from inv3d.core.latents import LatentTrack
 from inv3d.core.lumigraph import DEPTH_RESOLUTION, Lumigraph
 from inv3d.core.views import Views
@@ -37,7 +37,8 @@ Used = TypeVar("Used")
 @dataclass(frozen=True)
 class Head:
     """A generator tuned to one person, the latent track, the yaws (radians) from which it is shown, the local `detail` of
-    the picture it was read from, if its encoder gave one, and the frames that renders take their colours from, if any.
+    the picture it was read from, if its encoder gave one, and the frames that renders take their colours from, if any. Its space
+    may be bent (see `bending`).
 
     Of an edited head, `track` has the codes and `generator` the styles after all `edits`, and `origin` is the head before
     them. Styles take the place of what is photographic: of its detail, of the colours of its frames, and of half of
@@ -52,6 +53,7 @@ class Head:
     lumigraph: Lumigraph | None = None
     edits: tuple[Edit, ...] = ()
     origin: Head | None = None
+    bend: Bend | None = None
 
     @property
     def shown_range(self) -> tuple[float, float]:
@@ -91,7 +93,8 @@ class Head:
     @functools.cached_property
     def _guide(self) -> Guide | None:
         """Where any of the codes may have a surface: computed once, it guides the sampling of every render."""
-        return self.generator.guide(self.track.codes)
+        guide = self.generator.guide(self.track.codes)
+        return guide if guide is None or self.bend is None else guide.bent(self.bend, self.generator.box)
 
     @functools.cached_property
     def _fixed(self) -> Scene | None:
@@ -114,7 +117,8 @@ class Head:
     def scene(self, codes: Tensor) -> Scene:
         """The scene of `codes` [M,num_ws,w_dim], which may be this head's own or interpolated."""
         detail = None if self._shown_detail is None else self._shown_detail[[0] * len(codes)]
-        return self.generator.scene(codes, detail, self._guide)
+        scene = self.generator.scene(codes, detail, self._guide)
+        return scene if self.bend is None else scene.bent(self.bend)
 
     def showing(self, views: Views) -> Head:
         """This head with `views` of it as the frames that its renders take their colours from; a single one with the top of the

@@ -18,6 +18,7 @@ from inv3d.core.camera import Camera
 from inv3d.core.details import load_detail, save_detail
 from inv3d.core.editing.edits import Edit
 from inv3d.core.errors import InputError, ModelError
+from inv3d.core.generator import Bend
 from inv3d.core.head import Head, apply_changes
 from inv3d.core.latents import LatentTrack
 from inv3d.core.lumigraph import Lumigraph
@@ -26,9 +27,10 @@ from inv3d.core.tone import Tone
 from inv3d.core.weights import MOST_ROWS, Refuse, Shape, has_tensor, read_tensors, shapes_of
 
 HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safetensors", "detail.safetensors"
-FRAMES, EDITS = "frames.safetensors", "edits.safetensors"
+FRAMES, EDITS, BEND = "frames.safetensors", "edits.safetensors", "bend.safetensors"
 MOST_EDITS = 64
 _CODES, _WTRI, _DISPLACEMENTS = "codes", "wtri", "displacements"
+_FARTHEST = 10.0  # world units at which no head is
 _LARGEST = 65504.0  # the largest float16
 _HINT = "name an output folder of `inv3d video` or `inv3d image`; if this is one, make it again"
 
@@ -68,8 +70,8 @@ class HeadRecord(Record):
 
 
 def save_head(head: Head, folder: Path) -> None:
-    """Write `head.json`, the codes before all edits, the weight changes of tuning in float16, and edits, local detail and
-    frames if there are any."""
+    """Write `head.json`, the codes before all edits, the weight changes of tuning in float16, and edits, local detail, frames and
+    what bends its space if there are any."""
     folder.mkdir(parents=True, exist_ok=True)
     fitted = head.origin or head
     track = fitted.track
@@ -83,6 +85,8 @@ def save_head(head: Head, folder: Path) -> None:
         save_detail(fitted.detail, folder / DETAIL)
     if head.lumigraph is not None:
         (folder / FRAMES).write_bytes(save(head.lumigraph.state()))
+    if head.bend is not None:
+        (folder / BEND).write_bytes(save(head.bend.state()))
     weights = {name: change.cpu().contiguous() for name, change in fitted.changes().items()}
     (folder / WEIGHTS).write_bytes(save(weights))
     low, high = (round(math.degrees(yaw), 3) for yaw in head.yaw_range)
@@ -125,11 +129,13 @@ def load_head(folder: Path, device: torch.device | str = "cpu") -> Head:
     if (folder / DETAIL).exists():
         detail = load_detail(folder / DETAIL, bundle.generator, _read, _refuse(folder / DETAIL))
     lumigraph = _read_frames(folder / FRAMES, record.body_stays)
+    bend = _read_bend(folder / BEND)
     low, high = (math.radians(yaw) for yaw in record.yaw_range_degrees)
     fitted = Head(
         generator, track, bundle, (low, high),
         None if detail is None else detail.to(device),
         None if lumigraph is None else lumigraph.to(device),
+        bend=None if bend is None else bend.to(device),
     )  # fmt: skip
     return fitted.edited(_read_edits(folder / EDITS, record.edits, bundle))
 
@@ -190,6 +196,17 @@ def _read_edits(path: Path, records: Sequence[EditRecord], bundle: Bundle) -> li
         Edit(each.name, each.strength, each.first, each.last, displacement, bundle.style(each.name) if each.style else None)
         for each, displacement in zip(records, tensors, strict=True)
     ]
+
+
+def _read_bend(path: Path) -> Bend | None:
+    """What bends the space of a head, if anything does. Raises InputError."""
+    if not path.exists():
+        return None
+    tensors = _read(path, {"points": (None, 3), "moved": (None, 3)})
+    counts = [len(tensor) for tensor in tensors.values()]
+    if not 0 < counts[0] == counts[1] or max(float(tensor.abs().max()) for tensor in tensors.values()) > _FARTHEST:
+        raise _refuse(path)("its points are not those of a face")
+    return Bend(**tensors)
 
 
 def _read_frames(path: Path, body_stays: bool) -> Lumigraph | None:

@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from inv3d.core.errors import InputError, ModelError
-from inv3d.core.headfile import CODES, DETAIL, EDITS, FRAMES, WEIGHTS, load_head, save_head
+from inv3d.core.generator import Bend
+from inv3d.core.headfile import BEND, CODES, DETAIL, EDITS, FRAMES, WEIGHTS, load_head, save_head
 from inv3d.core.views import Views
 from tests.core.test_head import apart, framed, smiling, styled, with_detail
 
@@ -208,6 +209,39 @@ def test_whether_the_body_stays_comes_back(head, tmp_path, stays):
     save_head(dataclasses.replace(head, lumigraph=dataclasses.replace(frames, body_stays=stays)), tmp_path)
     loaded = load_head(tmp_path).lumigraph
     assert loaded is not None and loaded.body_stays is stays
+
+
+def a_bend():
+    points = 0.1 * torch.rand(30, 3, generator=torch.Generator().manual_seed(6))
+    return Bend(points, 0.1 * points)
+
+
+def test_a_bent_head_comes_back_bent(head, tmp_path):
+    camera = head.camera(torch.zeros(1), torch.zeros(1))
+    shown = dataclasses.replace(head, bend=a_bend())
+    save_head(shown, tmp_path)
+    again = load_head(tmp_path).render(camera, 32).image
+    assert torch.equal(again, shown.render(camera, 32).image) and not torch.equal(again, head.render(camera, 32).image)
+    (tmp_path / BEND).unlink()
+    assert torch.equal(load_head(tmp_path).render(camera, 32).image, head.render(camera, 32).image)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda bend: {"points": bend["points"]},
+        lambda bend: {**bend, "moved": bend["moved"][:5]},
+        lambda bend: {name: tensor[:0] for name, tensor in bend.items()},
+        lambda bend: {**bend, "moved": bend["moved"] * torch.nan},
+        lambda bend: {**bend, "points": bend["points"] + 100.0},
+        lambda bend: {**bend, "points": bend["points"][:, :2].contiguous()},
+    ],
+)
+def test_a_damaged_bend_is_refused(head, tmp_path, change):
+    save_head(dataclasses.replace(head, bend=a_bend()), tmp_path)
+    save_file(change(load_file(tmp_path / BEND)), tmp_path / BEND)
+    with pytest.raises(InputError, match=BEND.replace(".", r"\.")):
+        load_head(tmp_path)
 
 
 def test_a_head_without_any_frame_in_its_file_is_refused(head, tmp_path):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inv3d.core.generator.bend import Bend
 from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, PlaneAxes, PlaneLayout, RenderingConfig
 from inv3d.core.generator.detail import Detail
 from inv3d.core.generator.layers import FullyConnected, Softplus
@@ -30,7 +31,7 @@ _BACK = (-0.2, -0.4)  # places along z, from -1 to 1 over the box, where the bac
 class TriPlanes:
     """The planes of M codes: `features` [M,3,C,R,R], FiLM scales and shifts [M,2H], `background` [M,8]; shared by all:
     `canonical` planes [3,C,R,R]; the local `detail` of M pictures; and, of models that have one, the `back` (see `back_of`) of
-    features [M,C,T,T] and canonical planes [1,C,T,T]."""
+    features [M,C,T,T] and canonical planes [1,C,T,T]. They may lie in a `bend` of space."""
 
     features: Tensor
     film: Tensor | None = None
@@ -39,6 +40,7 @@ class TriPlanes:
     detail: Detail | None = None
     back: Tensor | None = None
     canonical_back: Tensor | None = None
+    bend: Bend | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -49,7 +51,7 @@ class TriPlanes:
         background = None if self.background is None else self.background[index]
         detail = None if self.detail is None else self.detail[index]
         back = None if self.back is None else self.back[index]
-        return TriPlanes(self.features[index], film, background, self.canonical, detail, back, self.canonical_back)
+        return replace(self, features=self.features[index], film=film, background=background, detail=detail, back=back)
 
 
 def project(coordinates: Tensor, config: RenderingConfig) -> Tensor:
@@ -216,6 +218,8 @@ class Field(nn.Module):
         """Raw density [M,N] and colours [M,N,K] at `points` [M,N,3]."""
         decoder, canonical = self._parts
         config = self.config
+        if planes.bend is not None:
+            points = planes.bend.origin(points)
         uv = project(normalise(points, config), config)
         if canonical is None and planes.film is None and planes.detail is None and planes.back is None:
             sigma, color = self.decode(planes.features, uv, decoder)

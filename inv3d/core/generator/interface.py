@@ -16,7 +16,9 @@ from torch.nn import functional as F
 
 from inv3d.core.camera import Camera, Rays
 from inv3d.core.codespace import CodeSpace
+from inv3d.core.generator.bend import Bend
 from inv3d.core.generator.detail import Detail
+from inv3d.core.generator.grid import grid_points
 
 _NEAR = 0.12
 """Levels of so much of a field's range are near the surface, as are those between which it passes."""
@@ -61,6 +63,13 @@ class Guide:
         """Take over what another says, in the same memory: steps that were recorded look there."""
         self.density.copy_(other.density)
 
+    def bent(self, bend: Bend, box: float) -> Guide:
+        """Where scenes that are bent may have it, of a generator with this `box`."""
+        size = self.density.shape[-1]
+        places = 2.0 / box * bend.origin(grid_points(size, box, self.density.device))
+        places = places.reshape(1, size, size, size, 3)
+        return Guide(F.grid_sample(self.density, places, padding_mode="border", align_corners=False))
+
 
 class Scene(ABC):
     """What a generator makes of M codes. Opaque: it can be counted, indexed and rendered."""
@@ -71,6 +80,10 @@ class Scene(ABC):
     @abstractmethod
     def __getitem__(self, rows: slice | list[int]) -> Scene:
         """The scene of some of the codes."""
+
+    @abstractmethod
+    def bent(self, bend: Bend) -> Scene:
+        """The scene in space that is bent; a guide that it was made with should be, too."""
 
     @abstractmethod
     def held(self) -> tuple[Scene, Callable[[], None]]:
@@ -252,10 +265,3 @@ class Generator(nn.Module, ABC):
         places = F.interpolate(near, whole).flatten().nonzero()[:, 0]
         level[:, places] = at(grid_points(size, self.box, self.device)[:, places])
         return level.reshape(-1, *whole)
-
-
-def grid_points(size: int, box: float, device: torch.device) -> Tensor:
-    """Centres [1,size^3,3] of the cells of a cube of side `box`; x runs fastest."""
-    axis = ((torch.arange(size, device=device) + 0.5) / size - 0.5) * box
-    z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
-    return torch.stack([x, y, z], -1).reshape(1, -1, 3)

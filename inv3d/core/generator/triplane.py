@@ -14,6 +14,7 @@ from inv3d.core.camera import Camera, Rays, screen_height
 from inv3d.core.codespace import CodeSpace
 from inv3d.core.device import computes_in_bfloat16
 from inv3d.core.generator.backbone import Backbone
+from inv3d.core.generator.bend import Bend
 from inv3d.core.generator.config import GeneratorConfig
 from inv3d.core.generator.detail import Detail
 from inv3d.core.generator.field import (
@@ -26,7 +27,8 @@ from inv3d.core.generator.field import (
     background_colors,
 )
 from inv3d.core.generator.fused import decode_on
-from inv3d.core.generator.interface import Generator, Guide, RayColors, Render, Scene, Surface, grid_points
+from inv3d.core.generator.grid import grid_points
+from inv3d.core.generator.interface import Generator, Guide, RayColors, Render, Scene, Surface
 from inv3d.core.generator.interpolated import interpolated
 from inv3d.core.generator.layers import FullyConnected
 from inv3d.core.generator.superresolution import SuperResolution
@@ -51,6 +53,9 @@ class TriplaneScene(Scene):
     def __getitem__(self, rows: slice | list[int]) -> TriplaneScene:
         grid = self.grid if self.grid is None or len(self.grid) == 1 else self.grid[rows]
         return TriplaneScene(self.codes[rows], self.planes[rows], grid, self.own_cells)
+
+    def bent(self, bend: Bend) -> TriplaneScene:
+        return TriplaneScene(self.codes, dataclasses.replace(self.planes, bend=bend), self.grid, self.own_cells)
 
     def held(self) -> tuple[TriplaneScene, Callable[[], None]]:
         names = ("features", "film", "background", "canonical", "back", "canonical_back")

@@ -6,7 +6,7 @@ import torch
 from inv3d.core.camera import Camera, Rays, look_at
 from inv3d.core.generator import Scene, TriplaneGenerator
 from inv3d.core.generator.config import GeneratorConfig, RenderingConfig, SuperResolutionConfig
-from inv3d.core.generator.interface import grid_points
+from inv3d.core.generator.grid import grid_points
 from inv3d.core.generator.volume import rays_at_once
 from inv3d.core.training.demo import demo_config
 from tests.tiny import CONFIG
