@@ -16,6 +16,7 @@ import torch
 from detail import FIGURES
 from results import publish, table
 
+from inv3d.core.bending import bent
 from inv3d.core.cutout import cut_out_named
 from inv3d.core.helpers import AUTO, OWN
 from inv3d.core.inversion.invert import invert
@@ -41,7 +42,8 @@ def rows_of(photos: tuple[Path, ...], model: str, preset: str) -> list[dict[str,
         footage = cut_footage(material, bundle, Selection(others, (), (left_out,)))
         seen = suited(bundle, AUTO, footage.targets)
         made = invert(footage.without_room(cut_out_named(AUTO, bundle)), seen.bundle, settings, latents=True)
-        head, truth = made.head.showing(made.footage.fitted), made.footage.held_out
+        head, footage = bent(made.head, made.footage)
+        head, truth = head.showing(footage.fitted), footage.held_out
         judges = judges_for(seen.bundle, seen.strangeness > OUTSIDE, cpu)
         for frames in (False, True):
             renders = head.render_each(truth.cameras, lambda render: render.image, frames=frames)

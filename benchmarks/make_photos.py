@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from inv3d.core.bending import bent
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.encoders.inverter import Start, load_inverter
 from inv3d.core.encoders.kinds import PREIM3D
@@ -32,7 +33,8 @@ def head_of(view: Views, start: Start, bundle: Bundle, steps: int) -> Head:
     """The head in an aligned photo, with its colours, after so many steps on the code and as many on the generator."""
     settings = replace(FAST, wplus_steps=steps, tuning_steps=steps)
     made = invert(Footage.of_one(view), bundle, settings, start=start)
-    return made.head.showing(made.footage.targets)
+    head, footage = bent(made.head, made.footage)
+    return head.showing(footage.targets)
 
 
 def main() -> None:

@@ -35,6 +35,7 @@ from results import means, means_of, publish, table_of
 from threedinv import SEEDS, odd_clip, photo_of
 from torch import Tensor
 
+from inv3d.core.bending import bent
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import Start, load_inverter
@@ -124,8 +125,10 @@ def of_person(seed: int, row: Row, preset: str, bundle: Bundle) -> dict[str, Any
     clip, exact = odd_clip(seed), photo_of(seed, bundle.generator.resolution)
     made, seconds = made_by(row, estimated(exact, bundle), preset, bundle)
     found, sides = made.footage.targets, exact_aside(clip, exact, bundle)
+    shown, footage = bent(made.head, made.footage)
     plain, coloured = (
-        likeness(shown_aside(head, found.cameras), *sides, bundle) for head in (made.head, made.head.showing(found))
+        likeness(shown_aside(head, views.cameras), *sides, bundle)
+        for head, views in ((made.head, found), (shown.showing(footage.targets), footage.targets))
     )
     return {
         **likeness(made.head.render(found.cameras).image, found.images, outline_of(found), bundle),
@@ -155,7 +158,8 @@ def of_photographs(views: Sequence[Views], row: Row, preset: str, bundle: Bundle
     hidden = [Footage.of_one(other).without_room(cut_out).targets for other in others]
     figures = seen(made.head, found)
     unknown = dict.fromkeys(figures)
-    for suffix, head in ((" of others", made.head), (" of others, with colours", made.head.showing(found))):
+    shown, footage = bent(made.head, made.footage)
+    for suffix, head in ((" of others", made.head), (" of others, with colours", shown.showing(footage.targets))):
         each = [seen(head, other) for other in hidden]
         figures |= some(means(each) if each else unknown, ("LPIPS", "dlib"), suffix)
     return {**figures, "CPU seconds": seconds}

@@ -208,8 +208,7 @@ def _finish(
             )  # fmt: skip
             head, footage = inverted.head, inverted.footage
             if job.fit.output.frames:
-                head, camera = bent(head, footage.targets)
-                footage = footage.seen_from(camera)
+                head, footage = bent(head, footage)
                 head = head.showing(footage.targets)
         view = footage.targets
         head = replace(head, yaw_range=shown_range(float(view.cameras.yaw), bundle))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 import inv3d
 from inv3d.clock import StageClock
+from inv3d.core.bending import bent
 from inv3d.core.bundle import Bundle, load_bundle
 from inv3d.core.crops import joined
 from inv3d.core.cutout import cut_out_named
@@ -222,6 +223,8 @@ def video_to_head(
         head = dataclasses.replace(inverted.head, yaw_range=found.yaw_range)
         if settings.output.frames:
             with clock("frames"):
+                if not isinstance(material, Recording):  # frames of a clip tell shape and cameras better than their faces do
+                    head, footage = bent(head, footage)
                 head = head.showing(footage.fitted)
         with finite_figures("the input cannot be described"):
             run = _run(material, found, {**identity, "perceptual": seen.perceptual, "settings": settings})

@@ -1,4 +1,4 @@
-"""A head bent so that eyes, nose and mouth are where a photo shows them.
+"""A head bent so that eyes, nose and mouth are where photos show them.
 
 An encoder reads looks better than places. From the photo's own side nobody sees that, since its pixels lie on the head as they
 are; from another side they lie beside the nose, and do not meet their mirror image. MediaPipe's mesh finds the same points of a
@@ -23,6 +23,7 @@ from inv3d.core.crops import Crops
 from inv3d.core.facepoints import around, in_image, mesh_in, triangulated
 from inv3d.core.generator import Bend
 from inv3d.core.head import Head
+from inv3d.core.inversion.invert import Footage
 from inv3d.core.inversion.poses import correct
 from inv3d.core.resampling import sample
 from inv3d.core.views import Views
@@ -40,27 +41,38 @@ from there, since a mesh that knows all faces has read that."""
 _STEP = 0.03  # of these, for derivatives
 
 
-def bent(head: Head, view: Views) -> tuple[Head, Camera]:
-    """The head with its face where a `view` [1] of it shows it, and the camera of the view; both as they are where no face is found,
-    or where the head has detail, which lies on it as the picture does."""
-    where = None if head.detail is not None else _found(head, view)
+def bent(head: Head, footage: Footage) -> tuple[Head, Footage]:
+    """The head with its face where the targets of its `footage` show it, and the footage with the cameras of these; both as they are
+    where no face is found, or where the head has detail, which lies on it as the picture does."""
+    where = None if head.detail is not None else _found(head, footage.targets)
     if where is None:
-        return head, view.cameras
+        return head, footage
     face, seen = where
-    errors = least_squares(lambda errors: face.misfit(seen, errors), np.ones(len(_CAMERA)), diff_step=_STEP).x
-    camera = _moved(seen.camera, errors)
-    points, _ = face.placed(seen.points, seen.weights, camera)
+    start = np.ones(len(footage.targets) * len(_CAMERA))
+    camera = _moved(seen.camera, least_squares(lambda errors: face.misfit(seen, errors), start, diff_step=_STEP).x)
+    points, _ = face.placed(replace(seen, camera=camera))
     bend = Bend(points.float(), (points - face.points).float()).to(head.generator.device)
-    return replace(head, bend=bend), Camera(*(each.float().to(view.cameras.cam2world) for each in vars(camera).values()))
+    return replace(head, bend=bend), footage.seen_from(Camera(*(each.float() for each in vars(camera).values())))
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a picture shows of a face: its `points` [P,2] from 0 to 1, how far each is seen, `weights` [P], and its `camera` [1]."""
+    """What N pictures show of a face: its `points` [N,P,2] from 0 to 1, how surely each is seen, `weights` [N,P], and their cameras
+    [N]."""
 
     points: Tensor
     weights: Tensor
     camera: Camera
+
+    def mirrored(self, counterpart: Tensor) -> _Seen:
+        """What their mirror images show, of a face with each point's `counterpart` [P] on the other side."""
+        points = torch.stack([1.0 - self.points[..., 0], self.points[..., 1]], -1)
+        return _Seen(points[:, counterpart], self.weights[:, counterpart], self.camera.mirrored())
+
+    def across(self) -> Tensor:
+        """Matrices [N,P,3,3] that leave of a vector what is across the ray on which a point is seen."""
+        along = self.camera.rays_through(self.points).directions
+        return torch.eye(3).to(along) - along[..., :, None] * along[..., None, :]
 
 
 @dataclass(frozen=True)
@@ -70,51 +82,51 @@ class _Face:
     points: Tensor
     counterpart: Tensor
 
-    def placed(self, seen: Tensor, weights: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
-        """Where the points [P,3] are that a camera [1] sees at `seen` [P,2] as surely as `weights` [P] say, and its mirror image at the
-        places of their counterparts; and how far off its rays [P,3] they are."""
-        other = camera.mirrored()
-        mirrored = torch.stack([1.0 - seen[:, 0], seen[:, 1]], 1)[self.counterpart]
-        across = _across(camera, seen)
-        trust = (_SEEN / _HELD) ** 2
-        matrix = trust * torch.eye(3).to(seen) + weights[:, None, None] * across
-        right = trust * self.points + weights[:, None] * (across @ camera.position[0])
-        also, certain = _across(other, mirrored), weights[self.counterpart]
-        matrix = matrix + certain[:, None, None] * also
-        right = right + certain[:, None] * (also @ other.position[0])
+    def placed(self, seen: _Seen) -> tuple[Tensor, Tensor]:
+        """Where the points [P,3] are that pictures and their mirror images show, and how far off the rays [N,P,3] of the pictures these
+        are."""
+        trust, across = (_SEEN / _HELD) ** 2, seen.across()
+        matrix, right = trust * torch.eye(3).to(across), trust * self.points
+        for each, cross in ((seen, across), ((other := seen.mirrored(self.counterpart)), other.across())):
+            weighted = each.weights[..., None, None] * cross
+            matrix = matrix + weighted.sum(0)
+            right = right + torch.einsum("npij,nj->pi", weighted, each.camera.position)
         found = torch.linalg.solve(matrix, right)
-        return found, torch.einsum("pij,pj->pi", across, found - camera.position[0])
+        return found, torch.einsum("npij,npj->npi", across, found - seen.camera.position[:, None])
 
     def misfit(self, seen: _Seen, errors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What is improbable about a camera with these `errors` (see `_moved`): of its rays, of the face, and of itself, to be
+        """What is improbable about cameras with these `errors` (see `_moved`): of their rays, of the face, and of themselves, to be
         squared."""
-        found, off = self.placed(seen.points, seen.weights, _moved(seen.camera, errors))
+        found, off = self.placed(replace(seen, camera=_moved(seen.camera, errors)))
         share = math.sqrt(_LIKE / len(found))
-        parts = (off * seen.weights.sqrt()[:, None] / _SEEN, (found - self.points) / _HELD)
+        parts = (off * seen.weights.sqrt()[..., None] / _SEEN, (found - self.points) / _HELD)
         return np.concatenate([*(share * part.flatten().numpy() for part in parts), errors - 1.0])
 
 
 def _moved(camera: Camera, errors: NDArray[np.float64]) -> Camera:
-    """A camera [1] without its errors, in those it may have; 1 is none, for the steps of derivatives."""
-    return correct(camera, torch.tensor(_CAMERA).to(camera.cam2world) * torch.from_numpy(errors - 1.0)[None])
-
-
-def _across(camera: Camera, seen: Tensor) -> Tensor:
-    """Matrices [P,3,3] that leave of a vector what is across the ray of a camera [1] through image points `seen` [P,2]."""
-    along = camera.rays_through(seen[None]).directions[0]
-    return torch.eye(3).to(along) - along[:, :, None] * along[:, None]
+    """Cameras [N] without their errors, in those they may have; 1 is none, for the steps of derivatives."""
+    offsets = torch.from_numpy(errors - 1.0).reshape(len(camera), -1)
+    return correct(camera, torch.tensor(_CAMERA).to(offsets) * offsets)
 
 
 @torch.no_grad()
-def _found(head: Head, view: Views) -> tuple[_Face, _Seen] | None:
-    """The face of a head and that which a view [1] of it shows; None if one is not clear."""
-    mean = head.bundle.face
-    if mean is None:
+def _found(head: Head, views: Views) -> tuple[_Face, _Seen] | None:
+    """The face of a head and what `views` of it show of that; None if one is not clear."""
+    if head.bundle.face is None:
         return None
-    mean = mean.to(head.generator.device)
-    seen = _read(view.images[0].to(mean.device), view.cameras.to(mean.device), mean)
-    if seen is None:
+    mean = head.bundle.face.to(head.generator.device)
+    read = [_read(image.to(mean.device), views.cameras[i].to(mean.device), mean) for i, image in enumerate(views.images)]
+    face = None if all(points is None for points in read) else _own(head, mean)
+    if face is None:
         return None
+    seen = torch.stack([torch.zeros(len(mean), 2) if points is None else points.cpu() for points in read]).double()
+    unknown = torch.tensor([points is None for points in read])
+    weights = torch.where(unknown[:, None], 0.0, _visible(head, views, face.points))
+    return face, _Seen(seen, weights, Camera(*(each.cpu().double() for each in vars(views.cameras).values())))
+
+
+def _own(head: Head, mean: Tensor) -> _Face | None:
+    """The face of a head, which is about where the `mean` one [P,3] is; None if it is not clear."""
     yaw, pitch = torch.cartesian_prod(torch.tensor(_YAWS), torch.tensor(_PITCHES)).float().deg2rad().unbind(1)
     cameras = head.camera(yaw, pitch).to(mean.device)
     images = head.render_each(cameras, lambda render: render.image[0].clamp(-1.0, 1.0), frames=False, sparse=True)
@@ -129,18 +141,17 @@ def _found(head: Head, view: Views) -> tuple[_Face, _Seen] | None:
     points = triangulated(joined.to("cpu"), torch.stack([own for _, own in shown]).cpu()).double()
     flip = torch.tensor([-1.0, 1.0, 1.0])
     counterpart = torch.cdist(mean.cpu() * flip, mean.cpu()).argmin(1)
-    points = (points + flip * points[counterpart]) / 2.0
-    camera = Camera(*(each.cpu().double() for each in vars(view.cameras).values()))
-    return _Face(points, counterpart), _Seen(seen.cpu().double(), _visible(head, view, points), camera)
+    return _Face((points + flip * points[counterpart]) / 2.0, counterpart)
 
 
-def _visible(head: Head, view: Views, points: Tensor) -> Tensor:
-    """How surely a view [1] of a head sees points [P,3] of it."""
-    where, far = view.cameras.project(points[None].float().to(view.cameras.cam2world))
-    depth = head.render(view.cameras, frames=False, sparse=True).depth.to(where)
-    behind = far[0] - sample(depth, 2.0 * where[:, None] - 1.0)[0, 0, 0]
+def _visible(head: Head, views: Views, points: Tensor) -> Tensor:
+    """How surely `views` [N] of a head show points [P,3] of it, [N,P]."""
+    cameras = views.cameras.to("cpu")
+    where, far = cameras.project(points.float().expand(len(cameras), -1, -1))
+    depth = torch.cat(head.render_each(views.cameras, lambda render: render.depth.cpu(), frames=False, sparse=True))
+    behind = far - sample(depth, 2.0 * where[:, None] - 1.0)[:, 0, 0]
     seen, hidden = _HIDDEN
-    return ((hidden - behind) / (hidden - seen)).clamp(_GUESSED, 1.0).cpu().double()
+    return ((hidden - behind) / (hidden - seen)).clamp(_GUESSED, 1.0).double()
 
 
 def _read(picture: Tensor, camera: Camera, mean: Tensor) -> Tensor | None:

@@ -5,9 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inv3d.core.bending import _Face, _read, bent
+from inv3d.core.bending import _Face, _read, _Seen, bent
 from inv3d.core.camera import Camera, look_at
 from inv3d.core.generator import Bend
+from inv3d.core.head import Head
+from inv3d.core.inversion.invert import Footage
 from inv3d.core.inversion.poses import correct
 from inv3d.core.latents import LatentTrack
 from inv3d.core.views import Views
@@ -22,13 +24,14 @@ def photographed(demo, head):
     return dataclasses.replace(head, generator=demo.generator, track=LatentTrack(codes, torch.zeros(1)))
 
 
-def photo_of(head, camera: Camera) -> Views:
+def photo_of(head: Head, camera: Camera) -> Views:
     return Views(head.render(camera).image.clamp(-1.0, 1.0), camera, (0,), (0.0,))
 
 
-def longer(head):
+def longer(head: Head) -> Head:
     """The head of somebody with eyes further up, and nose and mouth further down."""
     face = head.bundle.face
+    assert face is not None
     moved = torch.zeros_like(face)
     moved[:, 1] = 0.015 * ((face[:, 1] - face[:, 1].mean()) / 0.03).tanh()
     return dataclasses.replace(head, bend=Bend(face + moved, moved))
@@ -53,7 +56,8 @@ def where_faces_are(demo, monkeypatch):
 def test_a_face_comes_to_where_its_photo_shows_it_from_other_sides_too(photographed, yaw):
     person = longer(photographed)
     view = photo_of(person, photographed.camera(torch.tensor([yaw]), torch.zeros(1)))
-    found, camera = bent(photographed, view)
+    found, footage = bent(photographed, Footage.of_one(view))
+    camera = footage.targets.cameras
     assert found.bend is not None and float((camera.yaw - yaw).abs()) < 0.03
     for side in (camera, photographed.camera(torch.tensor([yaw - 0.5]), torch.zeros(1))):
         truth, before, after = (photo_of(each, side) for each in (person, photographed, found))
@@ -63,13 +67,24 @@ def test_a_face_comes_to_where_its_photo_shows_it_from_other_sides_too(photograp
 def test_the_face_of_a_head_that_is_right_stays_and_a_camera_that_errs_moves(photographed):
     camera = photographed.camera(torch.tensor([0.5]), torch.zeros(1))
     view = photo_of(photographed, camera)
-    same, kept = bent(photographed, view)
-    assert float(same.bend.moved.norm(dim=1).mean()) < 0.003
-    assert torch.allclose(kept.cam2world, camera.cam2world, atol=0.02)
+    same, kept = bent(photographed, Footage.of_one(view))
+    assert same.bend is not None and float(same.bend.moved.norm(dim=1).mean()) < 0.003
+    assert torch.allclose(kept.targets.cameras.cam2world, camera.cam2world, atol=0.02)
     off = correct(camera, torch.tensor([[0.0, 0.0, 0.08, 0.0, 0.0, 0.0]]))
-    _, mended = bent(photographed, dataclasses.replace(view, cameras=off))
-    far, near = ((each.cam2world - camera.cam2world).norm() for each in (off, mended))
+    _, mended = bent(photographed, Footage.of_one(dataclasses.replace(view, cameras=off)))
+    far, near = ((each.cam2world - camera.cam2world).norm() for each in (off, mended.targets.cameras))
     assert near < 0.5 * far
+
+
+def test_several_photos_show_a_face_together_and_one_of_another_thing_is_no_matter(photographed):
+    person = longer(photographed)
+    cameras = photographed.camera(torch.tensor([-0.5, 0.0, 0.5]), torch.zeros(3))
+    views = photo_of(person, cameras[0]).followed_by(photo_of(person, cameras[1])).followed_by(photo_of(person, cameras[2]))
+    views.images[1] = torch.rand(3, 256, 256, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    found, footage = bent(photographed, Footage(views, views[[]], views[[]]))
+    truth, before, after = (photo_of(each, cameras[1]) for each in (person, photographed, found))
+    assert apart(truth, after) < 0.5 * apart(truth, before)
+    assert torch.allclose(footage.targets.cameras.cam2world[1], cameras.cam2world[1], atol=1e-5)
 
 
 def test_what_shows_no_face_bends_nothing(photographed, demo):
@@ -78,8 +93,9 @@ def test_what_shows_no_face_bends_nothing(photographed, demo):
     view = photo_of(photographed, camera)
     thing = dataclasses.replace(photographed, bundle=dataclasses.replace(demo, face=None))
     for head, seen in ((photographed, dataclasses.replace(view, images=noise)), (thing, view)):
-        found, kept = bent(head, seen)
-        assert found is head and kept is camera
+        footage = Footage.of_one(seen)
+        found, kept = bent(head, footage)
+        assert found is head and kept is footage
 
 
 @settings(max_examples=15, deadline=None)
@@ -93,7 +109,7 @@ def test_points_lie_where_a_photo_and_its_mirror_image_see_them(seed, yaw):
     camera = look_at(torch.tensor([yaw]), torch.tensor([0.1]))
     camera = Camera(camera.cam2world.double(), camera.intrinsics.double())
     seen = camera.project(points[None])[0][0]
-    found, off = face.placed(seen, torch.full((40,), 1e4, dtype=torch.float64), camera)
+    found, off = face.placed(_Seen(seen[None], torch.full((1, 40), 1e4, dtype=torch.float64), camera))
     assert torch.allclose(found, points, atol=1e-4) and float(off.abs().max()) < 1e-4
 
 
@@ -101,5 +117,6 @@ def test_where_a_photo_shows_nothing_a_face_is_where_the_head_has_it():
     points = 0.2 * torch.rand(20, 3, generator=torch.Generator().manual_seed(3)).double() - 0.1
     camera = look_at(torch.zeros(1), torch.zeros(1))
     camera = Camera(camera.cam2world.double(), camera.intrinsics.double())
-    found, _ = _Face(points, torch.arange(20)).placed(torch.rand(20, 2).double(), torch.zeros(20).double(), camera)
+    nothing = _Seen(torch.rand(1, 20, 2).double(), torch.zeros(1, 20).double(), camera)
+    found, _ = _Face(points, torch.arange(20)).placed(nothing)
     assert torch.allclose(found, points)
