@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inv3d.core.bending import _Face, _read, _Seen, bent
+from inv3d.core.bending import _Face, _read, _Seen, _visible, bent
 from inv3d.core.camera import Camera, look_at
 from inv3d.core.generator import Bend
 from inv3d.core.head import Head
@@ -85,6 +85,14 @@ def test_several_photos_show_a_face_together_and_one_of_another_thing_is_no_matt
     truth, before, after = (photo_of(each, cameras[1]) for each in (person, photographed, found))
     assert apart(truth, after) < 0.5 * apart(truth, before)
     assert torch.allclose(footage.targets.cameras.cam2world[1], cameras.cam2world[1], atol=1e-5)
+
+
+def test_the_far_side_of_a_face_is_guessed(photographed):
+    face = photographed.bundle.face.double()
+    view = photo_of(photographed, photographed.camera(torch.tensor([1.0]), torch.zeros(1)))
+    seen = _visible(photographed, view, face)[0]
+    right, left = (face[:, 0].argsort(descending=down)[:60] for down in (True, False))
+    assert float(seen[right].mean()) > 0.8 and float(seen[left].mean()) < 0.2
 
 
 def test_what_shows_no_face_bends_nothing(photographed, demo):
