@@ -22,6 +22,7 @@ from inv3d.core.camera import Camera
 from inv3d.core.crops import Crops
 from inv3d.core.facepoints import around, in_image, mesh_in, triangulated
 from inv3d.core.generator import Bend
+from inv3d.core.girth import girded
 from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage
 from inv3d.core.inversion.poses import correct
@@ -31,28 +32,54 @@ from inv3d.core.views import Views
 _CLEAR = 5.0  # logit from which a mesh has found a face
 _YAWS, _PITCHES = (-30, 0, 30), (-8, 8)  # degrees, from where the head's own face is looked at
 _SEEN = 0.003  # world units by which the mesh errs in a picture
-_HELD = 0.007  # world units by which the face of a head errs
+_HELD = 0.012  # world units by which the face of a head errs
 _LIKE = 8  # so many points that err independently know as much as all do
 _HIDDEN = (0.01, 0.03)  # world units behind the surface within which a point is seen, and beyond which the mesh guesses it
 _GUESSED = 0.02  # what a guess counts
 _CAMERA = (0.01, 0.02, 0.03, 0.01, 0.01, 0.01)
 """By how much a camera errs, in the columns of `correct`: up and to the side less than faces differ in what they look like
 from there, since a mesh that knows all faces has read that."""
+_SMOOTH = 0.035  # world units, over which the points around a place tell where it is moved
+_REACH = 0.06  # world units beyond the points, over which nothing is moved any more
 _STEP = 0.03  # of these, for derivatives
 
 
 def bent(head: Head, footage: Footage) -> tuple[Head, Footage]:
-    """The head with its face where the targets of its `footage` show it, and the footage with the cameras of these; both as they are
-    where no face is found, or where the head has detail, which lies on it as the picture does."""
-    where = None if head.detail is not None else _found(head, footage.targets)
+    """The head with its face and outlines where the targets of its `footage` show them, and the footage with the cameras of these; both
+    as they are where no face is found, or where the head has detail, which lies on it as the picture does."""
+    if head.detail is not None or head.bundle.face is None:
+        return head, footage
+    head, footage = _faced(head, footage)
+    girth = girded(head, footage.targets)
+    if girth is None:
+        return head, footage
+    return replace(head, bend=girth if head.bend is None else girth.after(head.bend)), footage
+
+
+def _faced(head: Head, footage: Footage) -> tuple[Head, Footage]:
+    """The head with its face where the targets of its `footage` show it, and the footage with their cameras."""
+    where = _found(head, footage.targets)
     if where is None:
         return head, footage
     face, seen = where
     start = np.ones(len(footage.targets) * len(_CAMERA))
     camera = _moved(seen.camera, least_squares(lambda errors: face.misfit(seen, errors), start, diff_step=_STEP).x)
     points, _ = face.placed(replace(seen, camera=camera))
-    bend = Bend(points.float(), (points - face.points).float()).to(head.generator.device)
+    bend = _between(points.float(), (points - face.points).float(), head)
     return replace(head, bend=bend), footage.seen_from(Camera(*(each.float() for each in vars(camera).values())))
+
+
+def _between(points: Tensor, moved: Tensor, head: Head) -> Bend:
+    """The space of a head bent smoothly, so that it has at `points` [P,3] what it had further back by `moved` [P,3]."""
+    device = head.generator.device
+    points, moved = points.to(device), moved.to(device)
+
+    def move(places: Tensor) -> Tensor:
+        away = torch.cdist(places, points).square()
+        fading = torch.exp(away.amin(1) / (-2.0 * _REACH**2))
+        return fading[:, None] * (torch.softmax(away / (-2.0 * _SMOOTH**2), 1) @ moved)
+
+    return Bend.of(move, head.generator.box, device)
 
 
 @dataclass(frozen=True)

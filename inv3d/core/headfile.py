@@ -30,7 +30,6 @@ HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safete
 FRAMES, EDITS, BEND = "frames.safetensors", "edits.safetensors", "bend.safetensors"
 MOST_EDITS = 64
 _CODES, _WTRI, _DISPLACEMENTS = "codes", "wtri", "displacements"
-_FARTHEST = 10.0  # world units at which no head is
 _LARGEST = 65504.0  # the largest float16
 _HINT = "name an output folder of `inv3d video` or `inv3d image`; if this is one, make it again"
 
@@ -129,7 +128,7 @@ def load_head(folder: Path, device: torch.device | str = "cpu") -> Head:
     if (folder / DETAIL).exists():
         detail = load_detail(folder / DETAIL, bundle.generator, _read, _refuse(folder / DETAIL))
     lumigraph = _read_frames(folder / FRAMES, record.body_stays)
-    bend = _read_bend(folder / BEND)
+    bend = _read_bend(folder / BEND, bundle.generator.box)
     low, high = (math.radians(yaw) for yaw in record.yaw_range_degrees)
     fitted = Head(
         generator, track, bundle, (low, high),
@@ -198,15 +197,14 @@ def _read_edits(path: Path, records: Sequence[EditRecord], bundle: Bundle) -> li
     ]
 
 
-def _read_bend(path: Path) -> Bend | None:
-    """What bends the space of a head, if anything does. Raises InputError."""
+def _read_bend(path: Path, side: float) -> Bend | None:
+    """What bends the space of a head, a cube of this `side`, if anything does. Raises InputError."""
     if not path.exists():
         return None
-    tensors = _read(path, {"points": (None, 3), "moved": (None, 3)})
-    counts = [len(tensor) for tensor in tensors.values()]
-    if not 0 < counts[0] == counts[1] or max(float(tensor.abs().max()) for tensor in tensors.values()) > _FARTHEST:
-        raise _refuse(path)("its points are not those of a face")
-    return Bend(**tensors)
+    moved = _read(path, {"moved": (1, 3, None, None, None)})["moved"]
+    if len(set(moved.shape[2:])) > 1 or moved.shape[2] == 0 or not float(moved.abs().max()) <= side:
+        raise _refuse(path)("it does not bend space as heads do")
+    return Bend(moved.float(), side)
 
 
 def _read_frames(path: Path, body_stays: bool) -> Lumigraph | None:

@@ -5,9 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inv3d.core.bending import _Face, _read, _Seen, _visible, bent
+from inv3d.core.bending import _between, _Face, _read, _Seen, _visible, bent
 from inv3d.core.camera import Camera, look_at
-from inv3d.core.generator import Bend
 from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage
 from inv3d.core.inversion.poses import correct
@@ -34,7 +33,7 @@ def longer(head: Head) -> Head:
     assert face is not None
     moved = torch.zeros_like(face)
     moved[:, 1] = 0.015 * ((face[:, 1] - face[:, 1].mean()) / 0.03).tanh()
-    return dataclasses.replace(head, bend=Bend(face + moved, moved))
+    return dataclasses.replace(head, bend=_between(face + moved, moved, head))
 
 
 def apart(one: Views, other: Views) -> float:
@@ -68,7 +67,7 @@ def test_the_face_of_a_head_that_is_right_stays_and_a_camera_that_errs_moves(pho
     camera = photographed.camera(torch.tensor([0.5]), torch.zeros(1))
     view = photo_of(photographed, camera)
     same, kept = bent(photographed, Footage.of_one(view))
-    assert same.bend is not None and float(same.bend.moved.norm(dim=1).mean()) < 0.003
+    assert same.bend is not None and float(same.bend.moved.norm(dim=1).amax()) < 0.01
     assert torch.allclose(kept.targets.cameras.cam2world, camera.cam2world, atol=0.02)
     off = correct(camera, torch.tensor([[0.0, 0.0, 0.08, 0.0, 0.0, 0.0]]))
     _, mended = bent(photographed, Footage.of_one(dataclasses.replace(view, cameras=off)))

@@ -136,7 +136,7 @@ def browse(page: Path, folder: Path, script: str, *options: str) -> dict[str, An
             server.handle_request()
         finally:
             browser.terminate()
-            browser.wait(timeout=30)
+            browser.wait(timeout=120)
     assert told, "the page was not ready within four minutes"
     return json.loads(told[0])
 

@@ -1,8 +1,8 @@
-"""Space bent smoothly, so that points of a generator's heads lie where they should."""
+"""Space bent smoothly, so that a generator's heads have another shape."""
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,41 +11,37 @@ from torch.nn import functional as F
 
 from inv3d.core.generator.grid import grid_points
 
-_SMOOTH = 0.035  # world units, over which the points around a place tell where it is moved
-_REACH = 0.06  # world units beyond the points, over which nothing is moved any more
-_MARGIN = 3.0 * _REACH
-_CELLS = 32
+CELLS = 40
+"""Of a grid, a side: about as fine as mattes and faces tell anything."""
 
 
 @dataclass(frozen=True)
 class Bend:
-    """What lies at `points` [P,3] of the world is what a generator has further back by `moved` [P,3]; between them space is bent
-    smoothly, and further off it is as it was."""
+    """What lies at a place of the world is what a generator has further back by `moved` [1,3,S,S,S] (axes z, y, x; world units),
+    known at the cells of a cube of this `side` around the origin, and nothing outside of it."""
 
-    points: Tensor
     moved: Tensor
+    side: float
+
+    @staticmethod
+    def of(move: Callable[[Tensor], Tensor], side: float, device: torch.device | str) -> Bend:
+        """By what `move` says of points [P,3], as exact as a saved one."""
+        moved = move(grid_points(CELLS, side, torch.device(device))[0])
+        return Bend(moved.T.reshape(1, 3, CELLS, CELLS, CELLS).half().float(), side)
 
     def to(self, device: torch.device | str) -> Bend:
-        return replace(self, points=self.points.to(device), moved=self.moved.to(device))
+        return replace(self, moved=self.moved.to(device))
 
     def state(self) -> dict[str, Tensor]:
         """Its tensors by name, on the CPU, as they are saved."""
-        return {"points": self.points.cpu().contiguous(), "moved": self.moved.cpu().contiguous()}
+        return {"moved": self.moved.half().cpu().contiguous()}
 
     def origin(self, points: Tensor) -> Tensor:
         """Where a generator has what is at `points` [...,3] of the world."""
-        middle, side, grid = self._grid
-        places = 2.0 / side * (points - middle)
-        moved = F.grid_sample(grid, places.reshape(1, 1, 1, -1, 3), align_corners=False)
+        places = (2.0 / self.side * points).reshape(1, 1, 1, -1, 3)
+        moved = F.grid_sample(self.moved, places, align_corners=False)
         return points - moved.reshape(3, -1).T.reshape(points.shape)
 
-    @functools.cached_property
-    def _grid(self) -> tuple[Tensor, float, Tensor]:
-        """The middle [3] and the side of a cube around the points, and by how much its cells are moved [1,3,S,S,S] (axes z, y, x)."""
-        low, high = self.points.amin(0), self.points.amax(0)
-        middle, side = (low + high) / 2.0, float((high - low).amax()) + 2.0 * _MARGIN
-        away = torch.cdist(middle + grid_points(_CELLS, side, middle.device)[0], self.points).square()
-        weights = torch.softmax(away / (-2.0 * _SMOOTH**2), 1)
-        fading = torch.exp(away.amin(1) / (-2.0 * _REACH**2))
-        moved = fading[:, None] * (weights @ self.moved)
-        return middle, side, moved.T.reshape(1, 3, _CELLS, _CELLS, _CELLS)
+    def after(self, first: Bend) -> Bend:
+        """This one of space that is bent by the `first` already, as one."""
+        return Bend.of(lambda points: points - first.origin(self.origin(points)), self.side, self.moved.device)

@@ -1,48 +1,48 @@
 import dataclasses
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inv3d.core.generator import Bend
 
-
-def face(seed: int = 0) -> torch.Tensor:
-    return 0.2 * torch.rand(60, 3, generator=torch.Generator().manual_seed(seed)) - 0.1
+SIDE = 1.0
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(0, 50), st.tuples(*[st.floats(-0.02, 0.02)] * 3))
-def test_points_that_move_together_come_from_where_they_were(seed, moved):
-    points = face(seed)
-    bend = Bend(points, torch.tensor(moved).expand(60, 3))
-    assert torch.allclose(bend.origin(points[None])[0], points - torch.tensor(moved), atol=2e-3)
+def up(height: float, middle: tuple[float, float, float] = (0.0, 0.0, 0.0), wide: float = 0.15) -> Bend:
+    """What is around a place goes up."""
+
+    def move(points):
+        near = torch.exp(-0.5 * ((points - torch.tensor(middle)) / wide).square().sum(1))
+        return near[:, None] * torch.tensor([0.0, height, 0.0])
+
+    return Bend.of(move, SIDE, "cpu")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.tuples(*[st.floats(-0.3, 0.3)] * 3), st.floats(-0.05, 0.05))
+def test_a_place_has_what_was_further_back(middle, height):
+    at = torch.tensor(middle)
+    assert torch.allclose(up(height, middle).origin(at[None, None])[0, 0], at - torch.tensor([0.0, height, 0.0]), atol=2e-3)
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 50))
-def test_far_from_its_points_space_is_as_it_was(seed):
-    """Though grids end somewhere."""
-    bend = Bend(face(seed), torch.full((60, 3), 0.02))
+def test_outside_of_the_cube_space_is_as_it_was(seed):
     far = torch.nn.functional.normalize(torch.randn(40, 3, generator=torch.Generator().manual_seed(seed)), dim=1)
-    assert torch.equal(bend.origin(0.6 * far), 0.6 * far)
-    near = torch.linspace(0.1, 0.6, 200)[:, None] * far[:1]
-    steps = (bend.origin(near) - near).norm(dim=1).diff()
-    assert float(steps.amax()) < 1e-3 and float(steps.abs().amax()) < 2e-3
+    assert torch.equal(up(0.05).origin(far), far)
 
 
-def test_different_moves_are_told_apart():
-    """One cheek goes up, and the other one down."""
-    points = torch.cat([face() * 0.3 - torch.tensor([0.08, 0.0, 0.0]), face() * 0.3 + torch.tensor([0.08, 0.0, 0.0])])
-    moved = torch.zeros(120, 3)
-    moved[:60, 1], moved[60:, 1] = 0.01, -0.01
-    found = points - Bend(points, moved).origin(points)
-    assert torch.allclose(found, moved, atol=2e-3)
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 50), st.floats(-0.04, 0.04), st.floats(-0.04, 0.04))
+def test_two_bends_as_one_are_one_after_the_other(seed, first, second):
+    one, other = up(first, (0.1, 0.0, 0.0)), up(second, (-0.05, 0.1, 0.0))
+    points = 0.6 * torch.rand(50, 3, generator=torch.Generator().manual_seed(seed)) - 0.3
+    assert torch.allclose(other.after(one).origin(points), one.origin(other.origin(points)), atol=2e-3)
 
 
 def test_a_bent_scene_has_at_a_place_what_it_had_elsewhere(head):
-    bend = Bend(face(), torch.full((60, 3), 0.015))
+    bend = up(0.03)
     scene = head.generator.scene(head.track.codes[:1])
     points = torch.rand(1, 200, 3, generator=torch.Generator().manual_seed(1)) - 0.5
     bent, plain = (head.generator.surface(*each) for each in ((scene.bent(bend), points), (scene, bend.origin(points))))
@@ -50,21 +50,25 @@ def test_a_bent_scene_has_at_a_place_what_it_had_elsewhere(head):
     assert not torch.equal(bent.level, head.generator.surface(scene, points).level)
 
 
+def test_the_part_of_a_bent_scene_is_bent(head):
+    bend, points = up(0.03), torch.zeros(1, 1, 3) + torch.tensor([0.0, 0.02, 0.14])
+    scenes = (head.generator.scene(head.track.codes), head.generator.scene(head.track.codes[1:2]))
+    whole, part = (head.generator.surface(scene.bent(bend)[[i]], points).level for scene, i in zip(scenes, (1, 0), strict=True))
+    assert torch.allclose(whole, part, atol=1e-4)
+
+
 def test_a_bent_head_renders_its_face_elsewhere(head):
     """Also where only its guide knows that there is something."""
-    assert head.bundle.face is not None
-    camera, up = head.camera(torch.zeros(1), torch.zeros(1)), torch.tensor([0.0, 0.03, 0.0])
-    bent = dataclasses.replace(head, bend=Bend(head.bundle.face + up, up.expand(468, 3)))
-    before, after = (each.render(camera, 128).image[0] for each in (head, bent))
+    camera = head.camera(torch.zeros(1), torch.zeros(1))
+    before, after = (each.render(camera, 128).image[0] for each in (head, dataclasses.replace(head, bend=up(0.03, wide=10.0))))
     rows = round(float(0.03 / 2.7 * camera.intrinsics[0, 1, 1] * 128))
     part = slice(52, 76)
     risen = before[:, part, part]
     assert float((after[:, 52 - rows : 76 - rows, part] - risen).abs().mean()) < 0.3 * float((after[:, part, part] - risen).abs().mean())
 
 
-@pytest.mark.parametrize("name", ["points", "moved"])
-def test_what_is_saved_makes_the_same_bend(name):
-    bend = Bend(face(), 0.1 * face(1))
-    bend.origin(bend.points)
-    assert set(bend.state()) == {"points", "moved"}
-    assert torch.equal(Bend(**bend.state()).origin(face(2)), bend.origin(face(2)))
+def test_what_is_saved_makes_the_same_bend():
+    bend, points = up(0.03), torch.rand(100, 3, generator=torch.Generator().manual_seed(2)) - 0.5
+    saved = bend.state()["moved"]
+    assert saved.dtype == torch.float16
+    assert torch.equal(Bend(saved.float(), SIDE).origin(points), bend.origin(points))
