@@ -32,11 +32,11 @@ from inv3d.core.views import Views
 _CLEAR = 5.0  # logit from which a mesh has found a face
 _YAWS, _PITCHES = (-30, 0, 30), (-8, 8)  # degrees, from where the head's own face is looked at
 _SEEN = 0.003  # world units by which the mesh errs in a picture
-_HELD = 0.012  # world units by which the face of a head errs
+_HELD = 0.005  # world units by which the face of a head errs
 _LIKE = 8  # so many points that err independently know as much as all do
 _HIDDEN = (0.01, 0.03)  # world units behind the surface within which a point is seen, and beyond which the mesh guesses it
 _GUESSED = 0.02  # what a guess counts
-_CAMERA = (0.01, 0.02, 0.03, 0.01, 0.01, 0.01)
+_CAMERA = (0.01, 0.02, 0.03, 0.005, 0.005, 0.005)
 """By how much a camera errs, in the columns of `correct`: up and to the side less than faces differ in what they look like
 from there, since a mesh that knows all faces has read that."""
 _SMOOTH = 0.035  # world units, over which the points around a place tell where it is moved
