@@ -102,11 +102,12 @@ def _scales(shown: Tensor, matte: Tensor, outside: Tensor, camera: Camera) -> Te
     inside = (places.abs().amax(-1) < 1.0) & (beyond <= 0.0)
     known = inside.gather(2, after[..., None])[..., 0]
     elevation = torch.asin(angles.sin())
-    trust = known * ((elevation - _BELOW) / (_SIDE - _BELOW)).clamp(0.0, 1.0)
+    head = ((elevation - _BELOW) / (_SIDE - _BELOW)).clamp(0.0, 1.0)
+    trust = known * head
     wider = (lengths[outer] / lengths[inner]).clamp(_NARROW, _WIDE) - 1.0
     apart = (angles[:, None] - angles + math.pi) % math.tau - math.pi
     near = torch.exp(-0.5 * (apart / _SMOOTH) ** 2)
-    return 1.0 + (trust * wider) @ near / (trust @ near + _AS_IT_IS)
+    return 1.0 + (trust * wider) @ near / ((trust + 1.0 - head) @ near + _AS_IT_IS)
 
 
 def _eased(share: Tensor) -> Tensor:
