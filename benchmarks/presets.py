@@ -3,7 +3,8 @@
 Runs the whole command `inv3d video CLIP --views 9 --latents --preset NAME` on every clip and prints processor time as a
 ratio to `fast`. Then every preset makes its head again, to be measured by the same frames as all: those in which all of them
 follow the head and that none of them uses. Finished rows are kept in --folder; with --presets the table has these rows and
-those that are there.
+those that are there. The presets of the paper take hours on a CPU: with --hours, the time of their fits is told from some steps
+of every stage, beside that of fast, told in the same way.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from results import means_of, publish, table
 
 from inv3d.core.bundle import load_bundle
 from inv3d.core.counting import uncounted
-from inv3d.core.inversion.settings import DRAFT, FAST, FINE, PRESETS
-from inv3d.pipeline import VideoJob, video_to_head
+from inv3d.core.inversion.settings import DRAFT, FAST, FINE, PAPER, PAPER_FAST, PRESETS, FitSettings
+from inv3d.estimate import trial_fit
+from inv3d.pipeline import VideoJob, settings_for_several, video_to_head
 from inv3d.video.material import Recording
 from inv3d.video.select import Selection, select
 from inv3d.video.track import HeadTrack
@@ -44,6 +46,7 @@ class Row:
 
 
 ROWS = tuple(Row(preset.name) for preset in (FAST, DRAFT, FINE))
+LONG = (PAPER_FAST, PAPER)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,12 @@ def commanded(clip: Path, options: Sequence[str], out: Path) -> tuple[float, dic
     return seconds, metrics
 
 
+def told(preset: FitSettings) -> float:
+    """Seconds of a fit with a preset, by some steps of every stage."""
+    bundle = load_bundle("demo")
+    return trial_fit(bundle, settings_for_several(bundle, preset), VIEWS, True)
+
+
 def processor_seconds() -> float:
     """What the processes that this one started and that have ended used."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -104,6 +113,7 @@ def main() -> None:
     parser.add_argument("clips", nargs="*", type=Path, default=CLIPS)
     parser.add_argument("--folder", type=Path, default=Path("runs/presets"), help="Where finished figures are kept.")
     parser.add_argument("--presets", nargs="*", default=[row.name for row in ROWS], help="Which to run.")
+    parser.add_argument("--hours", action="store_true", help="Also tell how long the presets of the paper take.")
     options = parser.parse_args()
 
     def wanted(clip: Path, row: Row) -> bool:
@@ -120,7 +130,15 @@ def main() -> None:
             [clip.name, name, row["seconds"] / base, *(row[figure] for figure in FIGURES)] for name, row in found.items()
         ]
     header = ["clip", "preset", "processor time, of that of fast", *FIGURES.values()]
-    publish("presets", data, "Frames that no preset used, the same ones for all, model `demo`.\n\n" + table(header, lines))
+    text = "Frames that no preset used, the same ones for all, model `demo`.\n\n" + table(header, lines)
+    if options.hours:
+        base = told(FAST)
+        seconds = {preset.name: told(preset) for preset in LONG}
+        data["told"] = {name: {"seconds": each, "times": each / base} for name, each in seconds.items()}
+        times = [[name, each["times"], each["seconds"] / 3600.0] for name, each in data["told"].items()]
+        text += "\n\nFits, by some steps of every stage; not run:\n\n"
+        text += table(["preset", "times as long as a fit with fast", "hours"], times)
+    publish("presets", data, text)
 
 
 if __name__ == "__main__":
