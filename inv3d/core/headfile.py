@@ -46,12 +46,12 @@ class EditRecord(Record):
 
 
 class HeadRecord(Record):
-    """The content of `head.json`. Format 2 has edits, format 3 styles among them."""
+    """The content of `head.json`. Format 2 has edits, format 3 styles among them, and what format 4 describes may be bent."""
 
     hint = _HINT
     largest = 1 << 16
 
-    format: int = Field(default=3, ge=1)
+    format: int = Field(default=4, ge=1)
     model: Annotated[str, Field(max_length=64)]
     model_fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     """The fingerprint of the generator to which the weight changes are added."""

@@ -71,7 +71,7 @@ def changed_tensors(path, change):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 4}, "newer version"),
+        ({"format": 5}, "newer version"),
         ({"model": 3}, "model should be"),
         ({"model_fingerprint": "../../x"}, "model_fingerprint"),
         ({"latents": 0}, "latents should be"),
