@@ -14,9 +14,11 @@ import torch
 
 from inv3d.core.bending import bent
 from inv3d.core.bundle import Bundle, load_bundle
+from inv3d.core.cutout import cut_out_named
 from inv3d.core.encoders.inverter import Start, load_inverter
 from inv3d.core.encoders.kinds import PREIM3D
 from inv3d.core.head import Head
+from inv3d.core.helpers import AUTO
 from inv3d.core.inversion.invert import Footage, invert
 from inv3d.core.inversion.settings import FAST
 from inv3d.core.views import Views
@@ -32,7 +34,8 @@ SIZE = 160
 def head_of(view: Views, start: Start, bundle: Bundle, steps: int) -> Head:
     """The head in an aligned photo, with its colours, after so many steps on the code and as many on the generator."""
     settings = replace(FAST, wplus_steps=steps, tuning_steps=steps)
-    made = invert(Footage.of_one(view), bundle, settings, start=start)
+    footage = Footage.of_one(view).without_room(cut_out_named(AUTO, bundle))
+    made = invert(footage, bundle, settings, start=start)
     head, footage = bent(made.head, made.footage)
     return head.showing(footage.targets)
 
