@@ -106,15 +106,23 @@ def mean_face(generator: Generator, cameras: Callable[[Tensor, Tensor], Camera],
 def face_in(pictures: Iterable[tuple[Tensor, Camera]]) -> Tensor | None:
     """The mean face's points [468,3] in the world of aligned `pictures` [3,R,R] in [-1,1], each with the camera [1] that took it,
     and of their mirror images; None if hardly any of them shows a clear face."""
+    return seen_in(pictures, lambda picture, _: clear_face(picture), _LEAST)
+
+
+def seen_in(
+    pictures: Iterable[tuple[Tensor, Camera]], read: Callable[[Tensor, Camera], Tensor | None], least: int
+) -> Tensor | None:
+    """The points [P,3] in the world of what pictures [3,R,R] show, each with the camera [1] that took it, and their mirror images: where
+    `read` finds them in one [P,2], in its widths from its middle; None if it does in fewer than the `least`."""
     seen: list[Camera] = []
     points: list[Tensor] = []
     for image, camera in pictures:
         for picture, own in ((image, camera), (image.flip(2), camera.mirrored())):
-            found = clear_face(picture)
+            found = read(picture, own)
             if found is not None:
-                seen.append(own)
-                points.append(found)
-    if len(points) < _LEAST:
+                seen.append(own.to("cpu"))
+                points.append(found.cpu())
+    if len(points) < least:
         return None
     joined = Camera(torch.cat([each.cam2world for each in seen]), torch.cat([each.intrinsics for each in seen]))
     return triangulated(joined, torch.stack(points))

@@ -19,8 +19,7 @@ from scipy.optimize import least_squares
 from torch import Tensor
 
 from inv3d.core.camera import Camera
-from inv3d.core.crops import Crops
-from inv3d.core.facepoints import around, in_image, mesh_in, triangulated
+from inv3d.core.facepoints import around, mesh_in, seen_in
 from inv3d.core.generator import Bend
 from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage
@@ -143,15 +142,15 @@ def _own(head: Head, mean: Tensor) -> _Face | None:
     yaw, pitch = torch.cartesian_prod(torch.tensor(_YAWS), torch.tensor(_PITCHES)).float().deg2rad().unbind(1)
     cameras = head.camera(yaw, pitch).to(mean.device)
     images = head.render_each(cameras, lambda render: render.image[0].clamp(-1.0, 1.0), frames=False, sparse=True)
-    shown: list[tuple[Camera, Tensor]] = []
-    for i, image in enumerate(images):
-        for picture, camera in ((image, cameras[i]), (image.flip(2), cameras[i].mirrored())):
-            if (own := _read(picture, camera, mean)) is not None:
-                shown.append((camera, own - 0.5))
-    if len(shown) < len(images):
+
+    def read(picture: Tensor, camera: Camera) -> Tensor | None:
+        found = _read(picture, camera, mean)
+        return None if found is None else found - 0.5
+
+    points = seen_in(((image, cameras[i]) for i, image in enumerate(images)), read, len(images))
+    if points is None:
         return None
-    joined = Camera(*(torch.cat([getattr(camera, name) for camera, _ in shown]) for name in ("cam2world", "intrinsics")))
-    points = triangulated(joined.to("cpu"), torch.stack([own for _, own in shown]).cpu()).double()
+    points = points.double()
     flip = torch.tensor([-1.0, 1.0, 1.0])
     counterpart = torch.cdist(mean.cpu() * flip, mean.cpu()).argmin(1)
     return _Face((points + flip * points[counterpart]) / 2.0, counterpart)
@@ -170,8 +169,7 @@ def _visible(head: Head, views: Views, points: Tensor) -> Tensor:
 def _read(picture: Tensor, camera: Camera, mean: Tensor) -> Tensor | None:
     """The points [P,2] from 0 to 1 of the face in a picture [3,R,R] in [-1,1] that a camera [1] took; None if it is not clear. It is
     looked for where the `mean` face [P,3] would be."""
-    where, far = camera.project(mean[None])
+    where, _ = camera.project(mean[None])
     size = picture.shape[-1]
-    whole = Crops(torch.full((1, 2), size / 2.0).to(where), torch.full((1,), float(size)).to(where), torch.zeros(1).to(where))
-    found, logits = mesh_in(picture, around(in_image(whole, torch.cat([where, far[..., None]], -1))))
+    found, logits = mesh_in(picture, around(size * where))
     return None if float(logits) < _CLEAR else found[0, :, :2] / size
