@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from inv3d.core.encoders.inverter import read_detail
+from inv3d.core.encoders.store import local_branch
 from inv3d.core.faceshape import faced
 from inv3d.core.girth import girded
 from inv3d.core.head import Head
@@ -12,11 +14,18 @@ from inv3d.core.inversion.invert import Footage
 
 def bent(head: Head, footage: Footage) -> tuple[Head, Footage]:
     """The head with its face and outlines where the targets of its `footage` show them, and the footage with the cameras of these; both
-    as they are where the head has detail, which lies on it as the picture does, or where it is not known what the model shows."""
-    if head.detail is not None:
+    as they are where it is not known what the model shows. Local detail is read anew, beside the bent head. Raises ModelError if the
+    encoder that reads it is damaged."""
+    detail = head.detail
+    branch = None if detail is None else local_branch(head.bundle, detail.film)
+    if detail is not None and branch is None:  # nothing could read it
         return head, footage
-    head, footage = faced(head, footage)
-    girth = girded(head, footage.targets)
-    if girth is None:
-        return head, footage
-    return replace(head, bend=girth if head.bend is None else girth.after(head.bend)), footage
+    plain, footage = faced(replace(head, detail=None), footage)
+    girth = girded(plain, footage.targets)
+    if girth is not None:
+        plain = replace(plain, bend=girth if plain.bend is None else girth.after(plain.bend))
+    if branch is None:
+        return plain, footage
+    targets = footage.targets.to(head.generator.device)
+    detail = read_detail(branch, head.bundle, targets, plain.track.codes, plain.bend)
+    return replace(plain, detail=detail).rounded(), footage

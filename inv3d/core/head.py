@@ -111,13 +111,16 @@ class Head:
         if detail is None or branch is None:
             return detail
         drawn, generator = branch.drawn, self.bundle.generator
-        return branch.realigned(detail, lambda side: drawn(generator, generator.scene(self.track.at(side)), side))
+        return branch.realigned(detail, lambda side: drawn(generator, self._bent(generator.scene(self.track.at(side))), side))
 
     @torch.no_grad()
     def scene(self, codes: Tensor) -> Scene:
         """The scene of `codes` [M,num_ws,w_dim], which may be this head's own or interpolated."""
         detail = None if self._shown_detail is None else self._shown_detail[[0] * len(codes)]
-        scene = self.generator.scene(codes, detail, self._guide)
+        return self._bent(self.generator.scene(codes, detail, self._guide))
+
+    def _bent(self, scene: Scene) -> Scene:
+        """A scene in the space of this head."""
         return scene if self.bend is None else scene.bent(self.bend)
 
     def showing(self, views: Views) -> Head:

@@ -5,6 +5,8 @@ import torch
 
 from inv3d.core import bending
 from inv3d.core.bending import bent
+from inv3d.core.encoders.inverter import E3dgeInverter, load_inverter, read_detail
+from inv3d.core.encoders.kinds import E3DGE
 from inv3d.core.generator import Bend
 from inv3d.core.head import Head
 from inv3d.core.inversion.invert import Footage
@@ -40,6 +42,33 @@ def test_a_head_has_its_own_face_within_its_own_outline(head, monkeypatch, face,
     assert torch.allclose(points if found.bend is None else found.bend.origin(points), expected, atol=1e-4)
 
 
-def test_detail_of_a_picture_stays_where_that_lies_on_the_head(head):
+def moved_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A face that goes up, within the outlines that are there."""
+    monkeypatch.setattr(
+        bending, "faced", lambda head, footage: (dataclasses.replace(head, bend=Bend.of(up, head.generator.box, "cpu")), footage)
+    )
+    monkeypatch.setattr(bending, "girded", lambda head, views: None)
+
+
+def test_detail_is_what_a_picture_shows_beyond_the_bent_head(head, monkeypatch):
+    moved_up(monkeypatch)
+    head, footage = head.facing(head.camera(torch.zeros(1), torch.zeros(1))), footage_of(head)
+    encoder = load_inverter(head.bundle, E3DGE)
+    assert isinstance(encoder, E3dgeInverter)
+    targets = footage.targets
+    read = read_detail(encoder.encoder.local, head.bundle, targets, head.track.codes)
+    found, _ = bent(dataclasses.replace(head, detail=read), footage)
+    assert found.bend is not None and found.detail is not None
+    seen = found.detail.seen
+    plain = dataclasses.replace(found, detail=None)
+    near, far = (
+        float((seen.depth - each.render(targets.cameras, seen.depth.shape[-1], frames=False, sparse=True).depth).abs().mean())
+        for each in (plain, head)
+    )
+    assert near < 0.1 * far and not torch.equal(seen.residual, read.seen.residual)
+
+
+def test_detail_that_nothing_could_read_anew_stays_where_it_lies(head, monkeypatch):
+    moved_up(monkeypatch)
     detailed, footage = with_detail(head), footage_of(head)
     assert bent(detailed, footage) == (detailed, footage)

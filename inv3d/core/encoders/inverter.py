@@ -15,11 +15,11 @@ from inv3d.core.bundle import Bundle
 from inv3d.core.camera import Camera
 from inv3d.core.encoders.e3dge import E3dge
 from inv3d.core.encoders.kinds import E3DGE, NO_ENCODER, PREIM3D, WTRI
-from inv3d.core.encoders.local import resized
+from inv3d.core.encoders.local import LocalBranch, resized
 from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.encoders.store import check_decoded, check_encoder, load_e3dge, load_encoder, load_wtri
 from inv3d.core.encoders.wtri import Wtri
-from inv3d.core.generator import Detail
+from inv3d.core.generator import Bend, Detail
 from inv3d.core.matting import laid_on, mattes, room_colour
 from inv3d.core.views import Views
 
@@ -84,7 +84,7 @@ class E3dgeInverter:
         angles = torch.cat(
             [self._nearer(bundle, *(each[[i]] for each in (codes, images, angles, given))) for i in range(len(codes))]
         )
-        return Start(codes, angles, functools.partial(self._detail, bundle))
+        return Start(codes, angles, functools.partial(read_detail, self.encoder.local, bundle))
 
     def _nearer(self, bundle: Bundle, code: Tensor, image: Tensor, read: Tensor, given: Tensor) -> Tensor:
         """Of two sides [1,2], the one that was `read` and that which was `given`, the one from which the render of the
@@ -98,12 +98,6 @@ class E3dgeInverter:
         errors = [float((render - target).abs().mean()) for render in renders]
         return sides[[int(errors[1] < errors[0])]]
 
-    def _detail(self, bundle: Bundle, views: Views, code: Tensor) -> Detail:
-        """The detail of the most frontal of the views."""
-        one = views[[int(views.cameras.yaw.abs().argmin())]]
-        sides = sides_of(bundle, one.cameras)
-        return self.encoder.local.detail(bundle.generator, code, one.images, one.cameras, sides)
-
 
 @dataclass(frozen=True)
 class WtriInverter:
@@ -115,6 +109,16 @@ class WtriInverter:
     def __call__(self, views: Views, bundle: Bundle) -> Start:
         device = bundle.generator.device
         return Start(self.encoder.encoded(bundle.generator, views.images.to(device), views.cameras.to(device)))
+
+
+@torch.no_grad()
+def read_detail(branch: LocalBranch, bundle: Bundle, views: Views, code: Tensor, bend: Bend | None = None) -> Detail:
+    """The local detail that a `branch` reads off the most frontal of the `views` of a head of this `code`, whose space may be bent."""
+    one = views[[int(views.cameras.yaw.abs().argmin())]]
+    scene = bundle.generator.scene(code)
+    if bend is not None:
+        scene = scene.bent(bend)
+    return branch.detail(bundle.generator, scene, one.images, one.cameras, sides_of(bundle, one.cameras))
 
 
 def sides_of(bundle: Bundle, camera: Camera) -> list[Camera]:

@@ -95,10 +95,9 @@ class LocalBranch(nn.Module):
 
     @torch.no_grad()
     def detail(
-        self, generator: Generator, codes: Tensor, images: Tensor, cameras: Camera, sides: Sequence[Camera] = ()
+        self, generator: Generator, scene: Scene, images: Tensor, cameras: Camera, sides: Sequence[Camera] = ()
     ) -> Detail:
-        """The detail of `images` [B,3,R,R] seen by `cameras`, with residuals aligned to other `sides` of B cameras each."""
-        scene = generator.scene(codes)
+        """What `images` [B,3,R,R] seen by `cameras` show beyond a `scene`, with residuals aligned to other `sides` of B cameras each."""
         render = self.drawn(generator, scene, cameras)
         residual = residual_of(images, render.image)
         aligned = self._aligned(residual, lambda side: self.drawn(generator, scene, side), sides)

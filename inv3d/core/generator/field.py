@@ -218,6 +218,7 @@ class Field(nn.Module):
         """Raw density [M,N] and colours [M,N,K] at `points` [M,N,3]."""
         decoder, canonical = self._parts
         config = self.config
+        shown = points  # where pictures see them
         if planes.bend is not None:
             points = planes.bend.origin(points)
         uv = project(normalise(points, config), config)
@@ -231,7 +232,7 @@ class Field(nn.Module):
                 features = torch.cat([features, shared], -1)
             sigma, color = decoder(features, planes.film)
             if planes.detail is not None:
-                color = decoder(planes.detail.added(features, points), planes.film)[1]
+                color = decoder(planes.detail.added(features, shown), planes.film)[1]
         if config.empty_outside:
             sigma = torch.where(points.abs().amax(-1) > config.box / 2, torch.full_like(sigma, _EMPTY), sigma)
         return sigma, color

@@ -180,7 +180,8 @@ class LocalTrainer(AveragedTraining[LocalBranch]):
             around = info.camera(yaws, torch.zeros(len(sides))).to(self.device)
             code = known.codes[row[None]].to(self.device)
             aligned = [camera, *(around[i] for i in range(len(sides)))]
-            scene = generator.scene(code, self.average.detail(generator, code, image, camera, aligned))
+            detail = self.average.detail(generator, generator.scene(code), image, camera, aligned)
+            scene = generator.scene(code, detail)
             size = image.shape[-1]
             shown = [
                 generator.render(scene, each, size, superresolution=False).image[0] for each in aligned

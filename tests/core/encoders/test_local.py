@@ -78,7 +78,7 @@ def test_an_untrained_branch_leaves_the_render_as_it_was(demo):
     codes = generator.code_space.repeat(demo.mean_code[None])
     camera = demo.info.camera(torch.tensor([0.2]), torch.zeros(1))
     branch = small(generator.decoded_features)
-    detail = branch.detail(generator, codes, torch.rand(1, 3, 64, 64), camera, [camera])
+    detail = branch.detail(generator, generator.scene(codes), torch.rand(1, 3, 64, 64), camera, [camera])
     assert detail.seen.residual.shape == (1, 3, 64, 64) and detail.seen.features.shape == (1, 32, 32, 32)
     assert len(detail.aligned) == 1 and detail.aligned[0].residual.shape == (1, 3, 64, 64)
     plain, detailed = (generator.render(generator.scene(codes, each, guide_cells=20), camera, 16) for each in (None, detail))

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inv3d.core.generator import Bend
+from inv3d.core.generator import Bend, Detail
+from tests.core.test_head import with_detail
 
 SIDE = 1.0
 
@@ -48,6 +49,20 @@ def test_a_bent_scene_has_at_a_place_what_it_had_elsewhere(head):
     bent, plain = (head.generator.surface(*each) for each in ((scene.bent(bend), points), (scene, bend.origin(points))))
     assert torch.equal(bent.level, plain.level) and torch.equal(bent.colors, plain.colors)
     assert not torch.equal(bent.level, head.generator.surface(scene, points).level)
+
+
+def test_detail_lies_where_its_picture_shows_it_also_on_a_bent_head(head, monkeypatch):
+    points = torch.rand(1, 20, 3, generator=torch.Generator().manual_seed(1)) - 0.5
+    asked, added = [], Detail.added
+
+    def noted(self, features, places):
+        asked.append(places)
+        return added(self, features, places)
+
+    monkeypatch.setattr(Detail, "added", noted)
+    scene = head.generator.scene(head.track.codes[:1], with_detail(head).detail)
+    head.generator.surface(scene.bent(up(0.03)), points)
+    assert len(asked) == 1 and torch.equal(asked[0], points)
 
 
 def test_the_part_of_a_bent_scene_is_bent(head):

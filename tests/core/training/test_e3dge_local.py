@@ -108,7 +108,7 @@ def test_without_projection_points_read_aligned_residuals_alone(demo, encoder, r
 
     def read(projects):
         branch.config = replace(branch.config, projects=projects)
-        detail = branch.detail(demo.generator, codes, picture, camera, [camera])
+        detail = branch.detail(demo.generator, demo.generator.scene(codes), picture, camera, [camera])
         points = torch.tensor([[[0.0, 0.0, 0.4]]])  # before the face, so that nothing hides it
         return detail.seen.residual, *detail.seen.at(points), detail.aligned[0].at(points)[1]
 
