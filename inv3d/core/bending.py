@@ -1,4 +1,4 @@
-"""A head bent to the photos that it was fitted to, where its generator has another shape: of its face, then of its outlines."""
+"""A head shaped as the photos show it that it was fitted to: its face, then its outlines, and nothing where they show the room."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from inv3d.core.encoders.store import local_branch
 from inv3d.core.faceshape import faced
 from inv3d.core.girth import girded
 from inv3d.core.head import Head
+from inv3d.core.hulls import hull_of
 from inv3d.core.inversion.invert import Footage
 
 
 def bent(head: Head, footage: Footage) -> tuple[Head, Footage]:
-    """The head with its face and outlines where the targets of its `footage` show them, and the footage with the cameras of these; both
-    as they are where it is not known what the model shows. Local detail is read anew, beside the bent head. Raises ModelError if the
-    encoder that reads it is damaged."""
+    """The head with its face and outlines where the targets of its `footage` show them, and nothing outside of these; and the footage with
+    the cameras of the targets; both as they are where it is not known what the model or the targets show. Local detail is read anew,
+    beside the bent head. Raises ModelError if the encoder that reads it is damaged."""
     detail = head.detail
     branch = None if detail is None else local_branch(head.bundle, detail.film)
     if detail is not None and branch is None:  # nothing could read it
@@ -24,8 +25,9 @@ def bent(head: Head, footage: Footage) -> tuple[Head, Footage]:
     girth = girded(plain, footage.targets)
     if girth is not None:
         plain = replace(plain, bend=girth if plain.bend is None else girth.after(plain.bend))
+    plain = replace(plain, hull=None if head.bundle.face is None else hull_of(footage.targets))
     if branch is None:
         return plain, footage
     targets = footage.targets.to(head.generator.device)
-    detail = read_detail(branch, head.bundle, targets, plain.track.codes, plain.bend)
+    detail = read_detail(branch, head.bundle, targets, plain.track.codes, plain.shaped)
     return replace(plain, detail=detail).rounded(), footage

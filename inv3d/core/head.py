@@ -22,13 +22,16 @@ from inv3d.core.editing.styles import faded
 from inv3d.core.editing.transfer import transferred
 from inv3d.core.encoders.store import local_branch
 from inv3d.core.errors import InputError
-from inv3d.core.generator import Bend, Detail, Generator, Guide, Render, Scene
+from inv3d.core.filters import resized
+from inv3d.core.generator import Bend, Detail, Generator, Guide, Hull, Render, Scene
 from inv3d.core.latents import LatentTrack
 from inv3d.core.lumigraph import DEPTH_RESOLUTION, Lumigraph
 from inv3d.core.views import Views
 
 _LIGHT_RESOLUTION = 32  # rays per side of renders that show light, which changes slowly
 _LEAST_SHOWN = 1e-3  # of frames and detail that is worth looking for
+_HULL_RESOLUTION = 64  # pixels per side of the pictures that tell whether a hull is outgrown
+_OUTGROWN = (0.007, 0.03)  # of their pixels that edits cover outside of it: smiles and glasses less, longer hair more
 _FORGOTTEN = 0.5  # of what tuning has changed: it made a photograph of a drawing, which blurs a whole style
 
 Used = TypeVar("Used")
@@ -38,7 +41,7 @@ Used = TypeVar("Used")
 class Head:
     """A generator tuned to one person, the latent track, the yaws (radians) from which it is shown, the local `detail` of
     the picture it was read from, if its encoder gave one, and the frames that renders take their colours from, if any. Its space
-    may be bent (see `bending`).
+    may be bent, and nothing of it be outside of a hull (see `bending`).
 
     Of an edited head, `track` has the codes and `generator` the styles after all `edits`, and `origin` is the head before
     them. Styles take the place of what is photographic: of its detail, of the colours of its frames, and of half of
@@ -54,6 +57,7 @@ class Head:
     edits: tuple[Edit, ...] = ()
     origin: Head | None = None
     bend: Bend | None = None
+    hull: Hull | None = None
 
     @property
     def shown_range(self) -> tuple[float, float]:
@@ -93,6 +97,12 @@ class Head:
     @functools.cached_property
     def _guide(self) -> Guide | None:
         """Where any of the codes may have a surface: computed once, it guides the sampling of every render."""
+        guide = self._whole_guide
+        return guide if guide is None or self.hull is None else guide.within(self.hull, self.generator.box)
+
+    @functools.cached_property
+    def _whole_guide(self) -> Guide | None:
+        """The same without a hull."""
         guide = self.generator.guide(self.track.codes)
         return guide if guide is None or self.bend is None else guide.bent(self.bend, self.generator.box)
 
@@ -111,17 +121,18 @@ class Head:
         if detail is None or branch is None:
             return detail
         drawn, generator = branch.drawn, self.bundle.generator
-        return branch.realigned(detail, lambda side: drawn(generator, self._bent(generator.scene(self.track.at(side))), side))
+        return branch.realigned(detail, lambda side: drawn(generator, self.shaped(generator.scene(self.track.at(side))), side))
 
     @torch.no_grad()
     def scene(self, codes: Tensor) -> Scene:
         """The scene of `codes` [M,num_ws,w_dim], which may be this head's own or interpolated."""
         detail = None if self._shown_detail is None else self._shown_detail[[0] * len(codes)]
-        return self._bent(self.generator.scene(codes, detail, self._guide))
+        return self.shaped(self.generator.scene(codes, detail, self._guide))
 
-    def _bent(self, scene: Scene) -> Scene:
+    def shaped(self, scene: Scene) -> Scene:
         """A scene in the space of this head."""
-        return scene if self.bend is None else scene.bent(self.bend)
+        scene = scene if self.bend is None else scene.bent(self.bend)
+        return scene if self.hull is None else scene.within(self.hull)
 
     def showing(self, views: Views) -> Head:
         """This head with `views` of it as the frames that its renders take their colours from; a single one with the top of the
@@ -261,12 +272,25 @@ class Head:
         track = LatentTrack(displaced(codes, edits, self.generator.space_of(codes)), origin.track.yaws)
         head = dataclasses.replace(origin, track=track, edits=tuple(edits), origin=origin)
         shows = head.photographic
-        if shows == 1.0:
+        if shows < 1.0:
+            detail = origin.detail
+            if detail is not None:
+                detail = dataclasses.replace(detail, strength=shows) if shows > _LEAST_SHOWN else None
+            head = dataclasses.replace(head, detail=detail, generator=head._styled())
+        if head.hull is None:
             return head
-        detail = origin.detail
-        if detail is not None:
-            detail = dataclasses.replace(detail, strength=shows) if shows > _LEAST_SHOWN else None
-        return dataclasses.replace(head, detail=detail, generator=head._styled())
+        opened = dataclasses.replace(head, hull=head.hull.opened(_outgrown(head.hull, origin._without_hull, head._without_hull)))
+        opened.__dict__.update(_whole_guide=head._whole_guide)
+        return opened
+
+    @functools.cached_property
+    def _without_hull(self) -> Tensor:
+        """What this head would cover without its hull in the pictures [N,1,R,R] of that."""
+        assert self.hull is not None
+        whole = dataclasses.replace(self, hull=None, detail=None)
+        whole.__dict__.update(_whole_guide=self._whole_guide)
+        size, cameras = min(_HULL_RESOLUTION, self.generator.raw_resolution), self.hull.camera
+        return torch.cat([whole.render(cameras[i], size, frames=False, sparse=True).alpha for i in range(len(cameras))])
 
     def _styled(self) -> Generator:
         """The generator of the fit in the styles of this head."""
@@ -338,3 +362,11 @@ def apply_changes(generator: Generator, changes: dict[str, Tensor]) -> None:
     state = generator.state_dict()
     for name, change in changes.items():
         state[name].add_(change.to(state[name].device).float())
+
+
+def _outgrown(hull: Hull, before: Tensor, after: Tensor) -> float:
+    """From 0 to 1, how far a head that covered `before` [N,1,R,R] of the pictures of a hull, and `after` edits more of them, has more than
+    that has room for, such as long hair."""
+    more = (after - before).clamp(min=0.0) * (1.0 - resized(hull.covered, after.shape[-1]))
+    least, most = _OUTGROWN
+    return min(max((float(more.mean()) - least) / (most - least), 0.0), 1.0)

@@ -18,7 +18,7 @@ from inv3d.core.camera import Camera
 from inv3d.core.details import load_detail, save_detail
 from inv3d.core.editing.edits import Edit
 from inv3d.core.errors import InputError, ModelError
-from inv3d.core.generator import Bend
+from inv3d.core.generator import Bend, Hull
 from inv3d.core.head import Head, apply_changes
 from inv3d.core.latents import LatentTrack
 from inv3d.core.lumigraph import Lumigraph
@@ -27,7 +27,7 @@ from inv3d.core.tone import Tone
 from inv3d.core.weights import MOST_ROWS, Refuse, Shape, has_tensor, read_tensors, shapes_of
 
 HEAD, CODES, WEIGHTS, DETAIL = "head.json", "codes.safetensors", "weights.safetensors", "detail.safetensors"
-FRAMES, EDITS, BEND = "frames.safetensors", "edits.safetensors", "bend.safetensors"
+FRAMES, EDITS, BEND, HULL = "frames.safetensors", "edits.safetensors", "bend.safetensors", "hull.safetensors"
 MOST_EDITS = 64
 _CODES, _WTRI, _DISPLACEMENTS = "codes", "wtri", "displacements"
 _LARGEST = 65504.0  # the largest float16
@@ -46,12 +46,13 @@ class EditRecord(Record):
 
 
 class HeadRecord(Record):
-    """The content of `head.json`. Format 2 has edits, format 3 styles among them, and what format 4 describes may be bent."""
+    """The content of `head.json`. Format 2 has edits, format 3 styles among them, what format 4 describes may be bent, and
+    what format 5 does be within a hull."""
 
     hint = _HINT
     largest = 1 << 16
 
-    format: int = Field(default=4, ge=1)
+    format: int = Field(default=5, ge=1)
     model: Annotated[str, Field(max_length=64)]
     model_fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     """The fingerprint of the generator to which the weight changes are added."""
@@ -70,7 +71,7 @@ class HeadRecord(Record):
 
 def save_head(head: Head, folder: Path) -> None:
     """Write `head.json`, the codes before all edits, the weight changes of tuning in float16, and edits, local detail, frames and
-    what bends its space if there are any."""
+    what shapes its space if there are any."""
     folder.mkdir(parents=True, exist_ok=True)
     fitted = head.origin or head
     track = fitted.track
@@ -84,8 +85,9 @@ def save_head(head: Head, folder: Path) -> None:
         save_detail(fitted.detail, folder / DETAIL)
     if head.lumigraph is not None:
         (folder / FRAMES).write_bytes(save(head.lumigraph.state()))
-    if head.bend is not None:
-        (folder / BEND).write_bytes(save(head.bend.state()))
+    for name, shape in ((BEND, fitted.bend), (HULL, fitted.hull)):
+        if shape is not None:
+            (folder / name).write_bytes(save(shape.state()))
     weights = {name: change.cpu().contiguous() for name, change in fitted.changes().items()}
     (folder / WEIGHTS).write_bytes(save(weights))
     low, high = (round(math.degrees(yaw), 3) for yaw in head.yaw_range)
@@ -129,12 +131,14 @@ def load_head(folder: Path, device: torch.device | str = "cpu") -> Head:
         detail = load_detail(folder / DETAIL, bundle.generator, _read, _refuse(folder / DETAIL))
     lumigraph = _read_frames(folder / FRAMES, record.body_stays)
     bend = _read_bend(folder / BEND, bundle.generator.box)
+    hull = _read_hull(folder / HULL)
     low, high = (math.radians(yaw) for yaw in record.yaw_range_degrees)
     fitted = Head(
         generator, track, bundle, (low, high),
         None if detail is None else detail.to(device),
         None if lumigraph is None else lumigraph.to(device),
         bend=None if bend is None else bend.to(device),
+        hull=None if hull is None else hull.to(device),
     )  # fmt: skip
     return fitted.edited(_read_edits(folder / EDITS, record.edits, bundle))
 
@@ -205,6 +209,17 @@ def _read_bend(path: Path, side: float) -> Bend | None:
     if len(set(moved.shape[2:])) > 1 or moved.shape[2] == 0 or not float(moved.abs().max()) <= side:
         raise _refuse(path)("it does not bend space as heads do")
     return Bend(moved.float(), side)
+
+
+def _read_hull(path: Path) -> Hull | None:
+    """Where a head may be, if that is limited. Raises InputError."""
+    if not path.exists():
+        return None
+    shapes: dict[str, Shape] = {"covered": (None, 1, None, None), "cam2world": (None, 4, 4), "intrinsics": (None, 3, 3)}
+    tensors = _read(path, shapes, pictures={"covered"})
+    if len({len(tensor) for tensor in tensors.values()}) > 1 or 0 in tensors["covered"].shape:
+        raise _refuse(path)("its pictures and cameras are not as many")
+    return Hull.from_state(tensors)
 
 
 def _read_frames(path: Path, body_stays: bool) -> Lumigraph | None:

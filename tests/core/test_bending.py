@@ -9,6 +9,7 @@ from inv3d.core.encoders.inverter import E3dgeInverter, load_inverter, read_deta
 from inv3d.core.encoders.kinds import E3DGE
 from inv3d.core.generator import Bend
 from inv3d.core.head import Head
+from inv3d.core.hulls import hull_of
 from inv3d.core.inversion.invert import Footage
 from inv3d.core.views import Views
 from tests.core.test_head import with_detail
@@ -42,6 +43,14 @@ def test_a_head_has_its_own_face_within_its_own_outline(head, monkeypatch, face,
     assert torch.allclose(points if found.bend is None else found.bend.origin(points), expected, atol=1e-4)
 
 
+def test_a_head_is_within_what_its_targets_show(head):
+    footage = footage_of(head)
+    found, footage = bent(head, footage)
+    expected = hull_of(footage.targets)
+    assert found.hull is not None and expected is not None
+    assert torch.equal(found.hull.covered, expected.covered) and torch.equal(found.hull.camera.cam2world, expected.camera.cam2world)
+
+
 def moved_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A face that goes up, within the outlines that are there."""
     monkeypatch.setattr(
@@ -59,13 +68,12 @@ def test_detail_is_what_a_picture_shows_beyond_the_bent_head(head, monkeypatch):
     read = read_detail(encoder.encoder.local, head.bundle, targets, head.track.codes)
     found, _ = bent(dataclasses.replace(head, detail=read), footage)
     assert found.bend is not None and found.detail is not None
-    seen = found.detail.seen
-    plain = dataclasses.replace(found, detail=None)
-    near, far = (
-        float((seen.depth - each.render(targets.cameras, seen.depth.shape[-1], frames=False, sparse=True).depth).abs().mean())
-        for each in (plain, head)
-    )
-    assert near < 0.1 * far and not torch.equal(seen.residual, read.seen.residual)
+    seen, generator = found.detail.seen, head.bundle.generator
+    with torch.no_grad():
+        scenes = (each.shaped(generator.scene(head.track.codes)) for each in (found, head))
+        anew, before = (encoder.encoder.local.drawn(generator, scene, targets.cameras).depth for scene in scenes)
+    assert torch.allclose(seen.depth, anew, atol=2e-3) and not torch.allclose(before, anew, atol=0.1)
+    assert not torch.equal(seen.residual, read.seen.residual)
 
 
 def test_detail_that_nothing_could_read_anew_stays_where_it_lies(head, monkeypatch):

@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from inv3d.core.errors import InputError, ModelError
-from inv3d.core.generator import Bend
-from inv3d.core.headfile import BEND, CODES, DETAIL, EDITS, FRAMES, WEIGHTS, load_head, save_head
+from inv3d.core.generator import Bend, Hull
+from inv3d.core.headfile import BEND, CODES, DETAIL, EDITS, FRAMES, HULL, WEIGHTS, load_head, save_head
 from inv3d.core.views import Views
 from tests.core.test_head import apart, framed, smiling, styled, with_detail
 
@@ -71,7 +71,7 @@ def changed_tensors(path, change):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 5}, "newer version"),
+        ({"format": 6}, "newer version"),
         ({"model": 3}, "model should be"),
         ({"model_fingerprint": "../../x"}, "model_fingerprint"),
         ({"latents": 0}, "latents should be"),
@@ -240,6 +240,39 @@ def test_a_damaged_bend_is_refused(head, tmp_path, change):
     save_head(dataclasses.replace(head, bend=a_bend(head)), tmp_path)
     save_file({"moved": change(load_file(tmp_path / BEND)["moved"]).contiguous()}, tmp_path / BEND)
     with pytest.raises(InputError, match=BEND.replace(".", r"\.")):
+        load_head(tmp_path)
+
+
+def a_hull(head):
+    """The right half of a picture."""
+    return Hull((torch.arange(16) > 7).float().expand(1, 1, 16, 16), head.camera(torch.zeros(1), torch.zeros(1)))
+
+
+def test_a_head_within_a_hull_comes_back_within_it(head, tmp_path):
+    camera, shown = head.camera(torch.tensor([0.3]), torch.zeros(1)), dataclasses.replace(head, hull=a_hull(head))
+    save_head(shown, tmp_path)
+    again = load_head(tmp_path).render(camera, 32).image
+    assert torch.equal(again, shown.render(camera, 32).image) and not torch.equal(again, head.render(camera, 32).image)
+    save_head(smiling(shown), tmp_path / "edited")
+    fitted = load_head(tmp_path / "edited").edited([])
+    assert fitted.hull is not None and shown.hull is not None and torch.equal(fitted.hull.covered, shown.hull.covered)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors: tensors | {"covered": tensors["covered"].float()},
+        lambda tensors: tensors | {"covered": tensors["covered"][:0]},
+        lambda tensors: tensors | {"covered": tensors["covered"][..., :0]},
+        lambda tensors: tensors | {"covered": tensors["covered"][0]},
+        lambda tensors: tensors | {"cam2world": tensors["cam2world"] * torch.nan},
+        lambda tensors: {name: tensors[name] for name in ("covered", "cam2world")},
+    ],
+)
+def test_a_damaged_hull_is_refused(head, tmp_path, change):
+    save_head(dataclasses.replace(head, hull=a_hull(head)), tmp_path)
+    changed_tensors(tmp_path / HULL, change)
+    with pytest.raises(InputError, match=HULL.replace(".", r"\.")):
         load_head(tmp_path)
 
 

@@ -19,7 +19,7 @@ from inv3d.core.encoders.local import LocalBranch, resized
 from inv3d.core.encoders.pyramid import Encoder
 from inv3d.core.encoders.store import check_decoded, check_encoder, load_e3dge, load_encoder, load_wtri
 from inv3d.core.encoders.wtri import Wtri
-from inv3d.core.generator import Bend, Detail
+from inv3d.core.generator import Detail, Scene
 from inv3d.core.matting import laid_on, mattes, room_colour
 from inv3d.core.views import Views
 
@@ -27,6 +27,15 @@ _TRIED = 64  # pixels of the renders that sides are compared by
 _TRIED_CELLS = 40  # of the grid that guides these renders
 ASIDE = math.radians(45)
 """How far to the side residuals are aligned: there is half of what the picture hides."""
+
+
+Shaped = Callable[[Scene], Scene]
+"""A scene with another shape."""
+
+
+def as_it_is(scene: Scene) -> Scene:
+    """A `Shaped` that changes nothing."""
+    return scene
 
 
 ReadDetail = Callable[[Views, Tensor], Detail]
@@ -112,12 +121,10 @@ class WtriInverter:
 
 
 @torch.no_grad()
-def read_detail(branch: LocalBranch, bundle: Bundle, views: Views, code: Tensor, bend: Bend | None = None) -> Detail:
-    """The local detail that a `branch` reads off the most frontal of the `views` of a head of this `code`, whose space may be bent."""
+def read_detail(branch: LocalBranch, bundle: Bundle, views: Views, code: Tensor, shaped: Shaped = as_it_is) -> Detail:
+    """The local detail that a `branch` reads off the most frontal of the `views` of a head of this `code`, whose scenes are `shaped`."""
     one = views[[int(views.cameras.yaw.abs().argmin())]]
-    scene = bundle.generator.scene(code)
-    if bend is not None:
-        scene = scene.bent(bend)
+    scene = shaped(bundle.generator.scene(code))
     return branch.detail(bundle.generator, scene, one.images, one.cameras, sides_of(bundle, one.cameras))
 
 

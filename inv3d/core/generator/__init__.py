@@ -3,6 +3,7 @@
 from inv3d.core.generator.bend import Bend
 from inv3d.core.generator.config import GeneratorConfig
 from inv3d.core.generator.detail import Detail, LocalFeatures
+from inv3d.core.generator.hull import Hull
 from inv3d.core.generator.interface import Generator, Guide, Render, Scene, Surface
 from inv3d.core.generator.triplane import TriplaneGenerator
 
@@ -12,6 +13,7 @@ __all__ = [
     "Generator",
     "GeneratorConfig",
     "Guide",
+    "Hull",
     "LocalFeatures",
     "Render",
     "Scene",

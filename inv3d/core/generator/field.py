@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from inv3d.core.generator.bend import Bend
 from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, PlaneAxes, PlaneLayout, RenderingConfig
 from inv3d.core.generator.detail import Detail
+from inv3d.core.generator.hull import EMPTY, Hull
 from inv3d.core.generator.layers import FullyConnected, Softplus
 from inv3d.core.resampling import resize, sample
 
@@ -21,7 +22,6 @@ _AXES: dict[PlaneLayout, tuple[tuple[int, int], ...]] = {
     "legacy": ((0, 1), (0, 2), (2, 0)),
     "xy-xz-yz": ((0, 1), (0, 2), (2, 1)),
 }
-_EMPTY = -2.0  # decoder output that means "far outside the surface"
 _SURFACE_DENSITY, _SURFACE_SHARPNESS = 300.0, 8.0
 _OFFSET_GAIN = 0.3
 _BACK = (-0.2, -0.4)  # places along z, from -1 to 1 over the box, where the back of a head begins, and where nothing else is
@@ -31,7 +31,7 @@ _BACK = (-0.2, -0.4)  # places along z, from -1 to 1 over the box, where the bac
 class TriPlanes:
     """The planes of M codes: `features` [M,3,C,R,R], FiLM scales and shifts [M,2H], `background` [M,8]; shared by all:
     `canonical` planes [3,C,R,R]; the local `detail` of M pictures; and, of models that have one, the `back` (see `back_of`) of
-    features [M,C,T,T] and canonical planes [1,C,T,T]. They may lie in a `bend` of space."""
+    features [M,C,T,T] and canonical planes [1,C,T,T]. They may lie in a `bend` of space, and nothing outside of a `hull`."""
 
     features: Tensor
     film: Tensor | None = None
@@ -41,6 +41,7 @@ class TriPlanes:
     back: Tensor | None = None
     canonical_back: Tensor | None = None
     bend: Bend | None = None
+    hull: Hull | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -234,7 +235,9 @@ class Field(nn.Module):
             if planes.detail is not None:
                 color = decoder(planes.detail.added(features, shown), planes.film)[1]
         if config.empty_outside:
-            sigma = torch.where(points.abs().amax(-1) > config.box / 2, torch.full_like(sigma, _EMPTY), sigma)
+            sigma = torch.where(points.abs().amax(-1) > config.box / 2, torch.full_like(sigma, EMPTY), sigma)
+        if planes.hull is not None:
+            sigma = planes.hull.emptied(sigma, shown)
         return sigma, color
 
     def density(self, sigma: Tensor) -> Tensor:

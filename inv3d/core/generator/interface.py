@@ -19,6 +19,7 @@ from inv3d.core.codespace import CodeSpace
 from inv3d.core.generator.bend import Bend
 from inv3d.core.generator.detail import Detail
 from inv3d.core.generator.grid import grid_points
+from inv3d.core.generator.hull import Hull
 
 _NEAR = 0.12
 """Levels of so much of a field's range are near the surface, as are those between which it passes."""
@@ -70,6 +71,12 @@ class Guide:
         places = places.reshape(1, size, size, size, 3)
         return Guide(F.grid_sample(self.density, places, padding_mode="border", align_corners=False))
 
+    def within(self, hull: Hull, box: float) -> Guide:
+        """Where scenes within a hull may have it, of a generator with this `box`."""
+        size = self.density.shape[-1]
+        points = grid_points(size, box, self.density.device).reshape(1, 1, size, size, size, 3)
+        return Guide(hull.emptied(self.density, points))
+
 
 class Scene(ABC):
     """What a generator makes of M codes. Opaque: it can be counted, indexed and rendered."""
@@ -84,6 +91,10 @@ class Scene(ABC):
     @abstractmethod
     def bent(self, bend: Bend) -> Scene:
         """The scene in space that is bent; a guide that it was made with should be, too."""
+
+    @abstractmethod
+    def within(self, hull: Hull) -> Scene:
+        """The scene without what lies outside of a hull; a guide that it was made with should be, too."""
 
     @abstractmethod
     def held(self) -> tuple[Scene, Callable[[], None]]:

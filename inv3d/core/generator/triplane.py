@@ -28,6 +28,7 @@ from inv3d.core.generator.field import (
 )
 from inv3d.core.generator.fused import decode_on
 from inv3d.core.generator.grid import grid_points
+from inv3d.core.generator.hull import Hull
 from inv3d.core.generator.interface import Generator, Guide, RayColors, Render, Scene, Surface
 from inv3d.core.generator.interpolated import interpolated
 from inv3d.core.generator.layers import FullyConnected
@@ -56,6 +57,9 @@ class TriplaneScene(Scene):
 
     def bent(self, bend: Bend) -> TriplaneScene:
         return TriplaneScene(self.codes, dataclasses.replace(self.planes, bend=bend), self.grid, self.own_cells)
+
+    def within(self, hull: Hull) -> TriplaneScene:
+        return TriplaneScene(self.codes, dataclasses.replace(self.planes, hull=hull), self.grid, self.own_cells)
 
     def held(self) -> tuple[TriplaneScene, Callable[[], None]]:
         names = ("features", "film", "background", "canonical", "back", "canonical_back")

@@ -139,7 +139,7 @@ def test_an_edit_aligns_the_detail_anew(demo, inverter):
     assert isinstance(own, E3dgeInverter)
     made = invert(Footage.of_one(photo), demo, settings, start=own(photo, demo))
     head, up = made.head, Bend.of(lambda points: torch.tensor([0.0, 0.03, 0.0]).expand_as(points), demo.generator.box, "cpu")
-    anew = read_detail(own.encoder.local, demo, made.footage.targets, head.track.codes, up)
+    anew = read_detail(own.encoder.local, demo, made.footage.targets, head.track.codes, replace(head, bend=up).shaped)
     for each in (head, replace(head, bend=up, detail=anew).rounded()):
         before, after = aligned(each, 0.0)
         assert torch.allclose(before.aligned[1].residual, after.aligned[1].residual, atol=2e-3)
