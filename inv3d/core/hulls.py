@@ -21,5 +21,4 @@ def hull_of(views: Views) -> Hull | None:
     covered = F.avg_pool2d(covered, 3, 1, 1, count_include_pad=False)
     if views.outside is not None:
         covered = torch.where(resized(views.outside.to(covered), _SIZE) > 0.0, 1.0, covered)
-    inside = F.pad(covered[..., 1:-1, 1:-1], (1, 1, 1, 1), value=1.0)  # beyond the border, pictures tell nothing
-    return Hull(inside, views.cameras).rounded()
+    return Hull(covered, views.cameras).rounded()

@@ -37,15 +37,14 @@ def known_hull(views: Views) -> Hull:
 def test_a_hull_is_a_little_wider_than_a_matte():
     covered = known_hull(with_square()).covered[0, 0]
     assert float(covered[99:151, 99:151].min()) == 1.0
-    assert float(covered[95:155, 95:155].sum()) == float(covered[1:-1, 1:-1].sum()) < 58**2
+    assert float(covered[95:155, 95:155].sum()) == float(covered.sum()) < 58**2
 
 
-def test_nothing_is_known_beyond_the_border_and_of_what_was_not_filmed():
+def test_nothing_is_known_of_what_was_not_filmed():
     outside = torch.zeros(1, 1, SIZE, SIZE)
     outside[..., 200:, :] = 0.1
     covered = known_hull(with_square(outside=outside)).covered[0, 0]
-    assert float(covered[201:].min()) == float(covered[0].min()) == float(covered[:, 0].min()) == float(covered[:, -1].min()) == 1.0
-    assert float(covered[160:198, 1:-1].max()) == 0.0
+    assert float(covered[201:].min()) == 1.0 and float(covered[160:198].max()) == 0.0
 
 
 def test_without_mattes_there_is_no_hull():

@@ -17,7 +17,7 @@ EMPTY = -2.0
 @dataclass(frozen=True)
 class Hull:
     """The visual hull (Laurentini 1994) of N pictures, from 0 to 1: what each of them may show of a head, `covered` [N,1,S,S], which is 1
-    where it is not known, and their cameras [N]."""
+    where it is not known, and goes on beyond the border; and their cameras [N]."""
 
     covered: Tensor
     camera: Camera
