@@ -98,7 +98,7 @@ class Head:
     def _guide(self) -> Guide | None:
         """Where any of the codes may have a surface: computed once, it guides the sampling of every render."""
         guide = self._whole_guide
-        return guide if guide is None or self.hull is None else guide.within(self.hull, self.generator.box)
+        return guide if guide is None or self.hull is None else guide.within(self.hull, self.generator.box, self.generator.empty)
 
     @functools.cached_property
     def _whole_guide(self) -> Guide | None:

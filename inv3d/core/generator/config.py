@@ -108,6 +108,11 @@ class RenderingConfig:
     background: bool = False
     """Whether the last code gives a background of two colours, one above the other."""
 
+    @property
+    def empty(self) -> float:
+        """Raw density far outside of the surface."""
+        return -2.0 if self.density == "surface" else -10.0
+
 
 @dataclass(frozen=True)
 class SuperResolutionConfig:

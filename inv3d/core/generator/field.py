@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from inv3d.core.generator.bend import Bend
 from inv3d.core.generator.config import CanonicalConfig, GeneratorConfig, PlaneAxes, PlaneLayout, RenderingConfig
 from inv3d.core.generator.detail import Detail
-from inv3d.core.generator.hull import EMPTY, Hull
+from inv3d.core.generator.hull import Hull
 from inv3d.core.generator.layers import FullyConnected, Softplus
 from inv3d.core.resampling import resize, sample
 
@@ -235,9 +235,9 @@ class Field(nn.Module):
             if planes.detail is not None:
                 color = decoder(planes.detail.added(features, shown), planes.film)[1]
         if config.empty_outside:
-            sigma = torch.where(points.abs().amax(-1) > config.box / 2, torch.full_like(sigma, EMPTY), sigma)
+            sigma = torch.where(points.abs().amax(-1) > config.box / 2, torch.full_like(sigma, config.empty), sigma)
         if planes.hull is not None:
-            sigma = planes.hull.emptied(sigma, shown)
+            sigma = planes.hull.emptied(sigma, shown, config.empty)
         return sigma, color
 
     def density(self, sigma: Tensor) -> Tensor:

@@ -10,9 +10,6 @@ from torch import Tensor
 from inv3d.core.camera import Camera
 from inv3d.core.resampling import sample
 
-EMPTY = -2.0
-"""Raw density that means "far outside the surface"."""
-
 
 @dataclass(frozen=True)
 class Hull:
@@ -43,9 +40,9 @@ class Hull:
         """With a `share` of what is outside of it."""
         return replace(self, covered=torch.lerp(self.covered, torch.ones_like(self.covered), share))
 
-    def emptied(self, sigma: Tensor, points: Tensor) -> Tensor:
-        """Raw density at world `points` [...,3], none of it outside."""
-        return torch.lerp(torch.full_like(sigma, EMPTY), sigma, self.at(points))
+    def emptied(self, sigma: Tensor, points: Tensor, empty: float) -> Tensor:
+        """Raw density at world `points` [...,3], outside at most what is `empty`."""
+        return torch.minimum(sigma, torch.lerp(torch.full_like(sigma, empty), sigma, self.at(points)))
 
     def at(self, points: Tensor) -> Tensor:
         """How much there may be [...] at world `points` [...,3]: what the picture allows that allows least."""

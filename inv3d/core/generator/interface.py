@@ -71,11 +71,11 @@ class Guide:
         places = places.reshape(1, size, size, size, 3)
         return Guide(F.grid_sample(self.density, places, padding_mode="border", align_corners=False))
 
-    def within(self, hull: Hull, box: float) -> Guide:
-        """Where scenes within a hull may have it, of a generator with this `box`."""
+    def within(self, hull: Hull, box: float, empty: float) -> Guide:
+        """Where scenes within a hull may have it, of a generator with this `box` and raw density where it is `empty`."""
         size = self.density.shape[-1]
         points = grid_points(size, box, self.density.device).reshape(1, 1, size, size, size, 3)
-        return Guide(hull.emptied(self.density, points))
+        return Guide(hull.emptied(self.density, points, empty))
 
 
 class Scene(ABC):
@@ -149,6 +149,11 @@ class Generator(nn.Module, ABC):
     @abstractmethod
     def box(self) -> float:
         """Side of the cube around the origin that holds the surface, world units."""
+
+    @property
+    @abstractmethod
+    def empty(self) -> float:
+        """Raw density far outside of the surface."""
 
     @property
     def window_margin(self) -> int | None:

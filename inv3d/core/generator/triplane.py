@@ -172,6 +172,10 @@ class TriplaneGenerator(Generator):
         return self.config.rendering.box
 
     @property
+    def empty(self) -> float:
+        return self.config.rendering.empty
+
+    @property
     def noise_maps(self) -> dict[str, Tensor]:
         return {name: each for name, each in self.named_buffers() if name.startswith(_SYNTHESIS) and name.endswith(_NOISE)}
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from inv3d.core.camera import Camera, look_at
 from inv3d.core.generator import Hull
+from tests.tiny import with_generator
 
 
 def disc(camera: Camera, radius: float = 0.25, size: int = 64) -> Hull:
@@ -83,3 +84,15 @@ def test_renders_show_what_was_behind_what_a_hull_leaves_out(head):
     inside = slice(12, 36)
     assert float((seen.alpha - exact.alpha)[..., inside, inside].abs().mean()) < 0.02
     assert float((seen.depth - still.render(camera, 48).depth)[..., inside, inside].median()) > 0.05
+
+
+def test_nothing_is_outside_of_the_hull_of_a_public_model_either(demo):
+    """Its raw density is another: what is empty for `demo` would be fog, and more than it has where it is empty itself."""
+    generator = with_generator(demo).generator
+    camera = look_at(torch.zeros(1), torch.zeros(1))
+    nowhere = Hull(torch.zeros(1, 1, 8, 8), camera)
+    scene = generator.scene(torch.randn(1, 1, 16, generator=torch.Generator().manual_seed(1)).expand(1, generator.code_space.num_ws, 16))
+    alpha, left = (generator.render(each, camera, 16).alpha for each in (scene, scene.within(nowhere)))
+    assert float(alpha.mean()) > 0.1 and float(left.max()) < 1e-3
+    sigma = torch.tensor([[-30.0, 5.0]])
+    assert nowhere.emptied(sigma, torch.zeros(1, 2, 3), generator.empty).tolist() == [[-30.0, -10.0]]
