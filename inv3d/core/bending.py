@@ -25,9 +25,9 @@ def bent(head: Head, footage: Footage) -> tuple[Head, Footage]:
     girth = girded(plain, footage.targets)
     if girth is not None:
         plain = replace(plain, bend=girth if plain.bend is None else girth.after(plain.bend))
-    plain = replace(plain, hull=None if head.bundle.face is None else hull_of(footage.targets))
+    targets = footage.targets.to(head.generator.device)
+    plain = replace(plain, hull=None if head.bundle.face is None else hull_of(targets))
     if branch is None:
         return plain, footage
-    targets = footage.targets.to(head.generator.device)
     detail = read_detail(branch, head.bundle, targets, plain.track.codes, plain.shaped)
     return replace(plain, detail=detail).rounded(), footage
